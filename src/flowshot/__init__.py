@@ -1,0 +1,1 @@
+"""flowshot: train, sample and compare generative models of short sounds."""

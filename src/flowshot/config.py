@@ -1,0 +1,252 @@
+"""What `params.yaml` may say, as frozen dataclasses: the names, types and limits of every section.
+
+This module needs nothing but the standard library, because models and training run where only torch,
+numpy and nflows are. Reading and checking the file is done in `flowshot.params`.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+FlowKind = Literal["none", "nsf", "realnvp", "maf", "iaf"]
+Source = Literal["synth", "samples", "fx", "tracks", "folder"]
+
+
+class Section:
+    """A part of `params.yaml`: unknown keys and other types than the declared ones are errors."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class SplitConfig(Section):
+    """Fractions of the groups that go to training, validation and test; they sum to 1."""
+
+    train: float = 0.8
+    valid: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self) -> None:
+        _require(min(self.train, self.valid, self.test) > 0, "every split must be above 0")
+        _require(abs(self.train + self.valid + self.test - 1) < 1e-6, "train + valid + test must be 1")
+
+
+@dataclass(frozen=True)
+class DatasetConfig(Section):
+    """How the audio of one source becomes clips of one length and sample rate."""
+
+    source: Source
+    path: str | None = None
+    sample_rate: int = 16000
+    clip_seconds: float = 1.0
+    cut: Literal["file", "windows"] = "file"
+    hop_seconds: float = 1.0
+    level: Literal["none", "peak", "rms"] = "peak"
+    level_db: float = -1.0
+    silence_db: float = -60.0
+    minimum_seconds: float = 0.02
+    pad: Literal["end", "repeat"] = "end"
+    fade_seconds: float = 0.005
+    split: SplitConfig = field(default_factory=SplitConfig)
+    exclude: str = ""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require((self.source == "folder") == (self.path is not None), "`path` belongs to source `folder`, and only to it")
+        _require(1000 <= self.sample_rate <= 384_000, "sample_rate must lie between 1000 and 384000")
+        _require(0 < self.clip_seconds <= 60, "clip_seconds must lie between 0 and 60")
+        _require(self.hop_seconds > 0, "hop_seconds must be above 0")
+        _require(self.level_db <= 0, "level_db must not be above 0")
+        _require(self.silence_db < 0, "silence_db must be below 0")
+        _require(0 <= self.fade_seconds < self.clip_seconds, "fade_seconds must lie between 0 and clip_seconds")
+
+    @property
+    def clip_samples(self) -> int:
+        """Length of a clip in samples."""
+        return round(self.clip_seconds * self.sample_rate)
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(Section):
+    """The VAE: its front end, widths and depths, latent size, and the flows in posterior and prior."""
+
+    front_end: Literal["pqmf", "strided"] = "pqmf"
+    bands: int = 16
+    latent_size: int = 64
+    channels: tuple[int, ...] = (64, 128, 256)
+    strides: tuple[int, ...] = (4, 4, 4)
+    encoder_dilations: tuple[int, ...] = (1,)
+    decoder_dilations: tuple[int, ...] = (1, 3)
+    kernel_size: int = 3
+    pooling: Literal["flatten", "mean"] = "flatten"
+    envelope: bool = True
+    posterior_flow: FlowKind = "none"
+    prior_flow: FlowKind = "none"
+    flow_layers: int = 4
+    flow_width: int = 128
+
+    def __post_init__(self) -> None:
+        _require(len(self.channels) == len(self.strides) > 0, "channels and strides must have the same length")
+        _require(min(self.channels) > 0 and min(self.strides) > 0, "channels and strides must be above 0")
+        _require(self.latent_size >= 2, "latent_size must be at least 2")
+        _require(self.kernel_size % 2 == 1 and self.kernel_size > 0, "kernel_size must be odd")
+        _require(self.bands >= 2 and self.bands & (self.bands - 1) == 0, "bands must be a power of two")
+        _require(self.flow_layers > 0 and self.flow_width > 0, "flow_layers and flow_width must be above 0")
+
+
+@dataclass(frozen=True)
+class LossConfig(Section):
+    """Weights of the reconstruction terms; 0 switches a term off."""
+
+    fft_sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128)
+    linear_stft: float = 20.0
+    log_stft: float = 20.0
+    log_floor: float = 1e-4
+    energy: float = 5.0
+    waveform: float = 5.0
+
+    def __post_init__(self) -> None:
+        _require(len(self.fft_sizes) > 0 and min(self.fft_sizes) >= 16, "fft_sizes must be at least 16 samples")
+        _require(self.log_floor > 0, "log_floor must be above 0")
+        weights = (self.linear_stft, self.log_stft, self.energy, self.waveform)
+        _require(min(weights) >= 0 and max(weights) > 0, "weights must not be negative, and one must be above 0")
+
+
+@dataclass(frozen=True)
+class BudgetConfig(Section):
+    """How long an autoencoder trains: the same for every arm that is compared."""
+
+    steps: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        _require(self.steps > 0 and self.batch_size > 0, "steps and batch_size must be above 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig(Section):
+    """The training of an autoencoder, apart from its budget."""
+
+    beta: float = 1.0
+    beta_warmup_steps: int = 100
+    learning_rate: float = 1e-3
+    warmup_steps: int = 20
+    weight_decay: float = 0.0
+    gradient_clip: float = 1.0
+    log_every: int = 10
+    validate_every: int = 125
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
+    loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        _require(self.beta >= 0, "beta must not be negative")
+        _require(self.learning_rate > 0 and self.gradient_clip > 0, "learning_rate and gradient_clip must be above 0")
+        _require(self.log_every > 0 and self.validate_every > 0, "log_every and validate_every must be above 0")
+        _require(min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative")
+
+
+@dataclass(frozen=True)
+class PlanConfig(Section):
+    """The axes of the factorial and the budget of each arm."""
+
+    name: str
+    datasets: tuple[str, ...]
+    autoencoders: tuple[str, ...]
+    priors: tuple[str, ...]
+    seeds: tuple[int, ...]
+    budget: BudgetConfig
+
+    def __post_init__(self) -> None:
+        for axis in ("datasets", "autoencoders", "priors", "seeds"):
+            values = getattr(self, axis)
+            _require(len(values) > 0, f"{axis} must name at least one")
+            _require(len(set(values)) == len(values), f"{axis} names one twice")
+
+
+@dataclass(frozen=True)
+class OwnPriorConfig(Section):
+    """The prior that the autoencoder was trained with has nothing to set."""
+
+
+@dataclass(frozen=True)
+class FlowPriorConfig(Section):
+    """A normalizing flow fitted to frozen latents."""
+
+    kind: Literal["nsf", "realnvp", "maf", "iaf"] = "nsf"
+    layers: int = 4
+    width: int = 128
+    steps: int = 1500
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        positive = (self.layers, self.width, self.steps, self.batch_size, self.learning_rate)
+        _require(min(positive) > 0, "every value must be above 0")
+
+
+@dataclass(frozen=True)
+class GaussianMixturePriorConfig(Section):
+    """A mixture of Gaussians with full covariances, fitted by expectation maximisation."""
+
+    components: int = 8
+    iterations: int = 100
+    tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _require(min(self.components, self.iterations, self.tolerance) > 0, "every value must be above 0")
+
+
+@dataclass(frozen=True)
+class PriorsConfig(Section):
+    """One section for each kind of prior."""
+
+    own: OwnPriorConfig = field(default_factory=OwnPriorConfig)
+    nf: FlowPriorConfig = field(default_factory=FlowPriorConfig)
+    gmm: GaussianMixturePriorConfig = field(default_factory=GaussianMixturePriorConfig)
+
+
+@dataclass(frozen=True)
+class SampleConfig(Section):
+    """How clips are drawn from an arm."""
+
+    batch_size: int = 64
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require(self.batch_size > 0 and self.temperature > 0, "batch_size and temperature must be above 0")
+
+
+@dataclass(frozen=True)
+class ScoreConfig(Section):
+    """What is measured of generated clips, and how certain it has to be."""
+
+    embeddings: tuple[str, ...] = ("yamnet", "logmel")
+    metrics: tuple[str, ...] = ("fad", "kid")
+    folds: int = 10
+    bootstrap: int = 1000
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        _require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
+        _require(0 < self.confidence < 1, "confidence must lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class ReportConfig(Section):
+    """How tables are written."""
+
+    digits: int = 3
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.digits <= 10, "digits must lie between 1 and 10")
+
+
+def to_dict(section: Any) -> dict[str, Any]:
+    """The section as plain values, for `config.json` and for logging."""
+    return dataclasses.asdict(section)

@@ -1,0 +1,87 @@
+"""Read a prepared dataset: memory-mapped clips, their manifest rows, and the dataset's card."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from flowshot.errors import FlowshotError
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256")
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A folder that the `prepare` stage wrote.
+
+    `card` is `dataset.json`: at least `name, source, sample_rate, clip_samples, licence, origin, counts`.
+    `manifest` has one row a clip; within a split, row i describes clip i of the split's array.
+    """
+
+    folder: Path
+    card: dict[str, Any]
+    manifest: list[dict[str, str]]
+
+    @property
+    def name(self) -> str:
+        return str(self.card["name"])
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return int(self.card["sample_rate"])
+
+    @property
+    def clip_samples(self) -> int:
+        """Length of every clip in samples."""
+        return int(self.card["clip_samples"])
+
+    def clips(self, split: Split) -> np.ndarray:
+        """The clips of a split, float32 `[clips, samples]` in [-1, 1], memory-mapped and read-only."""
+        return np.load(self.folder / f"{split}.npy", mmap_mode="r")
+
+    def rows(self, split: Split) -> list[dict[str, str]]:
+        """The manifest rows of a split, in the order of its clips."""
+        return [row for row in self.manifest if row["split"] == split]
+
+    def groups(self, split: Split) -> list[str]:
+        """What each clip of a split must not be separated from (its track, its instrument)."""
+        return [row["group"] for row in self.rows(split)]
+
+    @property
+    def reference_size(self) -> int:
+        """How many clips every comparison uses.
+
+        Distances such as FAD depend on the number of clips, so the reference (test), the floor (validation)
+        and every arm are compared at this one n, the size of the smaller of the two held-out splits.
+        """
+        return min(len(self.rows("valid")), len(self.rows("test")))
+
+
+def read_prepared(folder: Path | str) -> PreparedDataset:
+    """Open a prepared dataset.
+
+    Raises:
+        FlowshotError: the folder is missing, incomplete, or its arrays and manifest disagree.
+    """
+    folder = Path(folder)
+    try:
+        card = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+            manifest = list(csv.DictReader(file))
+        dataset = PreparedDataset(folder, card, manifest)
+        lengths = {split: len(dataset.clips(split)) for split in SPLITS}
+    except (OSError, ValueError) as error:
+        raise FlowshotError(f"{folder}: no prepared dataset ({error}); run `dvc repro prepare@{folder.name}`") from None
+    for split, length in lengths.items():
+        if length != len(dataset.rows(split)):
+            raise FlowshotError(
+                f"{folder}: {split}.npy holds {length} clips but manifest.csv {len(dataset.rows(split))}; "
+                f"run `dvc repro --force prepare@{folder.name}`"
+            )
+    return dataset

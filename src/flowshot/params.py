@@ -1,0 +1,189 @@
+"""Read and check `params.yaml`: every mistake in it is one line that names the key and the remedy."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from flowshot.config import (
+    AutoencoderConfig,
+    BudgetConfig,
+    DatasetConfig,
+    PlanConfig,
+    PriorsConfig,
+    ReportConfig,
+    SampleConfig,
+    ScoreConfig,
+    TrainConfig,
+)
+from flowshot.errors import FlowshotError
+
+T = TypeVar("T")
+
+SECTIONS = {
+    "budgets", "plans", "plan", "clips", "datasets", "autoencoder", "autoencoders",
+    "train", "fit_prior", "sample", "score", "report",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Params:
+    """`params.yaml`, checked. `autoencoders` and `training` hold each entry with its differences applied."""
+
+    plan: PlanConfig
+    plans: dict[str, PlanConfig]
+    datasets: dict[str, DatasetConfig]
+    autoencoders: dict[str, AutoencoderConfig]
+    training: dict[str, TrainConfig]
+    fit_prior: PriorsConfig
+    sample: SampleConfig
+    score: ScoreConfig
+    report: ReportConfig
+
+    def dataset(self, name: str) -> DatasetConfig:
+        """The dataset called `name`; raises FlowshotError where there is none."""
+        return _entry(self.datasets, "datasets", name)
+
+    def autoencoder(self, name: str) -> AutoencoderConfig:
+        """The autoencoder called `name`; raises FlowshotError where there is none."""
+        return _entry(self.autoencoders, "autoencoders", name)
+
+
+def read_params(path: Path | str = "params.yaml") -> Params:
+    """Read the whole file and check it.
+
+    Raises:
+        FlowshotError: the file is missing, is no YAML, or holds an unknown key, a wrong type, a value
+            out of its limits, or a plan that names what is not defined.
+    """
+    path = Path(path)
+    raw = _read_yaml(path)
+    unknown = set(map(str, raw)) - SECTIONS
+    if unknown:
+        raise FlowshotError(f"{path}: {_unknown_key('', sorted(unknown)[0], SECTIONS)}")
+    for section in ("budgets", "plans", "datasets", "autoencoders"):
+        if not isinstance(raw.get(section) or {}, Mapping):
+            raise FlowshotError(f"{path}: {section} must be a mapping of names to entries")
+
+    def check(kind: type[T], key: str, value: Any) -> T:
+        return check_section(kind, value, f"{path}: {key}")
+
+    for name, budget in (raw.get("budgets") or {}).items():
+        check(BudgetConfig, f"budgets.{name}", budget)
+    shared, training = raw.get("autoencoder") or {}, raw.get("train") or {}
+    check(AutoencoderConfig, "autoencoder", shared)
+    check(TrainConfig, "train", training)
+    autoencoders, trainings = {}, {}
+    for name, entry in (raw.get("autoencoders") or {}).items():
+        entry = entry or {}
+        if not isinstance(entry, Mapping):
+            raise FlowshotError(f"{path}: autoencoders.{name} must be a mapping of what differs")
+        model = {key: value for key, value in entry.items() if key != "train"}
+        autoencoders[name] = check(AutoencoderConfig, f"autoencoders.{name}", {**shared, **model})
+        merged = merge(training, entry.get("train") or {})
+        trainings[name] = check(TrainConfig, f"autoencoders.{name}.train", merged)
+    params = Params(
+        plan=check(PlanConfig, "plan", raw.get("plan")),
+        plans={name: check(PlanConfig, f"plans.{name}", plan) for name, plan in (raw.get("plans") or {}).items()},
+        datasets={
+            name: check(DatasetConfig, f"datasets.{name}", entry) for name, entry in (raw.get("datasets") or {}).items()
+        },
+        autoencoders=autoencoders,
+        training=trainings,
+        fit_prior=check(PriorsConfig, "fit_prior", raw.get("fit_prior") or {}),
+        sample=check(SampleConfig, "sample", raw.get("sample") or {}),
+        score=check(ScoreConfig, "score", raw.get("score") or {}),
+        report=check(ReportConfig, "report", raw.get("report") or {}),
+    )
+    _check_plan(params, path)
+    return params
+
+
+def check_section(kind: type[T], value: Any, where: str) -> T:
+    """`value` as the dataclass `kind`; raises FlowshotError with one line that starts with `where`."""
+    try:
+        # Through JSON, because only there does strict checking accept a list for a tuple.
+        text = json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise FlowshotError(f"{where}: {error}") from None
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        raise FlowshotError(f"{where}{_first_problem(kind, error)}") from None
+
+
+def merge(base: Mapping[str, Any], difference: Any) -> dict[str, Any]:
+    """`base` with the keys of `difference` replaced, going into nested mappings."""
+    if not isinstance(difference, Mapping):
+        raise FlowshotError(f"params.yaml: expected a mapping of what differs, found {difference!r}")
+    merged = dict(base)
+    for key, value in difference.items():
+        nested = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        merged[key] = merge(base[key], value) if nested else value
+    return merged
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FlowshotError(f"{path}: not found; run this in the folder that holds params.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FlowshotError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise FlowshotError(f"{path}: no valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise FlowshotError(f"{path}: expected sections such as `plan:` and `datasets:`, found {type(raw).__name__}")
+    return raw
+
+
+def _check_plan(params: Params, path: Path) -> None:
+    plan = params.plan
+    for name in plan.datasets:
+        _entry(params.datasets, "datasets", name, f"{path}: plan.datasets")
+    for name in plan.autoencoders:
+        _entry(params.autoencoders, "autoencoders", name, f"{path}: plan.autoencoders")
+    priors = {field.name: getattr(params.fit_prior, field.name) for field in fields(params.fit_prior)}
+    for name in plan.priors:
+        _entry(priors, "fit_prior", name, f"{path}: plan.priors")
+
+
+def _entry(entries: Mapping[str, T], section: str, name: str, where: str = "params.yaml") -> T:
+    if name not in entries:
+        known = ", ".join(sorted(entries)) or "none"
+        raise FlowshotError(f"{where}: {name!r} is not defined; add it under `{section}`, or use one of: {known}")
+    return entries[name]
+
+
+def _first_problem(kind: Any, error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    location = [str(part) for part in problem["loc"]]
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        prefix = "".join(f".{part}" for part in location[:-1])
+        return ": " + _unknown_key(prefix, location[-1], _known_keys(kind, location[:-1]))
+    where = "".join(f".{part}" for part in location)
+    if problem["type"] in ("missing", "missing_argument"):
+        return f"{where}: is missing; add it"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
+    return f"{where}: {message[0].lower()}{message[1:]}{found}"
+
+
+def _known_keys(kind: Any, location: list[str]) -> set[str]:
+    for part in location:
+        kind = next((field.type for field in fields(kind) if field.name == part), None)
+        if not is_dataclass(kind):
+            return set()
+    return {field.name for field in fields(kind)}
+
+
+def _unknown_key(prefix: str, key: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(key, sorted(known), n=1)
+    remedy = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(sorted(known))}"
+    name = f"{prefix}.{key}".lstrip(".")
+    return f"unknown key {name!r}; {remedy}"

@@ -1,0 +1,26 @@
+"""Every random draw comes from a generator made from the plan's seed and a name.
+
+Two stages with one seed must not share their random numbers, and a stage must not depend on what ran
+before it in the process; so no code here touches the global generators.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+
+
+def derive_seed(seed: int, *names: str) -> int:
+    """A 63-bit seed that depends on the plan's seed and on what it is for, e.g. ("train", "no_nf")."""
+    text = "\0".join([str(seed), *names]).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
+
+
+def torch_generator(seed: int, *names: str, device: str | torch.device = "cpu") -> torch.Generator:
+    """A torch generator for the draws called `names` under the plan's `seed`."""
+    return torch.Generator(device=device).manual_seed(derive_seed(seed, *names))
+
+
+def numpy_generator(seed: int, *names: str) -> np.random.Generator:
+    """A NumPy generator for the draws called `names` under the plan's `seed`."""
+    return np.random.default_rng(derive_seed(seed, *names))
