@@ -4,10 +4,15 @@ Two stages with one seed must not share their random numbers, and a stage must n
 before it in the process; so no code here touches the global generators.
 """
 
+from __future__ import annotations
+
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derive_seed(seed: int, *names: str) -> int:
@@ -18,6 +23,8 @@ def derive_seed(seed: int, *names: str) -> int:
 
 def torch_generator(seed: int, *names: str, device: str | torch.device = "cpu") -> torch.Generator:
     """A torch generator for the draws called `names` under the plan's `seed`."""
+    import torch  # only here: the workers that decode and synthesise audio draw without torch and start faster
+
     return torch.Generator(device=device).manual_seed(derive_seed(seed, *names))
 
 
