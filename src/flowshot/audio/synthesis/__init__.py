@@ -1,0 +1,1 @@
+"""The recipes of the embedded synthesizer: oscillators, filters, envelopes, and the instruments made of them."""

@@ -1,0 +1,102 @@
+"""Sources of tone: band-limited waveforms, frequency modulation, damped modes, and the plucked string."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import signal
+
+from flowshot.audio.synthesis.envelopes import exponential_decay
+
+HIGHEST_PARTIAL = 0.45  # of the sample rate; nothing is synthesised above
+
+# Modes of an ideal circular membrane, (0,1) (1,1) (2,1) (0,2) (3,1) (1,2), and of a free bar, over the lowest
+# (N. Fletcher and T. Rossing, "The Physics of Musical Instruments", 1998, sections 3.6 and 2.16).
+MEMBRANE_MODES = (1.0, 1.593, 2.136, 2.295, 2.653, 2.917)
+BAR_MODES = (1.0, 2.757, 5.404, 8.933, 13.345)
+
+
+def phase(frequencies: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Phase in cycles, from 0, of an oscillator with these frequencies in Hz; both `[samples]`."""
+    cycles = np.cumsum(frequencies) / sample_rate
+    return cycles - cycles[0]
+
+
+def sine(cycles: np.ndarray) -> np.ndarray:
+    """A sine wave of the given phase in cycles."""
+    return np.sin(2 * np.pi * cycles)
+
+
+def saw(cycles: np.ndarray) -> np.ndarray:
+    """A sawtooth in [-1, 1] whose steps are smoothed by a polynomial against aliasing (PolyBLEP).
+
+    V. Valimaki and A. Huovilainen, "Antialiasing oscillators in subtractive synthesis", IEEE Signal Processing
+    Magazine 24(2), 2007.
+    """
+    fraction = cycles % 1.0
+    step = np.gradient(cycles) if len(cycles) > 1 else np.full(1, 0.01)
+    wave = 2 * fraction - 1
+    after, before = fraction < step, fraction > 1 - step
+    behind = fraction[after] / step[after]
+    ahead = (fraction[before] - 1) / step[before]
+    wave[after] -= 2 * behind - behind**2 - 1
+    wave[before] -= ahead**2 + 2 * ahead + 1
+    return wave
+
+
+def square(cycles: np.ndarray) -> np.ndarray:
+    """A square wave in [-1, 1], as the difference of two smoothed sawtooths."""
+    return saw(cycles) - saw(cycles + 0.5)
+
+
+def modulated_sine(carrier: np.ndarray, modulator: np.ndarray, index: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Frequency modulation: a sine at `carrier` Hz, its phase moved by `index` radians at `modulator` Hz.
+
+    All `[samples]`. It is computed at a rate of at least 96 kHz, because its side bands reach far.
+    J. Chowning, "The synthesis of complex audio spectra by means of frequency modulation", JAES 21(7), 1973.
+    """
+    factor = -(-96_000 // sample_rate)
+    samples = len(carrier)
+    fine = np.arange(samples * factor) / factor
+
+    def finer(curve: np.ndarray) -> np.ndarray:
+        return np.interp(fine, np.arange(samples), curve)
+
+    rate = sample_rate * factor
+    deviation = finer(index) * sine(phase(finer(modulator), rate))
+    wave = np.sin(2 * np.pi * phase(finer(carrier), rate) + deviation)
+    return signal.resample_poly(wave, 1, factor)[:samples]
+
+
+def damped_modes(
+    frequencies: Sequence[float], decays: Sequence[float], levels: Sequence[float], time: np.ndarray, sample_rate: int
+) -> np.ndarray:
+    """A struck body: the sum of decaying sines, one for each frequency (Hz), decay (s) and level."""
+    body = np.zeros_like(time)
+    for frequency, decay, level in zip(frequencies, decays, levels, strict=True):
+        if frequency < HIGHEST_PARTIAL * sample_rate:
+            body += level * exponential_decay(time, decay) * sine(frequency * time)
+    return body
+
+
+def plucked_string(
+    excitation: np.ndarray, pitch: float, decay: float, brightness: float, sample_rate: int
+) -> np.ndarray:
+    """A string at `pitch` Hz that an excitation `[samples]` sets in motion.
+
+    A delay line with a one-pole low-pass in its loop: the fundamental falls 60 dB in `decay` seconds, a partial
+    at `brightness` Hz four times as fast. The delay is tuned by linear interpolation.
+    K. Karplus and A. Strong, CMJ 7(2), 1983; D. Jaffe and J. Smith, CMJ 7(2), 1983.
+    """
+    omega = 2 * np.pi * min(brightness, HIGHEST_PARTIAL * sample_rate) / sample_rate
+    gain = 10 ** (-3 / (pitch * decay))
+    power = gain**6  # squared magnitude of the low-pass at `brightness`: three more times the loss of a period
+    middle = 1 - power * np.cos(omega)
+    pole = (middle - np.sqrt(middle**2 - (1 - power) ** 2)) / (1 - power)
+
+    turn = 2 * np.pi * pitch / sample_rate
+    lag = np.arctan2(pole * np.sin(turn), 1 - pole * np.cos(turn)) / turn  # of the low-pass, in samples
+    whole, part = divmod(sample_rate / pitch - lag, 1.0)
+    loop = np.zeros(int(whole) + 2)
+    loop[:2] = 1.0, -pole
+    loop[-2:] -= gain * (1 - pole) * np.array([1 - part, part])
+    return signal.lfilter([1.0, -pole], loop, excitation)
