@@ -10,6 +10,7 @@ import json
 import numpy as np
 
 from flowshot.embeddings.base import ClipPolicy, checked_batches, require_finite
+from flowshot.metrics.spectral import magnitude_spectrogram
 
 BANDS = 64
 LOWEST_HZ = 20.0
@@ -46,7 +47,7 @@ class LogMel:
         embeddings = np.empty((len(clips), self.dimensions))
         # The frames of a clip overlap about four times and become complex double numbers.
         for first, batch in checked_batches(clips, 16 * clips.shape[-1]):
-            power = _power_spectrogram(batch, window, hop) @ filters.T
+            power = np.square(magnitude_spectrogram(batch, window, hop)) @ filters.T
             bands = np.log10(np.maximum(power / FLOOR, 1))
             rows = slice(first, first + len(batch))
             embeddings[rows, :BANDS], embeddings[rows, BANDS:] = bands.mean(axis=1), bands.std(axis=1)
@@ -69,14 +70,3 @@ def mel_filters(sample_rate: int, window: int) -> np.ndarray:
     filters = np.clip(np.minimum(rising, falling), 0, None)
     filters[centre[:, 0] > sample_rate / 2] = 0
     return filters
-
-
-def _power_spectrogram(clips: np.ndarray, window: int, hop: int) -> np.ndarray:
-    """Power `[n, frames, window // 2 + 1]` of `clips: [n, samples]`; a full-scale sine has power 1.
-
-    Frames are centred every `hop` samples, the clip being silent on either side of its ends.
-    """
-    shape = np.hanning(window + 1)[:-1]
-    padded = np.pad(clips, ((0, 0), (window // 2, window)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window, axis=1)[:, : clips.shape[1] : hop]
-    return np.square(np.abs(np.fft.rfft(frames * shape, axis=-1)) * 2 / shape.sum())
