@@ -1,0 +1,85 @@
+"""Pictures of clips: log-magnitude spectrograms side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS = 4
+
+
+def decibel_spectrogram(
+    clip: NDArray[np.floating], sample_rate: int, floor_db: float = -80.0
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Short-time Fourier magnitudes of a clip in dB below the clip's loudest bin.
+
+    Args:
+        clip: mono audio, `[samples]`.
+        sample_rate: in Hz.
+        floor_db: what lies lower is raised to it; a silent clip is `floor_db` everywhere.
+
+    Returns:
+        Frequencies in Hz `[bins]`, times in seconds `[frames]`, levels in dB `[bins, frames]`.
+    """
+    # Imported here because scipy.signal takes half a second, and few who import this module draw.
+    from scipy.signal import stft
+
+    # Windows of 32 ms (a power of two long) with three quarters of overlap; a clip shorter than one is padded.
+    window = 2 ** max(round(np.log2(0.032 * sample_rate)), 4)
+    padded = np.pad(np.asarray(clip, dtype=np.float64), (0, max(window - len(clip), 0)))
+    frequencies, times, spectrum = stft(padded, fs=sample_rate, nperseg=window, noverlap=window * 3 // 4)
+    magnitude = np.abs(spectrum)
+    loudest = magnitude.max()
+    if loudest == 0:
+        return frequencies, times, np.full(magnitude.shape, floor_db)
+    return frequencies, times, np.maximum(20 * np.log10(np.maximum(magnitude / loudest, 1e-12)), floor_db)
+
+
+def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
+    """Write a PNG with the spectrogram of each audio file, all of one sample rate, under its name.
+
+    Raises:
+        ValueError: the files differ in sample rate.
+    """
+    # Imported here because drawing arrays needs no decoder.
+    import soundfile
+
+    decoded = [soundfile.read(str(file), dtype="float32", always_2d=True) for file in files]
+    rates = {rate for _, rate in decoded}
+    if len(rates) != 1:
+        raise ValueError(f"clips of one sample rate expected, found {sorted(rates)} Hz")
+    draw_spectrograms(path, [clip.mean(axis=1) for clip, _ in decoded], [file.stem for file in files], rates.pop())
+
+
+def draw_spectrograms(
+    path: Path, clips: Sequence[NDArray[np.floating]], titles: Sequence[str], sample_rate: int
+) -> None:
+    """Write a PNG with one spectrogram per clip, each in dB below its own loudest bin.
+
+    Args:
+        path: of the PNG.
+        clips: each `[samples]`, at least one.
+        titles: one per clip, shown as they are.
+        sample_rate: in Hz.
+    """
+    # Imported here because matplotlib takes most of a second. Figures are made without pyplot, which
+    # would look for a display and keep every figure alive.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = -(-len(clips) // COLUMNS)
+    figure = Figure(figsize=(3 * COLUMNS, 2.4 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat
+    for axis, clip, title in zip(axes, clips, titles, strict=False):
+        frequencies, times, levels = decibel_spectrogram(clip, sample_rate)
+        mesh = axis.pcolormesh(times, frequencies / 1000, levels, vmin=-80, vmax=0, cmap="magma", rasterized=True)
+        axis.set_title(title, fontsize="small", parse_math=False)
+        axis.label_outer()
+    for axis in list(axes)[len(clips) :]:
+        axis.set_visible(False)
+    figure.supxlabel("time (s)", fontsize="small")
+    figure.supylabel("frequency (kHz)", fontsize="small")
+    figure.colorbar(mesh, ax=figure.axes, label="dB below the loudest")
+    # Without the metadata the file would name the version of matplotlib that wrote it.
+    FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})

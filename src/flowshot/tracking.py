@@ -1,0 +1,278 @@
+"""Runs in MLflow: one for each training and, nested in it, one for each arm. Nothing else knows MLflow.
+
+A run belongs to a key: what it is (plan, dataset, autoencoder, prior, seed), the parameters it depends on, and
+the DVC experiment if there is one. Logging the same key again updates the same run; its numbers are replaced,
+so that no curve holds a step twice. Other parameters are another run, because MLflow never changes a parameter.
+
+A store that fails costs one warning on standard error, never the training or the scores.
+`python -m flowshot.tracking` makes the store.
+"""
+
+import functools
+import os
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowshot.errors import FlowshotError
+from flowshot.provenance import UNKNOWN, flatten, git_revision, parameters_digest
+from flowshot.runs import Number, RunIdentity, Status, now, read_curves, read_final_metrics
+
+EXPERIMENT = "flowshot"
+KEY = "flowshot.key"  # the tag by which a run is found again
+CLIPS = 8  # how many of an arm's clips its run keeps
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where runs are kept: an MLflow tracking URI, and the folder that anchors the local one."""
+
+    root: Path
+    uri: str
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file of the local store; None where the user chose another store."""
+        path = self.root / "mlflow.db"
+        return path if self.uri == f"sqlite:///{path}" else None
+
+    @property
+    def artifacts(self) -> str | None:
+        """The URI of the local store's artifacts; None where the user's store decides."""
+        return (self.root / "mlartifacts").as_uri() if self.database else None
+
+
+def find_store() -> Store:
+    """The store of this repository, or the one that `MLFLOW_TRACKING_URI` names.
+
+    DVC sets `DVC_ROOT` for its stages to the repository the user is in, also for `dvc exp run --queue` and
+    `--temp`, whose working folder is deleted afterwards. Without it, the folder that holds `params.yaml`.
+
+    Raises:
+        FlowshotError: the folder's name cannot be part of a database URI.
+    """
+    here = Path.cwd()
+    above = next((folder for folder in (here, *here.parents) if (folder / "params.yaml").is_file()), here)
+    root = Path(os.environ.get("DVC_ROOT") or above).resolve()
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return Store(root, uri)
+    if "?" in str(root):
+        raise FlowshotError(
+            f"{root}: MLflow keeps no database under a name with `?`; rename it, or set MLFLOW_TRACKING_URI"
+        )
+    return Store(root, f"sqlite:///{root / 'mlflow.db'}")
+
+
+def prepare_store(store: Store | None = None) -> None:
+    """Create the database and the experiment unless they are there."""
+    _open(store or find_store())
+
+
+def log_arm(
+    arm: RunIdentity,
+    *,
+    training_parameters: Mapping[str, Any],
+    arm_parameters: Mapping[str, Any],
+    scores_file: Path,
+    model_folder: Path,
+    generated_folder: Path,
+    prior_folder: Path | None = None,
+    store: Store | None = None,
+) -> None:
+    """Log a scored arm: parameters, training curves, final metrics, clips, their spectrograms, and JSON files.
+
+    Args:
+        arm: which arm this is.
+        training_parameters: what its `TrainingLog` was given; they find the parent run.
+        arm_parameters: what the arm depends on besides (prior, sampling, scoring), nested by section.
+        scores_file: `scores/.../<seed>.json`.
+        model_folder: `models/.../<seed>/`.
+        generated_folder: `generated/.../<seed>/`, with clips as FLAC under `listen/`.
+        prior_folder: `priors/.../<seed>/`, where the prior was fitted.
+        store: where to log; by default what `find_store` finds.
+    """
+    store = store or find_store()
+    history = model_folder / "history.csv"
+    curves, metrics = read_curves(history), read_final_metrics(scores_file)
+    clips = sorted((generated_folder / "listen").glob("*.flac"))[:CLIPS]
+    folders = {"model": model_folder, "prior": prior_folder, "generated": generated_folder}
+    files = [("scores", scores_file), ("model", history), *(("audio", clip) for clip in clips)]
+    files += [(name, file) for name, folder in folders.items() if folder for file in sorted(folder.glob("*.json"))]
+    try:
+        client = _client(store)
+        parent = _finished_training(store, arm.training, training_parameters, curves)
+        run_id = take_run(store, arm, {**training_parameters, **arm_parameters}, parent)
+        log_numbers(store, run_id, curves + metrics)
+        for place, file in files:
+            client.log_artifact(run_id, str(file), place)
+        if clips:
+            _log_spectrograms(store, run_id, clips)
+        finish_run(store, run_id, "FINISHED")
+    except Exception as error:
+        # The scores are written; they are worth more than their copy in MLflow.
+        warn(store, error)
+
+
+def warn(store: Store, reason: object) -> None:
+    """Say on standard error, in one line, that the store failed; what was to be logged goes on."""
+    line = " ".join(str(reason).split())[:300]
+    print(f"warning: MLflow at {store.uri} misses numbers of this run: {line}", file=sys.stderr)
+
+
+@contextmanager
+def _one_at_a_time(store: Store) -> Iterator[None]:
+    from filelock import FileLock  # imported here, with MLflow, because training must start without either
+
+    with FileLock(f"{store.root / 'mlflow.db'}.lock"):
+        yield
+
+
+def _client(store: Store) -> Any:
+    return _open(store)[0]
+
+
+@functools.cache
+def _open(store: Store) -> tuple[Any, str]:
+    """An MLflow client and the id of our experiment, which is made where it is missing."""
+    # A server that is gone must not hold a stage up for the 4 minutes that MLflow would go on trying.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow.tracking import MlflowClient  # imported here because it takes two seconds
+
+    # Two processes that create a database or an experiment at once both fail in MLflow.
+    with _one_at_a_time(store):
+        client = MlflowClient(store.uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            return client, client.create_experiment(EXPERIMENT, artifact_location=store.artifacts)
+        if experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+        if store.artifacts and experiment.artifact_location != store.artifacts:
+            _move_artifacts(store, experiment.artifact_location)
+        return client, experiment.experiment_id
+
+
+def _change(store: Store, *statements: tuple[str, tuple[Any, ...]]) -> None:
+    """Change the local database where MLflow has no call for it: all of the statements or none."""
+    with closing(sqlite3.connect(str(store.database), timeout=20)) as connection, connection:
+        for statement, values in statements:
+            connection.execute(statement, values)
+
+
+def _move_artifacts(store: Store, old: str) -> None:
+    """Point the store of a repository that was moved or copied to where its artifacts are now.
+
+    MLflow keeps absolute paths; the runs of a copy would write into the original.
+    """
+    runs = "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?"
+    experiments = "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?"
+    new = store.artifacts
+    _change(store, (runs, (new, len(old) + 1, len(old), old)), (experiments, (new, old)))
+
+
+def _find_run(store: Store, key: str) -> Any | None:
+    client, experiment_id = _open(store)
+    runs = client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
+    return runs[0] if runs else None
+
+
+def take_run(store: Store, identity: RunIdentity, parameters: Mapping[str, Any], parent: str | None = None) -> str:
+    """The id of the run of this key, set to running, with parameters and tags, and without numbers."""
+    client, experiment_id = _open(store)
+    key = identity.key(parameters, os.environ.get("DVC_EXP_NAME", ""))
+    with _one_at_a_time(store):  # or two processes with one key would make a run each
+        run = _find_run(store, key)
+        if run is not None and run.data.metrics and not store.database:
+            # Another store than ours forgets numbers only with their run, which goes to its trash.
+            client.delete_run(run.info.run_id)
+            run = None
+        run = run or client.create_run(experiment_id, run_name=identity.name, tags={KEY: key})
+    run_id = run.info.run_id
+    if store.database:
+        values = (run_id,)
+        _change(
+            store,
+            ("DELETE FROM metrics WHERE run_uuid = ?", values),
+            ("DELETE FROM latest_metrics WHERE run_uuid = ?", values),
+            ("UPDATE runs SET status = 'RUNNING', start_time = ?, end_time = NULL WHERE run_uuid = ?", (now(), run_id)),
+        )
+    else:
+        client.update_run(run_id, status="RUNNING")
+    _log_texts(store, run_id, parameters, _tags(store, identity, parameters, parent))
+    return run_id
+
+
+def finish_run(store: Store, run_id: str, status: Status) -> None:
+    """Close a run."""
+    _client(store).set_terminated(run_id, status)
+
+
+def _finished_training(
+    store: Store, training: RunIdentity, parameters: Mapping[str, Any], curves: Sequence[Number]
+) -> str:
+    """The id of the run of a training that has ended; where its log was cut or lost, it is completed."""
+    run = _find_run(store, training.key(parameters, os.environ.get("DVC_EXP_NAME", "")))
+    if run is not None and run.info.status == "FINISHED":
+        return str(run.info.run_id)
+    run_id = take_run(store, training, parameters)
+    log_numbers(store, run_id, curves)
+    finish_run(store, run_id, "FINISHED")
+    return run_id
+
+
+def _tags(store: Store, identity: RunIdentity, parameters: Mapping[str, Any], parent: str | None) -> dict[str, str]:
+    revision = git_revision(Path.cwd())
+    tags = {
+        "plan": identity.plan,
+        "dataset": identity.dataset,
+        "autoencoder": identity.autoencoder,
+        "prior": identity.prior,
+        "seed": str(identity.seed),
+        "stage": os.environ.get("DVC_STAGE"),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        "git_revision": revision,
+        "parameters_digest": parameters_digest(parameters),
+        "mlflow.parentRunId": parent,
+        "mlflow.source.name": Path(sys.argv[0]).name,
+        "mlflow.source.git.commit": None if revision == UNKNOWN else revision.partition("+")[0],
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _log_texts(store: Store, run_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    from mlflow.entities import Param, RunTag  # imported here because it takes two seconds
+
+    client = _client(store)
+    texts = [Param(name, value) for name, value in flatten(parameters).items()]
+    for start in range(0, len(texts), 100):  # MLflow takes no more at once
+        client.log_batch(run_id, params=texts[start : start + 100])
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
+def log_numbers(store: Store, run_id: str, numbers: Sequence[Number]) -> None:
+    """Add numbers to a run."""
+    from mlflow.entities import Metric  # imported here because it takes two seconds
+
+    for start in range(0, len(numbers), 1000):  # MLflow takes no more at once
+        batch = [Metric(one.metric, one.value, one.milliseconds, one.step) for one in numbers[start : start + 1000]]
+        _client(store).log_batch(run_id, metrics=batch)
+
+
+def _log_spectrograms(store: Store, run_id: str, clips: Sequence[Path]) -> None:
+    from flowshot.audio.spectrogram import draw_spectrogram_files  # imported here for soundfile and matplotlib
+
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "spectrograms.png"
+        draw_spectrogram_files(picture, clips)
+        _client(store).log_artifact(run_id, str(picture))
+
+
+if __name__ == "__main__":
+    prepare_store()
