@@ -5,6 +5,7 @@ numpy and nflows are. Reading and checking the file is done in `flowshot.params`
 """
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +22,13 @@ class Section:
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def _require_pattern(text: str, name: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{name} is no regular expression: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class DatasetConfig(Section):
     fade_seconds: float = 0.005
     split: SplitConfig = field(default_factory=SplitConfig)
     exclude: str = ""
+    group: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,6 +73,9 @@ class DatasetConfig(Section):
         _require(self.level_db <= 0, "level_db must not be above 0")
         _require(self.silence_db < 0, "silence_db must be below 0")
         _require(0 <= self.fade_seconds < self.clip_seconds, "fade_seconds must lie between 0 and clip_seconds")
+        _require(self.clip_samples > 0, "clip_seconds must hold at least one sample")
+        _require_pattern(self.exclude, "exclude")
+        _require_pattern(self.group, "group")
 
     @property
     def clip_samples(self) -> int:
