@@ -1,0 +1,163 @@
+"""Decode audio files block by block, so that memory does not grow with the length of a file."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+# What counts as audio by its name. Some of these libsndfile cannot decode; they are audited as unreadable.
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc",
+        ".au", ".snd", ".caf", ".w64", ".rf64", ".m4a", ".aac", ".wma",
+    }
+)  # fmt: skip
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000  # Hz; a header that says otherwise is damaged
+BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MiB of float32
+
+Reason = Literal["unreadable", "empty", "silent", "too_short", "not_finite"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file's header says."""
+
+    sample_rate: int  # Hz
+    channels: int
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the audit says about a file that could be decoded."""
+
+    seconds: float
+    format: Format
+
+
+class UnusableAudio(Exception):
+    """A file that gives no clip: the audit's word for why, and what is known of the file."""
+
+    def __init__(self, reason: Reason, facts: FileFacts | None = None) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+        self.facts = facts
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What decoding a whole file shows; the header's length is not believed."""
+
+    format: Format
+    frames: int
+    first: float  # the first sample of the mono mix
+    peak: float  # largest distance of a sample from `first`
+    audio: np.ndarray | None  # the mono mix of a short file, so that it is decoded once only
+
+    @property
+    def facts(self) -> FileFacts:
+        """Decoded length and format."""
+        return FileFacts(self.frames / self.format.sample_rate, self.format)
+
+
+def read_format(path: Path) -> Format:
+    """Sample rate and channels of a file.
+
+    Raises:
+        UnusableAudio: the file is empty or no audio that libsndfile reads.
+    """
+    with _opened(path) as file:
+        return Format(file.samplerate, file.channels)
+
+
+def mono_blocks(path: Path) -> Iterator[np.ndarray]:
+    """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels.
+
+    Raises:
+        UnusableAudio: the file cannot be opened or decoded to its end, or holds NaN or infinity.
+    """
+    with _opened(path) as file:
+        frames = max(1, BLOCK_SAMPLES // file.channels)
+        buffer = np.empty((frames, file.channels), dtype=np.float32)
+        # buffer_read_into, because read() stops at the length in the header, which may be wrong.
+        while count := _read(file, buffer):
+            # Overflow of huge values becomes infinity, which the next line refuses.
+            with np.errstate(over="ignore", invalid="ignore"):
+                mono = buffer[:count].mean(axis=1)
+            if not np.isfinite(mono).all():
+                raise UnusableAudio("not_finite")
+            yield mono
+
+
+def measure(path: Path) -> Measurement:
+    """Decode a whole file and say how long and how loud it is.
+
+    The peak is taken relative to the first sample, so that a constant offset does not count as sound.
+
+    Raises:
+        UnusableAudio: as `mono_blocks`, or the file holds no samples.
+    """
+    audio_format = read_format(path)
+    frames, first, peak = 0, 0.0, 0.0
+    audio = None
+    for block in mono_blocks(path):
+        audio = block if frames == 0 else None
+        first = float(block[0]) if frames == 0 else first
+        frames += len(block)
+        peak = max(peak, float(block.max()) - first, first - float(block.min()))
+    if frames == 0:
+        raise UnusableAudio("empty", FileFacts(0.0, audio_format))
+    return Measurement(audio_format, frames, first, peak, audio)
+
+
+def resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
+    """Blocks of mono float32 at another sample rate, band-limited (soxr, high quality)."""
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+
+
+@contextlib.contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """Keep what C decoders print on standard error about damaged files away from the terminal."""
+    sys.stderr.flush()
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    try:
+        if path.stat().st_size == 0:
+            raise UnusableAudio("empty")
+        file = soundfile.SoundFile(path)
+    # soundfile raises TypeError for suffixes that it takes for headerless audio.
+    except (OSError, soundfile.SoundFileError, TypeError) as error:
+        raise UnusableAudio("unreadable") from error
+    with file:
+        if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
+            raise UnusableAudio("unreadable")
+        yield file
+
+
+def _read(file: soundfile.SoundFile, buffer: np.ndarray) -> int:
+    try:
+        return int(file.buffer_read_into(buffer, dtype="float32"))
+    except (OSError, soundfile.SoundFileError) as error:
+        raise UnusableAudio("unreadable") from error
