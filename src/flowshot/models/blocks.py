@@ -1,0 +1,64 @@
+"""Convolution blocks that encoder and decoder share."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ResidualBlock(nn.Module):
+    """A dilated convolution and a pointwise one around which the input passes unchanged.
+
+    The second convolution starts at zero, so that a deep stack starts as the identity.
+
+    Shapes: `[batch, channels, frames]` -> the same.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        padding = dilation * (kernel_size - 1) // 2
+        self.dilated = nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
+        self.pointwise = nn.Conv1d(channels, channels, 1)
+        nn.init.zeros_(self.pointwise.weight)
+        nn.init.zeros_(self.pointwise.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.dilated(functional.silu(x))
+        return x + self.pointwise(functional.silu(hidden))
+
+
+def residual_stack(channels: int, kernel_size: int, dilations: Sequence[int]) -> nn.Sequential:
+    """One residual block for each dilation."""
+    return nn.Sequential(*(ResidualBlock(channels, kernel_size, dilation) for dilation in dilations))
+
+
+class Downsample(nn.Module):
+    """A strided convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames / stride]`."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.convolution = nn.Conv1d(inputs, outputs, 2 * stride, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.stride // 2
+        return self.convolution(functional.pad(functional.silu(x), (before, self.stride - before)))
+
+
+class Upsample(nn.Module):
+    """Linear interpolation and a convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames * stride]`.
+
+    Interpolation first, because transposed convolutions leave a tone at the stride's rate (Odena et al. 2016,
+    "Deconvolution and checkerboard artifacts"; Pons et al. 2021, 2010.14356).
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, kernel_size: int) -> None:
+        super().__init__()
+        self.stride = stride
+        # Pointwise before the interpolation: the same map at 1/stride of the cost.
+        self.pointwise = nn.Conv1d(inputs, outputs, 1)
+        self.convolution = nn.Conv1d(outputs, outputs, kernel_size, padding=kernel_size // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pointwise(functional.silu(x))
+        return self.convolution(functional.interpolate(x, scale_factor=float(self.stride), mode="linear"))

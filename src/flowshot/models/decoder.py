@@ -1,0 +1,57 @@
+"""The decoder: one latent vector per clip to a waveform."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flowshot.config import AutoencoderConfig
+from flowshot.models.blocks import Upsample, residual_stack
+from flowshot.models.encoder import frames_of, front_stride
+from flowshot.models.pqmf import PQMF
+
+
+class Decoder(nn.Module):
+    """The encoder's mirror: latent to frames, levels of residual blocks with upsampling, and the front end.
+
+    With `envelope`, each sub-band (or the waveform, without multi-band front end) is multiplied by a learned
+    amplitude in (0, 1). A plain decoder hisses where the clip is silent, because an exact zero is a single
+    point of its output; an amplitude reaches silence over a whole half-line of its logit.
+
+    Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in (-1, 1).
+    """
+
+    def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
+        super().__init__()
+        self.clip_samples = clip_samples
+        self.frames = frames_of(config, clip_samples)
+        self.bank = PQMF(config.bands) if config.front_end == "pqmf" else None
+        widths = [*config.channels, config.channels[-1]]
+        self.inner = nn.Linear(config.latent_size, widths[-1] * self.frames)
+        layers: list[nn.Module] = []
+        for level in reversed(range(len(config.strides))):
+            layers.append(Upsample(widths[level + 1], widths[level], config.strides[level], config.kernel_size))
+            layers.append(residual_stack(widths[level], config.kernel_size, config.decoder_dilations))
+        self.layers = nn.Sequential(*layers, nn.SiLU())
+        bands = front_stride(config)
+        self.waveform = nn.Conv1d(widths[0], bands, 7, padding=3)
+        self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
+
+    def forward(self, latent: Tensor) -> Tensor:
+        frames = self.inner(latent).unflatten(1, (-1, self.frames))
+        features = self.layers(frames)
+        signal = self.waveform(features)
+        if self.amplitude is not None:
+            # Squared, so that silence (-80 dB) lies at a logit of -4.6 and not twice as far.
+            signal = torch.tanh(signal) * torch.sigmoid(self.amplitude(features)).square()
+        with torch.autocast(signal.device.type, enabled=False):
+            signal = signal.float()
+            clips = signal.squeeze(1) if self.bank is None else self.bank.synthesis(signal)
+        return _soft_limit(clips)[:, : self.clip_samples]
+
+
+def _soft_limit(clips: Tensor) -> Tensor:
+    """Identity up to 0.9, then bent towards 1: bounded output without colouring what is not loud."""
+    knee = 0.9
+    over = functional.relu(clips.abs() - knee)
+    bent = knee + (1 - knee) * torch.tanh(over / (1 - knee))
+    return torch.where(over > 0, clips.sign() * bent, clips)

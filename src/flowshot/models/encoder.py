@@ -1,0 +1,54 @@
+"""The encoder: clips to one vector of features per clip."""
+
+import math
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flowshot.config import AutoencoderConfig
+from flowshot.models.blocks import Downsample, residual_stack
+from flowshot.models.pqmf import PQMF
+
+
+def front_stride(config: AutoencoderConfig) -> int:
+    """Samples per frame behind the front end."""
+    return config.bands if config.front_end == "pqmf" else 1
+
+
+def frames_of(config: AutoencoderConfig, clip_samples: int) -> int:
+    """Frames at the innermost level: the clip is padded up to a whole number of them."""
+    return math.ceil(clip_samples / (front_stride(config) * math.prod(config.strides)))
+
+
+def padded_samples(config: AutoencoderConfig, clip_samples: int) -> int:
+    """Length to which clips are padded with zeros before the encoder, and which the decoder makes."""
+    return frames_of(config, clip_samples) * front_stride(config) * math.prod(config.strides)
+
+
+class Encoder(nn.Module):
+    """Front end, levels of residual blocks with downsampling between them, and pooling over time.
+
+    Shapes: clips `[batch, samples]` -> features `[batch, self.size]`. With pooling `flatten` the features keep
+    the time of events; with `mean` they are the average over frames, so the heads see a pooled vector and the
+    posterior's width is not narrowed by averaging afterwards.
+    """
+
+    def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
+        super().__init__()
+        self.padding = padded_samples(config, clip_samples) - clip_samples
+        self.pooling = config.pooling
+        self.bank = PQMF(config.bands) if config.front_end == "pqmf" else None
+        widths = [*config.channels, config.channels[-1]]
+        layers: list[nn.Module] = [nn.Conv1d(front_stride(config), widths[0], 7, padding=3)]
+        for level, stride in enumerate(config.strides):
+            layers.append(residual_stack(widths[level], config.kernel_size, config.encoder_dilations))
+            layers.append(Downsample(widths[level], widths[level + 1], stride))
+        self.layers = nn.Sequential(*layers, nn.SiLU())
+        frames = frames_of(config, clip_samples)
+        self.size = widths[-1] * frames if self.pooling == "flatten" else widths[-1]
+
+    def forward(self, clips: Tensor) -> Tensor:
+        clips = functional.pad(clips, (0, self.padding))
+        frames = clips.unsqueeze(1) if self.bank is None else self.bank.analysis(clips)
+        features = self.layers(frames)
+        return features.flatten(1) if self.pooling == "flatten" else features.mean(-1)

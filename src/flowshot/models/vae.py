@@ -1,0 +1,89 @@
+"""The variational autoencoder: one latent vector per clip, with or without flows in posterior and prior."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from flowshot.config import AutoencoderConfig
+from flowshot.models.decoder import Decoder
+from flowshot.models.distributions import Posterior, Prior, draw_with_kl, posterior_transform
+from flowshot.models.encoder import Encoder
+from flowshot.models.flows import Flow
+
+# Features of the encoder that a posterior flow sees beside the Gaussian's own draw.
+CONTEXT_SIZE = 64
+# exp of these bounds the posterior's standard deviation: far outside of what training reaches, but finite.
+LOG_SCALE_RANGE = (-9.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats."""
+
+    clips: Tensor
+    latent: Tensor
+    kl: Tensor
+
+
+class VAE(nn.Module):
+    """Encoder, Gaussian heads, optional posterior flow, prior with optional flow, and decoder.
+
+    Kingma & Welling 2013 (1312.6114); posterior flows: Rezende & Mohamed 2015 (1505.05770), Kingma et al. 2016
+    (1606.04934); a learned flow prior: Chen et al. 2017 (1611.02731).
+
+    Args:
+        config: widths, depths, latent size and flows.
+        clip_samples: length of every clip, which follows from the dataset.
+
+    Example:
+        >>> vae = VAE(AutoencoderConfig(), clip_samples=16000)
+        >>> vae(torch.zeros(2, 16000)).clips.shape
+        torch.Size([2, 16000])
+    """
+
+    def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
+        super().__init__()
+        self.config = config
+        self.clip_samples = clip_samples
+        size = config.latent_size
+        self.encoder = Encoder(config, clip_samples)
+        self.heads = nn.Linear(self.encoder.size, 2 * size)
+        self.context: nn.Linear | None = None
+        self.posterior_flow: Flow | None = None
+        if config.posterior_flow != "none":
+            self.context = nn.Linear(self.encoder.size, CONTEXT_SIZE)
+            self.posterior_flow = Flow(
+                config.posterior_flow, size, config.flow_layers, config.flow_width, context_size=CONTEXT_SIZE
+            )
+        prior_flow = None
+        if config.prior_flow != "none":
+            prior_flow = Flow(config.prior_flow, size, config.flow_layers, config.flow_width)
+        self.prior = Prior(size, prior_flow)
+        self.decoder = Decoder(config, clip_samples)
+
+    def posterior(self, clips: Tensor) -> Posterior:
+        """q(z|x) of `clips: [batch, samples]`."""
+        features = self.encoder(clips)
+        mean, log_scale = self.heads(features).float().chunk(2, dim=-1)
+        context = None if self.context is None else self.context(features).float()
+        return Posterior(mean, log_scale.clamp(*LOG_SCALE_RANGE), context)
+
+    def encode(self, clips: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw of q(z|x) for each of `clips: [batch, samples]`, `[batch, latent_size]`."""
+        posterior = self.posterior(clips)
+        return posterior_transform(posterior, self.posterior_flow, posterior.base_sample(generator))[0]
+
+    def encode_mean(self, clips: Tensor) -> Tensor:
+        """The image of the posterior Gaussian's mean, `[batch, latent_size]`: one latent without noise."""
+        posterior = self.posterior(clips)
+        return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in (-1, 1)."""
+        return self.decoder(latent)
+
+    def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
+        """Encode, draw and decode `clips: [batch, samples]`."""
+        latent, kl = draw_with_kl(self.posterior(clips), self.posterior_flow, self.prior, generator)
+        return Reconstruction(self.decode(latent), latent, kl)
