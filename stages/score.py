@@ -41,7 +41,7 @@ def main() -> None:
     if clips.shape != reference.clips.shape:
         raise FlowshotError(
             f"{generated / 'clips.npy'}: found {clips.shape[0]} clips of {clips.shape[1]} samples, but the reference "
-            f"of {arguments.dataset} has {reference.clips.shape[0]} of {reference.clips.shape[1]}; sample this arm again"
+            f"has {reference.clips.shape[0]} of {reference.clips.shape[1]}; sample this arm again"
         )
     scores = score_against_reference(
         clips,

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowshot.embeddings.base import ClipPolicy
+from flowshot.embeddings.cache import EmbeddingCache, cache_key
+from flowshot.embeddings.logmel import LogMel
+from flowshot.errors import FlowshotError
+
+
+class CountingLogMel(LogMel):
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
+        self.calls += 1
+        return super().embed(clips, sample_rate)
+
+
+@pytest.fixture
+def clips() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(6, 2000)).astype(np.float32)
+
+
+def test_the_same_clips_are_embedded_once(tmp_path: Path, clips: np.ndarray) -> None:
+    each, cache = CountingLogMel(), EmbeddingCache(tmp_path / "new" / "folder")
+    first, second = cache.embed(each, clips, 16000), cache.embed(each, clips.copy(), 16000)
+    assert each.calls == 1
+    assert (first == second).all()
+    assert (first == LogMel().embed(clips, 16000)).all()
+
+
+@pytest.mark.parametrize("damage", ["flipped bit", "cut off", "emptied"])
+def test_a_damaged_entry_is_computed_again_and_mended(
+    tmp_path: Path, clips: np.ndarray, damage: str, capsys: pytest.CaptureFixture
+) -> None:
+    each, cache = CountingLogMel(), EmbeddingCache(tmp_path)
+    truth = cache.embed(each, clips, 16000)
+    (entry,) = tmp_path.iterdir()
+    data = bytearray(entry.read_bytes())
+    data[len(data) // 2] ^= 1
+    entry.write_bytes({"flipped bit": bytes(data), "cut off": bytes(data[:200]), "emptied": b""}[damage])
+    assert (cache.embed(each, clips, 16000) == truth).all()
+    assert each.calls == 2
+    assert str(entry) in capsys.readouterr().err
+    cache.embed(each, clips, 16000)
+    assert each.calls == 2
+
+
+def test_an_entry_is_a_plain_array_file(tmp_path: Path, clips: np.ndarray) -> None:
+    truth = EmbeddingCache(tmp_path).embed(LogMel(), clips, 16000)
+    (entry,) = tmp_path.glob("*.npy")
+    assert (np.load(entry, allow_pickle=False) == truth).all()
+
+
+def test_everything_that_matters_changes_the_key(clips: np.ndarray) -> None:
+    class OtherWeights(LogMel):
+        weights_sha256 = "0" * 64
+
+    class OtherPolicy(LogMel):
+        policy = ClipPolicy(window=100, hop=50)
+
+    class OtherName(LogMel):
+        name = "other"
+
+    louder = clips.copy()
+    louder[5, 1999] += 1e-3
+    keys = [
+        cache_key(LogMel(), clips, 16000),
+        cache_key(LogMel(), clips, 44100),
+        cache_key(LogMel(), louder, 16000),
+        cache_key(LogMel(), clips[::-1], 16000),
+        cache_key(LogMel(), clips.reshape(12, 1000), 16000),
+        cache_key(OtherWeights(), clips, 16000),
+        cache_key(OtherPolicy(), clips, 16000),
+        cache_key(OtherName(), clips, 16000),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_memory_mapped_clips_have_the_key_of_their_content(tmp_path: Path, clips: np.ndarray) -> None:
+    np.save(tmp_path / "clips.npy", clips)
+    mapped = np.load(tmp_path / "clips.npy", mmap_mode="r")
+    assert cache_key(LogMel(), mapped, 16000) == cache_key(LogMel(), clips, 16000)
+
+
+def test_a_failure_leaves_no_entry(tmp_path: Path, clips: np.ndarray) -> None:
+    clips[4, 3] = np.nan
+    with pytest.raises(FlowshotError, match="clip 4"):
+        EmbeddingCache(tmp_path).embed(LogMel(), clips, 16000)
+    assert list(tmp_path.iterdir()) == []

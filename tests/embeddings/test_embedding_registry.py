@@ -1,0 +1,14 @@
+import pytest
+
+from flowshot.embeddings.registry import embedder
+from flowshot.errors import FlowshotError
+
+
+def test_logmel_needs_nothing_and_keeps_its_promises() -> None:
+    each = embedder("logmel")
+    assert (each.name, each.dimensions, len(each.weights_sha256)) == ("logmel", 128, 64)
+
+
+def test_an_unknown_embedding_is_named_with_the_known_ones() -> None:
+    with pytest.raises(FlowshotError, match=r"'yamnt'.*logmel, yamnet"):
+        embedder("yamnt")

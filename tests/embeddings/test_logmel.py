@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from flowshot.embeddings.logmel import BANDS, LogMel, mel_filters
+from flowshot.errors import FlowshotError
+
+
+def tone(hertz: float, rate: int, level: float = 1.0) -> np.ndarray:
+    return level * np.sin(2 * np.pi * hertz * np.arange(rate) / rate)[None].astype(np.float32)
+
+
+def band_of(hertz: float) -> int:
+    centres = 700 * (10 ** (np.linspace(*2595 * np.log10(1 + np.array([20, 24000]) / 700), BANDS + 2)[1:-1] / 2595) - 1)
+    return int(np.abs(centres - hertz).argmin())
+
+
+@pytest.mark.parametrize("hertz", [100, 1000, 6000])
+def test_a_tone_is_found_in_its_band_at_its_level(hertz: float) -> None:
+    means = LogMel().embed(tone(hertz, 48000), 48000)[0, :BANDS]
+    assert abs(int(means.argmax()) - band_of(hertz)) <= 1
+    assert means.max() == pytest.approx(8, abs=0.3)  # 80 dB above the floor
+
+
+def test_a_tenth_of_the_level_is_two_bels_less() -> None:
+    loud, soft = (LogMel().embed(tone(1000, 48000, level), 48000)[0, :BANDS].max() for level in (1.0, 0.1))
+    assert loud - soft == pytest.approx(2, abs=1e-3)
+
+
+def test_a_tone_reads_the_same_at_every_sample_rate() -> None:
+    at_16, at_44 = (LogMel().embed(tone(1000, rate), rate)[0, :BANDS].max() for rate in (16000, 44100))
+    assert at_16 == pytest.approx(at_44, abs=0.02)
+
+
+def test_bands_above_half_the_sample_rate_are_silent() -> None:
+    noise = np.random.default_rng(0).normal(size=(1, 16000)).astype(np.float32)
+    embedding = LogMel().embed(noise, 16000)[0]
+    # The band in which 8 kHz lies may be cut; above it there is nothing.
+    assert (embedding[band_of(8000) + 1 : BANDS] == 0).all()
+    assert (embedding[BANDS + band_of(8000) + 1 :] == 0).all()
+    assert (embedding[: band_of(8000) - 1] > 0).all()
+
+
+def test_silence_is_the_zero_vector_and_clips_of_a_few_samples_are_finite() -> None:
+    assert not LogMel().embed(np.zeros((2, 16000), dtype=np.float32), 16000).any()
+    assert np.isfinite(LogMel().embed(np.ones((2, 3), dtype=np.float32), 16000)).all()
+
+
+def test_what_changes_over_time_is_in_the_deviations() -> None:
+    steady = tone(1000, 16000)
+    burst = steady * (np.arange(16000) < 8000)
+    band = BANDS + band_of(1000)
+    assert LogMel().embed(burst, 16000)[0, band] > 10 * LogMel().embed(steady, 16000)[0, band]
+
+
+def test_embeddings_do_not_depend_on_the_batch() -> None:
+    clips = np.random.default_rng(1).normal(size=(23, 4000)).astype(np.float32)
+    together = LogMel().embed(clips, 16000)
+    assert (together == np.concatenate([LogMel().embed(clip[None], 16000) for clip in clips])).all()
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000, 96000])
+def test_no_band_below_half_the_sample_rate_is_deaf(rate: int) -> None:
+    filters = mel_filters(rate, round(rate * 2048 / 48000))
+    heard = filters.sum(axis=1) > 0
+    assert heard[: min(BANDS, band_of(rate / 2))].all()
+
+
+def test_a_clip_beyond_all_numbers_is_named() -> None:
+    clips = np.zeros((4, 1000), dtype=np.float32)
+    clips[2, 5] = np.inf
+    with pytest.raises(FlowshotError, match="clip 2"):
+        LogMel().embed(clips, 16000)

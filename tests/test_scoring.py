@@ -1,0 +1,289 @@
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowshot.config import ScoreConfig
+from flowshot.datasets.prepared import read_prepared
+from flowshot.embeddings.cache import EmbeddingCache
+from flowshot.errors import FlowshotError
+from flowshot.metrics.score import Score
+from flowshot.scoring import (
+    diagnostic_scores,
+    floor_clips,
+    nats_score,
+    read_clips,
+    read_scores,
+    reconstruction_score,
+    reference_clips,
+    score_against_reference,
+    speed_score,
+    write_scores,
+)
+
+ROOT = Path(__file__).parents[1]
+RATE, SAMPLES = 8000, 2000
+LOGMEL = ScoreConfig(embeddings=("logmel",), folds=5, bootstrap=50)
+
+
+def sounds(n: int, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    time = np.arange(SAMPLES) / RATE
+    tones = np.sin(2 * np.pi * generator.uniform(80, 2000, (n, 1)) * time) * np.exp(
+        -time * generator.uniform(5, 40, (n, 1))
+    )
+    return (0.8 * tones).astype(np.float32)
+
+
+def prepare(folder: Path, sizes: dict[str, int]) -> None:
+    """A prepared dataset as the stage `prepare` writes it, two clips a group."""
+    folder.mkdir(parents=True)
+    rows = []
+    for seed, (split, n) in enumerate(sizes.items()):
+        np.save(folder / f"{split}.npy", sounds(n, seed))
+        rows += [{"clip": f"{split}{i}", "split": split, "group": f"{split} {i // 2}"} for i in range(n)]
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["clip", "split", "group"])
+        writer.writeheader()
+        writer.writerows(rows)
+    card = {"name": "toy", "source": "folder", "sample_rate": RATE, "clip_samples": SAMPLES}
+    (folder / "dataset.json").write_text(json.dumps(card))
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for every test, so that no cache is shared."""
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path / "data/prepared/toy", {"train": 8, "valid": 16, "test": 30})
+    return tmp_path
+
+
+def score(candidate: np.ndarray, reference: np.ndarray, config: ScoreConfig = LOGMEL, **options: object) -> list[Score]:
+    groups = [f"test {i}" for i in range(len(reference))]
+    return score_against_reference(candidate, reference, groups, RATE, config, seed=0, **options)  # type: ignore[arg-type]
+
+
+def test_reference_and_floor_have_the_size_of_the_smaller_held_out_split() -> None:
+    prepared = read_prepared("data/prepared/toy")
+    reference, floor = reference_clips(prepared), floor_clips(prepared)
+    assert len(reference.clips) == len(reference.groups) == len(floor.clips) == len(floor.groups) == 16
+    assert (floor.clips == prepared.clips("valid")).all()
+    assert set(reference.groups) <= set(prepared.groups("test"))
+    position = {clip.tobytes(): i for i, clip in enumerate(prepared.clips("test"))}
+    chosen = [position[clip.tobytes()] for clip in reference.clips]
+    assert chosen == sorted(set(chosen))
+    assert [prepared.groups("test")[i] for i in chosen] == reference.groups
+    assert chosen != list(range(16))  # a draw, not the first ones
+
+
+def test_the_reference_is_the_same_every_time_and_follows_its_seed() -> None:
+    prepared = read_prepared("data/prepared/toy")
+    assert (reference_clips(prepared).clips == reference_clips(prepared).clips).all()
+    assert (reference_clips(prepared).clips != reference_clips(prepared, seed=1).clips).any()
+
+
+def test_every_metric_under_every_embedding_has_a_score_within_its_interval() -> None:
+    scores = score(sounds(20, 5), sounds(20, 6))
+    assert [(each.metric, each.embedding, each.n) for each in scores] == [("fad", "logmel", 20), ("kid", "logmel", 20)]
+    for each in scores:
+        assert each.ci_low is not None and each.ci_high is not None
+        assert each.ci_low <= each.value <= each.ci_high
+
+
+def test_values_do_not_depend_on_the_seed_and_scores_repeat() -> None:
+    x, y, groups = sounds(20, 5), sounds(20, 6), [str(i) for i in range(20)]
+    first, again, other = (score_against_reference(x, y, groups, RATE, LOGMEL, seed) for seed in (0, 0, 1))
+    assert first == again
+    assert [each.value for each in first] == [each.value for each in other]
+    assert first != other
+
+
+def test_distances_grow_with_what_is_wrong() -> None:
+    real, generator = sounds(20, 5), np.random.default_rng(0)
+    grades = [real + level * generator.normal(size=real.shape).astype(np.float32) for level in (0.001, 0.01, 0.1)]
+    by_grade = [score(grade, sounds(20, 6)) for grade in grades]
+    for metric in range(2):
+        values = [scores[metric].value for scores in by_grade]
+        assert values == sorted(values)
+
+
+def test_clips_against_themselves_are_at_distance_zero() -> None:
+    clips = sounds(12, 5)
+    for each in score(clips, clips, candidate_groups=[f"test {i}" for i in range(12)]):
+        assert each.value == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.5])
+def test_silent_and_constant_clips_get_a_finite_score(constant: float) -> None:
+    clips = np.full((20, SAMPLES), constant, dtype=np.float32)
+    for each in score(clips, sounds(20, 6)):
+        assert each.value > 0
+    for each in score(clips, clips, candidate_groups=[f"test {i}" for i in range(20)]):
+        assert each.value == 0
+
+
+def test_a_set_from_one_source_is_scored_without_intervals_and_says_so(capsys: pytest.CaptureFixture) -> None:
+    scores = score_against_reference(sounds(10, 5), sounds(10, 6), ["one track"] * 10, RATE, LOGMEL, seed=0)
+    assert [(each.ci_low, each.ci_high) for each in scores] == [(None, None)] * 2
+    assert "one source" in capsys.readouterr().err
+
+
+def test_a_nan_clip_is_named_and_nothing_is_left_out() -> None:
+    clips = sounds(20, 5)
+    clips[7, 100] = np.nan
+    with pytest.raises(FlowshotError, match="candidates: clip 7 holds NaN"):
+        score(clips, sounds(20, 6))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "config", "words"),
+    [
+        (sounds(19, 0), LOGMEL, "as many clips of the same length"),
+        (sounds(20, 0)[:, :-1], LOGMEL, "as many clips of the same length"),
+        (sounds(20, 0), ScoreConfig(embeddings=("logmell",)), "'logmell' is no embedding; use one of: logmel, yamnet"),
+        (sounds(20, 0), ScoreConfig(metrics=("fid",)), "'fid' is no metric; use one of: fad, kid"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(candidate: np.ndarray, config: ScoreConfig, words: str) -> None:
+    with pytest.raises(FlowshotError, match=words):
+        score(candidate, sounds(20, 6), config)
+
+
+def test_one_clip_is_too_few() -> None:
+    with pytest.raises(FlowshotError, match="at least 2 clips"):
+        score(sounds(1, 0), sounds(1, 1))
+
+
+def test_both_sets_are_kept_in_the_cache(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path / "cache")
+    score(sounds(20, 5), sounds(20, 6), cache=cache)
+    assert len(list(cache.folder.iterdir())) == 2
+
+
+def test_scores_are_read_as_they_were_written_and_keep_the_contract(tmp_path: Path) -> None:
+    scores = [Score("fad", "yamnet", 4.0, 3.5, 4.5, 20), Score("parameters", "none", 100.0, None, None, 1)]
+    write_scores(tmp_path / "deep/scores.json", scores)
+    assert read_scores(tmp_path / "deep/scores.json") == scores
+    entries = json.loads((tmp_path / "deep/scores.json").read_text())
+    assert entries[0] == {"metric": "fad", "embedding": "yamnet", "value": 4.0, "ci_low": 3.5, "ci_high": 4.5, "n": 20}
+    assert entries[1]["ci_low"] is None
+
+
+@pytest.mark.parametrize("content", ["[{}]", "{}{", '[{"metric": "fad"}]', "3"])
+def test_a_file_without_scores_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "scores.json").write_text(content)
+    with pytest.raises(FlowshotError, match=r"scores\.json"):
+        read_scores(tmp_path / "scores.json")
+
+
+def test_reconstructions_are_scored_in_pairs_with_an_interval() -> None:
+    clips = sounds(10, 5)
+    found = reconstruction_score(0.9 * clips, clips, [str(i // 2) for i in range(10)], 0.95)
+    assert (found.metric, found.embedding, found.n) == ("mrstft", "none", 10)
+    assert found.ci_low is not None and found.ci_high is not None
+    assert found.ci_low < found.value < found.ci_high
+    assert reconstruction_score(clips, clips, ["a"] * 10, 0.95) == Score("mrstft", "none", 0.0, None, None, 10)
+
+
+def test_what_other_stages_measured_becomes_scores(tmp_path: Path) -> None:
+    (tmp_path / "seconds.json").write_text('{"seconds": 0.5, "clips": 20}')
+    assert speed_score(tmp_path / "seconds.json") == Score("clips_per_second", "none", 40.0, None, None, 20)
+    (tmp_path / "nats.json").write_text('{"prior_nats": 9.5, "ci_low": 9, "ci_high": 10, "n": 16}')
+    assert nats_score(tmp_path / "nats.json") == Score("prior_nats", "none", 9.5, 9, 10, 16)
+    write_diagnostics(tmp_path / "diagnostics.json")
+    found = {each.metric: each for each in diagnostic_scores(tmp_path / "diagnostics.json")}
+    assert found["kl"] == Score("kl", "none", 30.0, None, None, 16)
+    assert found["parameters"] == Score("parameters", "none", 1000, None, None, 1)
+    assert set(found) == {"kl", "mutual_information", "marginal_kl", "active_units", "train_seconds", "parameters"}
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", '{"seconds": 0, "clips": 5}', '{"seconds": NaN, "clips": 5}', '{"clips": 5}']
+)
+def test_unusable_measurements_are_refused_in_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "seconds.json").write_text(content)
+    with pytest.raises(FlowshotError, match=r"seconds\.json"):
+        speed_score(tmp_path / "seconds.json")
+
+
+def test_a_file_that_is_no_array_of_clips_is_refused_in_one_line(tmp_path: Path) -> None:
+    for content in (b"", b"no array", b"\x93NUMPY"):
+        (tmp_path / "clips.npy").write_bytes(content)
+        with pytest.raises(FlowshotError, match="no array of clips"):
+            read_clips(tmp_path / "clips.npy")
+    np.save(tmp_path / "clips.npy", np.array([{}], dtype=object))
+    with pytest.raises(FlowshotError, match="no array of clips"):
+        read_clips(tmp_path / "clips.npy")
+    np.save(tmp_path / "clips.npy", np.zeros((3, 4), dtype=np.int16))
+    with pytest.raises(FlowshotError, match="floating-point clips"):
+        read_clips(tmp_path / "clips.npy")
+
+
+def write_diagnostics(path: Path) -> None:
+    values = {"n": 16, "kl": 30.0, "mutual_information": 3.0, "marginal_kl": 27.0, "active_units": 12}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values | {"train_seconds": 10.5, "parameters": 1000}))
+
+
+def write_arm(prior: str, clips: np.ndarray) -> None:
+    folder = Path("generated/toy/no_nf") / prior / "0"
+    folder.mkdir(parents=True)
+    np.save(folder / "clips.npy", clips)
+    (folder / "seconds.json").write_text(json.dumps({"seconds": 0.25, "clips": len(clips)}))
+
+
+def run_stage(name: str, *arguments: str) -> subprocess.CompletedProcess:
+    params = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(params.replace("[yamnet, logmel]", "[logmel]"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, str(ROOT / "stages" / name), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def metrics_of(path: str) -> dict[str, dict]:
+    return {entry["metric"]: entry for entry in json.loads(Path(path).read_text())}
+
+
+def test_the_stages_score_floor_samples_and_reconstructions() -> None:
+    reference = reference_clips(read_prepared("data/prepared/toy")).clips
+    write_arm("own", 0.1 * np.random.default_rng(0).normal(size=reference.shape).astype(np.float32))
+    write_arm("reconstruction", 0.9 * reference)
+    write_diagnostics(Path("models/toy/no_nf/0/diagnostics.json"))
+    Path("priors/toy/no_nf/own/0").mkdir(parents=True)
+    Path("priors/toy/no_nf/own/0/nats.json").write_text('{"prior_nats": 9.5, "ci_low": 9, "ci_high": 10, "n": 16}')
+    for name, arguments in (
+        ("floor.py", ["toy"]),
+        *(("score.py", ["toy", "no_nf", p, "0"]) for p in ("own", "reconstruction")),
+    ):
+        result = run_stage(name, *arguments)
+        assert result.returncode == 0, result.stderr
+    floor, own = metrics_of("scores/toy/real/real/0.json"), metrics_of("scores/toy/no_nf/own/0.json")
+    reconstruction = metrics_of("scores/toy/no_nf/reconstruction/0.json")
+    diagnostics = {"kl", "mutual_information", "marginal_kl", "active_units", "train_seconds", "parameters"}
+    assert set(floor) == {"fad", "kid"}
+    assert set(own) == {"fad", "kid", "clips_per_second", "prior_nats"} | diagnostics
+    assert set(reconstruction) == {"fad", "kid", "clips_per_second", "mrstft"} | diagnostics
+    assert all(
+        entry["n"] == 16 for scores in (floor, own, reconstruction) for name, entry in scores.items() if "id" in name
+    )
+    assert reconstruction["fad"]["value"] < floor["fad"]["value"] < own["fad"]["value"]
+
+
+def test_a_failing_stage_says_one_line_and_leaves_earlier_scores_alone() -> None:
+    write_arm("nf", sounds(5, 0))
+    earlier = Path("scores/toy/no_nf/nf/0.json")
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text("earlier")
+    result = run_stage("score.py", "toy", "no_nf", "nf", "0")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and "found 5 clips" in result.stderr
+    assert earlier.read_text() == "earlier"
+    shutil.rmtree("data")
+    result = run_stage("floor.py", "toy")
+    assert result.returncode == 1 and result.stderr.count("\n") == 1
