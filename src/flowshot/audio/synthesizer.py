@@ -27,7 +27,7 @@ from flowshot.randomness import numpy_generator
 INSTRUMENTS: dict[str, Instrument] = DRUMS | EFFECTS | MUSIC
 CLASSES: tuple[str, ...] = tuple(INSTRUMENTS)
 LOWEST_SAMPLE_RATE = 8000
-FULL_SCALE = 32767  # of 16 bits
+FULL_SCALE = 32768  # of 16 bits; the peak of a clip leaves room for it
 
 # What stands before the parameters in parameters.csv; `seed` and `file` name the generator of the clip's noise.
 CLIP_COLUMNS = ("file", "kind", "label", "seed")

@@ -86,7 +86,6 @@ def cowbell(values: Values, sample_rate: int, generator: np.random.Generator) ->
     tone = square(values["pitch"] * time + start[0]) + square(values["pitch"] * values["ratio"] * time + start[1])
     tone = band_pass(tone, values["brightness"], sample_rate, values["resonance"])
     level = 0.6 * settling(time, 0.03) + 0.4 * exponential_decay(time, values["decay"])
-    level *= np.minimum(1.0, 10 * exponential_decay(time, values["decay"]))
     return saturate(tone * level * attack_curve(time, 0.001), values["drive"])
 
 

@@ -1,6 +1,7 @@
 """Sound effects: what moves, strikes, rustles, fires and bubbles."""
 
 import numpy as np
+from scipy import signal
 
 from flowshot.audio.synthesis.envelopes import (
     LONGEST_SECONDS,
@@ -17,7 +18,7 @@ from flowshot.audio.synthesis.oscillators import BAR_MODES, damped_modes, modula
 from flowshot.audio.synthesis.parameters import Instrument, Range, Values
 
 RISE_DB = 36.0  # from the first moment of a riser to its end
-CRACKLE_DECAY = 0.004
+CRACKLE_SECONDS = 0.0006  # time constant of one
 
 
 def riser(values: Values, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
@@ -60,15 +61,14 @@ def noise(values: Values, sample_rate: int, generator: np.random.Generator) -> n
     bed = bed / bed.std() * tremolo(time, values["tremolo_rate"], values["tremolo_depth"])
     struck = generator.random(len(time)) < values["density"] / sample_rate
     strengths = struck * generator.exponential(1.0, len(time))
-    grain = exponential_decay(time_axis(CRACKLE_DECAY, sample_rate), CRACKLE_DECAY)
-    level = np.convolve(strengths, grain)[: len(time)]
+    level = signal.lfilter([1.0], [1.0, -np.exp(-1 / (CRACKLE_SECONDS * sample_rate))], strengths)
     crackles = band_pass(generator.standard_normal(len(time)) * level, 3000.0, sample_rate, 0.7)
     release = attack_curve(values["length"] - time, min(0.15, 0.3 * values["length"]))
     return (bed + 4 * crackles) * attack_curve(time, values["attack"]) * release
 
 
 def zap(values: Values, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
-    """A frequency-modulated tone that falls (or climbs) by octaves: a laser, a spark, a coin."""
+    """A frequency-modulated tone that falls by octaves: a laser, a spark."""
     time = ringing_time(values["decay"], sample_rate)
     pitch = swept_pitch(time, values["pitch"], values["pitch_sweep"], values["sweep_time"])
     level = exponential_decay(time, values["decay"])
@@ -146,9 +146,9 @@ EFFECTS = {
         "effect",
         zap,
         {
-            "pitch": Range(90, 500, "log"),
-            "pitch_sweep": Range(2.0, 4.5),
-            "sweep_time": Range(0.06, 0.5, "log"),
+            "pitch": Range(120, 500, "log"),
+            "pitch_sweep": Range(2.5, 4.5),
+            "sweep_time": Range(0.12, 0.6, "log"),
             "decay": Range(0.15, 0.65, "log"),
             "ratio": Range(0.5, 3.5),
             "index": Range(0.3, 6.0, "log"),

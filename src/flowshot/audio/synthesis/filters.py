@@ -7,7 +7,7 @@ coefficients" (W3C note, 2021).
 from typing import Literal
 
 import numpy as np
-from scipy import signal
+from scipy import fft, signal
 
 FilterKind = Literal["low_pass", "high_pass", "band_pass"]
 BUTTERWORTH = 0.7071  # the quality factor without a resonance
@@ -67,9 +67,10 @@ def moving_filter(
 
 def sloped_noise(samples: int, slope: float, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
     """Gaussian noise `[samples]` of unit variance, its spectrum falling by `slope` dB an octave above 40 Hz."""
-    spectrum = np.fft.rfft(generator.standard_normal(samples))
-    octaves = np.log2(np.maximum(np.fft.rfftfreq(samples, 1 / sample_rate), 40.0) / 40.0)
-    noise = np.fft.irfft(spectrum * 10 ** (slope * octaves / 20), samples)
+    period = fft.next_fast_len(samples, real=True)
+    spectrum = fft.rfft(generator.standard_normal(period))
+    octaves = np.log2(np.maximum(fft.rfftfreq(period, 1 / sample_rate), 40.0) / 40.0)
+    noise = fft.irfft(spectrum * 10 ** (slope * octaves / 20), period)[:samples]
     return noise / noise.std()
 
 

@@ -69,7 +69,7 @@ def pluck(values: Values, sample_rate: int, generator: np.random.Generator) -> n
     pick[delay:] -= pick[:-delay].copy()
     pick = low_pass(pick, 2.5 * values["brightness"], sample_rate)
     string = plucked_string(pick, values["pitch"], values["decay"], values["brightness"], sample_rate)
-    return string * attack_curve(time, 0.001) * np.minimum(1.0, 100 * exponential_decay(time, values["decay"]))
+    return string * attack_curve(time, 0.001)
 
 
 def bell(values: Values, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
@@ -153,7 +153,7 @@ MUSIC = {
         {
             "pitch": Range(98, 784, "log"),
             "decay": Range(0.35, 0.7, "log"),
-            "brightness": Range(1500, 8000, "log"),
+            "brightness": Range(2000, 9000, "log"),
             "position": Range(0.06, 0.5),
         },
     ),

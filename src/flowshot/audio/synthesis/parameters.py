@@ -65,7 +65,7 @@ PARAMETERS: dict[str, Parameter] = {
     for parameter in (
         # Pitch
         Parameter("pitch", "Hz", "fundamental frequency once any sweep has settled; of a loop, of its kick"),
-        Parameter("pitch_sweep", "octaves", "how far above (below, where negative) `pitch` the sound starts"),
+        Parameter("pitch_sweep", "octaves", "how far from `pitch` the sound starts: above it, a riser below it"),
         Parameter("sweep_time", "s", "time in which the pitch covers 95 % of its sweep"),
         Parameter("ratio", "1", "second frequency (upper oscillator, or modulator) over the first"),
         Parameter("detune", "cents", "distance between the two oscillators of a voice"),
@@ -81,7 +81,7 @@ PARAMETERS: dict[str, Parameter] = {
         Parameter("swing", "1", "place of the off-beat step within its pair; 0.5 is straight"),
         # Timbre
         Parameter("brightness", "Hz", "cutoff or centre of the main filter, where its envelope settles or is open"),
-        Parameter("filter_sweep", "octaves", "how far above `brightness` the filter starts, or below it, for a riser"),
+        Parameter("filter_sweep", "octaves", "how far from `brightness` the filter starts: above it, a riser below it"),
         Parameter("resonance", "1", "quality factor Q of the main filter"),
         Parameter("shape", "1", "waveform, from sawtooth (0) to square (1)"),
         Parameter("sub", "1", "level of the sine under the filtered oscillators"),
