@@ -1,8 +1,8 @@
 """Embeddings kept on disk, so that the same clips are never embedded twice by the same embedder.
 
 A file's name is a hash of everything that its content depends on: the clips themselves, their sample rate, and
-the embedder's name, weights and clip policy. Nothing in the cache can therefore go stale, and deleting any of it
-costs time only.
+the embedder's name, weights (or settings, where it has none) and clip policy. So an embedder that comes to compute
+something else must change one of these; otherwise nothing here goes stale, and deleting any of it costs time only.
 """
 
 import hashlib

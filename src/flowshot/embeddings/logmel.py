@@ -24,12 +24,12 @@ FLOOR = 1e-8
 class LogMel:
     """Mean and standard deviation of the level in 64 mel bands between 20 Hz and 24 kHz: 128 numbers.
 
-    Levels are in bels (10 dB) above -80 dB relative to a full-scale sine; what is quieter counts as silence, 0.
-    That keeps a vector's elements between 0 and about 8, where the cubic kernel of KID is well behaved.
+    A level of 0 is silence (-80 dB relative to a full-scale sine, or less) and 1 a full-scale sine, linear in dB
+    between. With larger numbers the cubic kernel of KID would see little but the loudest clips.
 
     A clip is analysed at its own sample rate with windows and hops of the same duration as 2048 and 480 samples at
-    48 kHz. So nothing is resampled, and a clip of 16 kHz has silence in every band above 8 kHz:
-    two sets of one rate then compare in the bands that they have. Sets of different rates differ by that silence.
+    48 kHz. So nothing is resampled, and a clip of 16 kHz has silence in every band above 8 kHz: two sets of one
+    rate compare in the bands that they have. Sets of different rates differ by that silence.
     """
 
     name = "logmel"
@@ -37,7 +37,9 @@ class LogMel:
     dimensions = 2 * BANDS
     policy = ClipPolicy(window=0, hop=0)
     weights_sha256 = hashlib.sha256(
-        json.dumps(["logmel", "bels", BANDS, LOWEST_HZ, HIGHEST_HZ, WINDOW_SECONDS, HOP_SECONDS, FLOOR]).encode()
+        json.dumps(
+            ["logmel", "fraction of range", BANDS, LOWEST_HZ, HIGHEST_HZ, WINDOW_SECONDS, HOP_SECONDS, FLOOR]
+        ).encode()
     ).hexdigest()
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -48,7 +50,7 @@ class LogMel:
         # The frames of a clip overlap about four times and become complex double numbers.
         for first, batch in checked_batches(clips, 16 * clips.shape[-1]):
             power = np.square(magnitude_spectrogram(batch, window, hop)) @ filters.T
-            bands = np.log10(np.maximum(power / FLOOR, 1))
+            bands = np.log10(np.maximum(power / FLOOR, 1)) / np.log10(1 / FLOOR)
             rows = slice(first, first + len(batch))
             embeddings[rows, :BANDS], embeddings[rows, BANDS:] = bands.mean(axis=1), bands.std(axis=1)
         require_finite(embeddings, "the logmel embedding of clip")
