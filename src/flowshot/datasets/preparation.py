@@ -1,0 +1,164 @@
+"""Prepare a dataset: fetched audio becomes three arrays of clips, a manifest, an audit and a card."""
+
+import csv
+import errno
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowshot.config import DatasetConfig, to_dict
+from flowshot.datasets.card import card_text
+from flowshot.datasets.grouping import memberships
+from flowshot.datasets.inputs import input_files, list_files
+from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, Split
+from flowshot.datasets.selection import AuditRow, KeptClip, Selection, select, split_units, write_audit
+from flowshot.datasets.splits import split_groups
+from flowshot.datasets.survey import survey
+from flowshot.errors import FlowshotError
+from flowshot.files import whole_folder, write_json
+from flowshot.randomness import numpy_generator
+from flowshot.stage import workers as usable_cores
+
+
+def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path, workers: int) -> None:
+    """Write `out_folder` from what `fetch` wrote, whole or not at all; the result depends on no order or process count.
+
+    Memory is bounded by the clips' descriptions (some hundred bytes each), not by their audio: the processes
+    append clips to spools, from which the arrays are then written row by row.
+
+    Raises:
+        FlowshotError: the fetched data is missing or changed, gives no clip, or too few groups to split.
+    """
+    raw_card, files = input_files(name, config, raw_folder)
+    where = str(raw_folder) if config.path is None else config.path
+    members = memberships(config, files)
+    try:
+        with whole_folder(out_folder) as fresh:
+            spools = fresh / "spools"
+            spools.mkdir()
+            selection = select(files, members, survey(name, config, files, members, spools, workers))
+            _require_clips(config, selection, where)
+            splits = _assign(config, selection.clips, where)
+            for split in SPLITS:
+                _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
+            for spool in spools.iterdir():
+                spool.unlink()
+            spools.rmdir()
+            _write_manifest(fresh / "manifest.csv", splits)
+            write_audit(fresh / "audit.csv", selection.audit)
+            card = _card(name, config, raw_card, selection, splits)
+            write_json(fresh / "dataset.json", card)
+            (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise FlowshotError(
+            f"{out_folder}: cannot be written ({error.strerror}); free space or change permissions"
+        ) from None
+
+
+def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None) -> list[AuditRow]:
+    """What `prepare` would keep or drop of a folder, and why; nothing is written.
+
+    Raises:
+        FlowshotError: the folder does not exist or cannot be read.
+    """
+    files = list_files(folder)
+    members = memberships(config, files)
+    return select(files, members, survey(folder.name, config, files, members, None, workers or usable_cores())).audit
+
+
+def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> None:
+    if selection.clips:
+        return
+    reasons = Counter(row.reason for row in selection.audit)
+    if not reasons:
+        raise FlowshotError(f"{where}: holds no files; put audio there, then fetch and prepare again")
+    longest = max((row.seconds for row in selection.audit if row.reason == "too_short" and row.seconds), default=0.0)
+    if longest and config.cut == "windows" and not reasons["silent"]:
+        raise FlowshotError(
+            f"{where}: clip_seconds {config.clip_seconds:g} is longer than every file (the longest lasts "
+            f"{longest:.3g} s); lower clip_seconds, or use `cut: file`"
+        )
+    found = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    remedy = (
+        "lower silence_db, or add other files"
+        if reasons["silent"]
+        else "add files in wav, flac, ogg, opus, mp3 or aiff"
+    )
+    raise FlowshotError(f"{where}: no usable audio in {len(selection.audit)} files ({found}); {remedy}")
+
+
+def _assign(config: DatasetConfig, clips: Sequence[KeptClip], where: str) -> dict[Split, list[KeptClip]]:
+    """The clips of each split, shuffled, so that the first n of a split are a random n."""
+    try:
+        chosen = split_groups(split_units(clips), config.split, numpy_generator(config.seed, "prepare", "split"))
+    except FlowshotError as error:
+        raise FlowshotError(f"{where}: {error}") from None
+    splits: dict[Split, list[KeptClip]] = {split: [] for split in SPLITS}
+    for clip in clips:
+        splits[chosen[clip.group]].append(clip)
+    for split in SPLITS:
+        order = numpy_generator(config.seed, "prepare", "order", split).permutation(len(splits[split]))
+        splits[split] = [splits[split][index] for index in order]
+    return splits
+
+
+def _write_array(path: Path, clips: Sequence[KeptClip], clip_samples: int) -> None:
+    """Write clips from their spools as a float32 `.npy` `[clips, samples]`, one at a time."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(clips), clip_samples)}
+    size = clip_samples * 4
+    with ExitStack() as stack, path.open("wb") as file:
+        spools = {name: stack.enter_context(Path(name).open("rb")) for name in {clip.facts.spool for clip in clips}}
+        np.lib.format.write_array_header_1_0(file, header)
+        for clip in clips:
+            spool = spools[clip.facts.spool]
+            spool.seek(clip.facts.row * size)
+            file.write(spool.read(size))
+
+
+def _write_manifest(path: Path, splits: dict[Split, list[KeptClip]]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(MANIFEST_COLUMNS)
+        number = 0
+        for split in SPLITS:
+            for clip in splits[split]:
+                facts = clip.facts
+                start, seconds = f"{facts.start:.6f}", f"{facts.seconds:.6f}"
+                table.writerow([number, split, clip.group, clip.source, start, seconds, clip.label, facts.sha256])
+                number += 1
+
+
+def _card(
+    name: str,
+    config: DatasetConfig,
+    raw_card: dict[str, Any],
+    selection: Selection,
+    splits: dict[Split, list[KeptClip]],
+) -> dict[str, Any]:
+    kept = sum(row.status == "kept" for row in selection.audit)
+    dropped = Counter(row.reason for row in selection.audit if row.status == "dropped")
+    return {
+        "name": name,
+        "source": config.source,
+        "sample_rate": config.sample_rate,
+        "clip_samples": config.clip_samples,
+        "licence": raw_card["licence"],
+        "origin": raw_card["origin"],
+        "incomplete": raw_card.get("incomplete", []),
+        "packages": raw_card.get("packages", []),
+        "counts": {
+            "clips": {split: len(splits[split]) for split in SPLITS},
+            "groups": {split: len({clip.group for clip in splits[split]}) for split in SPLITS},
+            "files": {"kept": kept, "dropped": dict(sorted(dropped.items()))},
+            "dropped_clips": selection.dropped_clips,
+        },
+        "sound_seconds": round(sum(clip.facts.seconds for clip in selection.clips), 3),
+        "source_seconds": round(sum(row.seconds or 0 for row in selection.audit if row.status == "kept"), 3),
+        "config": to_dict(config),
+    }

@@ -1,0 +1,144 @@
+"""Decide which clips stay, which group each belongs to, and what the audit says of every file."""
+
+import csv
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from flowshot.datasets.duplicates import ALIKE, SKETCH_SIZE, first_copies, pairs_within
+from flowshot.datasets.grouping import Groups, Membership
+from flowshot.datasets.inputs import InputFile
+from flowshot.datasets.splits import Group
+from flowshot.datasets.survey import ClipFacts, FileSurvey
+
+# Every word that may stand in the audit's column `reason`, and what it means.
+REASONS = {
+    "not_audio": "by its name no audio file",
+    "excluded": "excluded by the catalog or by `exclude`",
+    "unreadable": "could not be opened, or not decoded to its end",
+    "empty": "holds no samples",
+    "not_finite": "holds NaN or infinity",
+    "too_short": "shorter than `minimum_seconds`, or with `cut: windows` than one clip",
+    "silent": "its loudest sample lies below `silence_db`",
+    "duplicate": "gives the same clips as an earlier file, bit for bit",
+    "near_duplicate": "gives the same clips as an earlier file up to gain and differences below -40 dB",
+}
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """What happened to one input file; `seconds`, `sample_rate` and `channels` are None where it was not decoded."""
+
+    source: str
+    status: str  # kept | dropped
+    reason: str  # empty where kept, else one of REASONS
+    seconds: float | None
+    sample_rate: int | None
+    channels: int | None
+
+
+@dataclass(frozen=True)
+class KeptClip:
+    """A clip of the dataset, with what the manifest says about it."""
+
+    group: str
+    source: str
+    label: str
+    collection: str
+    facts: ClipFacts
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The clips that stay, in the order of files, the audit of every file, and how many clips were dropped why."""
+
+    clips: list[KeptClip]
+    audit: list[AuditRow]
+    dropped_clips: dict[str, int]
+
+
+def select(files: Sequence[InputFile], members: Sequence[Membership], surveys: Sequence[FileSurvey]) -> Selection:
+    """Drop duplicates and form groups.
+
+    A dropped copy still ties its group to that of the clip it copies, and clips that are alike without being
+    copies tie theirs too, so that no near relative of a test clip is trained on.
+    """
+    flat = [(index, clip) for index, found in enumerate(surveys) for clip in found.clips]
+    sketches = np.array([clip.sketch for _, clip in flat], dtype=np.float32).reshape(-1, SKETCH_SIZE)
+    exact, near = first_copies([clip.sha256 for _, clip in flat], sketches)
+    groups = Groups()
+    for member in members:
+        if not member.excluded:
+            groups.join(member.keys)
+    kept: list[int] = []
+    lost: dict[int, str] = {}
+    dropped: Counter[str] = Counter(silent=sum(found.silent_windows for found in surveys))
+    for position, (index, _) in enumerate(flat):
+        if near[position] == position:
+            kept.append(position)
+            continue
+        groups.join([members[index].keys[0], members[flat[near[position]][0]].keys[0]])
+        reason = "duplicate" if exact[position] != position else "near_duplicate"
+        dropped[reason] += 1
+        lost[index] = reason
+    for one, other in pairs_within(sketches[kept], ALIKE) if kept else ():
+        groups.join([members[flat[kept[one]][0]].keys[0], members[flat[kept[other]][0]].keys[0]])
+    with_clips = {flat[position][0] for position in kept}
+    names = _group_names(groups, files, members, with_clips)
+    clips = []
+    for position in kept:
+        index, facts = flat[position]
+        member = members[index]
+        clips.append(KeptClip(names[index], files[index].source, member.label, member.collection, facts))
+    audit = [_audit_row(file, found, index in with_clips, lost.get(index, "")) for index, (file, found) in
+             enumerate(zip(files, surveys, strict=True))]  # fmt: skip
+    return Selection(clips, audit, {reason: count for reason, count in dropped.items() if count})
+
+
+def split_units(clips: Iterable[KeptClip]) -> list[Group]:
+    """The groups of clips with their sizes and strata, by name."""
+    strata: dict[str, Counter[Hashable]] = {}
+    sizes: Counter[str] = Counter()
+    for clip in clips:
+        sizes[clip.group] += 1
+        strata.setdefault(clip.group, Counter()).update([("label", clip.label), ("collection", clip.collection)])
+    return [Group(name, sizes[name], strata[name]) for name in sorted(sizes)]
+
+
+def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
+    """Write `audit.csv`."""
+    # backslashreplace: a file's name need not be valid text, but its row must be written.
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow([field.name for field in fields(AuditRow)])
+        for row in audit:
+            seconds = "" if row.seconds is None else f"{row.seconds:.6f}"
+            table.writerow([row.source, row.status, row.reason, seconds, row.sample_rate, row.channels])
+
+
+def _group_names(
+    groups: Groups, files: Sequence[InputFile], members: Sequence[Membership], kept: set[int]
+) -> dict[int, str]:
+    """Each kept file's group, named after the first kept file in it."""
+    first: dict[Hashable, str] = {}
+    names = {}
+    for index in sorted(kept):
+        root = groups.find(members[index].keys[0])
+        names[index] = first.setdefault(root, files[index].source)
+    return names
+
+
+def _audit_row(file: InputFile, found: FileSurvey, has_clips: bool, lost: str) -> AuditRow:
+    reason = "" if has_clips else found.reason or lost
+    facts = found.facts
+    return AuditRow(
+        source=file.source,
+        status="kept" if has_clips else "dropped",
+        reason=reason,
+        seconds=None if facts is None else facts.seconds,
+        sample_rate=None if facts is None else facts.format.sample_rate,
+        channels=None if facts is None else facts.format.channels,
+    )

@@ -1,0 +1,175 @@
+"""Read every input file in several processes; clips go to disk at once, only their descriptions stay in memory."""
+
+import hashlib
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from tqdm import tqdm
+
+from flowshot.audio.clips import Clip, read_clips
+from flowshot.audio.decode import AUDIO_SUFFIXES, FileFacts, UnusableAudio, quiet_decoders
+from flowshot.config import DatasetConfig
+from flowshot.datasets.duplicates import Sketcher
+from flowshot.datasets.grouping import Membership
+from flowshot.datasets.inputs import InputFile
+from flowshot.errors import FlowshotError
+
+TASKS_PER_WORKER = 4  # submitted and not yet done; bounds what waits in memory
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """A clip that was read: where it lies in a spool, and what tells it from others."""
+
+    start: float  # seconds
+    seconds: float
+    sha256: str  # of the clip's float32 samples, little-endian
+    sketch: np.ndarray  # float32 [16]
+    spool: str  # file that holds the samples; empty where only an audit was asked for
+    row: int  # position in the spool, in clips
+
+
+@dataclass(frozen=True)
+class FileSurvey:
+    """What reading one file gave: clips, or the audit's word for why there are none."""
+
+    reason: str  # empty where there are clips
+    facts: FileFacts | None
+    clips: tuple[ClipFacts, ...] = ()
+    silent_windows: int = 0
+
+
+class Reader:
+    """Reads files in one process, appending clips to one spool of that process.
+
+    Attributes:
+        config: how audio becomes clips.
+        spools: the folder for the spool, or None where clips are not needed.
+    """
+
+    def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
+        self._config, self._sketch, self._rows = config, Sketcher(config.clip_samples), 0
+        self._spool = None
+        if spools is not None:
+            handle, name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=spools)
+            self._spool, self._name = os.fdopen(handle, "wb"), name
+
+    def __call__(self, file: InputFile) -> FileSurvey:
+        """Read one file; see `read_clips`."""
+        clips: list[ClipFacts] = []
+        if file.changed():
+            raise FlowshotError(
+                f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare"
+            )
+        try:
+            with quiet_decoders():
+                facts, silent = read_clips(file.path, self._config, lambda clip: clips.append(self._keep(clip)))
+        except UnusableAudio as problem:
+            return FileSurvey(problem.reason, problem.facts)
+        finally:
+            if self._spool is not None:
+                self._spool.flush()
+        return FileSurvey("", facts, tuple(clips), silent)
+
+    def _keep(self, clip: Clip) -> ClipFacts:
+        samples = np.ascontiguousarray(clip.samples, dtype="<f4")
+        facts = ClipFacts(
+            clip.start, clip.seconds, hashlib.sha256(samples.data).hexdigest(), self._sketch(samples),
+            "" if self._spool is None else self._name, self._rows,
+        )  # fmt: skip
+        if self._spool is not None:
+            self._spool.write(samples.data)
+            self._rows += 1
+        return facts
+
+
+def survey(
+    name: str,
+    config: DatasetConfig,
+    files: Sequence[InputFile],
+    members: Sequence[Membership],
+    spools: Path | None,
+    workers: int,
+) -> list[FileSurvey]:
+    """Read all files that are audio and not excluded; one result a file, in the order of `files`.
+
+    Raises:
+        FlowshotError: a file changed meanwhile, or a process was killed.
+    """
+    results: dict[int, FileSurvey] = {}
+    wanted: list[int] = []
+    for index, (file, member) in enumerate(zip(files, members, strict=True)):
+        if PurePosixPath(file.source).suffix.casefold() not in AUDIO_SUFFIXES:
+            results[index] = FileSurvey("not_audio", None)
+        elif member.excluded:
+            results[index] = FileSurvey("excluded", None)
+        elif file.bytes < 0:
+            results[index] = FileSurvey("unreadable", None)
+        else:
+            wanted.append(index)
+    read = _read_here if workers == 1 or len(wanted) < 2 * workers else _read_in_processes
+    progress = tqdm(total=len(wanted), desc=name, unit="file", disable=None)
+    with progress:
+        for index, result in read(config, files, wanted, spools, workers):
+            results[index] = result
+            progress.update()
+    return [results[index] for index in range(len(files))]
+
+
+def _read_here(
+    config: DatasetConfig, files: Sequence[InputFile], wanted: Sequence[int], spools: Path | None, workers: int
+) -> Iterator[tuple[int, FileSurvey]]:
+    reader = Reader(config, spools)
+    for index in wanted:
+        yield index, reader(files[index])
+
+
+def _read_in_processes(
+    config: DatasetConfig, files: Sequence[InputFile], wanted: Sequence[int], spools: Path | None, workers: int
+) -> Iterator[tuple[int, FileSurvey]]:
+    # Spawned, not forked: the parent may hold threads, and a fork of those can hang.
+    context = multiprocessing.get_context("spawn")
+    # Large files first, so that no process is left alone with one at the end.
+    queue = sorted(wanted, key=lambda index: -files[index].bytes)
+    pending: dict[Future[FileSurvey], int] = {}
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(config, spools)) as pool:
+        try:
+            for index in queue:
+                if len(pending) >= TASKS_PER_WORKER * workers:
+                    yield from _finished(pending)
+                pending[pool.submit(_read, files[index])] = index
+            while pending:
+                yield from _finished(pending)
+        except BrokenProcessPool:
+            raise FlowshotError(
+                "preparing: a process that decodes audio was killed, perhaps for want of memory; close other programs, "
+                "then run again"
+            ) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(pending: dict[Future[FileSurvey], int]) -> Iterator[tuple[int, FileSurvey]]:
+    done, _ = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield pending.pop(future), future.result()
+
+
+_reader: Reader | None = None  # of this process, where it is one of the pool
+
+
+def _start(config: DatasetConfig, spools: Path | None) -> None:
+    global _reader  # a pool's processes have no other place to keep their open spool
+    _reader = Reader(config, spools)
+
+
+def _read(file: InputFile) -> FileSurvey:
+    assert _reader is not None
+    return _reader(file)
