@@ -151,7 +151,9 @@ def _open(store: Store) -> tuple[Any, str]:
         client = MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
-            return client, client.create_experiment(EXPERIMENT, artifact_location=store.artifacts)
+            # The UI then opens on training runs and their charts instead of traces of language models.
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            return client, client.create_experiment(EXPERIMENT, artifact_location=store.artifacts, tags=kind)
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         if store.artifacts and experiment.artifact_location != store.artifacts:
