@@ -1,0 +1,106 @@
+"""Write `reports/<plan>/`: results, tables, a figure for each dataset, and a page that shows them."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from flowshot.config import PlanConfig, ReportConfig
+from flowshot.provenance import git_revision
+from flowshot.report.markup import escape_markdown, latex_table, markdown_table
+from flowshot.report.plots import draw_distances
+from flowshot.report.results import read_results, write_results
+from flowshot.report.tables import Table, dataset_tables
+
+TITLES = {"quality": "Quality", "coverage": "Fidelity and diversity", "autoencoder": "Autoencoders"}
+FORMATS = (("Markdown", "md"), ("LaTeX", "tex"))
+FIGURE = "fad.png"
+
+
+def build_report(
+    plan: PlanConfig,
+    config: ReportConfig,
+    scores_folder: Path,
+    models_folder: Path,
+    out_folder: Path,
+    confidence: float,
+) -> None:
+    """Write the report of a plan into an empty folder; equal inputs give equal bytes.
+
+    Args:
+        plan: which arms there are, and their budget.
+        config: how numbers are written.
+        scores_folder: `scores/`.
+        models_folder: `models/`, whose `diagnostics.json` may say on which `machine` a model was trained.
+        out_folder: where `results.csv`, `README.md` and a folder for each dataset go.
+        confidence: level of the intervals in the scores, as in `score.confidence`.
+
+    Raises:
+        FlowshotError: the scores of an arm are missing or incomplete; names the stage that makes them.
+    """
+    results = read_results(plan, scores_folder)
+    write_results(results, out_folder / "results.csv")
+    sections = []
+    for dataset in plan.datasets:
+        folder = out_folder / dataset
+        folder.mkdir()
+        tables = dataset_tables(results, plan, dataset, config.digits, confidence)
+        for table in tables:
+            (folder / f"table-{table.name}.md").write_text(markdown_table(table), encoding="utf-8")
+            (folder / f"table-{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
+        has_figure = draw_distances(folder / FIGURE, results, plan, dataset)
+        sections.append(_dataset_section(dataset, tables, has_figure))
+    page = "\n".join([_head(plan, results, models_folder), *sections])
+    (out_folder / "README.md").write_text(page, encoding="utf-8")
+
+
+def _head(plan: PlanConfig, results: pd.DataFrame, models_folder: Path) -> str:
+    def names(values: tuple[object, ...]) -> str:
+        return ", ".join(escape_markdown(str(value)) for value in values)
+
+    facts = [
+        ("plan", escape_markdown(plan.name)),
+        ("datasets", names(plan.datasets)),
+        ("autoencoders", names(plan.autoencoders)),
+        ("priors", names(plan.priors)),
+        ("seeds", names(plan.seeds)),
+        ("budget of each autoencoder", f"{plan.budget.steps} steps of {plan.budget.batch_size} clips"),
+        ("trained on", names(tuple(_machines(plan, models_folder)))),
+        ("code", f"`{git_revision(Path.cwd())}`"),
+    ]
+    return "\n".join(
+        [
+            f"# Results of the plan {escape_markdown(plan.name)}",
+            "",
+            f"Every number below is in [results.csv](results.csv), {len(results)} rows. The tables are there as",
+            "Markdown and as LaTeX. Written by the `report` stage: change the plan, not this page.",
+            "",
+            "| | |",
+            "|:--|:--|",
+            *(f"| {name} | {value} |" for name, value in facts),
+            "",
+        ]
+    )
+
+
+def _machines(plan: PlanConfig, models_folder: Path) -> list[str]:
+    """The machines that trained the plan's models, as far as their diagnostics say."""
+    found = set()
+    for dataset in plan.datasets:
+        for autoencoder in plan.autoencoders:
+            for seed in plan.seeds:
+                file = models_folder / dataset / autoencoder / str(seed) / "diagnostics.json"
+                said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+                found.add(str(said.get("machine", "not recorded")))
+    return sorted(found)
+
+
+def _dataset_section(dataset: str, tables: list[Table], has_figure: bool) -> str:
+    # Angle brackets, because the name of a folder may hold spaces.
+    lines = [f"## {escape_markdown(dataset)}", ""]
+    for table in tables:
+        files = ", ".join(f"[{kind}](<{dataset}/table-{table.name}.{end}>)" for kind, end in FORMATS)
+        lines += [f"### {TITLES[table.name]}", "", markdown_table(table), f"{files}", ""]
+        if table.name == "quality" and has_figure:
+            lines += [f"![Frechet audio distance of every arm of {escape_markdown(dataset)}](<{dataset}/{FIGURE}>)", ""]
+    return "\n".join(lines)

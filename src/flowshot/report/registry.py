@@ -1,0 +1,58 @@
+"""How each metric is shown: its title, which direction is better, and which table it belongs to.
+
+A new metric needs one entry here; one without an entry appears in the quality table under its own name.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+TableName = Literal["quality", "coverage", "autoencoder"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of `results.csv` as a column."""
+
+    name: str
+    title: str
+    better: Literal["lower", "higher"] | None = None
+    table: TableName = "quality"
+    # Where only the arms of one autoencoder compare, because the metric is measured in its latent space.
+    within_autoencoder: bool = False
+    whole: bool = False  # a count, shown with all of its digits
+    over_clips: bool = True  # its `n` is a number of clips
+    scale: float = 1.0  # tables show the value times this, and the title says so
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("fad", "FAD", "lower"),
+        Metric("fad_infinity", "FAD-infinity", "lower"),
+        Metric("kid", "KID ×10³", "lower", scale=1000.0),  # noqa: RUF001
+        Metric("kad", "KAD", "lower"),
+        Metric("prior_nats", "prior NLL (nats)", "lower", within_autoencoder=True),
+        Metric("clips_per_second", "clips/s", "higher"),
+        Metric("precision", "precision", "higher", "coverage"),
+        Metric("recall", "recall", "higher", "coverage"),
+        Metric("density", "density", "higher", "coverage"),
+        Metric("coverage", "coverage", "higher", "coverage"),
+        Metric("vendi", "Vendi", "higher", "coverage"),
+        Metric("authenticity", "authenticity", "higher", "coverage"),
+        Metric("mrstft", "MR-STFT", "lower", "autoencoder"),
+        # More or less of these is not better or worse by itself: they say how the latent space is used.
+        Metric("kl", "KL (nats)", None, "autoencoder"),
+        Metric("mutual_information", "mutual information (nats)", None, "autoencoder"),
+        Metric("marginal_kl", "marginal KL (nats)", None, "autoencoder"),
+        Metric("active_units", "active units", None, "autoencoder"),
+        Metric("parameters", "parameters", None, "autoencoder", whole=True, over_clips=False),
+        Metric("train_seconds", "training (s)", None, "autoencoder", over_clips=False),
+    )
+}
+
+EMBEDDINGS = {"yamnet": "YAMNet", "logmel": "log-mel", "clap": "CLAP", "vggish": "VGGish", "pann": "PANN"}
+
+
+def metric(name: str) -> Metric:
+    """The entry of a metric; one that is not registered is shown by its name, without a direction."""
+    return METRICS.get(name) or Metric(name, name)
