@@ -97,6 +97,7 @@ class AutoencoderConfig(Section):
     kernel_size: int = 3
     pooling: Literal["flatten", "mean"] = "flatten"
     envelope: bool = True
+    noise: bool = True
     posterior_flow: FlowKind = "none"
     prior_flow: FlowKind = "none"
     flow_layers: int = 4

@@ -9,6 +9,9 @@ from flowshot.models.blocks import Upsample, residual_stack
 from flowshot.models.encoder import frames_of, front_stride
 from flowshot.models.pqmf import PQMF
 
+# The noise starts near -40 dB: audible to the loss, but not what the first steps spend themselves on removing.
+INITIAL_NOISE_LOGIT = -2.2
+
 
 class Decoder(nn.Module):
     """The encoder's mirror: latent to frames, levels of residual blocks with upsampling, and the front end.
@@ -16,6 +19,10 @@ class Decoder(nn.Module):
     With `envelope`, each sub-band (or the waveform, without multi-band front end) is multiplied by a learned
     amplitude in (0, 1). A plain decoder hisses where the clip is silent, because an exact zero is a single
     point of its output; an amplitude reaches silence over a whole half-line of its logit.
+
+    With `noise`, white noise of learned amplitude is added in each sub-band (or to the waveform). Hats, snares and
+    tails are noise, whose phase no latent can hold; a deterministic decoder can only blur it. Filtered noise as a
+    branch of its own: Engel et al. 2020 (DDSP, 2001.04643), Caillon & Esling 2021 (RAVE, 2111.05011).
 
     Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in (-1, 1).
     """
@@ -35,18 +42,35 @@ class Decoder(nn.Module):
         bands = front_stride(config)
         self.waveform = nn.Conv1d(widths[0], bands, 7, padding=3)
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
+        self.noise_amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.noise else None
+        if self.noise_amplitude is not None:
+            nn.init.constant_(self.noise_amplitude.bias, INITIAL_NOISE_LOGIT)
 
-    def forward(self, latent: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
         frames = self.inner(latent).unflatten(1, (-1, self.frames))
         features = self.layers(frames)
         signal = self.waveform(features)
         if self.amplitude is not None:
-            # Squared, so that silence (-80 dB) lies at a logit of -4.6 and not twice as far.
-            signal = torch.tanh(signal) * torch.sigmoid(self.amplitude(features)).square()
+            signal = torch.tanh(signal) * _amplitude(self.amplitude(features))
+        if self.noise_amplitude is not None:
+            amplitude = _amplitude(self.noise_amplitude(features))
+            signal = signal + amplitude * _white_noise(amplitude, generator)
         with torch.autocast(signal.device.type, enabled=False):
             signal = signal.float()
             clips = signal.squeeze(1) if self.bank is None else self.bank.synthesis(signal)
         return _soft_limit(clips)[:, : self.clip_samples]
+
+
+def _amplitude(logit: Tensor) -> Tensor:
+    """In (0, 1). Squared, so that silence (-80 dB) lies at a logit of -4.6 and not twice as far."""
+    return torch.sigmoid(logit).square()
+
+
+def _white_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal noise in the shape of `like`; without a generator the same at every call."""
+    if generator is None:
+        generator = torch.Generator(like.device).manual_seed(0)
+    return torch.randn(like.shape, generator=generator, device=like.device)
 
 
 def _soft_limit(clips: Tensor) -> Tensor:

@@ -15,6 +15,9 @@ from flowshot.models.flows import Flow
 CONTEXT_SIZE = 64
 # exp of these bounds the posterior's standard deviation: far outside of what training reaches, but finite.
 LOG_SCALE_RANGE = (-9.0, 3.0)
+# Where the posterior's log standard deviation starts. At 0 the noise drowns the untrained means, the decoder
+# learns to ignore the latent before there is anything in it, and the posterior collapses.
+INITIAL_LOG_SCALE = -3.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class VAE(nn.Module):
         size = config.latent_size
         self.encoder = Encoder(config, clip_samples)
         self.heads = nn.Linear(self.encoder.size, 2 * size)
+        nn.init.constant_(self.heads.bias[size:], INITIAL_LOG_SCALE)
         self.context: nn.Linear | None = None
         self.posterior_flow: Flow | None = None
         if config.posterior_flow != "none":
@@ -79,11 +83,14 @@ class VAE(nn.Module):
         posterior = self.posterior(clips)
         return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
 
-    def decode(self, latent: Tensor) -> Tensor:
-        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in (-1, 1)."""
-        return self.decoder(latent)
+    def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in (-1, 1).
+
+        `generator` draws the decoder's noise, where it has any; without one the noise is the same at every call.
+        """
+        return self.decoder(latent, generator)
 
     def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
         """Encode, draw and decode `clips: [batch, samples]`."""
         latent, kl = draw_with_kl(self.posterior(clips), self.posterior_flow, self.prior, generator)
-        return Reconstruction(self.decode(latent), latent, kl)
+        return Reconstruction(self.decode(latent, generator), latent, kl)
