@@ -46,11 +46,13 @@ def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray 
     Silence is judged about the mean, so that a constant offset is silent too. The level is set before padding,
     and where it would push a sample over full scale the whole clip is scaled down instead of clipped.
     """
+    threshold = amplitude(config.silence_db)
+    if np.abs(cut - cut.mean()).max() < threshold or np.ptp(cut) == 0:
+        return None
     if cut_off:
         cut = fade_out(cut, _fade_samples(config))
-    peak = float(np.abs(cut - cut.mean()).max())
-    if peak == 0 or peak < amplitude(config.silence_db):
-        return None
+        if np.abs(cut).max() < threshold:
+            return None
     return pad(set_level(cut, config), config)
 
 

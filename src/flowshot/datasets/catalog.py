@@ -9,6 +9,7 @@ from typing import Literal
 
 Client = Literal["npm", "apt"]
 LabelRule = Literal["folder", "prefix"]
+Takes = Literal["none", "folder", "package"]
 
 # Repetitions of a phrase are no one-shots, and single periods of a waveform are no sounds.
 LMMS_NO_ONE_SHOTS = r"^(bassloops|beats|shapes|waveforms)/"
@@ -27,7 +28,8 @@ class Package:
         exclude: regular expression on the path below `root`; matches are audited as `excluded`.
         label: where a clip's label comes from when no drum kit names its instrument: the name of the folder, or
             the name of the file up to the first underscore.
-        takes: whether names that differ in a last number are takes of one sound, which must share a split.
+        takes: where names that differ in a last number are takes of one sound, which must share a split: within a
+            folder, within the whole package (which then repeats them in several folders, cut anew), or nowhere.
     """
 
     client: Client
@@ -40,7 +42,7 @@ class Package:
     nested: str = ""
     exclude: str = ""
     label: LabelRule = "folder"
-    takes: bool = True
+    takes: Takes = "folder"
 
     @property
     def collection(self) -> str:
@@ -119,6 +121,8 @@ FX = (
         origin="sound effects of the game MegaGlest",
         root="usr/share/games/megaglest",
         exclude=rf"(^|/)music/|({SPOKEN})[^/]*$",
+        label="prefix",
+        takes="package",
     ),
 )
 
@@ -131,7 +135,7 @@ TRACKS = (
         licence="CC-BY-SA-3.0",
         origin="music of the game Endgame: Singularity, by Max McCracken",
         root="usr/share/games/singularity/music",
-        takes=False,
+        takes="none",
     ),
     Package(
         client="apt",
@@ -142,7 +146,7 @@ TRACKS = (
         origin="music of the game UFO: Alien Invasion",
         root="usr/share/games/ufoai/base",
         nested="*.pk3",
-        takes=False,
+        takes="none",
     ),
 )
 

@@ -125,9 +125,13 @@ def _keys(
     keys: list[Hashable] = [("kit", str(path.parent), instrument) for instrument in kits.get(str(path), [])]
     if config.group and (found := re.search(config.group, str(path))):
         keys.append(("pattern", found.group(), found.groups()))
-    # Clips of the synthesizer are made independently of each other, and their numbers mean nothing.
-    if config.source != "synth" and (package is None or package.takes):
-        keys.append(("stem", str(path.parent), stem(path.name, takes=package is not None)))
+    # Clips of the synthesizer are made independently of each other, and their numbers mean nothing. In a folder of
+    # the user's a last number may count anything, so that only velocities are believed there.
+    if package is not None and package.takes != "none":
+        where = path.parent if package.takes == "folder" else PurePosixPath(package.collection)
+        keys.append(("stem", str(where), stem(path.name, takes=True)))
+    elif config.source == "folder":
+        keys.append(("stem", str(path.parent), stem(path.name, takes=False)))
     return keys
 
 

@@ -1,0 +1,138 @@
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowshot.audio import decode
+from flowshot.audio.decode import UnusableAudio, measure, mono_blocks, quiet_decoders, resampled
+
+FORMATS = [
+    ("WAV", "PCM_16", "wav"),
+    ("WAV", "FLOAT", "wav"),
+    ("FLAC", "PCM_24", "flac"),
+    ("OGG", "VORBIS", "ogg"),
+    ("OGG", "OPUS", "opus"),
+    ("MP3", "MPEG_LAYER_III", "mp3"),
+    ("AIFF", "PCM_16", "aiff"),
+]
+
+
+def tone(seconds=0.5, rate=48000, frequency=440.0):
+    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def decoded(path):
+    return np.concatenate(list(mono_blocks(path)))
+
+
+def reason(path):
+    with pytest.raises(UnusableAudio) as caught, quiet_decoders():
+        measure(path)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(("container", "subtype", "suffix"), FORMATS)
+def test_every_format_is_decoded(tmp_path, container, subtype, suffix):
+    path = tmp_path / f"tone.{suffix}"
+    soundfile.write(path, np.stack([tone(), tone()], axis=1), 48000, format=container, subtype=subtype)
+    audio = decoded(path)
+    assert len(audio) == pytest.approx(24000, abs=2400)
+    spectrum = np.abs(np.fft.rfft(audio[4000:20000]))
+    assert spectrum.argmax() * 48000 / 16000 == pytest.approx(440, abs=3)
+
+
+@pytest.mark.parametrize(("container", "subtype", "suffix"), FORMATS)
+def test_a_file_is_recognised_by_its_content_whatever_its_name(tmp_path, container, subtype, suffix):
+    path = tmp_path / "named.wav"
+    with path.open("wb") as file:
+        soundfile.write(file, tone(), 48000, format=container, subtype=subtype)
+    assert measure(path).frames > 20000
+
+
+def test_channels_are_averaged(tmp_path):
+    channels = np.stack([np.full(100, level, dtype=np.float32) for level in np.linspace(-0.4, 1.0, 8)], axis=1)
+    soundfile.write(tmp_path / "eight.wav", channels, 192000, subtype="FLOAT")
+    np.testing.assert_allclose(decoded(tmp_path / "eight.wav"), 0.3, atol=1e-6)
+
+
+def test_a_file_of_many_blocks_is_the_same_as_at_once(tmp_path, monkeypatch):
+    audio = np.random.default_rng(0).uniform(-1, 1, (5001, 3)).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", audio, 8000, subtype="FLOAT")
+    at_once = measure(tmp_path / "noise.wav")
+    monkeypatch.setattr(decode, "BLOCK_SAMPLES", 300)
+    blocks = list(mono_blocks(tmp_path / "noise.wav"))
+    assert max(map(len, blocks)) == 100
+    np.testing.assert_allclose(np.concatenate(blocks), audio.mean(axis=1), atol=1e-6)
+    by_blocks = measure(tmp_path / "noise.wav")
+    assert (by_blocks.frames, by_blocks.peak, by_blocks.first) == (at_once.frames, at_once.peak, at_once.first)
+    assert at_once.audio is not None and by_blocks.audio is None
+
+
+def test_a_header_that_promises_more_than_there_is_is_not_believed(tmp_path):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(2.0), 48000, format="MP3")
+    (tmp_path / "half.mp3").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+    with quiet_decoders():
+        promised, found = soundfile.info(tmp_path / "half.mp3").frames, measure(tmp_path / "half.mp3").frames
+    assert 20000 < found < 0.7 * promised
+
+
+def test_a_truncated_file_is_unreadable(tmp_path):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.random.default_rng(0).uniform(-1, 1, 48000), 48000, format="FLAC")
+    (tmp_path / "half.flac").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+    assert reason(tmp_path / "half.flac") == "unreadable"
+
+
+def test_a_text_named_as_audio_is_unreadable(tmp_path):
+    for name in ("notes.wav", "notes.mp3", "notes.ogg", "notes.opus", "notes.aiff", "notes.m4a", "notes.raw"):
+        (tmp_path / name).write_text("To do: record a kick.\n" * 100)
+        assert reason(tmp_path / name) == "unreadable", name
+
+
+def test_a_file_without_bytes_or_without_samples_is_empty(tmp_path):
+    (tmp_path / "zero.wav").touch()
+    soundfile.write(tmp_path / "none.wav", np.empty(0), 16000)
+    assert reason(tmp_path / "zero.wav") == "empty"
+    assert reason(tmp_path / "none.wav") == "empty"
+
+
+def test_a_missing_file_is_unreadable(tmp_path):
+    assert reason(tmp_path / "gone.wav") == "unreadable"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3.3e38])
+def test_numbers_that_are_none_are_found(tmp_path, value):
+    audio = np.stack([tone(), tone()], axis=1)
+    audio[7000] = value
+    soundfile.write(tmp_path / "bad.wav", audio, 48000, subtype="FLOAT")
+    assert reason(tmp_path / "bad.wav") == "not_finite"
+
+
+def test_an_absurd_sample_rate_is_unreadable(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", tone(), 10)
+    assert reason(tmp_path / "slow.wav") == "unreadable"
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 96000, 192000])
+def test_resampling_keeps_a_tone_and_its_level(rate):
+    audio = np.concatenate(list(resampled([tone(1.0, rate)], rate, 16000)))
+    assert len(audio) == pytest.approx(16000, abs=2)
+    np.testing.assert_allclose(audio[500:15500], tone(1.0, 16000)[500:15500], atol=1e-3)
+
+
+def test_resampling_removes_what_the_new_rate_cannot_hold():
+    audio = np.concatenate(list(resampled([tone(1.0, 48000, 12000.0)], 48000, 16000)))
+    assert np.abs(audio[500:-500]).max() < 1e-4
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(1, 7999), max_size=5), rates=st.tuples(*[st.sampled_from([8000, 16000, 44100])] * 2))
+def test_resampling_does_not_depend_on_the_blocks(cuts, rates):
+    audio = np.random.default_rng(0).uniform(-1, 1, 8000).astype(np.float32)
+    whole = np.concatenate(list(resampled([audio], *rates)))
+    parts = np.concatenate(list(resampled(np.split(audio, sorted(set(cuts))), *rates)))
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
