@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flowshot.files import whole_folder
 from flowshot.params import read_params
+from flowshot.provenance import git_revision
 from flowshot.report.build import build_report
 from flowshot.stage import stage
 
@@ -17,7 +18,15 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     params = read_params()
     with whole_folder(Path("reports") / params.plan.name) as folder:
-        build_report(params.plan, params.report, Path("scores"), Path("models"), folder, params.score.confidence)
+        build_report(
+            params.plan,
+            params.report,
+            Path("scores"),
+            Path("models"),
+            folder,
+            confidence=params.score.confidence,
+            revision=git_revision(Path.cwd()),
+        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from flowshot.config import PlanConfig, ReportConfig
-from flowshot.provenance import git_revision
 from flowshot.report.markup import escape_markdown, latex_table, markdown_table
 from flowshot.report.plots import draw_distances
 from flowshot.report.results import read_results, write_results
@@ -24,6 +23,7 @@ def build_report(
     models_folder: Path,
     out_folder: Path,
     confidence: float,
+    revision: str,
 ) -> None:
     """Write the report of a plan into an empty folder; equal inputs give equal bytes.
 
@@ -34,6 +34,7 @@ def build_report(
         models_folder: `models/`, whose `diagnostics.json` may say on which `machine` a model was trained.
         out_folder: where `results.csv`, `README.md` and a folder for each dataset go.
         confidence: level of the intervals in the scores, as in `score.confidence`.
+        revision: of the code, as `flowshot.provenance.git_revision` gives it.
 
     Raises:
         FlowshotError: the scores of an arm are missing or incomplete; names the stage that makes them.
@@ -50,11 +51,11 @@ def build_report(
             (folder / f"table-{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
         has_figure = draw_distances(folder / FIGURE, results, plan, dataset)
         sections.append(_dataset_section(dataset, tables, has_figure))
-    page = "\n".join([_head(plan, results, models_folder), *sections])
+    page = "\n".join([_head(plan, results, models_folder, revision), *sections])
     (out_folder / "README.md").write_text(page, encoding="utf-8")
 
 
-def _head(plan: PlanConfig, results: pd.DataFrame, models_folder: Path) -> str:
+def _head(plan: PlanConfig, results: pd.DataFrame, models_folder: Path, revision: str) -> str:
     def names(values: tuple[object, ...]) -> str:
         return ", ".join(escape_markdown(str(value)) for value in values)
 
@@ -66,7 +67,7 @@ def _head(plan: PlanConfig, results: pd.DataFrame, models_folder: Path) -> str:
         ("seeds", names(plan.seeds)),
         ("budget of each autoencoder", f"{plan.budget.steps} steps of {plan.budget.batch_size} clips"),
         ("trained on", names(tuple(_machines(plan, models_folder)))),
-        ("code", f"`{git_revision(Path.cwd())}`"),
+        ("code", f"`{revision}`"),
     ]
     return "\n".join(
         [

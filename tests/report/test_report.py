@@ -1,0 +1,364 @@
+"""The report of small made-up scores: what is bold, what is apart, what is refused."""
+
+import csv
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowshot.config import BudgetConfig, PlanConfig, ReportConfig
+from flowshot.errors import FlowshotError
+from flowshot.report.build import build_report
+from flowshot.report.markup import LAST_LATIN, escape_latex, escape_markdown
+from flowshot.report.results import COLUMNS, planned_arms
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Row = tuple[str, str, float, float | None, float | None, int]
+
+
+def make_plan(**changes: object) -> PlanConfig:
+    axes = {"datasets": ("drums",), "autoencoders": ("plain", "flow"), "priors": ("own", "nf"), "seeds": (0,)}
+    return PlanConfig(**{"name": "tiny", **axes, "budget": BudgetConfig(250, 32), **changes})
+
+
+def arm_scores(fad: float, kid: float = 0.02, nats: float = 100.0) -> list[Row]:
+    return [
+        ("fad", "yamnet", fad, fad - 1, fad + 1, 120),
+        ("kid", "logmel", kid, None, None, 120),
+        ("prior_nats", "none", nats, None, None, 110),
+    ]
+
+
+def model_scores(mrstft: float) -> list[Row]:
+    return [
+        ("fad", "yamnet", 1.5, 1.0, 2.0, 120),
+        ("clips_per_second", "none", 9999.0, None, None, 120),
+        ("mrstft", "none", mrstft, mrstft - 0.1, mrstft + 0.1, 120),
+        ("active_units", "none", 63.0, None, None, 120),
+        ("parameters", "none", 4213456.0, None, None, 1),
+    ]
+
+
+def write(folder: Path, arm: tuple[str, str, str, int], rows: list[Row]) -> Path:
+    dataset, autoencoder, prior, seed = arm
+    path = folder / dataset / autoencoder / prior / f"{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    keys = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
+    path.write_text(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
+    return path
+
+
+def write_all(folder: Path, plan: PlanConfig) -> None:
+    """Scores of every arm; the FAD rises by 2 from arm to arm, beginning at 10."""
+    fad = 10.0
+    for arm in planned_arms(plan):
+        if arm[1] == "real":
+            write(folder, arm, [("fad", "yamnet", 3.9, 3.5, 4.3, 120)])
+        elif arm[2] == "reconstruction":
+            write(folder, arm, model_scores(1.25))
+        else:
+            write(folder, arm, arm_scores(fad))
+            fad += 2
+
+
+def build(tmp_path: Path, plan: PlanConfig, name: str = "out") -> Path:
+    out = tmp_path / name
+    out.mkdir()
+    build_report(
+        plan, ReportConfig(), tmp_path / "scores", tmp_path / "models", out, confidence=0.95, revision="abc123"
+    )
+    return out
+
+
+def lines_with(text: str, *parts: str) -> list[str]:
+    return [line for line in text.splitlines() if all(part in line for part in parts)]
+
+
+def test_results_hold_every_planned_number_at_full_precision_and_sorted(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    write(tmp_path / "scores", ("drums", "flow", "own", 0), arm_scores(1 / 3))
+    write(tmp_path / "scores", ("drums", "removed", "own", 0), arm_scores(0.5))  # no arm of the plan any more
+    with (build(tmp_path, plan) / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    keys = [tuple(row[name] for name in COLUMNS[:6]) for row in rows]
+    assert keys == sorted(keys)
+    assert len(rows) == 4 * 3 + 2 * 5 + 1
+    assert "removed" not in {row["autoencoder"] for row in rows}
+    found = {(row["autoencoder"], row["prior"], row["metric"]): row for row in rows}
+    assert float(found["flow", "own", "fad"]["value"]) == 1 / 3
+    assert found["flow", "own", "kid"]["ci_low"] == ""
+    assert found["real", "real", "fad"]["n"] == "120"
+
+
+def test_the_best_arm_is_bold_and_neither_floor_nor_reconstruction(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    out = build(tmp_path, plan)
+    markdown = (out / "drums" / "table-quality.md").read_text()
+    fad = [line.split("|")[3].strip() for line in markdown.splitlines() if line.startswith("| ")]
+    assert fad[0] == "FAD YAMNet ↓"
+    assert fad[2:] == [
+        r"3.9 \[3.5, 4.3\]",
+        r"**10.0** \[9.0, 11.0\]",
+        r"12.0 \[11.0, 13.0\]",
+        r"14.0 \[13.0, 15.0\]",
+        r"16.0 \[15.0, 17.0\]",
+        r"1.5 \[1.0, 2.0\]",
+        r"1.5 \[1.0, 2.0\]",
+    ]
+    assert lines_with(markdown, "*real (floor)*")
+    assert len(lines_with(markdown, "*reconstruction*")) == 2
+    latex = (out / "drums" / "table-quality.tex").read_text()
+    assert latex.count(r"\textbf{10.0}$\,_{9.0}^{11.0}$") == 1
+    assert latex.count(r"\midrule") == 3
+
+
+def test_arms_that_read_the_same_are_all_bold(tmp_path: Path) -> None:
+    plan = make_plan(autoencoders=("plain",))
+    write_all(tmp_path / "scores", plan)
+    write(tmp_path / "scores", ("drums", "plain", "own", 0), arm_scores(10.01))
+    write(tmp_path / "scores", ("drums", "plain", "nf", 0), arm_scores(10.02))
+    assert (build(tmp_path, plan) / "drums" / "table-quality.md").read_text().count("**10.0**") == 2
+
+
+def test_nats_of_a_prior_compete_within_their_autoencoder(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    for autoencoder, prior, nats in (
+        ("plain", "own", 50),
+        ("plain", "nf", 40),
+        ("flow", "own", 90),
+        ("flow", "nf", 99),
+    ):
+        write(tmp_path / "scores", ("drums", autoencoder, prior, 0), arm_scores(10.0, nats=nats))
+    markdown = (build(tmp_path, plan) / "drums" / "table-quality.md").read_text()
+    assert lines_with(markdown, "| plain | nf |", "**40.0**")
+    assert lines_with(markdown, "| flow | own |", "**90.0**")
+    assert "**50.0**" not in markdown
+    assert "**99.0**" not in markdown
+
+
+def test_several_seeds_show_mean_and_standard_deviation(tmp_path: Path) -> None:
+    plan = make_plan(seeds=(0, 1, 2))
+    write_all(tmp_path / "scores", plan)
+    for seed, fad in enumerate((10.0, 11.0, 12.0)):
+        write(tmp_path / "scores", ("drums", "flow", "own", seed), arm_scores(fad))
+    out = build(tmp_path, plan)
+    markdown = (out / "drums" / "table-quality.md").read_text()
+    assert lines_with(markdown, "| flow | own | **11.0** ± 1.0 |")
+    assert lines_with(markdown, "*real (floor)*", r"3.9 \[3.5, 4.3\]")
+    assert "Mean ± standard deviation over 3 seeds." in markdown
+    assert r"{\scriptsize$\pm$1.0}" in (out / "drums" / "table-quality.tex").read_text()
+
+
+def test_the_caption_says_size_budget_and_what_the_interval_is(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    markdown = (build(tmp_path, plan) / "drums" / "table-quality.md").read_text()
+    caption = markdown.splitlines()[0]
+    assert "n = 110 to 120" in caption
+    assert "250 steps of 32 clips" in caption
+    assert "One seed. With the 95% confidence interval over clips" in caption
+
+
+def test_reconstruction_and_cost_are_a_table_of_autoencoders(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    write(tmp_path / "scores", ("drums", "flow", "reconstruction", 0), model_scores(1.125))
+    out = build(tmp_path, plan)
+    markdown = (out / "drums" / "table-autoencoder.md").read_text()
+    assert "| autoencoder | MR-STFT ↓ | active units | parameters |" in markdown
+    assert lines_with(markdown, r"| flow | **1.12** \[1.02, 1.23\] | 63.0 | 4,213,456 |")
+    assert "9999" not in (out / "drums" / "table-quality.md").read_text()  # not a speed of sampling
+
+
+def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
+    plan = make_plan(seeds=(0, 1))
+    write_all(tmp_path / "scores", plan)
+    first, second = build(tmp_path, plan, "first"), build(tmp_path, plan, "second")
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert Path("drums/fad.png") in files
+    assert Path("README.md") in files
+    assert all((first / file).read_bytes() == (second / file).read_bytes() for file in files)
+
+
+def test_the_page_shows_tables_figure_and_origin(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    folder = tmp_path / "models" / "drums" / "flow" / "0"
+    folder.mkdir(parents=True)
+    (folder / "diagnostics.json").write_text('{"machine": "64 cores, torch 9.9"}')
+    out = build(tmp_path, plan)
+    page = (out / "README.md").read_text()
+    assert (out / "drums" / "table-quality.md").read_text() in page
+    assert "64 cores, torch 9.9" in page
+    assert "abc123" in page
+    links = re.findall(r"\]\(<?([^)>]+)>?\)", page)
+    assert len(links) >= 6
+    assert all((out / link).is_file() for link in links)
+
+
+def test_a_missing_arm_names_the_stage_to_run(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    (tmp_path / "scores" / "drums" / "flow" / "nf" / "0.json").unlink()
+    with pytest.raises(FlowshotError, match=r"not found; run `dvc repro score@drums-flow-nf-0`$"):
+        build(tmp_path, plan)
+
+
+def test_missing_floor_and_more_are_counted(tmp_path: Path) -> None:
+    plan = make_plan()
+    with pytest.raises(FlowshotError, match=r"not found \(and 6 more\); run `dvc repro floor@drums`$"):
+        build(tmp_path, plan)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            '[{"metric": "fad", "embedding": "yamnet", "value": NaN, "ci_low": null, "ci_high": null, "n": 9}]',
+            "not finite",
+        ),
+        (
+            '[{"metric": "fad", "embedding": "yamnet", "value": 1.0, "ci_low": null, "ci_high": null}]',
+            "0.n: Field required",
+        ),
+        ('[{"metric": "fad", "embedding": "x", "value": "?", "ci_low": null, "ci_high": null, "n": 9}]', "0.value: "),
+        ("[]", "holds no scores"),
+        ('{"fad": 1}', "the file: "),
+        ("[{", "Expecting"),
+    ],
+)
+def test_damaged_scores_are_refused_with_their_stage(tmp_path: Path, content: str, message: str) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    (tmp_path / "scores" / "drums" / "plain" / "own" / "0.json").write_text(content)
+    with pytest.raises(FlowshotError) as caught:
+        build(tmp_path, plan)
+    assert message in str(caught.value)
+    assert str(caught.value).endswith("run `dvc repro --force --single-item score@drums-plain-own-0`")
+
+
+def test_a_metric_twice_is_refused(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    write(tmp_path / "scores", ("drums", "plain", "own", 0), arm_scores(1.0) + arm_scores(2.0))
+    with pytest.raises(FlowshotError, match="holds a metric twice"):
+        build(tmp_path, plan)
+
+
+def test_a_metric_nobody_registered_is_shown_by_its_name(tmp_path: Path) -> None:
+    plan = make_plan(autoencoders=("plain",), priors=("own",))
+    write_all(tmp_path / "scores", plan)
+    write(
+        tmp_path / "scores", ("drums", "plain", "own", 0), [*arm_scores(1.0), ("brand_new", "none", 0.5, None, None, 9)]
+    )
+    markdown = (build(tmp_path, plan) / "drums" / "table-quality.md").read_text()
+    assert r"| brand\_new |" in markdown
+    assert "0.500" in markdown
+    assert "**" not in markdown  # one arm competes with nobody
+
+
+def run_stage(folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    command = [sys.executable, str(REPOSITORY / "stages" / "report.py")]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_the_stage_replaces_its_plan_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    plan = make_plan(autoencoders=("plain",), priors=("own",))
+    write_all(tmp_path / "scores", plan)
+    (tmp_path / "params.yaml").write_text(
+        """
+plan:
+  name: tiny
+  datasets: [drums]
+  autoencoders: [plain]
+  priors: [own]
+  seeds: [0]
+  budget: { steps: 250, batch_size: 32 }
+datasets: { drums: { source: synth } }
+autoencoders: { plain: {} }
+"""
+    )
+    for name in ("tiny/old.md", "thesis/results.csv", "notes.txt"):
+        (tmp_path / "reports" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "reports" / name).write_text("mine")
+    done = run_stage(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "reports" / "tiny" / "results.csv").is_file()
+    assert not (tmp_path / "reports" / "tiny" / "old.md").exists()
+    assert (tmp_path / "reports" / "thesis" / "results.csv").read_text() == "mine"
+    assert (tmp_path / "reports" / "notes.txt").read_text() == "mine"
+
+    before = (tmp_path / "reports" / "tiny" / "results.csv").read_bytes()
+    (tmp_path / "scores" / "drums" / "plain" / "own" / "0.json").unlink()
+    done = run_stage(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: scores/drums/plain/own/0.json: not found; run `dvc repro score@drums-plain-own-0`\n"
+    assert (tmp_path / "reports" / "tiny" / "results.csv").read_bytes() == before
+
+
+AWKWARD = 'a_b & 50% #1 {x} ~^\\$ <é> "|" `*[z] 🎵'
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex, from texlive")
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_the_tables_compile_whatever_the_names(tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    plan = make_plan(autoencoders=("plain", AWKWARD), seeds=seeds)
+    write_all(tmp_path / "scores", plan)
+    write(tmp_path / "scores", ("drums", AWKWARD, "nf", 0), arm_scores(12.0, kid=-0.0004, nats=-12.0))
+    out = build(tmp_path, plan)
+    (out / "main.tex").write_text(
+        "\n".join(
+            [
+                r"\documentclass{article}",
+                r"\usepackage{booktabs}",
+                r"\begin{document}",
+                r"\input{drums/table-quality.tex}",
+                r"\input{drums/table-autoencoder.tex}",
+                r"\end{document}",
+            ]
+        )
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "main.tex"]
+    done = subprocess.run(command, cwd=out, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert (out / "main.pdf").stat().st_size > 10_000
+
+
+def test_names_stay_text_in_markdown() -> None:
+    assert escape_markdown("a_b|<script>\n*x*") == r"a\_b\|\<script\> \*x\*"
+
+
+@given(st.text())
+def test_escaped_latex_holds_no_bare_special_character(text: str) -> None:
+    escaped = escape_latex(text)
+    assert all(one <= LAST_LATIN and one.isprintable() for one in escaped)
+    without = re.sub(
+        r"\\(textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar|char34)\{\}", "", escaped
+    )
+    without = re.sub(r"\\[{}&%$#_]|\$\\(pm|times)\$|\$\^3\$", "", without)
+    assert not set(without) & set('\\{}&%$#_~^<>|"')
+
+
+@given(value=st.floats(-1e7, 1e7), largest=st.floats(1e-4, 1e7))
+def test_a_number_is_shown_to_half_of_its_last_decimal(value: float, largest: float) -> None:
+    from flowshot.report.registry import Metric
+    from flowshot.report.tables import Column
+
+    decimals = max(2 - math.floor(math.log10(largest)), 0)
+    text = Column(Metric("m", "M"), "none", decimals).text(value)
+    assert abs(float(text) - value) <= 0.5 * 10**-decimals * (1 + 1e-6) + abs(value) * 1e-12
+    assert text != "-" + text.lstrip("-") or float(text) != 0
