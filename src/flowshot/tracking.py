@@ -97,13 +97,13 @@ def log_arm(
         store: where to log; by default what `find_store` finds.
     """
     store = store or find_store()
-    history = model_folder / "history.csv"
-    curves, metrics = read_curves(history), read_final_metrics(scores_file)
-    clips = sorted((generated_folder / "listen").glob("*.flac"))[:CLIPS]
-    folders = {"model": model_folder, "prior": prior_folder, "generated": generated_folder}
-    files = [("scores", scores_file), ("model", history), *(("audio", clip) for clip in clips)]
-    files += [(name, file) for name, folder in folders.items() if folder for file in sorted(folder.glob("*.json"))]
     try:
+        history = model_folder / "history.csv"
+        curves, metrics = read_curves(history), read_final_metrics(scores_file)
+        clips = sorted((generated_folder / "listen").glob("*.flac"))[:CLIPS]
+        folders = {"model": model_folder, "prior": prior_folder, "generated": generated_folder}
+        files = [("scores", scores_file), ("model", history), *(("audio", clip) for clip in clips)]
+        files += [(name, file) for name, folder in folders.items() if folder for file in sorted(folder.glob("*.json"))]
         client = _client(store)
         parent = _finished_training(store, arm.training, training_parameters, curves)
         run_id = take_run(store, arm, {**training_parameters, **arm_parameters}, parent)

@@ -51,7 +51,8 @@ def latex_table(table: Table) -> str:
         [
             r"% Needs \usepackage{booktabs}; names with accents need \usepackage[T1]{fontenc}.",
             r"\begin{table}[tbp]",
-            r"  \centering\footnotesize\setlength{\tabcolsep}{2.5pt}\renewcommand{\arraystretch}{1.25}\setlength{\belowcaptionskip}{6pt}",
+            r"  \centering\footnotesize\setlength{\tabcolsep}{2.5pt}",
+            r"  \renewcommand{\arraystretch}{1.25}\setlength{\belowcaptionskip}{6pt}",
             rf"  \caption{{{escape_latex(' '.join(table.caption))}}}",
             rf"  \label{{tab:{label}}}",
             rf"  \begin{{tabular}}{{@{{}}{'l' * len(labels)}{'r' * len(table.columns)}@{{}}}}",
