@@ -4,12 +4,12 @@ Writes `scores/DATASET/AUTOENCODER/PRIOR/SEED.json`: the distances of its clips 
 were sampled, how well the prior describes held-out latents, and what is known of the model.
 """
 
-import argparse
 from pathlib import Path
 
 from flowshot.datasets.prepared import read_prepared
 from flowshot.errors import FlowshotError
 from flowshot.params import read_params
+from flowshot.runs import RunIdentity
 from flowshot.scoring import (
     diagnostic_scores,
     nats_score,
@@ -20,7 +20,8 @@ from flowshot.scoring import (
     speed_score,
     write_scores,
 )
-from flowshot.stage import stage
+from flowshot.stage import arguments, stage
+from flowshot.tracking import log_arm
 
 # Pairs, not samples: clip i is the reconstruction of clip i of the reference.
 RECONSTRUCTION = "reconstruction"
@@ -28,14 +29,15 @@ RECONSTRUCTION = "reconstruction"
 
 def main() -> None:
     """Collect every score of the arm and write them."""
-    arguments = parse_arguments()
-    arm = Path(arguments.dataset) / arguments.autoencoder
-    drawn = arm / arguments.prior / str(arguments.seed)
-    model, prior, generated = Path("models") / arm / str(arguments.seed), "priors" / drawn, "generated" / drawn
-    config = read_params().score
-    prepared = read_prepared(Path("data/prepared") / arguments.dataset)
+    chosen = arguments(__doc__, "dataset", "autoencoder", "prior", "seed")
+    arm = Path(chosen.dataset) / chosen.autoencoder
+    drawn = arm / chosen.prior / str(chosen.seed)
+    model, prior, generated = Path("models") / arm / str(chosen.seed), "priors" / drawn, "generated" / drawn
+    params = read_params()
+    config = params.score
+    prepared = read_prepared(Path("data/prepared") / chosen.dataset)
     reference = reference_clips(prepared)
-    paired = arguments.prior == RECONSTRUCTION
+    paired = chosen.prior == RECONSTRUCTION
 
     clips = read_clips(generated / "clips.npy")
     if clips.shape != reference.clips.shape:
@@ -49,7 +51,7 @@ def main() -> None:
         reference.groups,
         prepared.sample_rate,
         config,
-        arguments.seed,
+        chosen.seed,
         candidate_groups=reference.groups if paired else None,
     )
     scores.append(speed_score(generated / "seconds.json"))
@@ -57,19 +59,19 @@ def main() -> None:
         scores.append(reconstruction_score(clips, reference.clips, reference.groups, config.confidence))
     elif (prior / "nats.json").exists():
         scores.append(nats_score(prior / "nats.json"))
-    if arguments.prior in ("own", RECONSTRUCTION):
+    if chosen.prior in ("own", RECONSTRUCTION):
         scores += diagnostic_scores(model / "diagnostics.json")
-    write_scores(Path("scores") / drawn.with_name(f"{arguments.seed}.json"), scores)
-    # The one place where the arm is logged: log_arm(dataset, autoencoder, prior, seed, ...) of flowshot.tracking.
-
-
-def parse_arguments() -> argparse.Namespace:
-    """The arm, from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("dataset", "autoencoder", "prior"):
-        parser.add_argument(name)
-    parser.add_argument("seed", type=int)
-    return parser.parse_args()
+    scores_file = Path("scores") / drawn.with_name(f"{chosen.seed}.json")
+    write_scores(scores_file, scores)
+    log_arm(
+        RunIdentity(params.plan.name, chosen.dataset, chosen.autoencoder, chosen.seed, chosen.prior),
+        training_parameters=params.training_parameters(chosen.dataset, chosen.autoencoder),
+        arm_parameters=params.arm_parameters(chosen.prior),
+        scores_file=scores_file,
+        model_folder=model,
+        generated_folder=generated,
+        prior_folder=None if paired else prior,
+    )
 
 
 if __name__ == "__main__":

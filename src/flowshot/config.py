@@ -66,7 +66,9 @@ class DatasetConfig(Section):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require((self.source == "folder") == (self.path is not None), "`path` belongs to source `folder`, and only to it")
+        _require(
+            (self.source == "folder") == (self.path is not None), "`path` belongs to source `folder`, and only to it"
+        )
         _require(1000 <= self.sample_rate <= 384_000, "sample_rate must lie between 1000 and 384000")
         _require(0 < self.clip_seconds <= 60, "clip_seconds must lie between 0 and 60")
         _require(self.hop_seconds > 0, "hop_seconds must be above 0")
@@ -161,7 +163,9 @@ class TrainConfig(Section):
         _require(self.beta >= 0, "beta must not be negative")
         _require(self.learning_rate > 0 and self.gradient_clip > 0, "learning_rate and gradient_clip must be above 0")
         _require(self.log_every > 0 and self.validate_every > 0, "log_every and validate_every must be above 0")
-        _require(min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative")
+        _require(
+            min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative"
+        )
 
 
 @dataclass(frozen=True)
@@ -194,9 +198,9 @@ class FlowPriorConfig(Section):
     kind: Literal["nsf", "realnvp", "maf", "iaf"] = "nsf"
     layers: int = 4
     width: int = 128
-    steps: int = 1500
+    steps: int = 300
     batch_size: int = 256
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
 
     def __post_init__(self) -> None:
         positive = (self.layers, self.width, self.steps, self.batch_size, self.learning_rate)
@@ -205,7 +209,7 @@ class FlowPriorConfig(Section):
 
 @dataclass(frozen=True)
 class GaussianMixturePriorConfig(Section):
-    """A mixture of Gaussians with full covariances, fitted by expectation maximisation."""
+    """A mixture of up to `components` Gaussians with full covariances, fitted by expectation maximisation."""
 
     components: int = 8
     iterations: int = 100
@@ -229,10 +233,9 @@ class SampleConfig(Section):
     """How clips are drawn from an arm."""
 
     batch_size: int = 64
-    temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(self.batch_size > 0 and self.temperature > 0, "batch_size and temperature must be above 0")
+        _require(self.batch_size > 0, "batch_size must be above 0")
 
 
 @dataclass(frozen=True)

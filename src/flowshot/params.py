@@ -20,6 +20,7 @@ from flowshot.config import (
     SampleConfig,
     ScoreConfig,
     TrainConfig,
+    to_dict,
 )
 from flowshot.errors import FlowshotError
 
@@ -52,6 +53,20 @@ class Params:
     def autoencoder(self, name: str) -> AutoencoderConfig:
         """The autoencoder called `name`; raises FlowshotError where there is none."""
         return _entry(self.autoencoders, "autoencoders", name)
+
+    def training_parameters(self, dataset: str, autoencoder: str) -> dict[str, Any]:
+        """Everything that a training depends on, nested by section, to name its run by."""
+        return {
+            "dataset": to_dict(self.dataset(dataset)),
+            "autoencoder": to_dict(self.autoencoder(autoencoder)),
+            "train": to_dict(self.training[autoencoder]),
+            "budget": to_dict(self.plan.budget),
+        }
+
+    def arm_parameters(self, prior: str) -> dict[str, Any]:
+        """What an arm depends on besides its training, nested by section."""
+        fitted = {prior: to_dict(getattr(self.fit_prior, prior))} if hasattr(self.fit_prior, prior) else {}
+        return {"fit_prior": fitted, "sample": to_dict(self.sample), "score": to_dict(self.score)}
 
 
 def read_params(path: Path | str = "params.yaml") -> Params:

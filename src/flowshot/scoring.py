@@ -17,7 +17,12 @@ from flowshot.embeddings.registry import embedder
 from flowshot.errors import FlowshotError
 from flowshot.files import write_json
 from flowshot.metrics.frechet import frechet_distance
-from flowshot.metrics.intervals import bootstrap_kernel_distance, mean_standard_error, two_sample_jackknife
+from flowshot.metrics.intervals import (
+    bootstrap_kernel_distance,
+    mean_standard_error,
+    student_interval,
+    two_sample_jackknife,
+)
 from flowshot.metrics.kernel import kernel_distance
 from flowshot.metrics.score import NO_EMBEDDING, Score
 from flowshot.metrics.spectral import multi_scale_stft_distance
@@ -100,7 +105,7 @@ def reconstruction_score(
     """
     distances = multi_scale_stft_distance(reconstructions, originals)
     value = float(distances.mean())
-    low, high = _student_interval(value, mean_standard_error(distances, groups), confidence)
+    low, high = student_interval(value, mean_standard_error(distances, groups), confidence)
     return Score("mrstft", NO_EMBEDDING, value, low, high, len(distances))
 
 
@@ -221,7 +226,7 @@ def _fad_score(
     """The interval is for the distance that n clips of each set have on average, bias included."""
     value = frechet_distance(x, y)
     error = two_sample_jackknife(frechet_distance, x, y, groups_x, groups_y, config.folds, generator)
-    low, high = _student_interval(value, error, config.confidence)
+    low, high = student_interval(value, error, config.confidence)
     return Score("fad", embedding, value, None if low is None else max(0.0, low), high, len(x))
 
 
@@ -244,16 +249,3 @@ def _kid_score(
     interval = bootstrap_kernel_distance(distance, config.bootstrap, config.confidence, generator)
     low, high = interval or (None, None)
     return Score("kid", embedding, float(distance.value()[0]), low, high, len(x))
-
-
-def _student_interval(
-    value: float, error: tuple[float, float] | None, confidence: float
-) -> tuple[float, float] | tuple[None, None]:
-    """The interval that a standard error with its degrees of freedom gives; None twice where there is none."""
-    if error is None:
-        return None, None
-    from scipy.special import stdtrit  # half a second to import
-
-    standard_error, freedom = error
-    margin = float(stdtrit(freedom, 0.5 + confidence / 2)) * standard_error
-    return value - margin, value + margin

@@ -1,5 +1,6 @@
 """What every script in `stages/` shares: one-line errors, and how many processes to use."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,14 @@ def stage(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; earlier outputs are untouched, run `dvc repro` to go on")
+
+
+def arguments(description: str, *names: str) -> argparse.Namespace:
+    """The positional arguments of a stage, from the command line; `seed` is an integer, the others are names."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in names:
+        parser.add_argument(name, type=int if name == "seed" else str)
+    return parser.parse_args()
 
 
 def workers() -> int:

@@ -117,6 +117,20 @@ def mean_standard_error(values: np.ndarray, groups: Sequence[Hashable]) -> tuple
     return float(np.sqrt(factor * np.square(residuals).sum()) / len(values)), float(len(sources) - 1)
 
 
+def student_interval(
+    value: float, error: tuple[float, float] | None, confidence: float
+) -> tuple[float, float] | tuple[None, None]:
+    """The interval that a standard error with its degrees of freedom gives; None twice where there is none."""
+    if error is None:
+        return None, None
+    # Imported here: it takes half a second, and metrics are usable without scipy.
+    from scipy.special import stdtrit
+
+    standard_error, freedom = error
+    margin = float(stdtrit(freedom, 0.5 + confidence / 2)) * standard_error
+    return value - margin, value + margin
+
+
 def _draws(sources: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
     """How often each of `sources` is drawn when as many are drawn with replacement, `[resamples, sources]`."""
     if sources == 0:

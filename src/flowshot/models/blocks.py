@@ -19,8 +19,8 @@ class ResidualBlock(nn.Module):
         padding = dilation * (kernel_size - 1) // 2
         self.dilated = nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
         self.pointwise = nn.Conv1d(channels, channels, 1)
-        nn.init.zeros_(self.pointwise.weight)
-        nn.init.zeros_(self.pointwise.bias)
+        for parameter in self.pointwise.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.dilated(functional.silu(x))

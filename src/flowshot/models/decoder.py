@@ -43,7 +43,7 @@ class Decoder(nn.Module):
         self.waveform = nn.Conv1d(widths[0], bands, 7, padding=3)
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
         self.noise_amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.noise else None
-        if self.noise_amplitude is not None:
+        if self.noise_amplitude is not None and self.noise_amplitude.bias is not None:
             nn.init.constant_(self.noise_amplitude.bias, INITIAL_NOISE_LOGIT)
 
     def forward(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -42,10 +42,16 @@ class Posterior:
 
     def base_sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One draw of the Gaussian for each clip, `[batch, latent_size]`, differentiable."""
-        noise = torch.randn(
-            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + self.log_scale.exp() * noise
+
+
+def repeat_posterior(posterior: Posterior, times: int) -> Posterior:
+    """Each posterior of the batch `times` times in a row: `[batch, size]` -> `[batch * times, size]`."""
+    context = None if posterior.context is None else posterior.context.repeat_interleave(times, 0)
+    return Posterior(
+        posterior.mean.repeat_interleave(times, 0), posterior.log_scale.repeat_interleave(times, 0), context
+    )
 
 
 class Prior(nn.Module):
@@ -63,9 +69,9 @@ class Prior(nn.Module):
         base, log_det = self.flow.to_base(latent)
         return standard_normal_log_prob(base) + log_det
 
-    def sample(self, count: int, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
-        """`count` latents, `[count, latent_size]`; `temperature` scales the standard deviation of the base."""
-        base = temperature * torch.randn(count, self.latent_size, generator=generator, device=generator.device)
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` latents, `[count, latent_size]`, on the generator's device."""
+        base = torch.randn(count, self.latent_size, generator=generator, device=generator.device)
         return base if self.flow is None else self.flow.to_latent(base)[0]
 
 

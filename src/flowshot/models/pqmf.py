@@ -30,6 +30,9 @@ class PQMF(nn.Module):
         torch.Size([2, 16000])
     """
 
+    analysis_filters: Tensor
+    synthesis_filters: Tensor
+
     def __init__(self, bands: int) -> None:
         super().__init__()
         self.bands = bands

@@ -53,7 +53,9 @@ def load_model(folder: Path) -> tuple[VAE, ModelCard]:
 
 
 def _read_card(raw: dict[str, Any]) -> ModelCard:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw["autoencoder"].items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in raw["autoencoder"].items()
+    }
     return ModelCard(
         AutoencoderConfig(**values), str(raw["dataset"]), int(raw["sample_rate"]), int(raw["clip_samples"])
     )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowshot.config import AutoencoderConfig
 from flowshot.models.decoder import Decoder
-from flowshot.models.distributions import Posterior, Prior, draw_with_kl, posterior_transform
+from flowshot.models.distributions import Posterior, Prior, draw_with_kl, posterior_transform, repeat_posterior
 from flowshot.models.encoder import Encoder
 from flowshot.models.flows import Flow
 
@@ -73,10 +73,11 @@ class VAE(nn.Module):
         context = None if self.context is None else self.context(features).float()
         return Posterior(mean, log_scale.clamp(*LOG_SCALE_RANGE), context)
 
-    def encode(self, clips: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw of q(z|x) for each of `clips: [batch, samples]`, `[batch, latent_size]`."""
-        posterior = self.posterior(clips)
-        return posterior_transform(posterior, self.posterior_flow, posterior.base_sample(generator))[0]
+    def encode(self, clips: Tensor, generator: torch.Generator | None = None, draws: int = 1) -> Tensor:
+        """`draws` samples of q(z|x) for each of `clips: [batch, samples]`, `[batch, draws, latent_size]`."""
+        posterior = repeat_posterior(self.posterior(clips), draws)
+        latents = posterior_transform(posterior, self.posterior_flow, posterior.base_sample(generator))[0]
+        return latents.unflatten(0, (len(clips), draws))
 
     def encode_mean(self, clips: Tensor) -> Tensor:
         """The image of the posterior Gaussian's mean, `[batch, latent_size]`: one latent without noise."""

@@ -1,0 +1,67 @@
+"""Fit a prior to the frozen latents of a model: `python stages/fit_prior.py DATASET AUTOENCODER PRIOR SEED`.
+
+Writes `priors/DATASET/AUTOENCODER/PRIOR/SEED/`: the fitted prior, and how many nats it needs for the latents of
+the test clips, which it has not seen.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from flowshot.datasets.prepared import read_prepared
+from flowshot.errors import FlowshotError
+from flowshot.files import whole_folder, write_json
+from flowshot.metrics.intervals import mean_standard_error, student_interval
+from flowshot.models.storage import load_model
+from flowshot.params import read_params
+from flowshot.priors.latents import draw_latents
+from flowshot.priors.registry import make_prior
+from flowshot.randomness import derive_seed, torch_generator
+from flowshot.stage import arguments, stage, workers
+from flowshot.training.device import prepare_threads
+
+# Draws of the posterior for each clip.
+TRAIN_DRAWS, HELD_OUT_DRAWS = 4, 4
+
+
+def main() -> None:
+    """Draw latents, fit, and measure on held-out latents."""
+    chosen = arguments(__doc__, "dataset", "autoencoder", "prior", "seed")
+    model_name = (chosen.dataset, chosen.autoencoder)
+    params = read_params()
+    dataset = read_prepared(Path("data/prepared") / chosen.dataset)
+    prepare_threads(workers())
+    model, _ = load_model(Path("models").joinpath(*model_name, str(chosen.seed)))
+    # Initial weights are drawn by torch's global generator: nflows and torch.nn take no other.
+    torch.manual_seed(derive_seed(chosen.seed, "initialise", *model_name, chosen.prior))
+    prior = make_prior(chosen.prior, params.fit_prior, model)
+
+    # The same latents for every prior of a model, so that their nats compare.
+    generator = torch_generator(chosen.seed, "latents", *model_name)
+    train_latents = draw_latents(model, dataset.clips("train"), TRAIN_DRAWS, generator).flatten(0, 1)
+    valid_latents = draw_latents(model, dataset.clips("valid"), HELD_OUT_DRAWS, generator).flatten(0, 1)
+    test_latents = draw_latents(model, dataset.clips("test"), HELD_OUT_DRAWS, generator)
+
+    start = time.perf_counter()
+    prior.fit(train_latents, valid_latents, torch_generator(chosen.seed, "fit_prior", *model_name, chosen.prior))
+    seconds = time.perf_counter() - start
+    nats = -prior.log_prob(test_latents.flatten(0, 1)).unflatten(0, test_latents.shape[:2]).mean(1)
+    with whole_folder(Path("priors").joinpath(*model_name, chosen.prior, str(chosen.seed))) as folder:
+        prior.save(folder)
+        write_json(folder / "nats.json", summarise(nats.numpy(), dataset.groups("test"), params.score.confidence))
+        write_json(folder / "prior.json", {"prior": chosen.prior, "fit_seconds": seconds})
+
+
+def summarise(nats: np.ndarray, groups: list[str], confidence: float) -> dict[str, float | int | None]:
+    """Mean negative log density in nats per clip, with its interval over independent sources."""
+    if not np.isfinite(nats).all():
+        raise FlowshotError("the prior gives a test latent no finite density; lower fit_prior's learning_rate or width")
+    value = float(nats.mean())
+    low, high = student_interval(value, mean_standard_error(nats, groups), confidence)
+    return {"prior_nats": value, "ci_low": low, "ci_high": high, "n": len(nats)}
+
+
+if __name__ == "__main__":
+    stage(main)
