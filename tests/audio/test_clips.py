@@ -163,9 +163,7 @@ def test_a_finished_clip_is_whole_finite_and_within_full_scale(cut, level, paddi
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    total=st.integers(0, 200), length=st.integers(1, 40), hop=st.integers(1, 60), cuts=st.lists(st.integers(0, 200))
-)
+@given(total=st.integers(0, 200), length=st.integers(1, 40), hop=st.integers(1, 60), cuts=st.lists(st.integers(0, 200)))
 def test_windows_of_a_stream_are_those_of_the_whole(total, length, hop, cuts):
     audio = np.arange(total, dtype=np.float32)
     found = list(windows(np.split(audio, sorted(cuts)), length, hop))

@@ -146,7 +146,8 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         if path.stat().st_size == 0:
             raise UnusableAudio("empty")
-        file = soundfile.SoundFile(path)
+        # As bytes, because a name need not be valid text.
+        file = soundfile.SoundFile(os.fsencode(path))
     # soundfile raises TypeError for suffixes that it takes for headerless audio.
     except (OSError, soundfile.SoundFileError, TypeError) as error:
         raise UnusableAudio("unreadable") from error

@@ -37,10 +37,8 @@ def download(package: Package, folder: Path) -> Download:
         FlowshotError: the client or the network is missing, the registry does not know the package, or the archive
             has another hash than the catalog says. Nothing is left in `folder` then.
     """
-    kept = folder / package.sha256
-    for path in sorted(kept.glob("*")):
-        if sha256_of_file(path) == package.sha256:
-            return Download(package, path, package.version, package.sha256)
+    if (earlier := kept_download(package, folder)) is not None:
+        return earlier
     program = missing_program(package.client)
     if program is not None:
         raise FlowshotError(
@@ -55,6 +53,14 @@ def download(package: Package, folder: Path) -> Download:
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
     return Download(package, target, found.version, found.sha256)
+
+
+def kept_download(package: Package, folder: Path) -> Download | None:
+    """An earlier download of the version and hash of the catalog, if it is whole."""
+    for path in sorted((folder / package.sha256).glob("*")):
+        if sha256_of_file(path) == package.sha256:
+            return Download(package, path, package.version, package.sha256)
+    return None
 
 
 def check_hash(found: Download) -> None:

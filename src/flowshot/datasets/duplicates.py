@@ -1,4 +1,4 @@
-"""Find clips that are the same recording: bit for bit, or up to gain, dither and lossy coding."""
+"""Find clips that are the same recording: bit for bit, up to gain and dither, or cut and coded anew."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from scipy.spatial import cKDTree
 from flowshot.randomness import numpy_generator
 
 SKETCH_SIZE = 16
-# Norm of the difference of two clips of norm 1.
-NEAR = 0.01  # below -40 dB two clips are one
-ALIKE = 0.05  # below -26 dB they are one sound, such as a lossy copy or a knob turned slightly
+# Distances of clips, or of their magnitude spectra, that are scaled to norm 1.
+NEAR = 0.01  # waveforms that differ by less than -40 dB are one clip
+ALIKE = 0.15  # spectra this close are one sound, such as a copy that was cut, coded or mixed anew
 
 
 class Sketcher:
-    """Maps a clip to 16 numbers whose distances are those of the clips, about.
+    """Maps a clip to a few numbers whose distances are those of the clips, about.
 
     A count sketch (Charikar, Chen, Farach-Colton, 2002): samples get random signs and are summed in 16 buckets.
     It is linear and keeps squared distances on average, with a relative standard deviation of sqrt(2/16); so
@@ -26,11 +26,18 @@ class Sketcher:
         signs = numpy_generator(0, "duplicates", "signs").integers(0, 2, clip_samples, dtype=np.int8)
         self._signs = (2 * signs - 1).astype(np.int8)
 
-    def __call__(self, clip: np.ndarray) -> np.ndarray:
-        """The sketch, float32 `[16]`, of a clip `[samples]` that is not silent, scaled to norm 1."""
-        signed = clip * self._signs
+    def waveform(self, clip: np.ndarray) -> np.ndarray:
+        """The sketch, float32 `[16]`, of a clip `[samples]` that is not silent."""
+        return self._sketch(clip)
+
+    def spectrum(self, clip: np.ndarray) -> np.ndarray:
+        """The sketch, float32 `[16]`, of its magnitude spectrum, which does not change when the sound is shifted."""
+        return self._sketch(np.abs(np.fft.rfft(clip)))
+
+    def _sketch(self, values: np.ndarray) -> np.ndarray:
+        signed = values * self._signs[: len(values)]
         padded = np.pad(signed, (0, -len(signed) % SKETCH_SIZE)).reshape(-1, SKETCH_SIZE)
-        norm = np.sqrt(np.square(clip, dtype=np.float64).sum())
+        norm = np.sqrt(np.square(values, dtype=np.float64).sum())
         return (padded.sum(axis=0, dtype=np.float64) / norm).astype(np.float32)
 
 
@@ -60,8 +67,10 @@ def first_copies(hashes: Sequence[str], sketches: np.ndarray) -> tuple[np.ndarra
 
 
 def pairs_within(sketches: np.ndarray, distance: float) -> np.ndarray:
-    """Index pairs `[pairs, 2]` of sketches `[clips, 16]` that are at most `distance` apart."""
-    return cKDTree(sketches).query_pairs(distance, output_type="ndarray")
+    """Index pairs `[pairs, 2]` of sketches `[clips, 16]` that are at most `distance` apart, the nearest first."""
+    pairs = cKDTree(sketches).query_pairs(distance, output_type="ndarray")
+    apart = np.linalg.norm(sketches[pairs[:, 0]] - sketches[pairs[:, 1]], axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], apart))]
 
 
 def _root(parents: np.ndarray, index: int) -> int:

@@ -10,7 +10,7 @@ from flowshot.audio.decode import AUDIO_SUFFIXES
 from flowshot.config import DatasetConfig
 from flowshot.datasets.archives import Select, unpack_tar, unpack_zip
 from flowshot.datasets.catalog import LICENCES, PACKAGES, TITLES, Package
-from flowshot.datasets.clients import Download, download, missing_program
+from flowshot.datasets.clients import Download, download, kept_download, missing_program
 from flowshot.datasets.grouping import KIT_FILE
 from flowshot.datasets.inputs import AUDIO_FOLDER, CARD_FILE, folder_changed, user_folder, write_index
 from flowshot.errors import FlowshotError
@@ -80,7 +80,7 @@ def _fetch_packages(name: str, packages: tuple[Package, ...], folder: Path, down
 
 
 def _available(name: str, packages: tuple[Package, ...], downloads: Path) -> tuple[list[Package], list[str]]:
-    """Packages whose client this machine has (or that are downloaded already), and a line for each other one.
+    """Packages whose client this machine has, or npm's that are downloaded already, and a line for each other one.
 
     A machine without Debian's tools can still make a smaller dataset of npm's packages; that is said on standard
     error and stays in the card, because its results compare with no others. A client that fails is no such case.
@@ -88,7 +88,8 @@ def _available(name: str, packages: tuple[Package, ...], downloads: Path) -> tup
     had, missing = [], []
     for package in packages:
         program = missing_program(package.client)
-        if program is None:
+        # What apt downloaded needs its programs to be unpacked too.
+        if program is None or (package.client == "npm" and kept_download(package, downloads) is not None):
             had.append(package)
         else:
             missing.append(f"without {package.name}, because the program `{program}` is not on this machine")

@@ -63,12 +63,12 @@ class Selection:
 def select(files: Sequence[InputFile], members: Sequence[Membership], surveys: Sequence[FileSurvey]) -> Selection:
     """Drop duplicates and form groups.
 
-    A dropped copy still ties its group to that of the clip it copies, and clips that are alike without being
-    copies tie theirs too, so that no near relative of a test clip is trained on.
+    A dropped copy still ties its group to that of the clip it copies, and clips that sound alike tie theirs too,
+    so that no near relative of a test clip is trained on; but not into groups too large to be split.
     """
     flat = [(index, clip) for index, found in enumerate(surveys) for clip in found.clips]
-    sketches = np.array([clip.sketch for _, clip in flat], dtype=np.float32).reshape(-1, SKETCH_SIZE)
-    exact, near = first_copies([clip.sha256 for _, clip in flat], sketches)
+    waveforms = np.array([clip.waveform for _, clip in flat], dtype=np.float32).reshape(-1, SKETCH_SIZE)
+    exact, near = first_copies([clip.sha256 for _, clip in flat], waveforms)
     groups = Groups()
     for member in members:
         if not member.excluded:
@@ -84,8 +84,7 @@ def select(files: Sequence[InputFile], members: Sequence[Membership], surveys: S
         reason = "duplicate" if exact[position] != position else "near_duplicate"
         dropped[reason] += 1
         lost[index] = reason
-    for one, other in pairs_within(sketches[kept], ALIKE) if kept else ():
-        groups.join([members[flat[kept[one]][0]].keys[0], members[flat[kept[other]][0]].keys[0]])
+    _tie_alike(groups, [(members[flat[position][0]].keys[0], flat[position][1]) for position in kept])
     with_clips = {flat[position][0] for position in kept}
     names = _group_names(groups, files, members, with_clips)
     clips = []
@@ -117,6 +116,24 @@ def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
         for row in audit:
             seconds = "" if row.seconds is None else f"{row.seconds:.6f}"
             table.writerow([row.source, row.status, row.reason, seconds, row.sample_rate, row.channels])
+
+
+def _tie_alike(groups: Groups, clips: Sequence[tuple[Hashable, ClipFacts]]) -> None:
+    """Join the groups of clips that sound alike, nearest first, as long as the joint group stays small.
+
+    In a dataset of variations on one sound everything is like something else, and following that through would
+    leave a single group; a tenth of the clips (of small datasets a quarter) is what one split can still take.
+    """
+    if len(clips) < 2:
+        return
+    largest = max(min(len(clips) // 4, 10), len(clips) // 10)
+    sizes = Counter(groups.find(key) for key, _ in clips)
+    for one, other in pairs_within(np.stack([facts.spectrum for _, facts in clips]), ALIKE):
+        first, second = groups.find(clips[one][0]), groups.find(clips[other][0])
+        if first != second and sizes[first] + sizes[second] <= largest:
+            joint = sizes[first] + sizes[second]
+            groups.join([first, second])
+            sizes[groups.find(first)] = joint
 
 
 def _group_names(

@@ -31,7 +31,8 @@ class ClipFacts:
     start: float  # seconds
     seconds: float
     sha256: str  # of the clip's float32 samples, little-endian
-    sketch: np.ndarray  # float32 [16]
+    waveform: np.ndarray  # sketch, float32 [16]
+    spectrum: np.ndarray  # sketch, float32 [16]
     spool: str  # file that holds the samples; empty where only an audit was asked for
     row: int  # position in the spool, in clips
 
@@ -55,7 +56,7 @@ class Reader:
     """
 
     def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
-        self._config, self._sketch, self._rows = config, Sketcher(config.clip_samples), 0
+        self._config, self._sketcher, self._rows = config, Sketcher(config.clip_samples), 0
         self._spool = None
         if spools is not None:
             handle, name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=spools)
@@ -81,7 +82,8 @@ class Reader:
     def _keep(self, clip: Clip) -> ClipFacts:
         samples = np.ascontiguousarray(clip.samples, dtype="<f4")
         facts = ClipFacts(
-            clip.start, clip.seconds, hashlib.sha256(samples.data).hexdigest(), self._sketch(samples),
+            clip.start, clip.seconds, hashlib.sha256(samples.data).hexdigest(), self._sketcher.waveform(samples),
+            self._sketcher.spectrum(samples),
             "" if self._spool is None else self._name, self._rows,
         )  # fmt: skip
         if self._spool is not None:
