@@ -90,10 +90,10 @@ class AutoencoderConfig(Section):
     """The VAE: its front end, widths and depths, latent size, and the flows in posterior and prior."""
 
     front_end: Literal["pqmf", "strided"] = "pqmf"
-    bands: int = 16
+    bands: int = 32
     latent_size: int = 64
     channels: tuple[int, ...] = (64, 128, 256)
-    strides: tuple[int, ...] = (4, 4, 4)
+    strides: tuple[int, ...] = (4, 4, 2)
     encoder_dilations: tuple[int, ...] = (1,)
     decoder_dilations: tuple[int, ...] = (1, 3)
     kernel_size: int = 3
@@ -118,12 +118,12 @@ class AutoencoderConfig(Section):
 class LossConfig(Section):
     """Weights of the reconstruction terms; 0 switches a term off."""
 
-    fft_sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128)
+    fft_sizes: tuple[int, ...] = (2048, 512, 128)
     linear_stft: float = 20.0
     log_stft: float = 20.0
     log_floor: float = 1e-4
-    energy: float = 5.0
-    waveform: float = 5.0
+    energy: float = 2.0
+    waveform: float = 1.0
 
     def __post_init__(self) -> None:
         _require(len(self.fft_sizes) > 0 and min(self.fft_sizes) >= 16, "fft_sizes must be at least 16 samples")
@@ -147,9 +147,9 @@ class BudgetConfig(Section):
 class TrainConfig(Section):
     """The training of an autoencoder, apart from its budget."""
 
-    beta: float = 1.0
+    beta: float = 0.01
     beta_warmup_steps: int = 100
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 20
     weight_decay: float = 0.0
     gradient_clip: float = 1.0

@@ -1,0 +1,32 @@
+# Every target works from a fresh clone: it sets up what is missing first. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help setup repro test lint ui bench
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: .venv/.ready ## Virtual environment, pinned packages, flowshot itself, MLflow store
+
+.venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
+	@bash scripts/setup.sh
+
+repro: setup ## The plan that params.yaml chooses, from raw audio to the tables in reports/
+	@flowshot check
+	@dvc repro
+
+lint: setup ## Format, lint and types
+	@ruff format --check . && ruff check . && mypy
+
+test: setup lint ## Format, lint, types, and the tests
+	@pytest
+
+ui: setup ## The MLflow UI on this machine only
+	@echo "MLflow: http://127.0.0.1:5000"
+	@mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --host 127.0.0.1 --port 5000
+
+bench: setup ## Measure speed; the numbers go to reports/benchmarks.json
+	@python scripts/bench.py
