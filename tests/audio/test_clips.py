@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile
@@ -171,3 +173,16 @@ def test_windows_of_a_stream_are_those_of_the_whole(total, length, hop, cuts):
     assert [start for start, _ in found] == starts
     for start, window in found:
         np.testing.assert_array_equal(window, audio[start : start + length])
+
+
+@pytest.mark.parametrize("cut", ["file", "windows"])
+def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch, cut):
+    path = write(tmp_path / "long.wav", noise(400.0), 44100)
+    monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1 << 14)
+    tracemalloc.start()
+    try:
+        read_clips(path, config(cut=cut), lambda clip: None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 12_000_000 and peak < 2_000_000
