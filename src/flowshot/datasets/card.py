@@ -15,7 +15,7 @@ def card_text(card: dict[str, Any]) -> str:
         f"{card['origin'][:1].upper()}{card['origin'][1:]}. Licence: {card['licence']}.",
         "",
     ]
-    lines += [f"**Incomplete:** {line}" for line in card["incomplete"]] + [""] * bool(card["incomplete"])
+    lines += [f"- **Incomplete:** {line}" for line in card["incomplete"]] + [""] * bool(card["incomplete"])
     lines += [
         f"{sum(counts['clips'].values())} clips of {seconds:g} s at {card['sample_rate']} Hz, mono, from "
         f"{counts['files']['kept']} files with {card['source_seconds'] / 60:.1f} min of audio.",

@@ -80,9 +80,7 @@ def _npm(package: Package, folder: Path) -> Path:
     if status != 0:
         if "E404" in errors or "ETARGET" in errors:
             raise FlowshotError(f"{spec}: the npm registry does not have it; check the registry that npm is set to")
-        raise FlowshotError(
-            f"{spec}: npm could not download it ({_last_line(errors)}); check the network, then run again"
-        )
+        raise FlowshotError(f"{spec}: npm could not download it ({_reason(errors)}); check the network, then run again")
     return _only_file(folder, ".tgz", spec)
 
 
@@ -99,7 +97,7 @@ def _apt(package: Package, folder: Path) -> Path:
                 f"{package.name}: apt does not know this package; run `apt-get update` as root, then again"
             )
         raise FlowshotError(
-            f"{package.name}: apt-get could not download it ({_last_line(errors)}); check the network, then run again"
+            f"{package.name}: apt-get could not download it ({_reason(errors)}); check the network, then run again"
         )
     return _only_file(folder, ".deb", package.name)
 
@@ -126,13 +124,12 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
     return result.returncode, result.stderr
 
 
-def _last_line(errors: str) -> str:
+def _reason(errors: str) -> str:
     """The line of a client's output that says what went wrong."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    telling = [
-        line for line in lines if line.startswith(("E: ", "npm error ", "npm ERR! ")) and "log of this run" not in line
-    ]
-    return (telling or lines or ["it gave no reason"])[-1][:200]
+    marked = [line for line in lines if line.startswith(("E: ", "npm error ", "npm ERR! "))]
+    telling = [line for line in marked if "fail" in line.casefold()]
+    return (telling or marked or lines or ["it gave no reason"])[0][:200]
 
 
 def _only_file(folder: Path, suffix: str, name: str) -> Path:
