@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.config import AutoencoderConfig
-from flowshot.models.blocks import Upsample, residual_stack
+from flowshot.models.blocks import Upsample, initialise, residual_stack
 from flowshot.models.encoder import frames_of, front_stride
 from flowshot.models.pqmf import PQMF
 
@@ -43,6 +43,7 @@ class Decoder(nn.Module):
         self.waveform = nn.Conv1d(widths[0], bands, 7, padding=3)
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
         self.noise_amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.noise else None
+        initialise(self)
         if self.noise_amplitude is not None and self.noise_amplitude.bias is not None:
             nn.init.constant_(self.noise_amplitude.bias, INITIAL_NOISE_LOGIT)
 

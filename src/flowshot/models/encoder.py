@@ -6,8 +6,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.config import AutoencoderConfig
-from flowshot.models.blocks import Downsample, residual_stack
+from flowshot.models.blocks import Downsample, initialise, residual_stack
 from flowshot.models.pqmf import PQMF
+
+# The mu of the mu-law: levels below about -60 dB are linear.
+COMPANDING = 1000.0
 
 
 def front_stride(config: AutoencoderConfig) -> int:
@@ -23,6 +26,15 @@ def frames_of(config: AutoencoderConfig, clip_samples: int) -> int:
 def padded_samples(config: AutoencoderConfig, clip_samples: int) -> int:
     """Length to which clips are padded with zeros before the encoder, and which the decoder makes."""
     return frames_of(config, clip_samples) * front_stride(config) * math.prod(config.strides)
+
+
+def compand(signal: Tensor) -> Tensor:
+    """The mu-law of telephony: the encoder sees a tail at -60 dB and not only the attack. Full scale becomes 4.
+
+    Quiet sub-bands would else be a thousand times smaller than loud ones, and their weights a thousand times slower
+    to learn.
+    """
+    return signal.sign() * (COMPANDING * signal.abs()).log1p() * (4 / math.log1p(COMPANDING))
 
 
 class Encoder(nn.Module):
@@ -44,11 +56,12 @@ class Encoder(nn.Module):
             layers.append(residual_stack(widths[level], config.kernel_size, config.encoder_dilations))
             layers.append(Downsample(widths[level], widths[level + 1], stride))
         self.layers = nn.Sequential(*layers, nn.SiLU())
+        initialise(self.layers)
         frames = frames_of(config, clip_samples)
         self.size = widths[-1] * frames if self.pooling == "flatten" else widths[-1]
 
     def forward(self, clips: Tensor) -> Tensor:
         clips = functional.pad(clips, (0, self.padding))
         frames = clips.unsqueeze(1) if self.bank is None else self.bank.analysis(clips)
-        features = self.layers(frames)
+        features = self.layers(compand(frames))
         return features.flatten(1) if self.pooling == "flatten" else features.mean(-1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowshot.config import AutoencoderConfig
+from flowshot.models.blocks import initialise
 from flowshot.models.decoder import Decoder
 from flowshot.models.distributions import Posterior, Prior, draw_with_kl, posterior_transform, repeat_posterior
 from flowshot.models.encoder import Encoder
@@ -52,6 +53,7 @@ class VAE(nn.Module):
         size = config.latent_size
         self.encoder = Encoder(config, clip_samples)
         self.heads = nn.Linear(self.encoder.size, 2 * size)
+        initialise(self.heads)
         nn.init.constant_(self.heads.bias[size:], INITIAL_LOG_SCALE)
         self.context: nn.Linear | None = None
         self.posterior_flow: Flow | None = None
