@@ -147,14 +147,14 @@ class BudgetConfig(Section):
 class TrainConfig(Section):
     """The training of an autoencoder, apart from its budget."""
 
-    beta: float = 0.01
+    beta: float = 0.03
     beta_warmup_steps: int = 100
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     warmup_steps: int = 20
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
     log_every: int = 10
-    validate_every: int = 125
+    validate_every: int = 100
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int = 0
     loss: LossConfig = field(default_factory=LossConfig)
