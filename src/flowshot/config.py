@@ -149,8 +149,8 @@ class TrainConfig(Section):
 
     beta: float = 0.03
     beta_warmup_steps: int = 100
-    learning_rate: float = 1.5e-3
-    warmup_steps: int = 20
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
     log_every: int = 10

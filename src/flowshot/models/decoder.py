@@ -9,8 +9,8 @@ from flowshot.models.blocks import Upsample, initialise, residual_stack
 from flowshot.models.encoder import frames_of, front_stride
 from flowshot.models.pqmf import PQMF
 
-# The noise starts near -40 dB: audible to the loss, but not what the first steps spend themselves on removing.
-INITIAL_NOISE_LOGIT = -2.2
+# Amplitudes start near -40 dB: audible to the loss, but not what the first steps spend themselves on removing.
+INITIAL_AMPLITUDE_LOGIT = -2.2
 
 
 class Decoder(nn.Module):
@@ -44,8 +44,9 @@ class Decoder(nn.Module):
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
         self.noise_amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.noise else None
         initialise(self)
-        if self.noise_amplitude is not None and self.noise_amplitude.bias is not None:
-            nn.init.constant_(self.noise_amplitude.bias, INITIAL_NOISE_LOGIT)
+        for head in (self.amplitude, self.noise_amplitude):
+            if head is not None and head.bias is not None:
+                nn.init.constant_(head.bias, INITIAL_AMPLITUDE_LOGIT)
 
     def forward(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
         frames = self.inner(latent).unflatten(1, (-1, self.frames))
