@@ -4,29 +4,16 @@ Writes `reports/PLAN/`, from the scores of every arm of the plan; the reports of
 """
 
 import argparse
-from pathlib import Path
 
-from flowshot.files import whole_folder
 from flowshot.params import read_params
-from flowshot.provenance import git_revision
-from flowshot.report.build import build_report
+from flowshot.report.build import write_plan_report
 from flowshot.stage import stage
 
 
 def main() -> None:
-    """Build the report of the plan that `params.yaml` chooses."""
+    """Write the report of the plan that `params.yaml` chooses."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    params = read_params()
-    with whole_folder(Path("reports") / params.plan.name) as folder:
-        build_report(
-            params.plan,
-            params.report,
-            Path("scores"),
-            Path("models"),
-            folder,
-            confidence=params.score.confidence,
-            revision=git_revision(Path.cwd()),
-        )
+    write_plan_report(read_params())
 
 
 if __name__ == "__main__":

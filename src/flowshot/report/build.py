@@ -6,6 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from flowshot.config import PlanConfig, ReportConfig
+from flowshot.files import whole_folder
+from flowshot.params import Params
+from flowshot.provenance import git_revision
 from flowshot.report.markup import escape_markdown, latex_table, markdown_table
 from flowshot.report.plots import draw_distances
 from flowshot.report.results import read_results, write_results
@@ -14,6 +17,26 @@ from flowshot.report.tables import Table, dataset_tables
 TITLES = {"quality": "Quality", "coverage": "Fidelity and diversity", "autoencoder": "Autoencoders"}
 FORMATS = (("Markdown", "md"), ("LaTeX", "tex"))
 FIGURE = "fad.png"
+
+
+def write_plan_report(params: Params) -> Path:
+    """Write `reports/PLAN/` whole, from `scores/` and `models/` of the current folder; returns the folder.
+
+    Raises:
+        FlowshotError: as `build_report`; the earlier report then stays as it was.
+    """
+    out = Path("reports") / params.plan.name
+    with whole_folder(out) as folder:
+        build_report(
+            params.plan,
+            params.report,
+            Path("scores"),
+            Path("models"),
+            folder,
+            confidence=params.score.confidence,
+            revision=git_revision(Path.cwd()),
+        )
+    return out
 
 
 def build_report(
