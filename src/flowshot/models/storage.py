@@ -1,6 +1,7 @@
 """Save and load a trained autoencoder: weights without code, and enough configuration to rebuild it."""
 
 import json
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from torch import Tensor
 from flowshot.config import AutoencoderConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE
+
+MESSAGE_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ def load_model(folder: Path) -> tuple[VAE, ModelCard]:
         card = _read_card(json.loads((folder / "config.json").read_text(encoding="utf-8")))
         model = VAE(card.autoencoder, card.clip_samples)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        what = str(error).splitlines()[0]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        # Weights of another configuration are listed by torch one by one.
+        what = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
         raise FlowshotError(f"{folder}: no usable model ({what}); train it again with `dvc repro`") from None
     return model.eval(), card
 
