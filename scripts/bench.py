@@ -1,0 +1,120 @@
+"""Measure speed on this machine: `make bench` writes `reports/benchmarks.json`.
+
+Each number is the best of several runs. Ratios compare with the named peer in the same process, because machines
+differ and are shared; absolute numbers say little.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import scipy.linalg
+import torch
+
+from flowshot.config import AutoencoderConfig, BudgetConfig, LossConfig, TrainConfig
+from flowshot.embeddings.registry import embedder
+from flowshot.files import write_json
+from flowshot.metrics.frechet import frechet_distance
+from flowshot.models.vae import VAE
+from flowshot.provenance import machine
+from flowshot.randomness import numpy_generator
+from flowshot.stage import workers
+from flowshot.training.device import prepare_threads
+from flowshot.training.loop import train
+from flowshot.training.losses import ReconstructionLoss
+
+SAMPLE_RATE, CLIP_SECONDS = 16000, 1.0
+RUNS = 3
+
+
+def main() -> None:
+    """Run every benchmark and write the numbers."""
+    prepare_threads(workers())
+    clips = decaying_noise(64)
+    results = {
+        "machine": machine(),
+        "decoding_times_real_time": decoding_speed(),
+        "training_loop_over_bare_step": loop_overhead(clips),
+        "yamnet_clips_per_second": embedding_speed(clips),
+        "frechet_distance_over_sqrtm": {f"d={d}, n={n}": frechet_speed(d, n) for d, n in ((512, 1000), (1024, 1000))},
+    }
+    write_json(Path("reports/benchmarks.json"), results)
+    for name, value in results.items():
+        print(f"{name}: {value}")
+
+
+def seconds(action: Callable[[], object], runs: int = RUNS) -> float:
+    """The shortest time that `action` takes, after one run to warm up."""
+    action()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def decaying_noise(count: int) -> np.ndarray:
+    """`[count, samples]` float32, quiet at the end as one-shots are."""
+    samples = round(SAMPLE_RATE * CLIP_SECONDS)
+    noise = numpy_generator(0, "bench").normal(size=(count, samples)) * np.linspace(1, 0, samples) ** 3
+    return (0.2 * noise).astype(np.float32)
+
+
+@torch.no_grad()
+def decoding_speed() -> float:
+    """Seconds of audio that the default decoder makes in a second."""
+    model = VAE(AutoencoderConfig(), round(SAMPLE_RATE * CLIP_SECONDS)).eval()
+    latents = torch.zeros(64, model.config.latent_size)
+    return len(latents) * CLIP_SECONDS / seconds(lambda: model.decode(latents))
+
+
+def loop_overhead(clips: np.ndarray, steps: int = 10) -> float:
+    """Time of the training loop, without validation, as a multiple of its forward, backward and step alone."""
+    model = VAE(AutoencoderConfig(), clips.shape[1])
+    config = TrainConfig(validate_every=10**6, precision="float32")
+    budget = BudgetConfig(steps, 16)
+    loss, optimizer = ReconstructionLoss(LossConfig()), torch.optim.AdamW(model.parameters())
+    batch = torch.from_numpy(clips[:16])
+
+    def bare() -> None:
+        output = model(batch)
+        total = loss(output.clips, batch)[0].mean() + output.kl.mean()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        optimizer.step()
+
+    def looped() -> float:
+        # The last step always validates: its one clip is a small part of the time.
+        return train(model, clips, clips[:1], config, budget, torch.Generator().manual_seed(0)).seconds
+
+    looped()
+    return statistics.median([looped() / steps for _ in range(RUNS)]) / seconds(bare, runs=10)
+
+
+def embedding_speed(clips: np.ndarray) -> float:
+    """Clips a second through YAMNet, resampling and windows included."""
+    yamnet, many = embedder("yamnet"), np.tile(clips, (4, 1))
+    return len(many) / seconds(lambda: yamnet.embed(many, SAMPLE_RATE))
+
+
+def frechet_speed(dimensions: int, count: int) -> float:
+    """How many times faster the distance is than by the matrix square root of the product of covariances.
+
+    The peer is the formula as frechet-audio-distance 0.3.4 computes it, with scipy.linalg.sqrtm.
+    """
+    generator = numpy_generator(0, "bench", str(dimensions))
+    x, y = generator.normal(size=(2, count, dimensions))
+
+    def by_square_root() -> float:
+        a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+        difference = x.mean(0) - y.mean(0)
+        return float(difference @ difference + np.trace(a + b - 2 * scipy.linalg.sqrtm(a @ b).real))
+
+    return seconds(by_square_root, runs=1) / seconds(lambda: frechet_distance(x, y))
+
+
+if __name__ == "__main__":
+    main()
