@@ -1,0 +1,113 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from flowshot.cli import main
+
+REPOSITORY = Path(__file__).parents[2]
+RATE, SECONDS = 8000, 0.25
+
+
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch):
+    """Starting processes and threads would take longer than all the work of these tests."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
+
+
+@pytest.fixture
+def write_sounds():
+    """Writes decaying tones of different pitch into a folder, as WAV."""
+
+    def write(folder, count=3, *, rate=RATE, seconds=SECONDS, pitch=200):
+        folder.mkdir(parents=True, exist_ok=True)
+        time = np.arange(round(rate * seconds)) / rate
+        for index in range(count):
+            tone = 0.5 * np.sin(2 * np.pi * (pitch + 37 * index) * time) * np.exp(-time * (8 + index % 7))
+            soundfile.write(folder / f"{chr(97 + index % 26)} tone {index}.wav", tone, rate)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """The current folder: holds the real params.yaml with a plan of one autoencoder on the folder `sounds`."""
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    axes = {"name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own", "gmm"], "seeds": [3, 4]}
+    params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}}
+    params["fit_prior"]["gmm"] = {"components": 2, "iterations": 5}
+    clips = {**params["clips"], "sample_rate": RATE, "clip_seconds": SECONDS}
+    params["datasets"] = {"mine": {**clips, "source": "folder", "path": "sounds"}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def flowshot(capsys):
+    """Runs the command in this process; returns exit status, standard output and standard error."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def found(flowshot):
+    """The one JSON object that a call with --json must print."""
+
+    def run(*arguments):
+        status, out, err = flowshot(*arguments, "--json")
+        assert status == 0, err
+        return json.loads(out)
+
+    return run
+
+
+@pytest.fixture
+def fails(flowshot):
+    """The one line of a call that must fail, which also prints nothing on standard output."""
+
+    def run(*arguments):
+        status, out, err = flowshot(*arguments)
+        assert status == 1 and out == "", (status, out, err)
+        *before, line = err.splitlines()
+        assert line.startswith("error: ") and not any(other.startswith("error: ") for other in before)
+        assert "Traceback" not in err
+        return line
+
+    return run
+
+
+@pytest.fixture
+def save_vae(project):
+    """Saves a tiny untrained VAE as `models/mine/no_nf/<seed>` and returns it."""
+    import torch
+
+    from flowshot.config import AutoencoderConfig
+    from flowshot.models.storage import ModelCard, save_model
+    from flowshot.models.vae import VAE
+
+    def save(seed=3, *, rate=RATE, dataset="mine"):
+        torch.manual_seed(seed)
+        config = AutoencoderConfig(channels=(8, 8), strides=(4, 4), bands=4, latent_size=4)
+        samples = round(rate * SECONDS)
+        model = VAE(config, samples)
+        folder = project / f"models/mine/no_nf/{seed}"
+        folder.mkdir(parents=True)
+        save_model(folder, ModelCard(config, dataset, rate, samples), model.state_dict(), model.state_dict())
+        return model
+
+    return save

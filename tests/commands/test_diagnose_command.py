@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from flowshot.config import LossConfig, to_dict
+from flowshot.datasets.fetch import fetch
+from flowshot.datasets.preparation import prepare
+from flowshot.diagnostics.latent import diagnose
+from flowshot.params import read_params
+from flowshot.randomness import torch_generator
+from flowshot.training.losses import ReconstructionLoss
+
+MODEL = Path("models/mine/no_nf/3")
+
+
+@pytest.fixture
+def prepared(project, write_sounds):
+    from flowshot.datasets.prepared import read_prepared
+
+    write_sounds(project / "sounds", 30)
+    config = read_params().dataset("mine")
+    fetch("mine", config, Path("data/raw/mine"))
+    prepare("mine", config, Path("data/raw/mine"), Path("data/prepared/mine"), workers=1)
+    return read_prepared("data/prepared/mine")
+
+
+@pytest.fixture
+def trained(prepared, save_vae):
+    """A model with the loss it was trained with, on the prepared dataset."""
+    model = save_vae()
+    loss = {**to_dict(LossConfig()), "fft_sizes": [256, 64]}
+    (MODEL / "diagnostics.json").write_text(json.dumps({"training": {"loss": loss}}))
+    return model
+
+
+def test_the_numbers_are_those_of_training(trained, prepared, found):
+    report = found("diagnose", MODEL, "--seed", 3)
+    loss = ReconstructionLoss(LossConfig(fft_sizes=(256, 64)))
+    generator = torch_generator(3, "diagnose", "mine", "no_nf")
+    expected = diagnose(trained, prepared.clips("valid"), lambda a, b: loss(a, b)[0], generator)
+    assert report["verdict"] == expected.verdict and report["n"] == len(prepared.clips("valid"))
+    for name in ("kl", "mutual_information", "marginal_kl", "active_units", "shuffle_gap", "reconstruction"):
+        assert report[name] == pytest.approx(getattr(expected, name), rel=1e-5, abs=1e-6)
+    assert report["kl_per_dimension"] == pytest.approx(expected.kl_per_dimension)
+    assert (report["dataset"], report["latent_size"], report["loss"]["fft_sizes"]) == ("mine", 4, [256, 64])
+
+
+def test_the_text_begins_with_the_verdict(trained, flowshot):
+    status, out, err = flowshot("diagnose", MODEL)
+    assert (status, err) == (0, "")
+    assert out.split(":")[0] in ("healthy", "partly_collapsed", "collapsed")
+    names = {line.rsplit(maxsplit=1)[0] for line in out.splitlines()[4:]}
+    assert {"kl", "mutual_information", "marginal_kl", "active_units", "shuffle_gap"} <= names
+
+
+def test_without_the_loss_of_training_the_default_is_used_and_said(trained, flowshot, found):
+    (MODEL / "diagnostics.json").unlink()
+    assert "default loss" in flowshot("diagnose", MODEL)[2]
+    assert found("diagnose", MODEL)["loss"]["fft_sizes"] == [2048, 512, 128]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"training": {"loss": {"fft_sizes": "none"}}}'])
+def test_a_damaged_record_of_training_is_named(trained, fails, text):
+    (MODEL / "diagnostics.json").write_text(text)
+    assert f"{MODEL}/diagnostics.json: " in fails("diagnose", MODEL)
+
+
+def test_a_folder_that_holds_no_model_is_named(project, fails):
+    assert "nowhere: no usable model" in fails("diagnose", "nowhere")
+    assert f"{project}: no usable model" in fails("diagnose", project)
+
+
+def test_truncated_weights_are_named(trained, fails):
+    path = MODEL / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert f"{MODEL}: no usable model" in fails("diagnose", MODEL)
+
+
+def test_a_dataset_of_other_clips_or_none_at_all_is_named(prepared, save_vae, fails):
+    save_vae(3, rate=16000)
+    line = fails("diagnose", MODEL)
+    assert "was trained on clips of 4000 samples at 16000 Hz, but data/prepared/mine has 2000 at 8000 Hz" in line
+    save_vae(4, dataset="other")
+    assert "data/prepared/other: no prepared dataset" in fails("diagnose", "models/mine/no_nf/4")
+
+
+def test_weights_that_are_not_finite_are_named(trained, fails):
+    from safetensors.torch import load_file, save_file
+
+    path = MODEL / "weights.safetensors"
+    save_file({name: torch.full_like(value, torch.nan) for name, value in load_file(path).items()}, path)
+    assert "is not finite" in fails("diagnose", MODEL)

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from flowshot.commands import sample
+from flowshot.generation import sample_clips
+from flowshot.models.storage import load_model
+from flowshot.params import read_params
+from flowshot.priors.registry import make_prior
+from flowshot.randomness import torch_generator
+
+ARM = "mine/no_nf/own"
+
+
+def read(folder):
+    return np.stack([soundfile.read(path, dtype="float32")[0] for path in sorted(Path(folder).iterdir())])
+
+
+@pytest.fixture
+def fit_gmm():
+    def fit(model, seed=3):
+        prior = make_prior("gmm", read_params().fit_prior, model)
+        latents = torch.randn(40, 4, generator=torch_generator(0, "test"))
+        prior.fit(latents, latents, torch_generator(1, "test"))
+        folder = Path(f"priors/mine/no_nf/gmm/{seed}")
+        folder.mkdir(parents=True)
+        prior.save(folder)
+
+    return fit
+
+
+def test_clips_are_written_as_flac_of_the_models_rate_and_length(save_vae, found):
+    save_vae()
+    report = found("sample", ARM, "--n", 5, "--seed", 1, "--out", "drawn")
+    assert report == {
+        "arm": ARM, "model_seed": 3, "seed": 1, "out": str(Path("drawn").resolve()), "clips": 5, "sample_rate": 8000,
+        "seconds": 0.25,
+    }  # fmt: skip
+    assert [path.name for path in sorted(Path("drawn").iterdir())] == [f"{index:04d}.flac" for index in range(5)]
+    assert soundfile.info("drawn/0000.flac").samplerate == 8000
+    assert read("drawn").shape == (5, 2000)
+
+
+def test_the_clips_are_those_of_the_sample_stage_for_the_same_seed_and_number(save_vae, flowshot):
+    save_vae()
+    assert flowshot("sample", ARM, "--n", 6, "--seed", 3, "--out", "drawn")[0] == 0
+    model, _ = load_model(Path("models/mine/no_nf/3"))
+    prior = make_prior("own", read_params().fit_prior, model)
+    expected = sample_clips(model, prior, 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")).clips
+    np.testing.assert_allclose(read("drawn"), expected, atol=2e-7)  # 24 bits
+
+
+def test_the_seed_decides_the_clips(save_vae, flowshot):
+    save_vae()
+    for seed, out in ((1, "a"), (1, "b"), (2, "c")):
+        assert flowshot("sample", ARM, "--n", 3, "--seed", seed, "--out", out)[0] == 0
+    np.testing.assert_array_equal(read("a"), read("b"))
+    assert not np.allclose(read("a"), read("c"), atol=1e-4)
+
+
+def test_pieces_that_bound_the_memory_give_every_clip_once(save_vae, flowshot, monkeypatch):
+    monkeypatch.setattr(sample, "AT_ONCE", 2)
+    save_vae()
+    assert flowshot("sample", ARM, "--n", 5, "--out", "drawn")[0] == 0
+    assert len(np.unique(read("drawn"), axis=0)) == 5
+
+
+def test_a_fitted_prior_is_loaded(save_vae, fit_gmm, flowshot, fails):
+    model = save_vae()
+    line = fails("sample", "mine/no_nf/gmm", "--out", "drawn")
+    assert "priors/mine/no_nf/gmm/3/prior.safetensors: cannot be read" in line and not Path("drawn").exists()
+    fit_gmm(model)
+    assert flowshot("sample", "mine/no_nf/gmm", "--n", 3, "--out", "drawn")[0] == 0
+    assert read("drawn").shape == (3, 2000)
+
+
+def test_a_prior_of_other_parameters_is_named(save_vae, fit_gmm, fails):
+    fit_gmm(save_vae())
+    Path("priors/mine/no_nf/gmm").rename("priors/mine/no_nf/nf")
+    assert "priors/mine/no_nf/nf/3: was fitted under other parameters" in fails("sample", "mine/no_nf/nf", "--out", "x")
+
+
+def test_the_first_trained_seed_of_the_plan_is_the_default(save_vae, found):
+    save_vae(4)
+    save_vae(9)
+    assert found("sample", ARM, "--n", 1, "--out", "a")["model_seed"] == 4
+    assert found("sample", ARM, "--n", 1, "--out", "b", "--model-seed", 9)["model_seed"] == 9
+
+
+def test_an_arm_that_is_not_trained_or_not_defined_is_named(save_vae, fails):
+    save_vae(9)
+    line = fails("sample", ARM, "--out", "x")
+    assert "models/mine/no_nf: no trained model for the plan's seeds (3, 4)" in line
+    assert "models/mine/no_nf/5: no usable model" in fails("sample", ARM, "--model-seed", 5, "--out", "x")
+    assert "'sung' is not defined" in fails("sample", "mine/no_nf/sung", "--model-seed", 9, "--out", "x")
+    assert not Path("x").exists()
+
+
+def test_weights_that_are_not_finite_write_nothing(save_vae, fails):
+    from safetensors.torch import load_file, save_file
+
+    save_vae()
+    path = Path("models/mine/no_nf/3/weights.safetensors")
+    save_file({name: torch.full_like(value, torch.nan) for name, value in load_file(path).items()}, path)
+    assert "NaN or infinity" in fails("sample", ARM, "--out", "x")
+    assert not Path("x").exists()
+
+
+def test_a_folder_with_something_in_it_is_replaced_only_by_force(save_vae, flowshot, fails):
+    save_vae()
+    Path("drawn").mkdir()
+    assert flowshot("sample", ARM, "--n", 2, "--out", "drawn")[0] == 0
+    assert "drawn: is not empty" in fails("sample", ARM, "--n", 3, "--out", "drawn")
+    assert len(list(Path("drawn").iterdir())) == 2
+    assert flowshot("sample", ARM, "--n", 3, "--out", "drawn", "--force")[0] == 0
+    assert len(list(Path("drawn").iterdir())) == 3
+
+
+@pytest.mark.parametrize(("out", "message"), [(".", "is the folder"), ("..", "is the folder"), ("a file", "no folder")])
+def test_what_must_not_be_replaced_is_refused_even_by_force(save_vae, fails, out, message):
+    save_vae()
+    Path("a file").touch()
+    assert message in fails("sample", ARM, "--out", out, "--force")
+    assert Path("params.yaml").exists() and Path("a file").exists()
+
+
+def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
+    save_vae()
+    Path("a file").touch()
+    assert "cannot be written" in fails("sample", ARM, "--out", "a file/below")

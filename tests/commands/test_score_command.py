@@ -1,0 +1,107 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+OPTIONS = ("--sample-rate", 8000, "--seconds", 0.25, "--embedding", "logmel")
+
+
+@pytest.fixture
+def score(tmp_path, monkeypatch):
+    """The arguments that score the folder `candidate` against `reference`."""
+    monkeypatch.chdir(tmp_path)
+    return ("score", "--reference", "reference", "--candidate", "candidate", *OPTIONS)
+
+
+@pytest.fixture
+def folders(tmp_path, write_sounds):
+    return write_sounds(tmp_path / "reference", 12), write_sounds(tmp_path / "candidate", 9, pitch=900)
+
+
+def value(report, metric):
+    return next(row["value"] for row in report["scores"] if row["metric"] == metric)
+
+
+def test_fad_and_kid_are_given_with_intervals_at_equal_n(folders, score, flowshot, found):
+    report = found(*score)
+    assert report["n"] == 9 and report["sample_rate"] == 8000 and report["seconds"] == 0.25
+    assert [(row["metric"], row["embedding"], row["n"]) for row in report["scores"]] == [
+        ("fad", "logmel", 9), ("kid", "logmel", 9)
+    ]  # fmt: skip
+    for row in report["scores"]:
+        assert row["ci_low"] <= row["value"] <= row["ci_high"]
+    status, out, err = flowshot(*score)
+    assert status == 0 and err == "reference: 3 of 12 files are left out, so that both sets have 9\n"
+    assert [line.split()[:2] for line in out.splitlines()[2:4]] == [["fad", "logmel"], ["kid", "logmel"]]
+
+
+def test_a_set_is_nearer_to_its_like_than_to_noise(folders, score, tmp_path, write_sounds, found):
+    like = value(found(*score), "fad")
+    for index, path in enumerate(sorted((tmp_path / "candidate").iterdir())):
+        soundfile.write(path, np.random.default_rng(index).uniform(-0.5, 0.5, 2000), 8000)
+    assert value(found(*score), "fad") > 2 * like
+
+
+def test_a_folder_against_itself_has_no_distance(folders, found):
+    report = found("score", "--reference", folders[0], "--candidate", folders[0], *OPTIONS)
+    assert value(report, "fad") == pytest.approx(0, abs=1e-3)
+
+
+def test_files_of_other_rates_and_lengths_are_compared(tmp_path, write_sounds, score, flowshot, found):
+    write_sounds(tmp_path / "reference", 6)
+    write_sounds(tmp_path / "candidate", 6, rate=44100, seconds=0.5)
+    write_sounds(tmp_path / "candidate/below", 1, rate=11025, seconds=0.1)
+    report = found(*score)
+    assert report["n"] == 6 and report["candidate"]["files"] == 7
+    assert report["candidate"]["cut"] + report["candidate"]["padded"] == 6
+    assert "go on after 0.25 s" in flowshot(*score)[2]
+
+
+def test_the_default_embeddings_are_those_of_the_plan(folders, score, found):
+    pytest.importorskip("ai_edge_litert")
+    report = found(*score[: score.index("--embedding")])
+    assert [row["embedding"] for row in report["scores"]] == ["yamnet", "yamnet", "logmel", "logmel"]
+
+
+def test_the_same_call_gives_the_same_numbers_and_leaves_nothing_behind(folders, score, found):
+    before = sorted(Path().rglob("*"))
+    assert found(*score) == found(*score)
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_file_that_cannot_be_decoded_fails_and_is_named_drawn_or_not(folders, score, fails, tmp_path):
+    (tmp_path / "reference/damaged.wav").write_text("not audio")
+    for seed in range(3):
+        assert "reference/damaged.wav: unreadable" in fails(*score, "--seed", seed)
+
+
+def test_a_silent_clip_is_scored_like_any_other(folders, score, tmp_path, found):
+    soundfile.write(tmp_path / "candidate/silent.wav", np.zeros(2000), 8000)
+    assert found(*score)["n"] == 10
+
+
+def test_what_is_no_audio_by_its_name_is_told(folders, score, tmp_path, flowshot, found):
+    (tmp_path / "candidate/notes.txt").touch()
+    assert found(*score)["candidate"]["not_audio"] == ["notes.txt"]
+    assert "candidate: 1 files are no audio" in flowshot(*score)[2]
+
+
+def test_huge_samples_give_finite_numbers(folders, score, tmp_path, found):
+    soundfile.write(tmp_path / "candidate/huge.wav", np.linspace(-1e30, 1e30, 2000), 8000, subtype="FLOAT")
+    assert all(math.isfinite(row["value"]) for row in found(*score)["scores"])
+
+
+@pytest.mark.parametrize("seconds", [0.0003, 0.01, 2])
+def test_clips_of_any_length_are_scored(folders, score, found, seconds):
+    assert found(*score, "--seconds", seconds)["seconds"] == seconds
+
+
+def test_missing_folders_few_files_and_unknown_embeddings_are_named(folders, score, fails, tmp_path):
+    assert "'sung' is no embedding" in fails(*score, "--embedding", "sung")
+    for path in sorted((tmp_path / "candidate").iterdir())[1:]:
+        path.unlink()
+    assert "candidate: holds 1 audio files" in fails(*score)
+    (tmp_path / "reference").rename(tmp_path / "moved")
+    assert "reference: does not exist" in fails(*score)
