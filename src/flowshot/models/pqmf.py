@@ -6,6 +6,7 @@ cutoff is searched for so that its power is complementary (Lin & Vaidyanathan 19
 Letters 5(6)). Multi-band front ends make the network run at 1/bands of the sample rate (RAVE, 2111.05011).
 """
 
+import functools
 import math
 
 import numpy as np
@@ -55,6 +56,7 @@ class PQMF(nn.Module):
         return waveform[:, 0, start : start + sub_bands.shape[-1] * self.bands]
 
 
+@functools.cache  # encoder and decoder have the same bank, and its prototype takes a search
 def _filters(bands: int) -> tuple[np.ndarray, np.ndarray]:
     """Analysis and synthesis filters `[bands, taps]`, as kernels of torch's correlation and its transpose."""
     order = PERIODS * bands
