@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flowshot.cli import COMMANDS, main
+from flowshot.datasets import preparation
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
@@ -99,3 +100,16 @@ def test_a_name_the_terminal_cannot_show_is_escaped(tmp_path):
         assert any("\\nkick.txt" in line for line in lines) and any("\\udcff.txt" in line for line in lines)
     rows = json.loads(run("audit", str(tmp_path), "--json").stdout)["rows"]
     assert {row["source"] for row in rows} == {"caf\u00e9\nkick.txt", "\udcff.txt"}
+
+
+def test_what_a_library_prints_does_not_mix_with_the_object(tmp_path, monkeypatch, capsys):
+    audit_folder = preparation.audit_folder
+
+    def talkative(*arguments):
+        print("a library's opinion")
+        return audit_folder(*arguments)
+
+    monkeypatch.setattr(preparation, "audit_folder", talkative)
+    assert main(["audit", str(tmp_path), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["files"] == 0 and "opinion" in err
