@@ -142,7 +142,7 @@ def _require_finite(norm: Tensor, terms: dict[str, Tensor], step: int, rate: flo
     # One look at the device in a step: a gradient that is finite came from a loss that is.
     if math.isfinite(float(norm)):
         return
-    listed = ", ".join(f"{name} {float(value):.4g}" for name, value in terms.items())
+    listed = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in terms.items())
     raise FlowshotError(
         f"training stopped at step {step}: the gradient is not finite ({listed}; learning rate {rate:.3g}); "
         "lower train.learning_rate or train.gradient_clip, or set train.precision to float32"

@@ -48,7 +48,8 @@ def waveform_distance(estimate: Tensor, target: Tensor) -> Tensor:
 
 def _log_level(clips: Tensor, floor: float) -> Tensor:
     # Frames by pooling the squares, because it is cheaper than unfolding the waveform.
-    power = functional.avg_pool1d(clips.square().unsqueeze(1), ENERGY_FRAME, ENERGY_HOP, ceil_mode=True).squeeze(1)
+    frame = min(ENERGY_FRAME, clips.shape[-1])
+    power = functional.avg_pool1d(clips.square().unsqueeze(1), frame, ENERGY_HOP, ceil_mode=True).squeeze(1)
     return 0.5 * (power + floor**2).log()
 
 
