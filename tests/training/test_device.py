@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from flowshot.config import TrainConfig
+from flowshot.training.device import choose_device, prepare_threads, uses_bfloat16
+
+
+def test_the_device_is_the_gpu_where_there_is_one():
+    assert choose_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("float32", False), ("bfloat16", True)])
+def test_a_chosen_precision_is_used(precision, expected):
+    assert uses_bfloat16(TrainConfig(precision=precision), torch.device("cpu")) is expected
+
+
+def test_threads_are_set_only_where_asked_for():
+    before = torch.get_num_threads()
+    try:
+        prepare_threads(0)
+        assert torch.get_num_threads() == before
+        prepare_threads(2)
+        assert torch.get_num_threads() == 2
+        assert float(torch.tensor(1e-39) * 1) == 0, "denormal numbers count as zero"
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)
