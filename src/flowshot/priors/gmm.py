@@ -68,7 +68,9 @@ class GaussianMixturePrior:
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote."""
-        tensors = load_tensors(folder)
+        load_tensors(folder, self._become)
+
+    def _become(self, tensors: dict[str, Tensor]) -> None:
         self.weights, self.means, self.factors = (tensors.pop(name) for name in ("weights", "means", "factors"))
         self.whitening.load_state_dict(tensors)
 

@@ -84,7 +84,7 @@ class FlowPrior(nn.Module):
 
     def load(self, folder: Path) -> None:
         """Read the weights that `save` wrote."""
-        self.load_state_dict(load_tensors(folder))
+        load_tensors(folder, self.load_state_dict)
 
     def _log_prob(self, latents: Tensor) -> Tensor:
         base, log_det = self.flow.to_base(self.whitening(latents))

@@ -1,5 +1,6 @@
 """Keep a prior's tensors in one safetensors file."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
@@ -7,6 +8,7 @@ from torch import Tensor
 from flowshot.errors import FlowshotError
 
 FILE = "prior.safetensors"
+REMEDY = "fit the prior again with `dvc repro`"
 
 
 def save_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
@@ -17,19 +19,19 @@ def save_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / FILE)
 
 
-def load_tensors(folder: Path) -> dict[str, Tensor]:
-    """Read what `save_tensors` wrote.
+def load_tensors(folder: Path, use: Callable[[dict[str, Tensor]], object]) -> None:
+    """Hand what `save_tensors` wrote to `use`, which raises KeyError or RuntimeError where it does not fit.
 
     Raises:
-        FlowshotError: the file is missing or damaged.
+        FlowshotError: the file is missing, damaged, or of another configuration.
     """
     # Imported here: see save_tensors.
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return load_file(folder / FILE)
+        use(load_file(folder / FILE))
     except (OSError, SafetensorError) as error:
-        raise FlowshotError(
-            f"{folder / FILE}: cannot be read ({error}); fit the prior again with `dvc repro`"
-        ) from None
+        raise FlowshotError(f"{folder / FILE}: cannot be read ({error}); {REMEDY}") from None
+    except (KeyError, RuntimeError):
+        raise FlowshotError(f"{folder / FILE}: was written under other parameters of this prior; {REMEDY}") from None
