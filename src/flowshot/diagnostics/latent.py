@@ -22,7 +22,8 @@ from flowshot.models.vae import VAE
 ACTIVE_VARIANCE = 0.01
 # Clips between which the aggregate posterior is compared: the cost grows with the square.
 AGGREGATE_CLIPS = 128
-DRAWS = 16
+# Of each clip's posterior under a flow. With n clips the variance over them is known to 1/DRAWS * sqrt(2/n).
+DRAWS = 64
 BATCH_SIZE = 64
 # Below the first, of active dimensions or of the relative rise of the loss, the latent is not used; below the
 # second, only in part.
@@ -61,8 +62,7 @@ def diagnose(model: VAE, clips: np.ndarray, distance: Distance, generator: torch
     data = torch.from_numpy(np.array(clips, dtype=np.float32))
     posterior = _posterior_of(model, data)
     latent, kl = draw_with_kl(posterior, model.posterior_flow, model.prior, generator)
-    means = _posterior_means(model, posterior, generator)
-    active = int((means.var(0) > ACTIVE_VARIANCE).sum())
+    active = int((_variance_over_clips(model, posterior, generator) > ACTIVE_VARIANCE).sum())
     information, marginal = _kl_decomposition(model, posterior, latent, float(kl.mean()))
     reconstruction = _reconstruction(model, latent, data, distance)
     shuffled = _reconstruction(model, latent.roll(max(1, len(data) // 2), 0), data, distance)
@@ -86,7 +86,8 @@ def diagnose(model: VAE, clips: np.ndarray, distance: Distance, generator: torch
 def judge(active: int, latent_size: int, relative_gap: float) -> tuple[str, str]:
     """A verdict and the numbers that led to it, in one sentence."""
     fraction = active / latent_size
-    if fraction < COLLAPSED or relative_gap < COLLAPSED:
+    # Asked this way round, a gap that is no number is not called healthy.
+    if not (fraction >= COLLAPSED and relative_gap >= COLLAPSED):
         verdict = "collapsed"
     elif fraction < PARTLY_COLLAPSED:
         verdict = "partly_collapsed"
@@ -104,13 +105,18 @@ def _posterior_of(model: VAE, data: Tensor) -> Posterior:
     return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_scale for p in parts]), context)
 
 
-def _posterior_means(model: VAE, posterior: Posterior, generator: torch.Generator) -> Tensor:
-    """E[z|x], `[n, latent_size]`: the Gaussian's mean, or under a flow the average of draws."""
+def _variance_over_clips(model: VAE, posterior: Posterior, generator: torch.Generator) -> Tensor:
+    """Variance of E[z|x] over clips, `[latent_size]`.
+
+    Under a flow E[z|x] is the average of draws, which varies even where E[z|x] does not: with 1/`DRAWS` of the
+    posterior's variance, which is taken off. Left in, it would make every collapsed dimension look active.
+    """
     if model.posterior_flow is None:
-        return posterior.mean
+        return posterior.mean.var(0)
     repeated = repeat_posterior(posterior, DRAWS)
     latents = posterior_transform(repeated, model.posterior_flow, repeated.base_sample(generator))[0]
-    return latents.unflatten(0, (-1, DRAWS)).mean(1)
+    latents = latents.unflatten(0, (-1, DRAWS))
+    return latents.mean(1).var(0) - latents.var(1).mean(0) / DRAWS
 
 
 def _kl_decomposition(model: VAE, posterior: Posterior, latent: Tensor, kl: float) -> tuple[float, float]:
