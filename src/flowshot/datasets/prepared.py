@@ -76,13 +76,17 @@ def read_prepared(folder: Path | str) -> PreparedDataset:
         with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
             manifest = list(csv.DictReader(file))
         dataset = PreparedDataset(folder, card, manifest)
-        lengths = {split: len(dataset.clips(split)) for split in SPLITS}
-    except (OSError, ValueError) as error:
-        raise FlowshotError(f"{folder}: no prepared dataset ({error}); run `dvc repro prepare@{folder.name}`") from None
-    for split, length in lengths.items():
-        if length != len(dataset.rows(split)):
+        found = {split: dataset.clips(split).shape for split in SPLITS}
+        expected = {split: (len(dataset.rows(split)), dataset.clip_samples) for split in SPLITS}
+        _ = dataset.name, dataset.sample_rate
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise FlowshotError(
+            f"{folder}: no prepared dataset ({type(error).__name__}: {error}); run `dvc repro prepare@{folder.name}`"
+        ) from None
+    for split in SPLITS:
+        if found[split] != expected[split]:
             raise FlowshotError(
-                f"{folder}: {split}.npy holds {length} clips but manifest.csv {len(dataset.rows(split))}; "
-                f"run `dvc repro --force prepare@{folder.name}`"
+                f"{folder}: {split}.npy has shape {found[split]}, but manifest.csv and dataset.json ask for "
+                f"{expected[split]}; run `dvc repro --force prepare@{folder.name}`"
             )
     return dataset
