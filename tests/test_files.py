@@ -1,0 +1,82 @@
+import hashlib
+import json
+
+import pytest
+
+from flowshot.files import sha256_of_file, whole_file, whole_folder, write_json
+
+
+class Mishap(Exception):
+    pass
+
+
+def contents(folder):
+    """Every file below a folder, hidden ones too."""
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_appears_whole_with_parents(tmp_path):
+    with whole_folder(tmp_path / "a" / "b") as fresh:
+        (fresh / "one").write_text("1")
+        (fresh / "sub").mkdir()
+        (fresh / "sub" / "two").write_text("2")
+        assert not (tmp_path / "a" / "b").exists()
+    assert contents(tmp_path) == {"a/b/one": "1", "a/b/sub/two": "2"}
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    for name in ("old", "new"):
+        with whole_folder(tmp_path / "out") as fresh:
+            assert list(fresh.iterdir()) == []
+            (fresh / name).write_text(name)
+    assert contents(tmp_path) == {"out/new": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("mishap", [Mishap, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_block_that_raises_leaves_what_was_there_and_nothing_else(tmp_path, mishap, existed):
+    if existed:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "old").write_text("old")
+        (tmp_path / "file.json").write_text("old")
+    before = contents(tmp_path)
+    with pytest.raises(mishap), whole_folder(tmp_path / "out") as fresh:
+        (fresh / "half").write_text("half")
+        raise mishap
+    with pytest.raises(mishap), whole_file(tmp_path / "file.json") as fresh:
+        fresh.write_text("half")
+        raise mishap
+    assert contents(tmp_path) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["file.json", "out"] if existed else [])
+
+
+def test_a_file_appears_whole_with_parents_and_keeps_its_suffix(tmp_path):
+    for text in ("old", "new"):
+        with whole_file(tmp_path / "a" / "out.npy") as fresh:
+            assert fresh.suffix == ".npy", "numpy would add it"
+            fresh.write_text(text)
+    assert contents(tmp_path) == {"a/out.npy": "new"}
+    assert (tmp_path / "a" / "out.npy").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"deep": [1.0, float("-inf")]}, {"set": {1}}])
+def test_json_that_others_could_not_read_is_refused_and_the_old_stays(tmp_path, value):
+    write_json(tmp_path / "x.json", {"old": 1})
+    with pytest.raises((ValueError, TypeError)):
+        write_json(tmp_path / "x.json", value)
+    assert json.loads((tmp_path / "x.json").read_text()) == {"old": 1}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_json_comes_back(tmp_path):
+    value = {"a": [1, 2.5, None, True], "name": "Ünïcode"}
+    write_json(tmp_path / "x.json", value)
+    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == value
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", bytes(range(256)) * 10_000])
+def test_the_hash_is_that_of_the_bytes(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of_file(tmp_path / "file") == hashlib.sha256(content).hexdigest()

@@ -1,0 +1,87 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from flowshot.config import AutoencoderConfig
+from flowshot.generation import LISTEN, Generated, reconstruct_clips, sample_clips, write_generated
+from flowshot.models.vae import VAE
+from flowshot.priors.own import OwnPrior
+
+SAMPLES, RATE = 250, 8000
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    config = AutoencoderConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2), flow_layers=1, flow_width=8,
+        posterior_flow="iaf", prior_flow="nsf", noise=False)  # fmt: skip
+    model = VAE(config, SAMPLES).eval()
+    with torch.no_grad():
+        # Posteriors so narrow that a draw is their mean.
+        model.heads.weight[config.latent_size :] = 0
+        model.heads.bias[config.latent_size :] = -9
+    return model
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(count, seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (count, SAMPLES)).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9])
+def test_as_many_clips_come_as_are_asked_for(model, count):
+    generated = sample_clips(model, OwnPrior(model.prior), count, 4, generator())
+    assert generated.clips.shape == (count, SAMPLES) and generated.clips.dtype == np.float32
+    assert np.isfinite(generated.clips).all() and np.abs(generated.clips).max() <= 1
+    assert generated.seconds > 0
+
+
+def test_the_generator_decides_the_clips(model):
+    first, again, other = (sample_clips(model, OwnPrior(model.prior), 5, 4, generator(s)).clips for s in (0, 0, 1))
+    assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9])
+def test_a_reconstruction_is_in_the_place_of_its_clip(model, count):
+    clips = noise(count)
+    generated = reconstruct_clips(model, clips, 4, generator())
+    assert generated.clips.shape == clips.shape and generated.clips.dtype == np.float32
+    with torch.no_grad():
+        alone = torch.cat([model.decode(model.encode_mean(clip[None])) for clip in torch.from_numpy(clips)]).numpy()
+    np.testing.assert_allclose(generated.clips, alone, atol=0.02)
+    if count > 1:
+        assert np.abs(alone[1:] - alone[:-1]).max(1).min() > 0.1, "else the order could not be told"
+
+
+def test_a_folder_holds_clips_time_and_some_to_listen_to(model, tmp_path):
+    clips = noise(LISTEN + 4)
+    for _ in range(2):  # written again, nothing is left of the first
+        write_generated(tmp_path / "out", Generated(clips, 1.5), RATE)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clips.npy", "listen", "seconds.json"]
+    assert (np.load(tmp_path / "out" / "clips.npy", allow_pickle=False) == clips).all()
+    assert json.loads((tmp_path / "out" / "seconds.json").read_text()) == {"seconds": 1.5, "clips": len(clips)}
+    heard = sorted((tmp_path / "out" / "listen").iterdir())
+    assert [path.name for path in heard] == [f"{index:02d}.flac" for index in range(LISTEN)]
+    for index in (0, LISTEN - 1):
+        audio, rate = soundfile.read(heard[index])
+        assert rate == RATE
+        np.testing.assert_allclose(audio, clips[index], atol=1e-4)
+
+
+def test_fewer_clips_than_are_kept_for_listening_are_all_kept(tmp_path):
+    write_generated(tmp_path / "out", Generated(noise(3), 0.1), RATE)
+    assert len(list((tmp_path / "out" / "listen").iterdir())) == 3
+
+
+def test_a_mishap_while_writing_leaves_the_earlier_clips(tmp_path):
+    write_generated(tmp_path / "out", Generated(noise(3), 0.1), RATE)
+    with pytest.raises(ValueError):
+        write_generated(tmp_path / "out", Generated(noise(2, seed=1), float("nan")), RATE)
+    assert (np.load(tmp_path / "out" / "clips.npy") == noise(3)).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

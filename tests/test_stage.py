@@ -1,0 +1,61 @@
+import subprocess
+import sys
+
+import pytest
+
+from flowshot.errors import FlowshotError
+from flowshot.stage import arguments, stage, workers
+
+
+def run_stage(body):
+    program = f"from flowshot.stage import stage\nfrom flowshot.errors import FlowshotError\ndef main():\n    {body}\n"
+    return subprocess.run([sys.executable, "-c", program + "stage(main)"], capture_output=True, text=True)
+
+
+def test_a_mistake_of_the_user_is_one_line_on_standard_error_and_status_1():
+    result = run_stage("raise FlowshotError('params.yaml: plan\\n  is   missing')")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "error: params.yaml: plan is missing\n"
+
+
+def test_an_interruption_is_one_line():
+    result = run_stage("raise KeyboardInterrupt")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: interrupted;") and result.stderr.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback():
+    result = run_stage("raise RuntimeError('ours')")
+    assert result.returncode == 1 and "Traceback" in result.stderr and "ours" in result.stderr
+
+
+def test_a_stage_that_ends_well_says_nothing():
+    result = run_stage("pass")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_message_is_one_line_whatever_it_quotes():
+    assert str(FlowshotError("a\nb\r\n\tc   d\u2028e")) == "a b c d e"
+
+
+def test_the_seed_is_a_number_and_names_are_text(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", "808", "no_nf", "3"])
+    chosen = arguments("Train.", "dataset", "autoencoder", "seed")
+    assert (chosen.dataset, chosen.autoencoder, chosen.seed) == ("808", "no_nf", 3)
+
+
+@pytest.mark.parametrize("words", [[], ["synth", "no_nf"], ["synth", "no_nf", "first"], ["a", "b", "1", "2"]])
+def test_wrong_arguments_exit_with_status_2(monkeypatch, capsys, words):
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    with pytest.raises(SystemExit) as caught:
+        arguments("Train.", "dataset", "autoencoder", "seed")
+    assert caught.value.code == 2
+    assert "usage: train.py" in capsys.readouterr().err
+
+
+def test_there_is_at_least_one_worker():
+    assert workers() >= 1
+
+
+def test_a_stage_returns_nothing():
+    assert stage(lambda: None) is None
