@@ -12,11 +12,15 @@ from typing import Any, ClassVar, Literal
 FlowKind = Literal["none", "nsf", "realnvp", "maf", "iaf"]
 Source = Literal["synth", "samples", "fx", "tracks", "folder"]
 
+# Datasets, autoencoders and plans name folders and stages.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+NAME_RULE = "must consist of letters, digits, `_` and `-`"
+
 
 class Section:
-    """A part of `params.yaml`: unknown keys and other types than the declared ones are errors."""
+    """A part of `params.yaml`: unknown keys, other types than the declared ones, and infinite numbers are errors."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
 def _require(condition: bool, message: str) -> None:
@@ -108,6 +112,7 @@ class AutoencoderConfig(Section):
     def __post_init__(self) -> None:
         _require(len(self.channels) == len(self.strides) > 0, "channels and strides must have the same length")
         _require(min(self.channels) > 0 and min(self.strides) > 0, "channels and strides must be above 0")
+        _require(min(*self.encoder_dilations, *self.decoder_dilations, 1) > 0, "dilations must be above 0")
         _require(self.latent_size >= 2, "latent_size must be at least 2")
         _require(self.kernel_size % 2 == 1 and self.kernel_size > 0, "kernel_size must be odd")
         _require(self.bands >= 2 and self.bands & (self.bands - 1) == 0, "bands must be a power of two")
@@ -161,6 +166,7 @@ class TrainConfig(Section):
 
     def __post_init__(self) -> None:
         _require(self.beta >= 0, "beta must not be negative")
+        _require(self.weight_decay >= 0, "weight_decay must not be negative")
         _require(self.learning_rate > 0 and self.gradient_clip > 0, "learning_rate and gradient_clip must be above 0")
         _require(self.log_every > 0 and self.validate_every > 0, "log_every and validate_every must be above 0")
         _require(
@@ -180,6 +186,7 @@ class PlanConfig(Section):
     budget: BudgetConfig
 
     def __post_init__(self) -> None:
+        _require(NAME.fullmatch(self.name) is not None, f"name {NAME_RULE}, found {self.name!r}")
         for axis in ("datasets", "autoencoders", "priors", "seeds"):
             values = getattr(self, axis)
             _require(len(values) > 0, f"{axis} must name at least one")

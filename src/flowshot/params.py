@@ -1,6 +1,7 @@
 """Read and check `params.yaml`: every mistake in it is one line that names the key and the remedy."""
 
 import difflib
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -11,6 +12,8 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from flowshot.config import (
+    NAME,
+    NAME_RULE,
     AutoencoderConfig,
     BudgetConfig,
     DatasetConfig,
@@ -25,6 +28,9 @@ from flowshot.config import (
 from flowshot.errors import FlowshotError
 
 T = TypeVar("T")
+
+# Stands for the autoencoder in the scores and tables of real recordings.
+REAL = "real"
 
 SECTIONS = {
     "budgets", "plans", "plan", "clips", "datasets", "autoencoder", "autoencoders",
@@ -81,39 +87,35 @@ def read_params(path: Path | str = "params.yaml") -> Params:
     unknown = set(map(str, raw)) - SECTIONS
     if unknown:
         raise FlowshotError(f"{path}: {_unknown_key('', sorted(unknown)[0], SECTIONS)}")
+    # A section that is left out, or empty, has its defaults.
+    raw = {section: {} for section in SECTIONS} | {key: value for key, value in raw.items() if value is not None}
     for section in ("budgets", "plans", "datasets", "autoencoders"):
-        if not isinstance(raw.get(section) or {}, Mapping):
-            raise FlowshotError(f"{path}: {section} must be a mapping of names to entries")
+        _check_names(raw[section], section, path)
 
     def check(kind: type[T], key: str, value: Any) -> T:
         return check_section(kind, value, f"{path}: {key}")
 
-    for name, budget in (raw.get("budgets") or {}).items():
+    for name, budget in raw["budgets"].items():
         check(BudgetConfig, f"budgets.{name}", budget)
-    shared, training = raw.get("autoencoder") or {}, raw.get("train") or {}
+    shared, training = raw["autoencoder"], raw["train"]
     check(AutoencoderConfig, "autoencoder", shared)
     check(TrainConfig, "train", training)
     autoencoders, trainings = {}, {}
-    for name, entry in (raw.get("autoencoders") or {}).items():
-        entry = entry or {}
-        if not isinstance(entry, Mapping):
-            raise FlowshotError(f"{path}: autoencoders.{name} must be a mapping of what differs")
-        model = {key: value for key, value in entry.items() if key != "train"}
+    for name, entry in raw["autoencoders"].items():
+        model = dict(_difference(entry, f"{path}: autoencoders.{name}"))
+        difference = _difference(model.pop("train", None), f"{path}: autoencoders.{name}.train")
         autoencoders[name] = check(AutoencoderConfig, f"autoencoders.{name}", {**shared, **model})
-        merged = merge(training, entry.get("train") or {})
-        trainings[name] = check(TrainConfig, f"autoencoders.{name}.train", merged)
+        trainings[name] = check(TrainConfig, f"autoencoders.{name}.train", merge(training, difference))
     params = Params(
-        plan=check(PlanConfig, "plan", raw.get("plan")),
-        plans={name: check(PlanConfig, f"plans.{name}", plan) for name, plan in (raw.get("plans") or {}).items()},
-        datasets={
-            name: check(DatasetConfig, f"datasets.{name}", entry) for name, entry in (raw.get("datasets") or {}).items()
-        },
+        plan=check(PlanConfig, "plan", raw["plan"]),
+        plans={name: check(PlanConfig, f"plans.{name}", plan) for name, plan in raw["plans"].items()},
+        datasets={name: check(DatasetConfig, f"datasets.{name}", entry) for name, entry in raw["datasets"].items()},
         autoencoders=autoencoders,
         training=trainings,
-        fit_prior=check(PriorsConfig, "fit_prior", raw.get("fit_prior") or {}),
-        sample=check(SampleConfig, "sample", raw.get("sample") or {}),
-        score=check(ScoreConfig, "score", raw.get("score") or {}),
-        report=check(ReportConfig, "report", raw.get("report") or {}),
+        fit_prior=check(PriorsConfig, "fit_prior", raw["fit_prior"]),
+        sample=check(SampleConfig, "sample", raw["sample"]),
+        score=check(ScoreConfig, "score", raw["score"]),
+        report=check(ReportConfig, "report", raw["report"]),
     )
     _check_plan(params, path)
     return params
@@ -127,15 +129,18 @@ def check_section(kind: type[T], value: Any, where: str) -> T:
     except (TypeError, ValueError) as error:
         raise FlowshotError(f"{where}: {error}") from None
     try:
-        return TypeAdapter(kind).validate_json(text)
+        return _adapter(kind).validate_json(text)  # type: ignore[arg-type] # classes are hashable
     except ValidationError as error:
         raise FlowshotError(f"{where}{_first_problem(kind, error)}") from None
 
 
-def merge(base: Mapping[str, Any], difference: Any) -> dict[str, Any]:
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def merge(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with the keys of `difference` replaced, going into nested mappings."""
-    if not isinstance(difference, Mapping):
-        raise FlowshotError(f"params.yaml: expected a mapping of what differs, found {difference!r}")
     merged = dict(base)
     for key, value in difference.items():
         nested = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
@@ -150,11 +155,30 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise FlowshotError(f"{path}: not found; run this in the folder that holds params.yaml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise FlowshotError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+        # PyYAML lets the errors of its own conversions through, e.g. of 2026-13-45, which looks like a date.
         raise FlowshotError(f"{path}: no valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise FlowshotError(f"{path}: expected sections such as `plan:` and `datasets:`, found {type(raw).__name__}")
     return raw
+
+
+def _check_names(entries: Any, section: str, path: Path) -> None:
+    if not isinstance(entries, Mapping):
+        raise FlowshotError(f"{path}: {section} must be a mapping of names to entries")
+    for name in entries:
+        if not isinstance(name, str):
+            raise FlowshotError(f"{path}: {section}: {name!r} is no text; put the name in quotes")
+        if not NAME.fullmatch(name):
+            raise FlowshotError(f"{path}: {section}: the name {name!r} {NAME_RULE}")
+        if section == "autoencoders" and name == REAL:
+            raise FlowshotError(f"{path}: {section}: {name!r} is what real recordings are called; choose another name")
+
+
+def _difference(entry: Any, where: str) -> Mapping[str, Any]:
+    if entry is not None and not isinstance(entry, Mapping):
+        raise FlowshotError(f"{where} must be a mapping of what differs, found {entry!r}")
+    return entry or {}
 
 
 def _check_plan(params: Params, path: Path) -> None:
@@ -198,6 +222,8 @@ def _known_keys(kind: Any, location: list[str]) -> set[str]:
 
 
 def _unknown_key(prefix: str, key: str, known: set[str]) -> str:
+    if not known:
+        return f"unknown key {f'{prefix}.{key}'.lstrip('.')!r}; it has no keys"
     close = difflib.get_close_matches(key, sorted(known), n=1)
     remedy = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(sorted(known))}"
     name = f"{prefix}.{key}".lstrip(".")
