@@ -235,7 +235,7 @@ def test_a_damaged_file_is_one_line(make, damage, tmp_path):
     with pytest.raises(FlowshotError) as caught:
         make().load(tmp_path)
     message = str(caught.value)
-    assert "\n" not in message and str(file) in message and "dvc repro" in message and len(message) < 500
+    assert "\n" not in message and str(tmp_path) in message and "dvc repro" in message and len(message) < 500
 
 
 def test_a_flow_that_only_gets_worse_stays_the_gaussian_it_started_from():

@@ -34,4 +34,4 @@ def load_tensors(folder: Path, use: Callable[[dict[str, Tensor]], object]) -> No
     except (OSError, SafetensorError) as error:
         raise FlowshotError(f"{folder / FILE}: cannot be read ({error}); {REMEDY}") from None
     except (KeyError, RuntimeError):
-        raise FlowshotError(f"{folder / FILE}: was written under other parameters of this prior; {REMEDY}") from None
+        raise FlowshotError(f"{folder}: was fitted under other parameters than fit_prior has now; {REMEDY}") from None
