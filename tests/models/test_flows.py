@@ -109,6 +109,18 @@ def test_every_latent_dimension_depends_on_the_context(kind):
     assert (moved.abs().max(0).values > 1e-3).all()
 
 
+@pytest.mark.parametrize(("kind", "parallel"), [("iaf", "to_latent"), ("maf", "to_base")])
+def test_the_direction_that_is_trained_takes_one_pass_and_the_other_one_a_dimension(kind, parallel):
+    """A posterior flow is trained by `to_latent`, a prior flow by `to_base`."""
+    flow = random_flow(kind, 6, layers=1)
+    passes = []
+    flow.transform._transforms[0].autoregressive_net.register_forward_hook(lambda *_: passes.append(1))
+    for direction in ("to_latent", "to_base"):
+        passes.clear()
+        getattr(flow, direction)(draw(3, 6)[0])
+        assert len(passes) == (1 if direction == parallel else 6)
+
+
 @every_kind
 def test_the_density_of_two_dimensions_integrates_to_one(kind):
     flow = random_flow(kind, 2, layers=3, spread=0.15)
