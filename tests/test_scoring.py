@@ -240,6 +240,7 @@ def write_arm(prior: str, clips: np.ndarray) -> None:
 
 def run_stage(name: str, *arguments: str) -> subprocess.CompletedProcess:
     params = (ROOT / "params.yaml").read_text()
+    params = params.replace("\ndatasets:\n", "\ndatasets:\n  toy: { <<: *clips, source: synth }\n")
     Path("params.yaml").write_text(params.replace("[yamnet, logmel]", "[logmel]"))
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, str(ROOT / "stages" / name), *arguments]

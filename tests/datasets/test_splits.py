@@ -40,7 +40,8 @@ def test_every_group_gets_one_split_and_no_split_is_empty(sizes, labels, seed):
 def test_sizes_are_close_to_those_wanted(sizes, labels):
     groups = [group(str(number), size, number % labels) for number, size in enumerate(sizes)]
     found = np.array(sizes_of(groups, split(groups)))
-    np.testing.assert_allclose(found / sum(sizes), [0.8, 0.1, 0.1], atol=0.03)
+    # Each of up to 20 strata is split in whole groups, so the sizes can be off by a part of a group in each.
+    np.testing.assert_allclose(found / sum(sizes), [0.8, 0.1, 0.1], atol=0.05)
 
 
 def test_every_label_is_in_every_split_in_its_share():

@@ -22,6 +22,7 @@ from flowshot.models.vae import VAE
 ACTIVE_VARIANCE = 0.01
 # Clips between which the aggregate posterior is compared: the cost grows with the square.
 AGGREGATE_CLIPS = 128
+PAIRED_CLIPS = 16
 # Of each clip's posterior under a flow. With n clips the variance over them is known to 1/DRAWS * sqrt(2/n).
 DRAWS = 64
 BATCH_SIZE = 64
@@ -128,10 +129,11 @@ def _kl_decomposition(model: VAE, posterior: Posterior, latent: Tensor, kl: floa
     appears in the marginal KL, which is an upper bound.
     """
     count = min(len(latent), AGGREGATE_CLIPS)
-    log_density = torch.stack(
+    # The sequential direction of an autoregressive flow costs by its passes: many pairs in one pass.
+    log_density = torch.cat(
         [
-            posterior_log_prob(_row(posterior, clip, count), model.posterior_flow, latent[:count])
-            for clip in range(count)
+            _pair_log_densities(model, posterior, range(start, min(start + PAIRED_CLIPS, count)), latent[:count])
+            for start in range(0, count, PAIRED_CLIPS)
         ],
         dim=1,
     )
@@ -140,10 +142,13 @@ def _kl_decomposition(model: VAE, posterior: Posterior, latent: Tensor, kl: floa
     return information, kl - information
 
 
-def _row(posterior: Posterior, clip: int, times: int) -> Posterior:
-    row = slice(clip, clip + 1)
-    context = None if posterior.context is None else posterior.context[row]
-    return repeat_posterior(Posterior(posterior.mean[row], posterior.log_scale[row], context), times)
+def _pair_log_densities(model: VAE, posterior: Posterior, clips: range, latent: Tensor) -> Tensor:
+    """log q(z_i|x_j) of every latent i and each j of `clips`, `[latents, clips]`."""
+    rows = slice(clips.start, clips.stop)
+    context = None if posterior.context is None else posterior.context[rows]
+    chosen = repeat_posterior(Posterior(posterior.mean[rows], posterior.log_scale[rows], context), len(latent))
+    pairs = posterior_log_prob(chosen, model.posterior_flow, latent.repeat(len(clips), 1))
+    return pairs.unflatten(0, (len(clips), len(latent))).T
 
 
 def _kl_per_dimension(model: VAE, posterior: Posterior, generator: torch.Generator) -> Tensor:
