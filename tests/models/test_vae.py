@@ -208,7 +208,7 @@ def test_every_parameter_of_every_arm_learns(arm, front_end, pooling, envelope, 
 
 
 @pytest.mark.parametrize(
-    ("posterior", "prior"), list(list(itertools.product(["none", "nsf", "realnvp", "maf", "iaf"], repeat=2)))
+    ("posterior", "prior"), list(itertools.product(["none", "nsf", "realnvp", "maf", "iaf"], repeat=2))
 )
 def test_every_pair_of_flows_gives_a_finite_loss(posterior, prior):
     model = make(tiny(posterior_flow=posterior, prior_flow=prior, front_end="strided"))
