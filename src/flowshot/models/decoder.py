@@ -24,7 +24,7 @@ class Decoder(nn.Module):
     tails are noise, whose phase no latent can hold; a deterministic decoder can only blur it. Filtered noise as a
     branch of its own: Engel et al. 2020 (DDSP, 2001.04643), Caillon & Esling 2021 (RAVE, 2111.05011).
 
-    Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in (-1, 1).
+    Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in [-1, 1].
     """
 
     def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:

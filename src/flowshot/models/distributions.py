@@ -85,7 +85,8 @@ def draw_with_kl(
         log q(z|x) - log p(z) = log N(u; mean, scale) - log |df/du| - log p(z),
 
     of which the first term's expectation is known, minus the Gaussian's entropy, and is used in its place: the
-    same expectation with less variance (Rezende & Mohamed 2015, arXiv:1505.05770, equation 15).
+    same expectation, with less variance where the posterior is narrow (Rezende & Mohamed 2015,
+    arXiv:1505.05770, equation 15).
     """
     base = posterior.base_sample(generator)
     if posterior_flow is None and prior.flow is None:

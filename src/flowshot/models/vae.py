@@ -87,7 +87,7 @@ class VAE(nn.Module):
         return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in (-1, 1).
+        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
 
         `generator` draws the decoder's noise, where it has any; without one the noise is the same at every call.
         """
