@@ -160,6 +160,58 @@ class TrainConfig(Section):
     gradient_clip: float = 1.0
     log_every: int = 10
     validate_every: int = 100
+@dataclass(frozen=True)
+class AdversarialConfig(Section):
+    """The second phase of training, against discriminators: the last `share` of the steps; 0 leaves it out."""
+
+    share: float = 0.0
+    freeze_encoder: bool = True
+    loss: Literal["hinge", "least_squares"] = "hinge"
+    adversarial: float = 1.0
+    feature_matching: float = 2.0
+    warmup_steps: int = 50
+    learning_rate: float = 5e-4
+    gradient_clip: float = 1.0
+    noise: float = 1e-3
+    fft_sizes: tuple[int, ...] = (2048, 512, 128)
+    periods: tuple[int, ...] = ()
+    scales: tuple[int, ...] = ()
+    width: int = 8
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.share <= 1, "share must lie between 0 and 1")
+        _require(self.share < 1 or not self.freeze_encoder, "share 1 with freeze_encoder would never train the encoder")
+        weights = (self.adversarial, self.feature_matching)
+        _require(min(weights) >= 0 and max(weights) > 0, "weights must not be negative, and one must be above 0")
+        _require(self.learning_rate > 0 and self.gradient_clip > 0, "learning_rate and gradient_clip must be above 0")
+        _require(self.warmup_steps >= 0 and self.noise >= 0, "warmup_steps and noise must not be negative")
+        _require(
+            len(self.fft_sizes + self.periods + self.scales) > 0, "name at least one of fft_sizes, periods, scales"
+        )
+        _require(min((*self.fft_sizes, 16)) >= 16, "fft_sizes must be at least 16 samples")
+        _require(min(*self.periods, *self.scales, self.width, 1) > 0, "periods, scales and width must be above 0")
+
+
+@dataclass(frozen=True)
+class AugmentConfig(Section):
+    """How much training clips are changed on the fly; 0 switches a change off."""
+
+    probability: float = 0.5
+    speed_semitones: float = 0.0
+    jitter_seconds: float = 0.0
+    mix_level: float = 0.0
+    filter_db: float = 0.0
+    gain_db: float = 0.0
+    polarity: bool = False
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.probability <= 1, "probability must lie between 0 and 1")
+        _require(0 <= self.mix_level <= 1, "mix_level must lie between 0 and 1")
+        _require(0 <= self.speed_semitones <= 12, "speed_semitones must lie between 0 and 12")
+        _require(0 <= self.filter_db <= 24, "filter_db must lie between 0 and 24")
+        _require(min(self.jitter_seconds, self.gain_db) >= 0, "jitter_seconds and gain_db must not be negative")
+
+
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int = 0
     loss: LossConfig = field(default_factory=LossConfig)
@@ -172,9 +224,13 @@ class TrainConfig(Section):
         _require(
             min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative"
         )
+    patience: int = 0
+    average_decay: float = 0.0
 
 
 @dataclass(frozen=True)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 class PlanConfig(Section):
     """The axes of the factorial and the budget of each arm."""
 
@@ -184,6 +240,8 @@ class PlanConfig(Section):
     priors: tuple[str, ...]
     seeds: tuple[int, ...]
     budget: BudgetConfig
+        _require(self.patience >= 0, "patience must not be negative")
+        _require(0 <= self.average_decay < 1, "average_decay must lie between 0 and below 1")
 
     def __post_init__(self) -> None:
         _require(NAME.fullmatch(self.name) is not None, f"name {NAME_RULE}, found {self.name!r}")
