@@ -1,12 +1,15 @@
 """A moving average of the weights, which varies less from step to step than the weights and often does better."""
 
+from typing import Generic, TypeVar
+
 from torch import Tensor, _foreach_lerp_, nn
 from torch.optim.swa_utils import AveragedModel
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+Model = TypeVar("Model", bound=nn.Module)
 
 
-class WeightAverage:
+class WeightAverage(Generic[Model]):
     """Exponential moving average of the weights of `model`; with a decay of 0, `model` itself.
 
     Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging"; for generative models:
@@ -19,7 +22,7 @@ class WeightAverage:
         False
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: Model, decay: float) -> None:
         self._source = model
         self._averaged: AveragedModel | None = None
         if decay:
@@ -30,9 +33,9 @@ class WeightAverage:
             self._averaged = AveragedModel(model, multi_avg_fn=towards)
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> Model:
         """The model with the averaged weights."""
-        return self._source if self._averaged is None else self._averaged.module
+        return self._source if self._averaged is None else self._averaged.module  # type: ignore[return-value] # a copy of it
 
     def update(self) -> None:
         """Take in the weights of the model as they are now; the first time they are the average."""

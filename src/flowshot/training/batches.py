@@ -25,6 +25,15 @@ def ordered_batches(clips: np.ndarray, batch_size: int) -> Iterator[Tensor]:
         yield torch.from_numpy(np.array(clips[start : start + batch_size], dtype=np.float32))
 
 
+def evenly_spaced(clips: np.ndarray, count: int) -> np.ndarray:
+    """`count` of `clips: [n, samples]`, or all where there are fewer, read into memory.
+
+    They are spread over the whole set, because clips of one source lie side by side.
+    """
+    count = min(count, len(clips))
+    return np.array(clips[np.arange(count) * len(clips) // count], dtype=np.float32)
+
+
 def _endless_indices(count: int, generator: torch.Generator) -> Iterator[int]:
     while True:
         yield from torch.randperm(count, generator=generator).tolist()

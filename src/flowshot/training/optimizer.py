@@ -1,20 +1,27 @@
-"""The optimizer of an autoencoder."""
+"""The optimizer of an autoencoder and the course of its learning rate."""
 
 import torch
 from torch import nn
 
 from flowshot.config import TrainConfig
+from flowshot.training.schedules import learning_rate_factor
 
 
-def adam(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2017, 1711.05101) that decays the weights of `model`, but neither biases nor scales.
+def scheduled_adam(
+    model: nn.Module, config: TrainConfig, steps: int
+) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
+    """AdamW (Loshchilov & Hutter 2017, 1711.05101) for `steps` steps of `model`, and its learning rate's schedule.
 
-    Those are the parameters of one dimension. They hold where an output lies and not how strongly it follows its
-    input: drawn to zero, they give no simpler function, only a wrong one.
+    Weights decay; biases and scales, the parameters of one dimension, do not. They say where an output lies, not how
+    strongly it follows its input: drawn to zero they give no simpler function, only another one.
     """
     parameters = list(model.parameters())
     groups = [
         {"params": [each for each in parameters if each.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_factor(step, config.warmup_steps, steps)
+    )
+    return optimizer, schedule
