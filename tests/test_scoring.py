@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flowshot.config import ScoreConfig
+from flowshot.config import PolicyConfig, ScoreConfig
 from flowshot.datasets.prepared import read_prepared
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.errors import FlowshotError
@@ -137,8 +138,48 @@ def test_a_set_from_one_source_is_scored_without_intervals_and_says_so(capsys: p
 def test_a_nan_clip_is_named_and_nothing_is_left_out() -> None:
     clips = sounds(20, 5)
     clips[7, 100] = np.nan
-    with pytest.raises(FlowshotError, match="candidates: clip 7 holds NaN"):
+    with pytest.raises(FlowshotError, match="candidate: clip 7 holds NaN"):
         score(clips, sounds(20, 6))
+
+
+def test_a_nan_clip_is_skipped_on_request_listed_and_lowers_n() -> None:
+    candidate, reference = sounds(20, 5), sounds(20, 6)
+    candidate[7, 100], reference[3, 0] = np.nan, np.inf
+    kept = [i for i in range(20) if i not in (3, 7)]
+    found = score(candidate, reference, replace(LOGMEL, on_bad_clip="skip"))
+    for each in found:
+        assert each.n == 18
+        assert [(one["set"], one["clip"]) for one in each.details["skipped"]] == [
+            ("candidate", "clip 3"), ("candidate", "clip 7"), ("reference", "clip 3"), ("reference", "clip 7")
+        ]  # fmt: skip
+        reasons = [one["reason"] for one in each.details["skipped"]]
+        assert ["NaN" in reason for reason in reasons] == [False, True, True, False]
+    groups = [f"test {i}" for i in kept]
+    alone = score_against_reference(candidate[kept], reference[kept], groups, RATE, LOGMEL, 0)
+    assert [each.value for each in found] == [each.value for each in alone]
+
+
+def test_too_few_clips_that_can_be_embedded_are_one_line() -> None:
+    broken = np.full((5, SAMPLES), np.nan, dtype=np.float32)
+    with pytest.raises(FlowshotError, match=r"logmel: 0 clips of each set .* at least 2"):
+        score(broken, sounds(5, 0), replace(LOGMEL, on_bad_clip="skip"))
+
+
+def test_every_number_says_how_it_was_measured(tmp_path: Path) -> None:
+    config = replace(LOGMEL, policy=PolicyConfig(level="rms", level_db=-20.0))
+    scores = score(sounds(20, 5), sounds(20, 6), config)
+    write_scores(tmp_path / "scores.json", scores)
+    for entry in json.loads((tmp_path / "scores.json").read_text()):
+        assert (entry["embedder"], entry["dimensions"], len(entry["weights_sha256"])) == ("logmel", 128, 64)
+        assert entry["policy"]["level"] == "rms" and entry["policy"]["level_db"] == -20 and entry["skipped"] == []
+        assert "numpy" in entry["runtime"]
+    assert read_scores(tmp_path / "scores.json") == scores
+
+
+def test_the_policy_changes_the_numbers() -> None:
+    soft, real = 0.01 * sounds(20, 5), sounds(20, 6)
+    levelled = score(soft, real, replace(LOGMEL, policy=PolicyConfig(level="peak")))
+    assert levelled[0].value < 0.5 * score(soft, real)[0].value
 
 
 @pytest.mark.parametrize(
@@ -146,7 +187,7 @@ def test_a_nan_clip_is_named_and_nothing_is_left_out() -> None:
     [
         (sounds(19, 0), LOGMEL, "as many clips of the same length"),
         (sounds(20, 0)[:, :-1], LOGMEL, "as many clips of the same length"),
-        (sounds(20, 0), ScoreConfig(embeddings=("logmell",)), "'logmell' is no embedding; use one of: logmel, yamnet"),
+        (sounds(20, 0), ScoreConfig(embeddings=("logmell",)), "'logmell' is no embedding; use one of: .*logmel"),
         (sounds(20, 0), ScoreConfig(metrics=("fid",)), "'fid' is no metric; use one of: fad, kid"),
     ],
 )
@@ -200,7 +241,15 @@ def test_what_other_stages_measured_becomes_scores(tmp_path: Path) -> None:
     found = {each.metric: each for each in diagnostic_scores(tmp_path / "diagnostics.json")}
     assert found["kl"] == Score("kl", "none", 30.0, None, None, 16)
     assert found["parameters"] == Score("parameters", "none", 1000, None, None, 1)
-    assert set(found) == {"kl", "mutual_information", "marginal_kl", "active_units", "train_seconds", "parameters"}
+    assert set(found) == {
+        "kl",
+        "mutual_information",
+        "marginal_kl",
+        "active_units",
+        "train_seconds",
+        "parameters",
+        "reconstruction_gap",
+    }
 
 
 @pytest.mark.parametrize(
@@ -228,7 +277,7 @@ def test_a_file_that_is_no_array_of_clips_is_refused_in_one_line(tmp_path: Path)
 def write_diagnostics(path: Path) -> None:
     values = {"n": 16, "kl": 30.0, "mutual_information": 3.0, "marginal_kl": 27.0, "active_units": 12}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values | {"train_seconds": 10.5, "parameters": 1000}))
+    path.write_text(json.dumps(values | {"train_seconds": 10.5, "parameters": 1000, "reconstruction_gap": 1.5}))
 
 
 def write_arm(prior: str, clips: np.ndarray) -> None:
@@ -266,7 +315,15 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
         assert result.returncode == 0, result.stderr
     floor, own = metrics_of("scores/toy/real/real/0.json"), metrics_of("scores/toy/no_nf/own/0.json")
     reconstruction = metrics_of("scores/toy/no_nf/reconstruction/0.json")
-    diagnostics = {"kl", "mutual_information", "marginal_kl", "active_units", "train_seconds", "parameters"}
+    diagnostics = {
+        "kl",
+        "mutual_information",
+        "marginal_kl",
+        "active_units",
+        "train_seconds",
+        "parameters",
+        "reconstruction_gap",
+    }
     assert set(floor) == {"fad", "kid"}
     assert set(own) == {"fad", "kid", "clips_per_second", "prior_nats"} | diagnostics
     assert set(reconstruction) == {"fad", "kid", "clips_per_second", "mrstft"} | diagnostics

@@ -319,6 +319,23 @@ class ScoreConfig(Section):
 
 
 @dataclass(frozen=True)
+@dataclass(frozen=True)
+class PolicyConfig(Section):
+    """How a clip becomes what an embedding hears: kept with every number, since others do not compare with it."""
+
+    pad: Literal["zero", "repeat"] = "zero"
+    window_seconds: float | None = None
+    hop: float = 1.0
+    level: Literal["none", "peak", "rms"] = "none"
+    level_db: float = -1.0
+    channels: Literal["mix", "first"] = "mix"
+
+    def __post_init__(self) -> None:
+        _require(self.window_seconds is None or 0 < self.window_seconds <= 60, "window_seconds must lie in 0 to 60")
+        _require(0 < self.hop <= 1, "hop must be above 0, and 1 at most, or something would not be heard")
+        _require(self.level_db <= 0, "level_db must not be above 0")
+
+
 class ReportConfig(Section):
     """How tables are written."""
 
@@ -328,6 +345,9 @@ class ReportConfig(Section):
         _require(1 <= self.digits <= 10, "digits must lie between 1 and 10")
 
 
+    checkpoints: str | None = None
+    on_bad_clip: Literal["fail", "skip"] = "fail"
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
 def to_dict(section: Any) -> dict[str, Any]:
     """The section as plain values, for `config.json` and for logging."""
     return dataclasses.asdict(section)

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from flowshot.config import ScoreConfig
 from flowshot.datasets.prepared import PreparedDataset, Split
-from flowshot.embeddings.base import Embedder
+from flowshot.embeddings.base import description
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.registry import embedder
+from flowshot.embeddings.usable import embed_sets
 from flowshot.errors import FlowshotError
 from flowshot.files import write_json
 from flowshot.metrics.frechet import frechet_distance
@@ -31,9 +32,11 @@ from flowshot.randomness import numpy_generator
 # Not the seed of an arm: every arm of a dataset must meet the same reference.
 REFERENCE_SEED = 0
 DISTANCES = ("fad", "kid")
+# What every score has; what else is in its entry are its details.
+NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 # What `diagnostics.json` of a model says about its latents, from `n` clips, and about its training.
 LATENT_DIAGNOSTICS = ("kl", "mutual_information", "marginal_kl", "active_units")
-TRAINING_FACTS = ("train_seconds", "parameters")
+TRAINING_FACTS = ("train_seconds", "parameters", "reconstruction_gap")
 
 
 @dataclass(frozen=True)
@@ -66,32 +69,42 @@ def score_against_reference(
     seed: int,
     candidate_groups: Sequence[str] | None = None,
     cache: EmbeddingCache | None = None,
+    names: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Score]:
     """Every distance of `config.metrics` under every embedding, of `candidate` from `reference: [n, samples]`.
 
     Groups name the source of each clip; without `candidate_groups` each candidate is a source of its own. A
     label that occurs in both sets names one source (a clip and its reconstruction). `seed` is that of the
-    jackknife's folds and the bootstrap; values do not depend on it.
+    jackknife's folds and the bootstrap; values do not depend on it. `names` say what the clips of the sets
+    `candidate` and `reference` are called; by default their number in the set.
+
+    Every score says in its `details` which embedder with which weights, libraries and clip policy it used, and which
+    clips `config.on_bad_clip` left out.
 
     Raises:
-        FlowshotError: the sets differ in number or length of clips, hold fewer than 2 clips or NaN, or a metric
-            or embedding is unknown or cannot run.
+        FlowshotError: the sets differ in number or length of clips, hold fewer than 2 clips, a clip cannot be
+            embedded (unless it is to be skipped), or a metric or embedding is unknown or cannot run.
     """
     _check_sets(candidate, reference, reference_groups, candidate_groups)
     for metric in config.metrics:
         if metric not in DISTANCES:
             raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(DISTANCES)}")
-    embedders = [embedder(name) for name in config.embeddings]  # all of them, before hours may go into the first
+    # All of them, before hours may go into the first.
+    embedders = [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
+    sets = {"candidate": candidate, "reference": reference}
+    names = names or {role: [f"clip {i}" for i in range(len(clips))] for role, clips in sets.items()}
     groups = list(candidate_groups) if candidate_groups is not None else [f"\0{i}" for i in range(len(candidate))]
     cache = cache or EmbeddingCache()
     scores = []
     for each in embedders:
-        x = _embed(cache, each, candidate, sample_rate, "candidates")
-        y = _embed(cache, each, reference, sample_rate, "reference")
+        found = embed_sets(cache, each, sets, sample_rate, config.on_bad_clip == "skip", names)
+        groups_x, groups_y = ([of[i] for i in found.rows] for of in (groups, reference_groups))
+        details = {**description(each), "skipped": [asdict(one) for one in found.skipped]}
         for metric in config.metrics:
             generator = numpy_generator(seed, "score", metric, each.name)
             score = _fad_score if metric == "fad" else _kid_score
-            scores.append(score(x, y, groups, list(reference_groups), each.name, config, generator))
+            made = score(found.candidate, found.reference, groups_x, groups_y, each.name, config, generator)
+            scores.append(replace(made, details=details))
     return scores
 
 
@@ -136,16 +149,27 @@ def diagnostic_scores(diagnostics_file: Path) -> list[Score]:
 
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:
-    """Write scores as a JSON list of objects, whole or not at all."""
-    write_json(path, [asdict(score) for score in scores])
+    """Write scores as a JSON list of objects, whole or not at all: the number, then how it was measured."""
+    write_json(path, [score_entry(score) for score in scores])
+
+
+def score_entry(score: Score) -> dict[str, Any]:
+    """A score as one object of JSON, its details beside the number."""
+    return {**{name: getattr(score, name) for name in NUMBER}, **score.details}
 
 
 def read_scores(path: Path) -> list[Score]:
     """Read what `write_scores` wrote. Raises FlowshotError where the file is missing or something else."""
     entries = read_json(path)
     try:
-        return [Score(**entry) for entry in entries]
-    except TypeError as error:
+        return [
+            Score(
+                **{name: entry[name] for name in NUMBER},
+                details={name: value for name, value in entry.items() if name not in NUMBER},
+            )
+            for entry in entries
+        ]
+    except (TypeError, KeyError, AttributeError) as error:
         raise FlowshotError(f"{path}: no list of scores ({error}); run `dvc repro` to write it again") from None
 
 
@@ -205,13 +229,6 @@ def _check_sets(
     for groups in (reference_groups, candidate_groups):
         if groups is not None and len(groups) != len(reference):
             raise FlowshotError(f"scoring: {len(groups)} source labels for {len(reference)} clips")
-
-
-def _embed(cache: EmbeddingCache, each: Embedder, clips: np.ndarray, sample_rate: int, what: str) -> np.ndarray:
-    try:
-        return cache.embed(each, clips, sample_rate)
-    except FlowshotError as error:
-        raise FlowshotError(f"{what}: {error}") from None
 
 
 def _fad_score(

@@ -98,10 +98,59 @@ def test_clips_of_any_length_are_scored(folders, score, found, seconds):
     assert found(*score, "--seconds", seconds)["seconds"] == seconds
 
 
-def test_missing_folders_few_files_and_unknown_embeddings_are_named(folders, score, fails, tmp_path):
-    assert "'sung' is no embedding" in fails(*score, "--embedding", "sung")
+def test_missing_folders_and_few_files_are_named(folders, score, fails, tmp_path):
     for path in sorted((tmp_path / "candidate").iterdir())[1:]:
         path.unlink()
     assert "candidate: holds 1 audio files" in fails(*score)
     (tmp_path / "reference").rename(tmp_path / "moved")
     assert "reference: does not exist" in fails(*score)
+
+
+def test_an_unknown_embedding_is_wrong_use_and_the_known_ones_are_named(folders, score, flowshot):
+    status, out, err = flowshot(*score, "--embedding", "sung")
+    assert status == 2 and out == ""
+    assert "'sung' is no embedding; use one of: " in err.splitlines()[-1] and "yamnet" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", [("--hop", 0), ("--hop", 2), ("--window", -1), ("--level-db", 3), ("--pad", "loop")])
+def test_a_policy_out_of_its_limits_is_wrong_use(folders, score, flowshot, option):
+    assert flowshot(*score, *option)[0] == 2
+
+
+def test_the_policy_is_followed_and_recorded(tmp_path, write_sounds, score, found):
+    for name, pitch in (("reference", 200), ("candidate", 230)):
+        write_sounds(tmp_path / name, 8, pitch=pitch, seconds=0.2)
+    plain = found(*score)
+    other = found(*score, "--pad", "repeat", "--level", "peak", "--window", 0.1, "--hop", 0.5, "--channels", "first")
+    assert value(other, "fad") != value(plain, "fad")
+    assert other["policy"] == {
+        "pad": "repeat", "window_seconds": 0.1, "hop": 0.5, "level": "peak", "level_db": -1.0, "channels": "first"
+    }  # fmt: skip
+    for row in other["scores"]:
+        assert row["policy"]["window"] == 4800 and row["policy"]["hop"] == 2400 and row["policy"]["level"] == "peak"
+
+
+def test_of_stereo_files_the_mean_or_the_first_channel_is_heard(tmp_path, write_sounds, score, found):
+    write_sounds(tmp_path / "reference", 6)
+    for path in sorted((tmp_path / "reference").iterdir()):
+        left, rate = soundfile.read(path)
+        (tmp_path / "candidate").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "candidate" / path.name, np.stack([left, -left], axis=1), rate)
+    assert value(found(*score, "--channels", "first"), "fad") == pytest.approx(0, abs=1e-6)
+    assert value(found(*score), "fad") > 0.1  # the channels cancel
+
+
+def test_a_damaged_file_is_skipped_on_request_named_and_lowers_n(folders, score, tmp_path, found, flowshot):
+    damaged = tmp_path / "candidate/damaged.wav"
+    damaged.write_text("not audio")
+    report = found(*score, "--on-bad-clip", "skip")
+    assert report["n"] == 9 and all(row["n"] == 9 for row in report["scores"])
+    (entry,) = report["skipped"]
+    assert entry["set"] == "candidate" and entry["clip"] == str(damaged) and "unreadable" in entry["reason"]
+    assert "1 of 10 files cannot be decoded" in flowshot(*score, "--on-bad-clip", "skip")[2]
+
+
+def test_too_few_files_that_can_be_decoded_are_one_line(folders, score, tmp_path, fails):
+    for path in (tmp_path / "candidate").iterdir():
+        path.write_text("not audio")
+    assert "0 files of each set could be decoded" in fails(*score, "--on-bad-clip", "skip")

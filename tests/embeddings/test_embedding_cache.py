@@ -1,16 +1,25 @@
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flowshot.embeddings.base import ClipPolicy
+from flowshot.config import PolicyConfig
 from flowshot.embeddings.cache import EmbeddingCache, cache_key
 from flowshot.embeddings.logmel import LogMel
 from flowshot.errors import FlowshotError
 
+OTHER_POLICIES: list[dict] = [
+    {"window_seconds": 0.1}, {"window_seconds": 0.1, "hop": 0.5}, {"pad": "repeat"}, {"level": "peak"},
+    {"level": "rms"}, {"level": "rms", "level_db": -20.0}, {"channels": "first"},
+]  # fmt: skip
+
 
 class CountingLogMel(LogMel):
     def __init__(self) -> None:
+        super().__init__()
         self.calls = 0
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -58,12 +67,11 @@ def test_everything_that_matters_changes_the_key(clips: np.ndarray) -> None:
     class OtherWeights(LogMel):
         weights_sha256 = "0" * 64
 
-    class OtherPolicy(LogMel):
-        policy = ClipPolicy(window=100, hop=50)
-
     class OtherName(LogMel):
         name = "other"
 
+    other_libraries = LogMel()
+    other_libraries.runtime = "numpy 3.0.0"
     louder = clips.copy()
     louder[5, 1999] += 1e-3
     keys = [
@@ -73,7 +81,8 @@ def test_everything_that_matters_changes_the_key(clips: np.ndarray) -> None:
         cache_key(LogMel(), clips[::-1], 16000),
         cache_key(LogMel(), clips.reshape(12, 1000), 16000),
         cache_key(OtherWeights(), clips, 16000),
-        cache_key(OtherPolicy(), clips, 16000),
+        cache_key(other_libraries, clips, 16000),
+        *(cache_key(LogMel(PolicyConfig(**policy)), clips, 16000) for policy in OTHER_POLICIES),
         cache_key(OtherName(), clips, 16000),
     ]
     assert len(set(keys)) == len(keys)
@@ -90,3 +99,33 @@ def test_a_failure_leaves_no_entry(tmp_path: Path, clips: np.ndarray) -> None:
     with pytest.raises(FlowshotError, match="clip 4"):
         EmbeddingCache(tmp_path).embed(LogMel(), clips, 16000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_used_longest_ago_is_pruned_and_the_newest_never(tmp_path: Path, clips: np.ndarray) -> None:
+    each = CountingLogMel()
+    size = EmbeddingCache(tmp_path / "one").embed(each, clips, 16000).nbytes + 128 + 32  # header and digest
+    cache = EmbeddingCache(tmp_path / "small", largest_bytes=2 * size)
+    sets = [clips + i for i in range(3)]
+    for i, one in enumerate(sets[:2]):
+        cache.embed(each, one, 16000)
+        os.utime(cache.folder / f"{cache_key(each, one, 16000)}.npy", (i, i))
+    cache.embed(each, sets[0], 16000)  # used again, now the most recent
+    cache.embed(each, sets[2], 16000)
+    kept = {path.stem for path in cache.folder.iterdir()}
+    assert kept == {cache_key(each, sets[0], 16000), cache_key(each, sets[2], 16000)}
+    tiny = EmbeddingCache(tmp_path / "tiny", largest_bytes=0)
+    for one in sets:
+        tiny.embed(each, one, 16000)
+        assert [path.stem for path in tiny.folder.iterdir()] == [cache_key(each, one, 16000)]
+
+
+def test_two_who_want_the_same_at_once_embed_it_once(tmp_path: Path, clips: np.ndarray) -> None:
+    class Slow(CountingLogMel):
+        def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
+            time.sleep(0.3)
+            return super().embed(clips, sample_rate)
+
+    each = Slow()
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: EmbeddingCache(tmp_path).embed(each, clips, 16000), range(2)))
+    assert each.calls == 1 and (found[0] == found[1]).all()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from flowshot.config import PolicyConfig
 from flowshot.embeddings.logmel import BANDS, LogMel, mel_filters
 from flowshot.errors import FlowshotError
 
@@ -70,3 +71,17 @@ def test_a_clip_beyond_all_numbers_is_named() -> None:
     clips[2, 5] = np.inf
     with pytest.raises(FlowshotError, match="clip 2"):
         LogMel().embed(clips, 16000)
+
+
+def test_windows_last_as_long_at_every_sample_rate_and_are_averaged() -> None:
+    each = LogMel(PolicyConfig(window_seconds=0.5))
+    clips = np.random.default_rng(1).normal(size=(2, 16000)).astype(np.float32)
+    halves = [LogMel().embed(clips[:, :8000], 16000), LogMel().embed(clips[:, 8000:], 16000)]
+    assert each.embed(clips, 16000) == pytest.approx((halves[0] + halves[1]) / 2)
+
+
+def test_a_level_of_its_own_makes_loud_and_soft_alike() -> None:
+    levelled = LogMel(PolicyConfig(level="peak"))
+    loud, soft = tone(1000, 16000), tone(1000, 16000, 0.01)
+    assert levelled.embed(soft, 16000) == pytest.approx(levelled.embed(loud, 16000), abs=1e-5)
+    assert np.abs(LogMel().embed(soft, 16000) - LogMel().embed(loud, 16000)).max() > 0.3

@@ -76,8 +76,8 @@ def read_format(path: Path) -> Format:
         return Format(file.samplerate, file.channels)
 
 
-def mono_blocks(path: Path) -> Iterator[np.ndarray]:
-    """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels.
+def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterator[np.ndarray]:
+    """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels, or the first.
 
     Raises:
         UnusableAudio: the file cannot be opened or decoded to its end, or holds NaN or infinity.
@@ -89,7 +89,7 @@ def mono_blocks(path: Path) -> Iterator[np.ndarray]:
         while count := _read(file, buffer):
             # Overflow of huge values becomes infinity, which the next line refuses.
             with np.errstate(over="ignore", invalid="ignore"):
-                mono = buffer[:count].mean(axis=1)
+                mono = buffer[:count].mean(axis=1) if channels == "mix" else buffer[:count, 0].copy()
             if not np.isfinite(mono).all():
                 raise UnusableAudio("not_finite")
             yield mono

@@ -6,10 +6,12 @@ sounds: it compares their average colour and how much that changes.
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 
-from flowshot.embeddings.base import ClipPolicy, checked_batches, require_finite
+from flowshot.config import PolicyConfig
+from flowshot.embeddings.base import ClipPolicy, clip_policy, mean_over_windows, versions
 from flowshot.metrics.spectral import magnitude_spectrogram
 
 BANDS = 64
@@ -35,26 +37,37 @@ class LogMel:
     name = "logmel"
     sample_rate = 48000
     dimensions = 2 * BANDS
-    policy = ClipPolicy(window=0, hop=0)
     weights_sha256 = hashlib.sha256(
         json.dumps(
             ["logmel", "fraction of range", BANDS, LOWEST_HZ, HIGHEST_HZ, WINDOW_SECONDS, HOP_SECONDS, FLOOR]
         ).encode()
     ).hexdigest()
 
+    def __init__(self, policy: PolicyConfig | None = None) -> None:
+        self.policy = clip_policy(policy, self.sample_rate)
+        self.runtime = versions("numpy")
+
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """See `Embedder.embed`."""
         window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
         filters = mel_filters(sample_rate, window)
-        embeddings = np.empty((len(clips), self.dimensions))
-        # The frames of a clip overlap about four times and become complex double numbers.
-        for first, batch in checked_batches(clips, 16 * clips.shape[-1]):
-            power = np.square(magnitude_spectrogram(batch, window, hop)) @ filters.T
+
+        def run(clips: np.ndarray) -> np.ndarray:
+            power = np.square(magnitude_spectrogram(clips, window, hop)) @ filters.T
             bands = np.log10(np.maximum(power / FLOOR, 1)) / np.log10(1 / FLOOR)
-            rows = slice(first, first + len(batch))
-            embeddings[rows, :BANDS], embeddings[rows, BANDS:] = bands.mean(axis=1), bands.std(axis=1)
-        require_finite(embeddings, "the logmel embedding of clip")
-        return embeddings
+            return np.concatenate([bands.mean(axis=1), bands.std(axis=1)], axis=1)
+
+        # The frames of a clip overlap about four times and become complex double numbers.
+        return mean_over_windows(clips, sample_rate, sample_rate, self._policy_at(sample_rate), run, 16 * clips[0].size)
+
+    def _policy_at(self, sample_rate: int) -> ClipPolicy:
+        """The policy with windows of the same duration at the clips' own rate."""
+        seconds_kept = {
+            name: max(1, round(getattr(self.policy, name) * sample_rate / self.sample_rate))
+            for name in ("window", "hop", "least", "shortest")
+            if getattr(self.policy, name)
+        }
+        return replace(self.policy, **seconds_kept)
 
 
 def mel_filters(sample_rate: int, window: int) -> np.ndarray:

@@ -1,33 +1,42 @@
 """Embedders by the names that `params.yaml` uses. Each is imported only when it is asked for."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+from flowshot.config import PolicyConfig
 from flowshot.embeddings.base import Embedder
 from flowshot.errors import FlowshotError
 
 
-def embedder(name: str) -> Embedder:
-    """The embedder called `name`, ready to embed.
+def embedder(name: str, policy: PolicyConfig | None = None, checkpoints: str | None = None) -> Embedder:
+    """The embedder called `name`, ready to embed by `policy`; `checkpoints` is a folder with weights that do not ship.
 
     Raises:
         FlowshotError: there is none of that name, or a package or weights that it needs are missing.
     """
     if name not in _EMBEDDERS:
-        known = ", ".join(sorted(_EMBEDDERS))
-        raise FlowshotError(f"score.embeddings: {name!r} is no embedding; use one of: {known}")
-    return _EMBEDDERS[name]()
+        raise FlowshotError(f"score.embeddings: {unknown_embedding(name)}")
+    return _EMBEDDERS[name](policy or PolicyConfig(), Path(checkpoints).expanduser() if checkpoints else None)
 
 
-def _yamnet() -> Embedder:
+def unknown_embedding(name: str) -> str | None:
+    """What is wrong with a name that is no embedder's, and which ones are known; None for one that is."""
+    return None if name in _EMBEDDERS else f"{name!r} is no embedding; use one of: {', '.join(sorted(_EMBEDDERS))}"
+
+
+def _yamnet(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
     from flowshot.embeddings.yamnet import Yamnet  # each embedder's imports cost time only when it is used
 
-    return Yamnet()
+    return Yamnet(policy)
 
 
-def _logmel() -> Embedder:
+def _logmel(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
     from flowshot.embeddings.logmel import LogMel
 
-    return LogMel()
+    return LogMel(policy)
 
 
-_EMBEDDERS: dict[str, Callable[[], Embedder]] = {"yamnet": _yamnet, "logmel": _logmel}
+_EMBEDDERS: dict[str, Callable[[PolicyConfig, Path | None], Embedder]] = {
+    "yamnet": _yamnet,
+    "logmel": _logmel,
+}

