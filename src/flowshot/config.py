@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 FlowKind = Literal["none", "nsf", "realnvp", "maf", "iaf"]
-Source = Literal["synth", "samples", "fx", "tracks", "folder"]
+Activation = Literal["silu", "snake"]
+Source = Literal["synth", "samples", "samples_original", "fx", "tracks", "folder"]
 
 # Datasets, autoencoders and plans name folders and stages.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -64,6 +65,7 @@ class DatasetConfig(Section):
     minimum_seconds: float = 0.02
     pad: Literal["end", "repeat"] = "end"
     fade_seconds: float = 0.005
+    near_duplicates: Literal["keep", "drop"] = "keep"
     split: SplitConfig = field(default_factory=SplitConfig)
     exclude: str = ""
     group: str = ""
@@ -101,6 +103,8 @@ class AutoencoderConfig(Section):
     encoder_dilations: tuple[int, ...] = (1,)
     decoder_dilations: tuple[int, ...] = (1, 3)
     kernel_size: int = 3
+    activation: Activation = "silu"
+    upsampling: Literal["linear", "transposed"] = "linear"
     pooling: Literal["flatten", "mean"] = "flatten"
     envelope: bool = True
     noise: bool = True
@@ -123,17 +127,26 @@ class AutoencoderConfig(Section):
 class LossConfig(Section):
     """Weights of the reconstruction terms; 0 switches a term off."""
 
+    TERMS: ClassVar[tuple[str, ...]] = (
+        "linear_stft", "log_stft", "mel", "energy", "loudness", "transient", "waveform",
+    )  # fmt: skip
+
     fft_sizes: tuple[int, ...] = (2048, 512, 128)
     linear_stft: float = 20.0
     log_stft: float = 20.0
-    log_floor: float = 1e-4
+    log_floors: tuple[float, ...] = (1e-4,)
+    mel: float = 0.0
+    mel_bands: int = 64
     energy: float = 2.0
+    loudness: float = 0.0
+    transient: float = 0.0
     waveform: float = 1.0
 
     def __post_init__(self) -> None:
         _require(len(self.fft_sizes) > 0 and min(self.fft_sizes) >= 16, "fft_sizes must be at least 16 samples")
-        _require(self.log_floor > 0, "log_floor must be above 0")
-        weights = (self.linear_stft, self.log_stft, self.energy, self.waveform)
+        _require(len(self.log_floors) > 0 and min(self.log_floors) > 0, "log_floors must name values above 0")
+        _require(self.mel_bands >= 8, "mel_bands must be at least 8")
+        weights = [getattr(self, term) for term in self.TERMS]
         _require(min(weights) >= 0 and max(weights) > 0, "weights must not be negative, and one must be above 0")
 
 
@@ -148,18 +161,6 @@ class BudgetConfig(Section):
         _require(self.steps > 0 and self.batch_size > 0, "steps and batch_size must be above 0")
 
 
-@dataclass(frozen=True)
-class TrainConfig(Section):
-    """The training of an autoencoder, apart from its budget."""
-
-    beta: float = 0.03
-    beta_warmup_steps: int = 100
-    learning_rate: float = 1e-3
-    warmup_steps: int = 50
-    weight_decay: float = 0.0
-    gradient_clip: float = 1.0
-    log_every: int = 10
-    validate_every: int = 100
 @dataclass(frozen=True)
 class AdversarialConfig(Section):
     """The second phase of training, against discriminators: the last `share` of the steps; 0 leaves it out."""
@@ -212,9 +213,25 @@ class AugmentConfig(Section):
         _require(min(self.jitter_seconds, self.gain_db) >= 0, "jitter_seconds and gain_db must not be negative")
 
 
+@dataclass(frozen=True)
+class TrainConfig(Section):
+    """The training of an autoencoder, apart from its budget."""
+
+    beta: float = 0.03
+    beta_warmup_steps: int = 100
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.0
+    gradient_clip: float = 1.0
+    log_every: int = 10
+    validate_every: int = 100
+    patience: int = 0
+    average_decay: float = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int = 0
     loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
     def __post_init__(self) -> None:
         _require(self.beta >= 0, "beta must not be negative")
@@ -224,13 +241,14 @@ class AugmentConfig(Section):
         _require(
             min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative"
         )
-    patience: int = 0
-    average_decay: float = 0.0
+        _require(self.patience >= 0, "patience must not be negative")
+        _require(
+            not (self.patience and self.adversarial.share), "patience would end training before its adversarial phase"
+        )
+        _require(0 <= self.average_decay < 1, "average_decay must lie between 0 and below 1")
 
 
 @dataclass(frozen=True)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 class PlanConfig(Section):
     """The axes of the factorial and the budget of each arm."""
 
@@ -240,8 +258,6 @@ class PlanConfig(Section):
     priors: tuple[str, ...]
     seeds: tuple[int, ...]
     budget: BudgetConfig
-        _require(self.patience >= 0, "patience must not be negative")
-        _require(0 <= self.average_decay < 1, "average_decay must lie between 0 and below 1")
 
     def __post_init__(self) -> None:
         _require(NAME.fullmatch(self.name) is not None, f"name {NAME_RULE}, found {self.name!r}")
@@ -304,22 +320,6 @@ class SampleConfig(Section):
 
 
 @dataclass(frozen=True)
-class ScoreConfig(Section):
-    """What is measured of generated clips, and how certain it has to be."""
-
-    embeddings: tuple[str, ...] = ("yamnet", "logmel")
-    metrics: tuple[str, ...] = ("fad", "kid")
-    folds: int = 10
-    bootstrap: int = 1000
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        _require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
-        _require(0 < self.confidence < 1, "confidence must lie between 0 and 1")
-
-
-@dataclass(frozen=True)
-@dataclass(frozen=True)
 class PolicyConfig(Section):
     """How a clip becomes what an embedding hears: kept with every number, since others do not compare with it."""
 
@@ -336,6 +336,25 @@ class PolicyConfig(Section):
         _require(self.level_db <= 0, "level_db must not be above 0")
 
 
+@dataclass(frozen=True)
+class ScoreConfig(Section):
+    """What is measured of generated clips, and how certain it has to be."""
+
+    embeddings: tuple[str, ...] = ("yamnet", "logmel")
+    metrics: tuple[str, ...] = ("fad", "kid")
+    folds: int = 10
+    bootstrap: int = 1000
+    confidence: float = 0.95
+    checkpoints: str | None = None
+    on_bad_clip: Literal["fail", "skip"] = "fail"
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+
+    def __post_init__(self) -> None:
+        _require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
+        _require(0 < self.confidence < 1, "confidence must lie between 0 and 1")
+
+
+@dataclass(frozen=True)
 class ReportConfig(Section):
     """How tables are written."""
 
@@ -345,9 +364,6 @@ class ReportConfig(Section):
         _require(1 <= self.digits <= 10, "digits must lie between 1 and 10")
 
 
-    checkpoints: str | None = None
-    on_bad_clip: Literal["fail", "skip"] = "fail"
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
 def to_dict(section: Any) -> dict[str, Any]:
     """The section as plain values, for `config.json` and for logging."""
     return dataclasses.asdict(section)
