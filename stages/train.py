@@ -9,7 +9,6 @@ import dataclasses
 from pathlib import Path
 from typing import NoReturn
 
-import torch
 from tqdm import tqdm
 
 from flowshot.config import to_dict
@@ -20,7 +19,7 @@ from flowshot.models.storage import ModelCard, save_model
 from flowshot.models.vae import VAE
 from flowshot.params import read_params
 from flowshot.provenance import machine
-from flowshot.randomness import derive_seed, torch_generator
+from flowshot.randomness import seed_initial_weights, torch_generator
 from flowshot.runs import RunIdentity
 from flowshot.stage import arguments, stage, workers
 from flowshot.training.device import choose_device, prepare_threads
@@ -30,6 +29,8 @@ from flowshot.training_log import TrainingLog
 
 # Where the best weights so far are kept while training goes on, and stay where it fails.
 CHECKPOINTS = Path(".flowshot/checkpoints")
+# What the history says of the best weights: the reconstruction loss of held-out and of training clips.
+GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
 
 
 def main() -> None:
@@ -42,8 +43,7 @@ def main() -> None:
     dataset = read_prepared(Path("data/prepared") / chosen.dataset)
     train_clips, valid_clips = dataset.clips("train"), dataset.clips("valid")
     prepare_threads(training.threads or workers())
-    # Initial weights are drawn by torch's global generator: nflows and torch.nn take no other.
-    torch.manual_seed(derive_seed(chosen.seed, "initialise", *names[:2]))
+    seed_initial_weights(chosen.seed, *names[:2])
     model = VAE(config, dataset.clip_samples).to(choose_device())
     card = ModelCard(config, dataset.name, dataset.sample_rate, dataset.clip_samples)
     identity = RunIdentity(params.plan.name, chosen.dataset, chosen.autoencoder, chosen.seed)
@@ -61,10 +61,10 @@ def main() -> None:
             log.log(row, int(row["step"]))
 
         generator = torch_generator(chosen.seed, "train", *names[:2])
-        trained = train(model, train_clips, valid_clips, training, budget, generator, show, keep)
+        trained = train(model, train_clips, valid_clips, dataset.sample_rate, training, budget, generator, show, keep)
 
     model.load_state_dict(trained.best)
-    distance = ReconstructionLoss(training.loss)
+    distance = ReconstructionLoss(training.loss, dataset.sample_rate)
     diagnosis = diagnose(
         model.cpu(), valid_clips, lambda a, b: distance(a, b)[0], torch_generator(chosen.seed, "diagnose", *names[:2])
     )
@@ -75,7 +75,10 @@ def main() -> None:
             "train_seconds": trained.seconds,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "machine": f"{machine()}, {choose_device().type}",
+            "steps": int(trained.history[-1]["step"]),
+            "stopped_early": trained.history[-1]["step"] < budget.steps,
             "best_step": trained.best_step,
+            **{name: trained.best_row[name] for name in GENERALISATION},
             "training": to_dict(training),
             "budget": to_dict(budget),
         }

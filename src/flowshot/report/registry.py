@@ -45,6 +45,8 @@ METRICS = {
         Metric("mutual_information", "mutual information (nats)", None, "autoencoder"),
         Metric("marginal_kl", "marginal KL (nats)", None, "autoencoder"),
         Metric("active_units", "active units", None, "autoencoder"),
+        # Of the training's own loss, validation minus training clips; where it is small, a larger model may pay.
+        Metric("reconstruction_gap", "generalisation gap (loss)", None, "autoencoder", over_clips=False),
         Metric("parameters", "parameters", None, "autoencoder", whole=True, over_clips=False),
         Metric("train_seconds", "training (s)", None, "autoencoder", over_clips=False),
     )

@@ -23,7 +23,7 @@ FFT_GRID = 1024
 # Of the interpolation between samples; see `resample`.
 OVERSAMPLING = 4
 TAPS = 6
-ROLL_OFF = 0.1  # of the band that is left, above which it fades out
+ROLL_OFF = 0.05  # part of the band that is left in which it fades out
 FADE = 64  # samples at the end of a clip that was cut off there
 CORNERS = (1 / 64, 1 / 2)  # of the shelf, relative to half the sample rate
 # Most that a clip is raised to regain its peak: what was loudest may have left the clip.
@@ -104,7 +104,9 @@ def resample(clips: Tensor, rates: Tensor) -> Tensor:
     samples = clips.shape[1]
     size = _fft_size(clips)
     spectrum = torch.fft.rfft(clips, size) * _low_pass(size // 2 + 1, rates)
-    # The inverse transform is longer, which pads the spectrum with zeros, and divides by its own length.
+    # The inverse transform is longer, which pads the spectrum with zeros, and divides by its own length. The topmost
+    # frequency stood for itself and its mirror image, which are apart in the longer one.
+    spectrum[:, -1] *= 0.5
     fine = torch.fft.irfft(spectrum, size * OVERSAMPLING) * OVERSAMPLING
     # In float64: a clip is longer than float32 can count in fractions of a sample.
     place = torch.arange(samples, device=clips.device, dtype=torch.float64) * rates
@@ -117,10 +119,13 @@ def resample(clips: Tensor, rates: Tensor) -> Tensor:
 
 
 def _low_pass(bins: int, rates: Tensor) -> Tensor:
-    """Response `[batch, bins]` that fades out below what becomes half the sample rate, so that attacks ring little."""
-    edge = (1 / rates).clamp_max(1.0)
-    frequency = torch.linspace(0, 1, bins, device=rates.device)
-    return torch.cos(math.pi / 2 * ((frequency / edge - 1 + ROLL_OFF) / ROLL_OFF).clamp(0, 1)).square()
+    """Response `[batch, bins]` that fades out below what becomes half the sample rate; all of the band if slower.
+
+    It fades, because an edge makes every attack ring.
+    """
+    frequency = torch.linspace(0, 1, bins, device=rates.device) * rates
+    response = torch.cos(math.pi / 2 * ((frequency - 1 + ROLL_OFF) / ROLL_OFF).clamp(0, 1)).square()
+    return torch.where(rates > 1, response, 1.0)
 
 
 def _interpolate(values: Tensor, whole: Tensor, fraction: Tensor) -> Tensor:

@@ -49,6 +49,11 @@ class Trained:
     history: list[Row]
     seconds: float
 
+    @property
+    def best_row(self) -> Row:
+        """What the history says of the best weights."""
+        return next(row for row in self.history if row["step"] == self.best_step)
+
 
 def train(
     model: VAE,
