@@ -76,7 +76,7 @@ def loop_overhead(clips: np.ndarray, steps: int = 10) -> float:
     model = VAE(AutoencoderConfig(), clips.shape[1])
     config = TrainConfig(validate_every=10**6, precision="float32")
     budget = BudgetConfig(steps, 16)
-    loss, optimizer = ReconstructionLoss(LossConfig()), torch.optim.AdamW(model.parameters())
+    loss, optimizer = ReconstructionLoss(LossConfig(), 16000), torch.optim.AdamW(model.parameters())
     batch = torch.from_numpy(clips[:16])
 
     def bare() -> None:
@@ -88,7 +88,7 @@ def loop_overhead(clips: np.ndarray, steps: int = 10) -> float:
 
     def looped() -> float:
         # The last step always validates: its one clip is a small part of the time.
-        return train(model, clips, clips[:1], config, budget, torch.Generator().manual_seed(0)).seconds
+        return train(model, clips, clips[:1], 16000, config, budget, torch.Generator().manual_seed(0)).seconds
 
     looped()
     return statistics.median([looped() / steps for _ in range(RUNS)]) / seconds(bare, runs=10)

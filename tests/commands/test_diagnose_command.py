@@ -37,7 +37,7 @@ def trained(prepared, save_vae):
 
 def test_the_numbers_are_those_of_training(trained, prepared, found):
     report = found("diagnose", MODEL, "--seed", 3)
-    loss = ReconstructionLoss(LossConfig(fft_sizes=(256, 64)))
+    loss = ReconstructionLoss(LossConfig(fft_sizes=(256, 64)), prepared.sample_rate)
     generator = torch_generator(3, "diagnose", "mine", "no_nf")
     expected = diagnose(trained, prepared.clips("valid"), lambda a, b: loss(a, b)[0], generator)
     assert report["verdict"] == expected.verdict and report["n"] == len(prepared.clips("valid"))

@@ -186,12 +186,15 @@ def test_encoding_draws_from_the_posterior_that_the_loss_is_of(arm):
 @every_arm
 @every_front_end
 @every_pooling
-@pytest.mark.parametrize("envelope", [False, True], ids=["no envelope", "envelope"])
-@pytest.mark.parametrize("noise", [False, True], ids=["no noise", "noise"])
-def test_every_parameter_of_every_arm_learns(arm, front_end, pooling, envelope, noise):
+@pytest.mark.parametrize(
+    "decoder",
+    [{"envelope": False}, {"noise": False}, {"activation": "snake"}, {"upsampling": "transposed"}, {}],
+    ids=["no envelope", "no noise", "snake", "transposed", "default"],
+)
+def test_every_parameter_of_every_arm_learns(arm, front_end, pooling, decoder):
     """Zero-initialised layers hold back the gradient of what lies before them for one step."""
-    model = make(tiny(front_end=front_end, pooling=pooling, envelope=envelope, noise=noise, **ARMS[arm]))
-    loss = ReconstructionLoss(LossConfig(fft_sizes=(64, 32)))
+    model = make(tiny(front_end=front_end, pooling=pooling, **decoder, **ARMS[arm]))
+    loss = ReconstructionLoss(LossConfig(fft_sizes=(64, 32)), 16000)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     clips, untouched, draws = sounds(4, 250), dict(model.named_parameters()), generator()
     for _ in range(2):

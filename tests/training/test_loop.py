@@ -43,6 +43,7 @@ def run(steps=8, model=None, seed=0, clips=None, valid=None, config=None, **call
         tiny_vae() if model is None else model,
         sines(8) if clips is None else clips,
         sines(5, seed=1) if valid is None else valid,
+        16000,
         settings() if config is None else config,
         BudgetConfig(steps=steps, batch_size=4),
         torch.Generator().manual_seed(seed),
@@ -90,6 +91,7 @@ def test_the_history_has_its_columns_at_its_steps():
         expected = set(HISTORY_COLUMNS) | set(TERMS)
         if "valid_loss" not in row:
             expected -= {"valid_loss", "valid_reconstruction", "valid_kl"}
+            expected -= {"train_reconstruction_clean", "reconstruction_gap"}
         assert set(row) == expected
         assert all(math.isfinite(value) for value in row.values())
         assert row["train_loss"] == pytest.approx(row["train_reconstruction"] + row["beta"] * row["train_kl"], rel=1e-4)
@@ -114,17 +116,17 @@ def test_the_best_weights_are_those_with_the_lowest_validation_loss():
     for weights in (trained.best, improvements[-1][1]):
         model = tiny_vae()
         model.load_state_dict(weights)
-        row = validate(model, valid, ReconstructionLoss(LOSS), config, 4)
+        row = validate(model, valid, valid, ReconstructionLoss(LOSS, 16000), config, 4)
         assert row["valid_loss"] == pytest.approx(by_step[trained.best_step], rel=1e-5)
 
 
 def test_validation_repeats_itself_and_weighs_every_clip_once():
-    model, clips, loss = tiny_vae(noise=False), sines(7), ReconstructionLoss(LOSS)
-    one, two = (validate(model, clips, loss, settings(beta=0.5), size) for size in (7, 7))
+    model, clips, loss = tiny_vae(noise=False), sines(7), ReconstructionLoss(LOSS, 16000)
+    one, two = (validate(model, clips, clips, loss, settings(beta=0.5), size) for size in (7, 7))
     assert one == two
     assert one["valid_loss"] == pytest.approx(one["valid_reconstruction"] + 0.5 * one["valid_kl"], rel=1e-6)
     # The divergence between Gaussians is exact, whatever the noise: only the batches differ.
-    assert validate(model, clips, loss, settings(), 3)["valid_kl"] == pytest.approx(one["valid_kl"], rel=1e-5)
+    assert validate(model, clips, clips, loss, settings(), 3)["valid_kl"] == pytest.approx(one["valid_kl"], rel=1e-5)
 
 
 def assert_stops_with_one_line(run_training, step=None):

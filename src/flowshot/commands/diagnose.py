@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if len(clips) < 2:
         raise FlowshotError(f"{dataset.folder}: a diagnosis compares at least 2 validation clips; add audio")
     loss = training_loss(folder)
-    distance = ReconstructionLoss(loss)
+    distance = ReconstructionLoss(loss, dataset.sample_rate)
     # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
     found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator))

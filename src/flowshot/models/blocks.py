@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from flowshot.config import Activation, AutoencoderConfig
 
 
 def initialise(module: nn.Module) -> None:
@@ -12,14 +15,39 @@ def initialise(module: nn.Module) -> None:
     He et al. 2015 (1502.01852). With torch's own initial values each layer here loses most of its input's variation
     over clips: behind encoder and heads nothing of the clip was left, and the latent was noise from the first step.
     """
+    # SiLU about halves the power of a unit Gaussian, as ReLU does; Snake keeps it and adds a little.
+    snake = any(isinstance(layer, Snake) for layer in module.modules())
     for layer in module.modules():
-        if isinstance(layer, nn.Conv1d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear" if snake else "relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     for layer in module.modules():
         if isinstance(layer, ResidualBlock):
             layer.start_as_identity()
+
+
+class Snake(nn.Module):
+    """x + sin^2(a x) / a with a learned a for each channel (Ziyin et al. 2020, 2006.08195, equation 3).
+
+    Its periodic part continues a tone where SiLU would have to build it from pieces.
+
+    Shapes: `[batch, channels, frames]` -> the same.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.log_rate = nn.Parameter(torch.zeros(channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The rate as an exponential: it stays above 0, so that nothing divides by it at 0.
+        rate = self.log_rate.exp()
+        return x + (rate * x).sin().square() / rate
+
+
+def activation(kind: Activation, channels: int) -> nn.Module:
+    """The nonlinearity of that name, for features `[batch, channels, frames]`."""
+    return Snake(channels) if kind == "snake" else nn.SiLU()
 
 
 class ResidualBlock(nn.Module):
@@ -30,10 +58,12 @@ class ResidualBlock(nn.Module):
     Shapes: `[batch, channels, frames]` -> the same.
     """
 
-    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
+    def __init__(self, channels: int, kernel_size: int, dilation: int, kind: Activation = "silu") -> None:
         super().__init__()
         padding = dilation * (kernel_size - 1) // 2
+        self.before = activation(kind, channels)
         self.dilated = nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
+        self.between = activation(kind, channels)
         self.pointwise = nn.Conv1d(channels, channels, 1)
 
     def start_as_identity(self) -> None:
@@ -42,26 +72,28 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.dilated(functional.silu(x))
-        return x + self.pointwise(functional.silu(hidden))
+        return x + self.pointwise(self.between(self.dilated(self.before(x))))
 
 
-def residual_stack(channels: int, kernel_size: int, dilations: Sequence[int]) -> nn.Sequential:
+def residual_stack(
+    channels: int, kernel_size: int, dilations: Sequence[int], kind: Activation = "silu"
+) -> nn.Sequential:
     """One residual block for each dilation."""
-    return nn.Sequential(*(ResidualBlock(channels, kernel_size, dilation) for dilation in dilations))
+    return nn.Sequential(*(ResidualBlock(channels, kernel_size, dilation, kind) for dilation in dilations))
 
 
 class Downsample(nn.Module):
     """A strided convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames / stride]`."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, kind: Activation = "silu") -> None:
         super().__init__()
         self.stride = stride
+        self.before = activation(kind, inputs)
         self.convolution = nn.Conv1d(inputs, outputs, 2 * stride, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         before = self.stride // 2
-        return self.convolution(functional.pad(functional.silu(x), (before, self.stride - before)))
+        return self.convolution(functional.pad(self.before(x), (before, self.stride - before)))
 
 
 class Upsample(nn.Module):
@@ -71,13 +103,38 @@ class Upsample(nn.Module):
     "Deconvolution and checkerboard artifacts"; Pons et al. 2021, 2010.14356).
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int, kernel_size: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, kernel_size: int, kind: Activation = "silu") -> None:
         super().__init__()
         self.stride = stride
+        self.before = activation(kind, inputs)
         # Pointwise before the interpolation: the same map at 1/stride of the cost.
         self.pointwise = nn.Conv1d(inputs, outputs, 1)
         self.convolution = nn.Conv1d(outputs, outputs, kernel_size, padding=kernel_size // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.pointwise(functional.silu(x))
+        x = self.pointwise(self.before(x))
         return self.convolution(functional.interpolate(x, scale_factor=float(self.stride), mode="linear"))
+
+
+class TransposedUpsample(nn.Module):
+    """A transposed convolution, for comparison: `[batch, inputs, frames]` -> `[batch, outputs, frames * stride]`.
+
+    Every stride-th output has weights of its own, which is the tone at the stride's rate that `Upsample` avoids.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, kind: Activation = "silu") -> None:
+        super().__init__()
+        self.frames_per_frame = stride
+        self.before = activation(kind, inputs)
+        self.convolution = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        start, length = self.frames_per_frame // 2, x.shape[-1] * self.frames_per_frame
+        return self.convolution(self.before(x))[..., start : start + length]
+
+
+def upsample(config: AutoencoderConfig, inputs: int, outputs: int, stride: int) -> nn.Module:
+    """The upsampling that the configuration names."""
+    if config.upsampling == "transposed":
+        return TransposedUpsample(inputs, outputs, stride, config.activation)
+    return Upsample(inputs, outputs, stride, config.kernel_size, config.activation)

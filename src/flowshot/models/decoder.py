@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.config import AutoencoderConfig
-from flowshot.models.blocks import Upsample, initialise, residual_stack
+from flowshot.models.blocks import activation, initialise, residual_stack, upsample
 from flowshot.models.encoder import frames_of, front_stride
 from flowshot.models.pqmf import PQMF
 
@@ -36,9 +36,11 @@ class Decoder(nn.Module):
         self.inner = nn.Linear(config.latent_size, widths[-1] * self.frames)
         layers: list[nn.Module] = []
         for level in reversed(range(len(config.strides))):
-            layers.append(Upsample(widths[level + 1], widths[level], config.strides[level], config.kernel_size))
-            layers.append(residual_stack(widths[level], config.kernel_size, config.decoder_dilations))
-        self.layers = nn.Sequential(*layers, nn.SiLU())
+            layers.append(upsample(config, widths[level + 1], widths[level], config.strides[level]))
+            layers.append(
+                residual_stack(widths[level], config.kernel_size, config.decoder_dilations, config.activation)
+            )
+        self.layers = nn.Sequential(*layers, activation(config.activation, widths[0]))
         bands = front_stride(config)
         self.waveform = nn.Conv1d(widths[0], bands, 7, padding=3)
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.config import AutoencoderConfig
-from flowshot.models.blocks import Downsample, initialise, residual_stack
+from flowshot.models.blocks import Downsample, activation, initialise, residual_stack
 from flowshot.models.pqmf import PQMF
 
 # The mu of the mu-law: levels below about -60 dB are linear.
@@ -53,9 +53,11 @@ class Encoder(nn.Module):
         widths = [*config.channels, config.channels[-1]]
         layers: list[nn.Module] = [nn.Conv1d(front_stride(config), widths[0], 7, padding=3)]
         for level, stride in enumerate(config.strides):
-            layers.append(residual_stack(widths[level], config.kernel_size, config.encoder_dilations))
-            layers.append(Downsample(widths[level], widths[level + 1], stride))
-        self.layers = nn.Sequential(*layers, nn.SiLU())
+            layers.append(
+                residual_stack(widths[level], config.kernel_size, config.encoder_dilations, config.activation)
+            )
+            layers.append(Downsample(widths[level], widths[level + 1], stride, config.activation))
+        self.layers = nn.Sequential(*layers, activation(config.activation, widths[-1]))
         initialise(self.layers)
         frames = frames_of(config, clip_samples)
         self.size = widths[-1] * frames if self.pooling == "flatten" else widths[-1]

@@ -1,0 +1,57 @@
+import math
+
+import pytest
+import torch
+
+from flowshot.config import AutoencoderConfig
+from flowshot.models.blocks import ResidualBlock, Snake, initialise, upsample
+
+
+def ripple(frames, stride):
+    """Energy at the stride's rate and its multiples, relative to the mean, away from the edges."""
+    inner = frames[..., 4 * stride : -4 * stride]
+    folded = inner.unflatten(-1, (-1, stride)).mean(-2)
+    return float((folded - folded.mean(-1, keepdim=True)).abs().max() / folded.abs().mean())
+
+
+@pytest.mark.parametrize("stride", [2, 4, 5])
+@pytest.mark.parametrize("kind", ["silu", "snake"])
+def test_interpolation_leaves_no_tone_at_the_strides_rate_and_a_transposed_convolution_does(stride, kind):
+    torch.manual_seed(0)
+    constant = torch.randn(1, 6, 1).expand(1, 6, 20)
+    ripples = {}
+    for name in ("linear", "transposed"):
+        layer = upsample(AutoencoderConfig(upsampling=name, activation=kind), 6, 4, stride)
+        initialise(layer)
+        with torch.no_grad():
+            frames = layer(constant)
+        assert frames.shape == (1, 4, 20 * stride)
+        ripples[name] = ripple(frames, stride)
+    assert ripples["linear"] < 1e-5
+    assert ripples["transposed"] > 0.05
+
+
+def test_snake_is_its_formula_and_learns_its_rate():
+    snake = Snake(3)
+    with torch.no_grad():
+        snake.log_rate.copy_(torch.tensor([0.5, 1.0, 2.0]).log()[:, None])
+    x = torch.linspace(-3, 3, 7).expand(2, 3, 7)
+    expected = torch.stack([x[0, 0] + torch.sin(a * x[0, 0]) ** 2 / a for a in (0.5, 1.0, 2.0)])
+    torch.testing.assert_close(snake(x)[0], expected)
+    snake(x).sum().backward()
+    assert (snake.log_rate.grad != 0).all()
+
+
+def test_snake_continues_a_sine_in_slope_and_period():
+    x = torch.linspace(0, 20, 2001)[None, None]
+    wave = Snake(1)(x).detach() - x
+    torch.testing.assert_close(wave[..., :-315], wave[..., 314:-1], atol=2e-2, rtol=0)
+    assert float(wave.max()) == pytest.approx(1, abs=1e-3) and math.isclose(float(wave.min()), 0, abs_tol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["silu", "snake"])
+def test_a_residual_block_starts_as_the_identity(kind):
+    block = ResidualBlock(4, 3, 2, kind)
+    initialise(block)
+    x = torch.randn(2, 4, 9)
+    torch.testing.assert_close(block(x), x)
