@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from flowshot.datasets.prepared import read_prepared
 from flowshot.errors import FlowshotError
@@ -18,7 +17,7 @@ from flowshot.models.storage import load_model
 from flowshot.params import read_params
 from flowshot.priors.latents import draw_latents
 from flowshot.priors.registry import make_prior
-from flowshot.randomness import derive_seed, torch_generator
+from flowshot.randomness import seed_initial_weights, torch_generator
 from flowshot.stage import arguments, stage, workers
 from flowshot.training.device import prepare_threads
 
@@ -34,8 +33,7 @@ def main() -> None:
     dataset = read_prepared(Path("data/prepared") / chosen.dataset)
     prepare_threads(workers())
     model, _ = load_model(Path("models").joinpath(*model_name, str(chosen.seed)))
-    # Initial weights are drawn by torch's global generator: nflows and torch.nn take no other.
-    torch.manual_seed(derive_seed(chosen.seed, "initialise", *model_name, chosen.prior))
+    seed_initial_weights(chosen.seed, *model_name, chosen.prior)
     prior = make_prior(chosen.prior, params.fit_prior, model)
 
     # The same latents for every prior of a model, so that their nats compare.

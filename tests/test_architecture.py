@@ -58,7 +58,8 @@ def test_imports_are_absolute_and_by_name():
 
 
 def test_packages_hold_no_code():
-    for path in PACKAGE.rglob("__init__.py"):
+    """But for the outermost one, which sets how torch's threads wait, before torch is imported."""
+    for path in set(PACKAGE.rglob("__init__.py")) - {PACKAGE / "__init__.py"}:
         body = ast.parse(path.read_text(encoding="utf-8")).body
         assert all(isinstance(node, ast.Expr) for node in body), f"{name_of(path)} has more than a docstring"
 

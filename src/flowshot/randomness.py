@@ -1,7 +1,7 @@
 """Every random draw comes from a generator made from the plan's seed and a name.
 
 Two stages with one seed must not share their random numbers, and a stage must not depend on what ran
-before it in the process; so no code here touches the global generators.
+before it in the process; so the global generators are left alone, but for torch's where weights are made.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ def torch_generator(seed: int, *names: str, device: str | torch.device = "cpu") 
     import torch  # only here: the workers that decode and synthesise audio draw without torch and start faster
 
     return torch.Generator(device=device).manual_seed(derive_seed(seed, *names))
+
+
+def seed_initial_weights(seed: int, *names: str) -> None:
+    """Seed torch's global generator, from which nflows and torch.nn draw initial weights: they take no other."""
+    import torch
+
+    torch.manual_seed(derive_seed(seed, "initialise", *names))
 
 
 def numpy_generator(seed: int, *names: str) -> np.random.Generator:
