@@ -182,6 +182,19 @@ def test_reconstruction_and_cost_are_a_table_of_autoencoders(tmp_path: Path) -> 
     assert "9999" not in (out / "drums" / "table-quality.md").read_text()  # not a speed of sampling
 
 
+def test_how_far_training_clips_are_ahead_is_a_column_of_the_autoencoders(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_all(tmp_path / "scores", plan)
+    for autoencoder, gap in (("plain", 3.25), ("flow", -0.5)):
+        rows: list[Row] = [*model_scores(1.25), ("reconstruction_gap", "none", gap, None, None, 1)]
+        write(tmp_path / "scores", ("drums", autoencoder, "reconstruction", 0), rows)
+    markdown = (build(tmp_path, plan) / "drums" / "table-autoencoder.md").read_text()
+    header, flow = (lines_with(markdown, start)[0].split("|") for start in ("| autoencoder |", "| flow |"))
+    assert flow[header.index(" generalisation gap (loss) ")].strip() == "-0.50"
+    assert "**3.25**" not in markdown and "**-0.50**" not in markdown, "neither a large nor a small one is better"
+    assert "n = 120." in markdown.splitlines()[0], "the one training is no number of clips"
+
+
 def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
     plan = make_plan(seeds=(0, 1))
     write_all(tmp_path / "scores", plan)
