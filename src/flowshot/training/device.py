@@ -1,5 +1,7 @@
 """Where training runs and in which precision."""
 
+import warnings
+
 import torch
 
 from flowshot.config import TrainConfig
@@ -18,6 +20,8 @@ def prepare_threads(threads: int) -> None:
     Zero-padded clips and decaying envelopes make denormals, which some CPUs compute many times slower.
     """
     torch.set_flush_denormal(True)
+    # NumPy notices and says so in four lines, at whatever is imported next.
+    warnings.filterwarnings("ignore", message="The value of the smallest subnormal", category=UserWarning)
     if threads > 0:
         torch.set_num_threads(threads)
 
