@@ -63,6 +63,12 @@ def test_whatever_the_clips_they_keep_shape_and_range_and_stay_as_they_were(clip
     assert (clips == before).all(), "batches are changed as copies"
 
 
+def test_clips_are_changed_on_the_device_where_they_are():
+    """On torch's device without data, where a tensor of another device is an error as on a GPU."""
+    clips = torch.empty(4, SAMPLES, device="meta")
+    assert augment(clips, EVERYTHING, RATE, seeded()).device.type == "meta"
+
+
 @changes
 @settings(max_examples=15)
 @given(clips=batches(), seed=st.integers(0, 2**31))
