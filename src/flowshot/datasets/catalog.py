@@ -9,7 +9,7 @@ from typing import Literal
 
 Client = Literal["npm", "apt"]
 LabelRule = Literal["folder", "prefix"]
-Takes = Literal["none", "folder", "package"]
+Takes = Literal["none", "folder", "together", "package"]
 
 # Repetitions of a phrase are no one-shots, and single periods of a waveform are no sounds.
 LMMS_NO_ONE_SHOTS = r"^(bassloops|beats|shapes|waveforms)/"
@@ -25,11 +25,13 @@ class Package:
         sha256: of the archive in this version; what has another hash is refused.
         root: the folder inside the package that holds the audio; paths are given relative to it.
         nested: name pattern of zip files inside the package that hold the audio.
+        soundfont: name pattern of SoundFonts inside the package, whose recordings become files of their own.
         exclude: regular expression on the path below `root`; matches are audited as `excluded`.
         label: where a clip's label comes from when no drum kit names its instrument: the name of the folder, or
             the name of the file up to the first underscore.
         takes: where names that differ in a last number are takes of one sound, which must share a split: within a
-            folder, within the whole package (which then repeats them in several folders, cut anew), or nowhere.
+            folder, within the whole package (which then repeats them in several folders, cut anew), or nowhere;
+            `together`: whatever is in one folder shares a split.
     """
 
     client: Client
@@ -40,6 +42,7 @@ class Package:
     origin: str
     root: str
     nested: str = ""
+    soundfont: str = ""
     exclude: str = ""
     label: LabelRule = "folder"
     takes: Takes = "folder"
@@ -50,7 +53,8 @@ class Package:
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-")
 
 
-SAMPLES = (
+# What results are compared on; `samples` adds to it and keeps its splits.
+SAMPLES_ORIGINAL = (
     Package(
         client="npm",
         name="supersonic-scsynth-samples",
@@ -98,6 +102,63 @@ SAMPLES = (
         origin="samples that come with the LMMS workstation",
         root="usr/share/lmms/samples",
         exclude=LMMS_NO_ONE_SHOTS,
+    ),
+)
+
+SAMPLES = (
+    *SAMPLES_ORIGINAL,
+    Package(
+        client="apt",
+        name="hydrogen-drumkits-effects",
+        version="2017.09.19~dfsg-1",
+        sha256="4ca3ff30e89d044952ad8a4ed28c60e8e5e1f8fec0ddcf0e1e7e2c84ce2975c8",
+        licence="CC-BY-3.0",
+        origin="single strums of a guitar, recorded by belofilms",
+        root="usr/share/hydrogen/data/drumkits",
+    ),
+    Package(
+        client="apt",
+        name="avldrums.lv2-soundfont",
+        version="0.5.2-2",
+        sha256="436813f10c950324f28cb6a71e922f153084b6ed00049cd47da3f0f055f3ffc5",
+        licence="CC-BY-SA-3.0",
+        origin="two drum kits recorded by Glen MacArthur, as SoundFonts",
+        root="usr/share/sounds/sf2",
+        soundfont="*.sf2",
+        takes="together",
+    ),
+    Package(
+        client="apt",
+        name="fluid-soundfont-gm",
+        version="3.1-5.3",
+        sha256="6f531493ac4e4d9772fd96b2488ea1790af81c196135fbdd25997da0781fc60e",
+        licence="MIT",
+        origin="recordings of the Fluid (R3) General MIDI SoundFont by Frank Wen",
+        root="usr/share/sounds/sf2",
+        soundfont="*.sf2",
+        takes="together",
+    ),
+    Package(
+        client="apt",
+        name="fluid-soundfont-gs",
+        version="3.1-5.3",
+        sha256="f9c5b171ce1cd6c05c5dd65e2ada61c0951ef491f1c67d077aaecd6c9d6ef3e4",
+        licence="MIT",
+        origin="recordings of the Fluid (R3) SoundFont by Frank Wen, what GS adds to General MIDI",
+        root="usr/share/sounds/sf2",
+        soundfont="*.sf2",
+        takes="together",
+    ),
+    Package(
+        client="apt",
+        name="musescore-general-soundfont-lossless",
+        version="0.2.1-1",
+        sha256="ece0ce63dc4d4d44fecbd3ee6761b328e66c189892b2b369cbd8e79b4411a82b",
+        licence="MIT, parts CC0 or public domain",
+        origin="recordings of the MuseScore General SoundFont by S. Christian Collins, Frank Wen and others",
+        root="usr/share/sounds/sf2",
+        soundfont="*.sf2",
+        takes="together",
     ),
 )
 
@@ -150,10 +211,18 @@ TRACKS = (
     ),
 )
 
-PACKAGES: dict[str, tuple[Package, ...]] = {"samples": SAMPLES, "fx": FX, "tracks": TRACKS}
+PACKAGES: dict[str, tuple[Package, ...]] = {
+    "samples": SAMPLES,
+    "samples_original": SAMPLES_ORIGINAL,
+    "fx": FX,
+    "tracks": TRACKS,
+}
+# Sources that add packages to another source, and keep the split of what both have; see `preparation`.
+EXTENDS = {"samples": "samples_original"}
 TITLES = {
     "synth": "clips made by flowshot's own synthesizer",
-    "samples": "one-shot samples: drums, percussion, instruments",
+    "samples": "one-shot samples: drums, percussion, instruments, and the recordings of soundfonts",
+    "samples_original": "one-shot samples: drums, percussion, instruments",
     "fx": "sound effects of two games",
     "tracks": "music of two games, cut into clips",
     "folder": "a folder of the user's",

@@ -1,4 +1,4 @@
-"""Find clips that are the same recording: bit for bit, up to gain and dither, or cut and coded anew."""
+"""Find clips that are the same recording: bit for bit, up to gain and dither, or cut, coded and resampled anew."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,14 @@ SKETCH_SIZE = 16
 # Distances of clips, or of their magnitude spectra, that are scaled to norm 1.
 NEAR = 0.01  # waveforms that differ by less than -40 dB are one clip
 ALIKE = 0.15  # spectra this close are one sound, such as a copy that was cut, coded or mixed anew
+
+# Of fingerprints.
+SAME = 0.99  # correlation from which two clips are one recording; see `same_recordings`
+FINGERPRINT_SECONDS = 0.5
+WINDOW_SECONDS, HOP_SECONDS = 0.032, 0.016
+BANDS, LOWEST_HZ, HIGHEST_HZ = 32, 50.0, 7000.0  # what a copy at 16 kHz still has
+RANGE_DB = 60.0  # what is quieter than the loudest band by more counts as silence
+BLOCK = 1024  # clips compared at once
 
 
 class Sketcher:
@@ -64,6 +72,47 @@ def first_copies(hashes: Sequence[str], sketches: np.ndarray) -> tuple[np.ndarra
             near[high] = low
     near[firsts] = [_root(near, index) for index in firsts]
     return exact, near[exact]
+
+
+def fingerprint(clip: np.ndarray, sample_rate: int) -> np.ndarray:
+    """How a clip `[samples]` begins: its spectrogram in dB, in bands of equal width in octaves; float32 of norm 1.
+
+    Half a second from the first sound is looked at, where a recording is most itself and copies that were cut shorter
+    still have all. The mean is taken away, so that the inner product of two fingerprints is their correlation and
+    levels do not matter.
+    """
+    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
+    length = round(FINGERPRINT_SECONDS * sample_rate) + window
+    padded = np.zeros(length, dtype=np.float32)
+    # The first window is centred on the first sample, so that the attack is seen in the middle of one.
+    padded[window // 2 :] = np.pad(clip[: length - window // 2], (0, max(0, length - window // 2 - len(clip))))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop] * np.hanning(window)
+    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
+    edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, sample_rate / 2), BANDS + 1) * window / sample_rate
+    starts = np.unique(edges.astype(np.int64))
+    bands = np.add.reduceat(power[:, : starts[-1] + 1], starts[:-1], axis=1)
+    level = 10 * np.log10(np.maximum(bands / bands.max(), 10 ** (-RANGE_DB / 10)))
+    level -= level.mean()
+    return (level / np.linalg.norm(level)).ravel().astype(np.float32)
+
+
+def same_recordings(fingerprints: np.ndarray) -> np.ndarray:
+    """For each clip, the index of the first one before it that stands for itself and is the same recording, or its own.
+
+    Args:
+        fingerprints: `[clips, values]`, of norm 1.
+    """
+    stands_for = np.arange(len(fingerprints))
+    for start in range(0, len(fingerprints), BLOCK):
+        block = fingerprints[start : start + BLOCK]
+        alike = block @ fingerprints[: start + len(block)].T >= SAME
+        for row, others in enumerate(alike, start):
+            earlier = np.flatnonzero(others[:row])
+            # Not followed through: what is like a dropped clip need not be like the one that stands for that.
+            standing = earlier[stands_for[earlier] == earlier]
+            if len(standing):
+                stands_for[row] = standing[0]
+    return stands_for
 
 
 def pairs_within(sketches: np.ndarray, distance: float) -> np.ndarray:

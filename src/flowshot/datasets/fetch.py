@@ -13,6 +13,7 @@ from flowshot.datasets.catalog import LICENCES, PACKAGES, TITLES, Package
 from flowshot.datasets.clients import Download, download, kept_download, missing_program
 from flowshot.datasets.grouping import KIT_FILE
 from flowshot.datasets.inputs import AUDIO_FOLDER, CARD_FILE, folder_changed, user_folder, write_index
+from flowshot.datasets.soundfonts import write_one_shots
 from flowshot.errors import FlowshotError
 from flowshot.files import whole_folder, write_json
 from flowshot.stage import workers
@@ -117,6 +118,9 @@ def _unpack(found: Download, folder: Path) -> int:
         for path in [path for path in paths if package.nested and path.match(package.nested)]:
             paths += unpack_zip(path, unpacked / AUDIO_FOLDER, _wanted, archive=f"{package.name}: {path.name}")
             path.unlink()
+        for path in [path for path in paths if package.soundfont and path.match(package.soundfont)]:
+            paths += write_one_shots(path, unpacked / AUDIO_FOLDER / path.stem)
+            path.unlink()
         if (unpacked / AUDIO_FOLDER).is_dir():
             audio.parent.mkdir(exist_ok=True)
             (unpacked / AUDIO_FOLDER).rename(audio)
@@ -157,8 +161,8 @@ def _selection(package: Package) -> Select:
             return PurePosixPath(LICENCE_FOLDER, path.name)
         if not path.is_relative_to(root):
             return None
-        if package.nested:
-            return PurePosixPath("nested", path.name) if path.match(package.nested) else None
+        if inside := package.nested or package.soundfont:
+            return PurePosixPath("inside", path.name) if path.match(inside) else None
         inner = _wanted(path.relative_to(root))
         return None if inner is None else PurePosixPath(AUDIO_FOLDER) / inner
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
@@ -34,10 +34,15 @@ class Membership:
 
 
 class Groups:
-    """Disjoint sets of things that must stay together (union-find)."""
+    """Disjoint sets of things that must stay together (union-find).
 
-    def __init__(self) -> None:
+    Args:
+        fixed: things that have their split already; sets of different splits are never joined.
+    """
+
+    def __init__(self, fixed: Mapping[Hashable, str] | None = None) -> None:
         self._parent: dict[Hashable, Hashable] = {}
+        self._places: dict[Hashable, str] = dict(fixed or {})  # by the item that stands for the set
 
     def find(self, item: Hashable) -> Hashable:
         """The item that stands for the set of `item`."""
@@ -48,11 +53,27 @@ class Groups:
             self._parent[item], item = root, self._parent.get(item, item)
         return root
 
-    def join(self, items: Iterable[Hashable]) -> None:
-        """Put all `items`, and whatever is with them, into one set."""
+    def place(self, item: Hashable) -> str | None:
+        """The split of the set of `item`, if that is fixed."""
+        return self._places.get(self.find(item))
+
+    def join(self, items: Iterable[Hashable]) -> bool:
+        """Put all `items`, and whatever is with them, into one set, as far as no two of them have different places.
+
+        Returns:
+            Whether they are all in one set now.
+        """
         first, *others = items
+        whole = True
         for other in others:
-            self._parent[self.find(other)] = self.find(first)
+            root, joined = self.find(first), self.find(other)
+            places = {self._places[item] for item in (root, joined) if item in self._places}
+            if len(places) == 2:
+                whole = False
+            elif root != joined:
+                self._parent[joined] = root
+                self._places.update((root, place) for place in places)
+        return whole
 
 
 def memberships(config: DatasetConfig, files: Sequence[InputFile]) -> list[Membership]:
@@ -127,7 +148,9 @@ def _keys(
         keys.append(("pattern", found.group(), found.groups()))
     # Clips of the synthesizer are made independently of each other, and their numbers mean nothing. In a folder of
     # the user's a last number may count anything, so that only velocities are believed there.
-    if package is not None and package.takes != "none":
+    if package is not None and package.takes == "together":
+        keys.append(("folder", str(path.parent)))
+    elif package is not None and package.takes != "none":
         where = path.parent if package.takes == "folder" else PurePosixPath(package.collection)
         keys.append(("stem", str(where), stem(path.name, takes=True)))
     elif config.source == "folder":

@@ -12,12 +12,13 @@ import numpy as np
 
 from flowshot.config import DatasetConfig, to_dict
 from flowshot.datasets.card import card_text
-from flowshot.datasets.grouping import memberships
-from flowshot.datasets.inputs import input_files, list_files
+from flowshot.datasets.catalog import EXTENDS, PACKAGES
+from flowshot.datasets.grouping import Membership, memberships
+from flowshot.datasets.inputs import InputFile, input_files, list_files
 from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, Split
 from flowshot.datasets.selection import AuditRow, KeptClip, Selection, select, split_units, write_audit
 from flowshot.datasets.splits import split_groups
-from flowshot.datasets.survey import survey
+from flowshot.datasets.survey import FileSurvey, survey
 from flowshot.errors import FlowshotError
 from flowshot.files import whole_folder, write_json
 from flowshot.randomness import numpy_generator
@@ -35,14 +36,17 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
     """
     raw_card, files = input_files(name, config, raw_folder)
     where = str(raw_folder) if config.path is None else config.path
+    files = sorted(files, key=lambda file: not _extended(config, file))
     members = memberships(config, files)
     try:
         with whole_folder(out_folder) as fresh:
             spools = fresh / "spools"
             spools.mkdir()
-            selection = select(files, members, survey(name, config, files, members, spools, workers))
+            surveys = survey(name, config, files, members, spools, workers)
+            fixed = _fixed_splits(config, files, members, surveys, where)
+            selection = select(files, members, surveys, near_duplicates=config.near_duplicates, fixed=fixed)
             _require_clips(config, selection, where)
-            splits = _assign(config, selection.clips, where)
+            splits = _assign(config, selection, where)
             for split in SPLITS:
                 _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
             for spool in spools.iterdir():
@@ -69,7 +73,8 @@ def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None
     """
     files = list_files(folder)
     members = memberships(config, files)
-    return select(files, members, survey(folder.name, config, files, members, None, workers or usable_cores())).audit
+    surveys = survey(folder.name, config, files, members, None, workers or usable_cores())
+    return select(files, members, surveys, near_duplicates=config.near_duplicates).audit
 
 
 def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> None:
@@ -93,14 +98,47 @@ def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> N
     raise FlowshotError(f"{where}: no usable audio in {len(selection.audit)} files ({found}); {remedy}")
 
 
-def _assign(config: DatasetConfig, clips: Sequence[KeptClip], where: str) -> dict[Split, list[KeptClip]]:
-    """The clips of each split, shuffled, so that the first n of a split are a random n."""
+def _extended(config: DatasetConfig, file: InputFile) -> bool:
+    """Whether the file is of the source that the dataset's own source adds to."""
+    packages = PACKAGES.get(EXTENDS.get(config.source, ""), ())
+    return file.source.partition("/")[0] in {package.collection for package in packages}
+
+
+def _fixed_splits(
+    config: DatasetConfig,
+    files: Sequence[InputFile],
+    members: Sequence[Membership],
+    surveys: Sequence[FileSurvey],
+    where: str,
+) -> dict[str, str]:
+    """The splits that files have in the dataset which this one adds to, by source.
+
+    A model trained on the larger dataset can then be scored on the test split of the smaller one: what is in that
+    split, or is like it, is not trained on. The smaller one's splits are decided by its own files alone, just as where
+    it is prepared by itself under the same settings (with `near_duplicates: keep`); then the groups of the added files
+    go to the splits of what they are like, and the others fill up what is left.
+    """
+    rows = [row for row, file in enumerate(files) if _extended(config, file)]
+    if not rows:
+        return {}
+    selection = select([files[row] for row in rows], [members[row] for row in rows], [surveys[row] for row in rows])
+    chosen = _chosen(config, selection, where)
+    return {clip.source: chosen[clip.group] for clip in selection.clips}
+
+
+def _chosen(config: DatasetConfig, selection: Selection, where: str) -> dict[str, Split]:
+    generator = numpy_generator(config.seed, "prepare", "split")
     try:
-        chosen = split_groups(split_units(clips), config.split, numpy_generator(config.seed, "prepare", "split"))
+        return split_groups(split_units(selection.clips), config.split, generator, selection.fixed)
     except FlowshotError as error:
         raise FlowshotError(f"{where}: {error}") from None
+
+
+def _assign(config: DatasetConfig, selection: Selection, where: str) -> dict[Split, list[KeptClip]]:
+    """The clips of each split, shuffled, so that the first n of a split are a random n."""
+    chosen = _chosen(config, selection, where)
     splits: dict[Split, list[KeptClip]] = {split: [] for split in SPLITS}
-    for clip in clips:
+    for clip in selection.clips:
         splits[chosen[clip.group]].append(clip)
     for split in SPLITS:
         order = numpy_generator(config.seed, "prepare", "order", split).permutation(len(splits[split]))

@@ -2,13 +2,14 @@
 
 import csv
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from flowshot.datasets.duplicates import ALIKE, SKETCH_SIZE, first_copies, pairs_within
+from flowshot.datasets.duplicates import ALIKE, SKETCH_SIZE, first_copies, pairs_within, same_recordings
 from flowshot.datasets.grouping import Groups, Membership
 from flowshot.datasets.inputs import InputFile
 from flowshot.datasets.splits import Group
@@ -25,7 +26,10 @@ REASONS = {
     "silent": "its loudest sample lies below `silence_db`",
     "duplicate": "gives the same clips as an earlier file, bit for bit",
     "near_duplicate": "gives the same clips as an earlier file up to gain and differences below -40 dB",
+    "same_recording": "an earlier file is the same recording at another level, rate or cut (`near_duplicates: drop`)",
 }
+# The order in which a new group is tied to groups that have their split: what is like clips of two is held out.
+HELD_OUT_FIRST = ("test", "valid", None, "train")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class AuditRow:
     seconds: float | None
     sample_rate: int | None
     channels: int | None
+    copy_of: str = ""  # the kept file that a duplicate of any kind repeats
 
 
 @dataclass(frozen=True)
@@ -58,32 +63,53 @@ class Selection:
     clips: list[KeptClip]
     audit: list[AuditRow]
     dropped_clips: dict[str, int]
+    fixed: dict[str, str] = field(default_factory=dict)  # groups that have their split already, by name
 
 
-def select(files: Sequence[InputFile], members: Sequence[Membership], surveys: Sequence[FileSurvey]) -> Selection:
+def select(
+    files: Sequence[InputFile],
+    members: Sequence[Membership],
+    surveys: Sequence[FileSurvey],
+    *,
+    near_duplicates: Literal["keep", "drop"] = "keep",
+    fixed: Mapping[str, str] | None = None,
+) -> Selection:
     """Drop duplicates and form groups.
 
     A dropped copy still ties its group to that of the clip it copies, and clips that sound alike tie theirs too,
     so that no near relative of a test clip is trained on; but not into groups too large to be split.
+
+    Args:
+        files: where two are copies, the earlier one stays.
+        members: of each file.
+        surveys: of each file.
+        near_duplicates: whether the same recording at another rate or cut is dropped too.
+        fixed: the split of files (by source) that have theirs. Groups of different splits are never joined.
     """
     flat = [(index, clip) for index, found in enumerate(surveys) for clip in found.clips]
     waveforms = np.array([clip.waveform for _, clip in flat], dtype=np.float32).reshape(-1, SKETCH_SIZE)
     exact, near = first_copies([clip.sha256 for _, clip in flat], waveforms)
-    groups = Groups()
+    same = near if near_duplicates == "keep" else _without_same_recordings(near, [clip for _, clip in flat])
+    groups = Groups({("file", source): split for source, split in (fixed or {}).items()})
     for member in members:
         if not member.excluded:
             groups.join(member.keys)
     kept: list[int] = []
-    lost: dict[int, str] = {}
+    lost: dict[int, tuple[str, str]] = {}
+    copies: list[tuple[Hashable, Hashable]] = []
     dropped: Counter[str] = Counter(silent=sum(found.silent_windows for found in surveys))
     for position, (index, _) in enumerate(flat):
-        if near[position] == position:
+        if same[position] == position:
             kept.append(position)
             continue
-        groups.join([members[index].keys[0], members[flat[near[position]][0]].keys[0]])
-        reason = "duplicate" if exact[position] != position else "near_duplicate"
+        original = flat[same[position]][0]
+        copies.append((members[index].keys[0], members[original].keys[0]))
+        reason = "near_duplicate" if near[position] != position else "same_recording"
+        reason = "duplicate" if exact[position] != position else reason
         dropped[reason] += 1
-        lost[index] = reason
+        lost[index] = (reason, files[original].source)
+    for copy, original_key in _held_out_first(groups, copies):
+        groups.join([copy, original_key])
     _tie_alike(groups, [(members[flat[position][0]].keys[0], flat[position][1]) for position in kept])
     with_clips = {flat[position][0] for position in kept}
     names = _group_names(groups, files, members, with_clips)
@@ -92,9 +118,10 @@ def select(files: Sequence[InputFile], members: Sequence[Membership], surveys: S
         index, facts = flat[position]
         member = members[index]
         clips.append(KeptClip(names[index], files[index].source, member.label, member.collection, facts))
-    audit = [_audit_row(file, found, index in with_clips, lost.get(index, "")) for index, (file, found) in
+    audit = [_audit_row(file, found, index in with_clips, lost.get(index, ("", ""))) for index, (file, found) in
              enumerate(zip(files, surveys, strict=True))]  # fmt: skip
-    return Selection(clips, audit, {reason: count for reason, count in dropped.items() if count})
+    places = {names[index]: place for index in names if (place := groups.place(members[index].keys[0])) is not None}
+    return Selection(clips, audit, {reason: count for reason, count in dropped.items() if count}, places)
 
 
 def split_units(clips: Iterable[KeptClip]) -> list[Group]:
@@ -112,10 +139,29 @@ def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
     # backslashreplace: a file's name need not be valid text, but its row must be written.
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow([field.name for field in fields(AuditRow)])
+        table.writerow([column.name for column in fields(AuditRow)])
         for row in audit:
             seconds = "" if row.seconds is None else f"{row.seconds:.6f}"
-            table.writerow([row.source, row.status, row.reason, seconds, row.sample_rate, row.channels])
+            table.writerow([row.source, row.status, row.reason, seconds, row.sample_rate, row.channels, row.copy_of])
+
+
+def _without_same_recordings(near: np.ndarray, clips: Sequence[ClipFacts]) -> np.ndarray:
+    """`near`, where clips that stand for themselves may now be copies of others by their fingerprints."""
+    standing = np.flatnonzero(near == np.arange(len(near)))
+    if len(standing) == 0:
+        return near
+    same = near.copy()
+    same[standing] = standing[same_recordings(np.stack([clips[position].fingerprint for position in standing]))]
+    return same[same]
+
+
+def _held_out_first(groups: Groups, ties: Iterable[tuple[Hashable, Hashable]]) -> list[tuple[Hashable, Hashable]]:
+    """Ties to groups of the test split, then to those of validation, then the rest; otherwise in their order."""
+
+    def rank(tie: tuple[Hashable, Hashable]) -> int:
+        return min((HELD_OUT_FIRST.index(place) for key in tie if (place := groups.place(key)) is not None), default=2)
+
+    return sorted(ties, key=rank)
 
 
 def _tie_alike(groups: Groups, clips: Sequence[tuple[Hashable, ClipFacts]]) -> None:
@@ -128,11 +174,11 @@ def _tie_alike(groups: Groups, clips: Sequence[tuple[Hashable, ClipFacts]]) -> N
         return
     largest = max(min(len(clips) // 4, 10), len(clips) // 10)
     sizes = Counter(groups.find(key) for key, _ in clips)
-    for one, other in pairs_within(np.stack([facts.spectrum for _, facts in clips]), ALIKE):
-        first, second = groups.find(clips[one][0]), groups.find(clips[other][0])
-        if first != second and sizes[first] + sizes[second] <= largest:
-            joint = sizes[first] + sizes[second]
-            groups.join([first, second])
+    near = pairs_within(np.stack([facts.spectrum for _, facts in clips]), ALIKE)
+    for one, other in _held_out_first(groups, [(clips[one][0], clips[other][0]) for one, other in near]):
+        first, second = groups.find(one), groups.find(other)
+        joint = sizes[first] + sizes[second]
+        if first != second and joint <= largest and groups.join([first, second]):
             sizes[groups.find(first)] = joint
 
 
@@ -148,8 +194,8 @@ def _group_names(
     return names
 
 
-def _audit_row(file: InputFile, found: FileSurvey, has_clips: bool, lost: str) -> AuditRow:
-    reason = "" if has_clips else found.reason or lost
+def _audit_row(file: InputFile, found: FileSurvey, has_clips: bool, lost: tuple[str, str]) -> AuditRow:
+    reason = "" if has_clips else found.reason or lost[0]
     facts = found.facts
     return AuditRow(
         source=file.source,
@@ -158,4 +204,5 @@ def _audit_row(file: InputFile, found: FileSurvey, has_clips: bool, lost: str) -
         seconds=None if facts is None else facts.seconds,
         sample_rate=None if facts is None else facts.format.sample_rate,
         channels=None if facts is None else facts.format.channels,
+        copy_of=lost[1] if reason == lost[0] else "",
     )

@@ -20,8 +20,13 @@ class Group:
     strata: Mapping[Hashable, int]
 
 
-def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.random.Generator) -> dict[str, Split]:
-    """The split of every group, by its name.
+def split_groups(
+    groups: Sequence[Group],
+    fractions: SplitConfig,
+    generator: np.random.Generator,
+    fixed: Mapping[str, str] | None = None,
+) -> dict[str, Split]:
+    """The split of every group, by its name; `fixed` are those that have theirs already.
 
     Greedy stratification: from the largest group to the smallest (equal ones in random order), each goes where
     it adds least to the sum of (found - wanted)^2 / wanted over splits, taken over all clips and over each stratum that
@@ -41,18 +46,21 @@ def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.
     found = np.zeros(len(SPLITS))
     found_in: dict[Hashable, np.ndarray] = {stratum: np.zeros(len(SPLITS)) for stratum in of_stratum}
     chosen: dict[str, Split] = {}
-    for index in sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size):
+    order = sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size)
+    places = fixed or {}
+    # Groups that have their place go there first, so that the others fill up what those leave.
+    for index in sorted(order, key=lambda index: groups[index].name not in places):
         group = groups[index]
         cost = _added_cost(group.size, found, total * share)
         strata = {stratum: count for stratum, count in group.strata.items() if stratum in of_stratum}
         for stratum, count in strata.items():
             cost = cost + _added_cost(count, found_in[stratum], of_stratum[stratum] * share)
-        best = int(cost.argmin())
+        best = SPLITS.index(places[group.name]) if group.name in places else int(cost.argmin())
         chosen[group.name] = SPLITS[best]
         found[best] += group.size
         for stratum, count in strata.items():
             found_in[stratum][best] += count
-    _fill_empty(groups, chosen)
+    _fill_empty([group for group in groups if group.name not in places], chosen)
     return chosen
 
 
@@ -76,7 +84,8 @@ def _fill_empty(groups: Sequence[Group], chosen: dict[str, Split]) -> None:
     sizes = {group.name: group.size for group in groups}
     for split in SPLITS:
         counts = Counter(chosen.values())
-        if counts[split] == 0:
-            donor = counts.most_common(1)[0][0]
+        free = Counter(chosen[name] for name in sizes)
+        if counts[split] == 0 and free:
+            donor = free.most_common(1)[0][0]
             smallest = min((name for name in sizes if chosen[name] == donor), key=lambda name: (sizes[name], name))
             chosen[smallest] = split

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from flowshot.audio.clips import Clip, read_clips
 from flowshot.audio.decode import AUDIO_SUFFIXES, FileFacts, UnusableAudio, quiet_decoders
 from flowshot.config import DatasetConfig
-from flowshot.datasets.duplicates import Sketcher
+from flowshot.datasets.duplicates import Sketcher, fingerprint
 from flowshot.datasets.grouping import Membership
 from flowshot.datasets.inputs import InputFile
 from flowshot.errors import FlowshotError
@@ -33,6 +33,7 @@ class ClipFacts:
     sha256: str  # of the clip's float32 samples, little-endian
     waveform: np.ndarray  # sketch, float32 [16]
     spectrum: np.ndarray  # sketch, float32 [16]
+    fingerprint: np.ndarray  # float32; empty where near duplicates are kept
     spool: str  # file that holds the samples; empty where only an audit was asked for
     row: int  # position in the spool, in clips
 
@@ -81,9 +82,11 @@ class Reader:
 
     def _keep(self, clip: Clip) -> ClipFacts:
         samples = np.ascontiguousarray(clip.samples, dtype="<f4")
+        drop = self._config.near_duplicates == "drop"
         facts = ClipFacts(
             clip.start, clip.seconds, hashlib.sha256(samples.data).hexdigest(), self._sketcher.waveform(samples),
             self._sketcher.spectrum(samples),
+            fingerprint(samples, self._config.sample_rate) if drop else np.empty(0, dtype=np.float32),
             "" if self._spool is None else self._name, self._rows,
         )  # fmt: skip
         if self._spool is not None:
