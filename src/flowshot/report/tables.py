@@ -179,7 +179,7 @@ def _caption(
     counted = shown[[metric(one).over_clips for one in shown["metric"]]]
     sizes = sorted(set(counted["n"]))
     n = f", n = {sizes[0]}" if len(sizes) == 1 else f", n = {sizes[0]} to {sizes[-1]}" if sizes else ""
-    budget = f"Every autoencoder trained {plan.budget.steps} steps of {plan.budget.batch_size} clips."
+    budget = f"Budget of every autoencoder: {plan.budget.steps} steps of {plan.budget.batch_size} clips."
     interval = f"{confidence:.0%} confidence interval"
     has_interval = any(cell and cell.interval for rows in groups for row in rows for cell in row.cells)
     if len(plan.seeds) > 1:
