@@ -242,9 +242,6 @@ class TrainConfig(Section):
             min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative"
         )
         _require(self.patience >= 0, "patience must not be negative")
-        _require(
-            not (self.patience and self.adversarial.share), "patience would end training before its adversarial phase"
-        )
         _require(0 <= self.average_decay < 1, "average_decay must lie between 0 and below 1")
 
 
@@ -341,9 +338,15 @@ class ScoreConfig(Section):
     """What is measured of generated clips, and how certain it has to be."""
 
     embeddings: tuple[str, ...] = ("yamnet", "logmel")
-    metrics: tuple[str, ...] = ("fad", "kid")
+    metrics: tuple[str, ...] = (
+        "fad", "fad_infinity", "kid", "kid_p", "kad", "kad_p", "precision", "recall", "density", "coverage", "vendi",
+        "label_diversity", "authenticity", "training_distance",
+    )  # fmt: skip
+    neighbours: int = 5
+    splits: int = 4
     folds: int = 10
     bootstrap: int = 1000
+    permutations: int = 1000
     confidence: float = 0.95
     checkpoints: str | None = None
     on_bad_clip: Literal["fail", "skip"] = "fail"
@@ -351,6 +354,11 @@ class ScoreConfig(Section):
 
     def __post_init__(self) -> None:
         _require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
+        _require(
+            min(self.neighbours, self.splits, self.permutations) >= 1,
+            "neighbours, splits and permutations must be at least 1",
+        )
+        _require(len(set(self.metrics)) == len(self.metrics), "metrics names one twice")
         _require(0 < self.confidence < 1, "confidence must lie between 0 and 1")
 
 

@@ -49,8 +49,10 @@ def augment(clips: Tensor, config: AugmentConfig, sample_rate: int, generator: t
     )
     for strength, change in changes:
         if strength:
-            chosen = torch.rand(len(clips), 1, generator=generator) < config.probability
-            clips = torch.where(chosen.to(clips.device), change(clips, strength, generator), clips)
+            chosen = (torch.rand(len(clips), generator=generator) < config.probability).nonzero().squeeze(1)
+            if len(chosen):
+                rows = chosen.to(clips.device)
+                clips = clips.index_copy(0, rows, change(clips[rows], strength, generator))
     return clips
 
 
@@ -131,12 +133,13 @@ def _low_pass(bins: int, rates: Tensor) -> Tensor:
 def _interpolate(values: Tensor, whole: Tensor, fraction: Tensor) -> Tensor:
     """`values: [batch, n]` at `whole + fraction: [batch, samples]`."""
     result = torch.zeros_like(fraction)
-    offsets = range(1 - TAPS // 2, 1 + TAPS // 2)
-    for offset in offsets:
-        others = [other for other in offsets if other != offset]
-        scale = math.prod(offset - other for other in others)
-        weight = math.prod((fraction - other for other in others), start=torch.tensor(1 / scale))
-        result += weight * values.gather(1, (whole + offset).clamp(0, values.shape[1] - 1))
+    distances = {offset: fraction - offset for offset in range(1 - TAPS // 2, 1 + TAPS // 2)}
+    for offset in distances:
+        point = values.gather(1, (whole + offset).clamp_(0, values.shape[1] - 1))
+        for other, distance in distances.items():
+            if other != offset:
+                point *= distance
+        result += point / math.prod(offset - other for other in distances if other != offset)
     return result
 
 

@@ -129,7 +129,7 @@ def train(
             row["seconds"] = time.perf_counter() - start
             history.append(row)
             on_row(row)
-        if config.patience and step + 1 - best_step >= config.patience * config.validate_every:
+        if _out_of_patience(config, step + 1 - best_step):
             break
 
     model.requires_grad_(True)
@@ -183,6 +183,12 @@ def evaluate(
 def copy_weights(model: torch.nn.Module) -> Weights:
     """The weights as they are now, on the CPU, independent of further training."""
     return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
+
+
+def _out_of_patience(config: TrainConfig, steps_since_best: int) -> bool:
+    # With an adversarial phase, which is a share of the steps, all of them are needed.
+    enabled = config.patience > 0 and config.adversarial.share == 0
+    return enabled and steps_since_best >= config.patience * config.validate_every
 
 
 def _require_validated(best_step: int, steps: int) -> None:
