@@ -12,7 +12,7 @@ import numpy as np
 from flowshot.datasets.prepared import read_prepared
 from flowshot.errors import FlowshotError
 from flowshot.files import whole_folder, write_json
-from flowshot.metrics.intervals import mean_standard_error, student_interval
+from flowshot.metrics.mean_interval import mean_standard_error, student_interval
 from flowshot.models.storage import load_model
 from flowshot.params import read_params
 from flowshot.priors.latents import draw_latents

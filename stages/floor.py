@@ -7,7 +7,14 @@ from pathlib import Path
 
 from flowshot.datasets.prepared import read_prepared
 from flowshot.params import read_params
-from flowshot.scoring import REFERENCE_SEED, floor_clips, reference_clips, score_against_reference, write_scores
+from flowshot.scoring import (
+    REFERENCE_SEED,
+    floor_clips,
+    reference_clips,
+    score_against_reference,
+    training_clips,
+    write_scores,
+)
 from flowshot.stage import arguments, stage
 
 
@@ -25,6 +32,7 @@ def main() -> None:
         config,
         REFERENCE_SEED,
         candidate_groups=floor.groups,
+        training=training_clips(prepared),
     )
     write_scores(Path("scores") / name / "real" / "real" / "0.json", scores)
 

@@ -14,10 +14,11 @@ from flowshot.scoring import (
     diagnostic_scores,
     nats_score,
     read_clips,
-    reconstruction_score,
+    reconstruction_scores,
     reference_clips,
     score_against_reference,
     speed_score,
+    training_clips,
     write_scores,
 )
 from flowshot.stage import arguments, stage
@@ -53,10 +54,12 @@ def main() -> None:
         config,
         chosen.seed,
         candidate_groups=reference.groups if paired else None,
+        training=training_clips(prepared),
     )
     scores.append(speed_score(generated / "seconds.json"))
     if paired:
-        scores.append(reconstruction_score(clips, reference.clips, reference.groups, config.confidence))
+        rate = prepared.sample_rate
+        scores += reconstruction_scores(clips, reference.clips, reference.groups, rate, config.confidence)
     elif (prior / "nats.json").exists():
         scores.append(nats_score(prior / "nats.json"))
     if chosen.prior in ("own", RECONSTRUCTION):

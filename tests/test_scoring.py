@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flowshot.comparison.embedded import NamedClips
 from flowshot.config import PolicyConfig, ScoreConfig
 from flowshot.datasets.prepared import read_prepared
 from flowshot.embeddings.cache import EmbeddingCache
@@ -21,7 +22,7 @@ from flowshot.scoring import (
     nats_score,
     read_clips,
     read_scores,
-    reconstruction_score,
+    reconstruction_scores,
     reference_clips,
     score_against_reference,
     speed_score,
@@ -30,7 +31,8 @@ from flowshot.scoring import (
 
 ROOT = Path(__file__).parents[1]
 RATE, SAMPLES = 8000, 2000
-LOGMEL = ScoreConfig(embeddings=("logmel",), folds=5, bootstrap=50)
+LOGMEL = ScoreConfig(embeddings=("logmel",), metrics=("fad", "kid"), folds=5, bootstrap=50)
+ALL = ScoreConfig(embeddings=("logmel",), folds=5, bootstrap=50, permutations=99)
 
 
 def sounds(n: int, seed: int) -> np.ndarray:
@@ -188,7 +190,7 @@ def test_the_policy_changes_the_numbers() -> None:
         (sounds(19, 0), LOGMEL, "as many clips of the same length"),
         (sounds(20, 0)[:, :-1], LOGMEL, "as many clips of the same length"),
         (sounds(20, 0), ScoreConfig(embeddings=("logmell",)), "'logmell' is no embedding; use one of: .*logmel"),
-        (sounds(20, 0), ScoreConfig(metrics=("fid",)), "'fid' is no metric; use one of: fad, kid"),
+        (sounds(20, 0), ScoreConfig(metrics=("fid",)), "'fid' is no metric; use one of: fad, fad_infinity, kid"),
     ],
 )
 def test_what_cannot_be_scored_is_one_line(candidate: np.ndarray, config: ScoreConfig, words: str) -> None:
@@ -225,11 +227,86 @@ def test_a_file_without_scores_is_refused_in_one_line(tmp_path: Path, content: s
 
 def test_reconstructions_are_scored_in_pairs_with_an_interval() -> None:
     clips = sounds(10, 5)
-    found = reconstruction_score(0.9 * clips, clips, [str(i // 2) for i in range(10)], 0.95)
-    assert (found.metric, found.embedding, found.n) == ("mrstft", "none", 10)
-    assert found.ci_low is not None and found.ci_high is not None
-    assert found.ci_low < found.value < found.ci_high
-    assert reconstruction_score(clips, clips, ["a"] * 10, 0.95) == Score("mrstft", "none", 0.0, None, None, 10)
+    noisy = clips + 0.01 * np.random.default_rng(0).normal(size=clips.shape).astype(np.float32)
+    found = reconstruction_scores(noisy, clips, [str(i // 2) for i in range(10)], RATE, 0.95)
+    assert [each.metric for each in found] == ["mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"]
+    for each in found:
+        assert (each.embedding, each.n) == ("none", 10)
+        assert each.ci_low is not None and each.ci_high is not None
+        assert each.ci_low < each.value < each.ci_high
+    exact = reconstruction_scores(clips, clips, ["a"] * 10, RATE, 0.95)
+    assert [(each.value, each.ci_low, each.ci_high) for each in exact] == [
+        (0.0, None, None), (0.0, None, None), (100.0, None, None), (1.0, None, None)
+    ]  # fmt: skip
+
+
+def named(clips: np.ndarray, what: str) -> NamedClips:
+    return NamedClips(clips, [f"{what} {i}" for i in range(len(clips))], [f"{what} {i}" for i in range(len(clips))])
+
+
+def test_every_metric_of_the_plan_has_a_value_an_interval_and_n() -> None:
+    scores = score(sounds(20, 5), sounds(20, 6), ALL, training=named(sounds(30, 7), "train"))
+    assert [(each.metric, each.embedding) for each in scores] == [
+        *((metric, "logmel") for metric in ALL.metrics if metric != "label_diversity"),
+        ("authenticity", "mel"), ("training_distance", "mel"),
+    ]  # fmt: skip
+    for each in scores:
+        assert each.n == 20
+        if each.metric.endswith("_p"):
+            assert 0.01 <= each.value <= 1 and each.ci_low is None
+        else:
+            assert each.ci_low is not None and each.ci_high is not None
+            assert each.ci_low < each.value < each.ci_high or each.ci_low < each.value == each.ci_high == 1.0
+
+
+def test_copies_of_training_clips_are_found_and_named() -> None:
+    training = named(sounds(30, 7), "train")
+    copied = sounds(20, 5)
+    copied[:5] = training.clips[10:15]
+    scores = {(each.metric, each.embedding): each for each in score(copied, sounds(20, 6), ALL, training=training)}
+    for space in ("logmel", "mel"):
+        found = scores["authenticity", space]
+        assert found.value <= 0.75
+        closest = found.details["closest"]
+        assert {(pair["candidate"], pair["training"]) for pair in closest[:5]} == {
+            (f"clip {i}", f"train {10 + i}") for i in range(5)
+        }
+        assert not any(pair["authentic"] for pair in closest[:5])
+        assert closest[4]["distance"] < 1e-6 < closest[5]["distance"]
+
+
+def test_classes_of_sound_are_counted_where_the_embedding_knows_them() -> None:
+    pytest.importorskip("ai_edge_litert")
+    config = ScoreConfig(embeddings=("yamnet", "logmel"), metrics=("label_diversity",))
+    tones, noise = sounds(12, 5), 0.1 * np.random.default_rng(0).normal(size=(12, SAMPLES)).astype(np.float32)
+    mixed = np.concatenate([tones[:6], noise[:6]])
+    (found,) = score(np.tile(tones[:1], (12, 1)), mixed, config)
+    assert (found.metric, found.embedding, found.n) == ("label_diversity", "yamnet", 12)
+    assert found.value < 1
+    assert score(mixed, mixed, config)[0].value == 1
+
+
+def test_metrics_that_few_clips_do_not_have_are_said_to_be_left_out(capsys: pytest.CaptureFixture) -> None:
+    scores = score(sounds(3, 5), sounds(3, 6), ALL)
+    assert [each.metric for each in scores] == ["fad", "kid", "kid_p", "kad", "kad_p", "vendi"]
+    said = capsys.readouterr().err
+    assert "fad_infinity (logmel): needs sets that can be halved, of at least 4 clips each; it is left out" in said
+    assert "recall (logmel): 5 nearest neighbours need at least 6 clips in each set, found 3; it is left out" in said
+
+
+def test_every_metric_of_silent_or_constant_clips_is_a_finite_number() -> None:
+    clips = np.zeros((20, SAMPLES), dtype=np.float32)
+    for candidate, reference in ((clips, sounds(20, 6)), (sounds(20, 6), clips), (clips, clips + 0.5), (clips, clips)):
+        found = score(candidate, reference, ALL, training=named(sounds(30, 7), "train"))
+        assert len(found) >= len(ALL.metrics)
+
+
+def test_distances_keep_what_a_paired_comparison_of_arms_needs() -> None:
+    for each in score(sounds(20, 5), sounds(20, 6), ALL):
+        if each.metric in ("fad", "kid", "kad"):
+            influence = each.details["influence"]
+            assert list(influence["reference"]) == [f"test {i}" for i in range(20)]
+            assert influence["candidate_variance"] > 0
 
 
 def test_what_other_stages_measured_becomes_scores(tmp_path: Path) -> None:
@@ -324,11 +401,16 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
         "parameters",
         "reconstruction_gap",
     }
-    assert set(floor) == {"fad", "kid"}
-    assert set(own) == {"fad", "kid", "clips_per_second", "prior_nats"} | diagnostics
-    assert set(reconstruction) == {"fad", "kid", "clips_per_second", "mrstft"} | diagnostics
+    shared = set(ALL.metrics) - {"label_diversity"}  # which only yamnet has
+    paired = {"mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"}
+    assert set(floor) == shared
+    assert set(own) == shared | {"clips_per_second", "prior_nats"} | diagnostics
+    assert set(reconstruction) == shared - {"kid_p", "kad_p"} | {"clips_per_second"} | paired | diagnostics
     assert all(
-        entry["n"] == 16 for scores in (floor, own, reconstruction) for name, entry in scores.items() if "id" in name
+        entry["n"] == 16
+        for scores in (floor, own, reconstruction)
+        for name, entry in scores.items()
+        if name in ("fad", "kid", "vendi")
     )
     assert reconstruction["fad"]["value"] < floor["fad"]["value"] < own["fad"]["value"]
 

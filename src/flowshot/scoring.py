@@ -1,37 +1,30 @@
 """Scores of a set of clips: against held-out real clips, and from what the other stages measured."""
 
 import json
-import sys
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flowshot.comparison.base import Comparison
+from flowshot.comparison.embedded import ClipSets, NamedClips, embedded_sets
+from flowshot.comparison.registry import METRICS, compare
 from flowshot.config import ScoreConfig
 from flowshot.datasets.prepared import PreparedDataset, Split
-from flowshot.embeddings.base import description
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.registry import embedder
-from flowshot.embeddings.usable import embed_sets
 from flowshot.errors import FlowshotError
 from flowshot.files import write_json
-from flowshot.metrics.frechet import frechet_distance
-from flowshot.metrics.intervals import (
-    bootstrap_kernel_distance,
-    mean_standard_error,
-    student_interval,
-    two_sample_jackknife,
-)
-from flowshot.metrics.kernel import kernel_distance
+from flowshot.metrics.mean_interval import mean_standard_error, student_interval
 from flowshot.metrics.score import NO_EMBEDDING, Score
-from flowshot.metrics.spectral import multi_scale_stft_distance
+from flowshot.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
+from flowshot.metrics.waveform import envelope_correlation, si_sdr
 from flowshot.randomness import numpy_generator
 
 # Not the seed of an arm: every arm of a dataset must meet the same reference.
 REFERENCE_SEED = 0
-DISTANCES = ("fad", "kid")
 # What every score has; what else is in its entry are its details.
 NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 # What `diagnostics.json` of a model says about its latents, from `n` clips, and about its training.
@@ -60,6 +53,12 @@ def floor_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> HeldOu
     return _held_out(prepared, "valid", seed)
 
 
+def training_clips(prepared: PreparedDataset) -> NamedClips:
+    """The clips that every model of the dataset learned from."""
+    names = [row.get("clip", "") for row in prepared.rows("train")]
+    return NamedClips(prepared.clips("train"), names, prepared.groups("train"))
+
+
 def score_against_reference(
     candidate: np.ndarray,
     reference: np.ndarray,
@@ -69,14 +68,16 @@ def score_against_reference(
     seed: int,
     candidate_groups: Sequence[str] | None = None,
     cache: EmbeddingCache | None = None,
+    training: NamedClips | None = None,
     names: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Score]:
-    """Every distance of `config.metrics` under every embedding, of `candidate` from `reference: [n, samples]`.
+    """Every metric of `config.metrics` under every embedding, of `candidate` against `reference: [n, samples]`.
 
     Groups name the source of each clip; without `candidate_groups` each candidate is a source of its own. A
-    label that occurs in both sets names one source (a clip and its reconstruction). `seed` is that of the
-    jackknife's folds and the bootstrap; values do not depend on it. `names` say what the clips of the sets
-    `candidate` and `reference` are called; by default their number in the set.
+    label that occurs in both sets names one source (a clip and its reconstruction). `seed` is that of halves, folds,
+    resamples and permutations; values of other metrics than FAD-infinity and p-values do not depend on it. `training`
+    are the clips that a model learned from: without them, copies are not looked for. `names` say what the clips of
+    the sets `candidate` and `reference` are called; by default their number in the set.
 
     Every score says in its `details` which embedder with which weights, libraries and clip policy it used, and which
     clips `config.on_bad_clip` left out.
@@ -87,39 +88,47 @@ def score_against_reference(
     """
     _check_sets(candidate, reference, reference_groups, candidate_groups)
     for metric in config.metrics:
-        if metric not in DISTANCES:
-            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(DISTANCES)}")
+        if metric not in METRICS:
+            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
     # All of them, before hours may go into the first.
     embedders = [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
-    sets = {"candidate": candidate, "reference": reference}
-    names = names or {role: [f"clip {i}" for i in range(len(clips))] for role, clips in sets.items()}
-    groups = list(candidate_groups) if candidate_groups is not None else [f"\0{i}" for i in range(len(candidate))]
-    cache = cache or EmbeddingCache()
+    names = names or {role: [f"clip {i}" for i in range(len(reference))] for role in ("candidate", "reference")}
+    # Labels that nothing else can equal.
+    groups = candidate_groups if candidate_groups is not None else [f"\0{i}" for i in range(len(candidate))]
+    sets = ClipSets(
+        NamedClips(candidate, names["candidate"], groups),
+        NamedClips(reference, names["reference"], reference_groups),
+        training,
+        sample_rate,
+    )
     scores = []
-    for each in embedders:
-        found = embed_sets(cache, each, sets, sample_rate, config.on_bad_clip == "skip", names)
-        groups_x, groups_y = ([of[i] for i in found.rows] for of in (groups, reference_groups))
-        details = {**description(each), "skipped": [asdict(one) for one in found.skipped]}
-        for metric in config.metrics:
-            generator = numpy_generator(seed, "score", metric, each.name)
-            score = _fad_score if metric == "fad" else _kid_score
-            made = score(found.candidate, found.reference, groups_x, groups_y, each.name, config, generator)
-            scores.append(replace(made, details=details))
+    for embedded, metrics, details in embedded_sets(sets, embedders, config, cache or EmbeddingCache()):
+
+        def draws(metric: str, name: str = embedded.embedding) -> np.random.Generator:
+            return numpy_generator(seed, "score", metric, name)
+
+        found = compare(Comparison(embedded, config, draws), metrics)
+        scores += [replace(score, details={**details, **score.details}) for score in found]
     return scores
 
 
-def reconstruction_score(
-    reconstructions: np.ndarray, originals: np.ndarray, groups: Sequence[str], confidence: float
-) -> Score:
-    """`mrstft`: the mean distance of paired clips `[n, samples]`, with a t interval over their sources.
+def reconstruction_scores(
+    reconstructions: np.ndarray, originals: np.ndarray, groups: Sequence[str], sample_rate: int, confidence: float
+) -> list[Score]:
+    """How far each of the paired clips `[n, samples]` is from its original, on average.
+
+    `mrstft`, `log_spectral_distance`, `si_sdr` and `envelope_correlation`, with t intervals over their sources.
 
     Raises:
         FlowshotError: the shapes differ, or a clip holds NaN or infinity.
     """
-    distances = multi_scale_stft_distance(reconstructions, originals)
-    value = float(distances.mean())
-    low, high = student_interval(value, mean_standard_error(distances, groups), confidence)
-    return Score("mrstft", NO_EMBEDDING, value, low, high, len(distances))
+    found = {
+        "mrstft": multi_scale_stft_distance(reconstructions, originals),
+        "log_spectral_distance": log_spectral_distance(reconstructions, originals),
+        "si_sdr": si_sdr(reconstructions, originals),
+        "envelope_correlation": envelope_correlation(reconstructions, originals, sample_rate),
+    }
+    return [_mean_score(metric, values, groups, confidence) for metric, values in found.items()]
 
 
 def speed_score(seconds_file: Path) -> Score:
@@ -213,6 +222,12 @@ def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> HeldOutClip
     return HeldOutClips(np.asarray(clips[chosen]), [groups[i] for i in chosen])
 
 
+def _mean_score(metric: str, values: np.ndarray, groups: Sequence[str], confidence: float) -> Score:
+    value = float(values.mean())
+    low, high = student_interval(value, mean_standard_error(values, groups), confidence)
+    return Score(metric, NO_EMBEDDING, value, low, high, len(values))
+
+
 def _check_sets(
     candidate: np.ndarray,
     reference: np.ndarray,
@@ -229,40 +244,3 @@ def _check_sets(
     for groups in (reference_groups, candidate_groups):
         if groups is not None and len(groups) != len(reference):
             raise FlowshotError(f"scoring: {len(groups)} source labels for {len(reference)} clips")
-
-
-def _fad_score(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups_x: Sequence[Hashable],
-    groups_y: Sequence[Hashable],
-    embedding: str,
-    config: ScoreConfig,
-    generator: np.random.Generator,
-) -> Score:
-    """The interval is for the distance that n clips of each set have on average, bias included."""
-    value = frechet_distance(x, y)
-    error = two_sample_jackknife(frechet_distance, x, y, groups_x, groups_y, config.folds, generator)
-    low, high = student_interval(value, error, config.confidence)
-    return Score("fad", embedding, value, None if low is None else max(0.0, low), high, len(x))
-
-
-def _kid_score(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups_x: Sequence[Hashable],
-    groups_y: Sequence[Hashable],
-    embedding: str,
-    config: ScoreConfig,
-    generator: np.random.Generator,
-) -> Score:
-    if min(len(set(groups_x)), len(set(groups_y))) < 2:
-        print(
-            f"kid ({embedding}): all clips of a set come from one source; they count as independent, without interval",
-            file=sys.stderr,
-        )
-        return Score("kid", embedding, float(kernel_distance(x, y).value()[0]), None, None, len(x))
-    distance = kernel_distance(x, y, groups_x, groups_y)
-    interval = bootstrap_kernel_distance(distance, config.bootstrap, config.confidence, generator)
-    low, high = interval or (None, None)
-    return Score("kid", embedding, float(distance.value()[0]), low, high, len(x))

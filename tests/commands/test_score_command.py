@@ -27,14 +27,15 @@ def value(report, metric):
 def test_fad_and_kid_are_given_with_intervals_at_equal_n(folders, score, flowshot, found):
     report = found(*score)
     assert report["n"] == 9 and report["sample_rate"] == 8000 and report["seconds"] == 0.25
-    assert [(row["metric"], row["embedding"], row["n"]) for row in report["scores"]] == [
+    distances = [row for row in report["scores"] if row["metric"] in ("fad", "kid")]
+    assert [(row["metric"], row["embedding"], row["n"]) for row in distances] == [
         ("fad", "logmel", 9), ("kid", "logmel", 9)
     ]  # fmt: skip
-    for row in report["scores"]:
+    for row in distances:
         assert row["ci_low"] <= row["value"] <= row["ci_high"]
     status, out, err = flowshot(*score)
     assert status == 0 and err == "reference: 3 of 12 files are left out, so that both sets have 9\n"
-    assert [line.split()[:2] for line in out.splitlines()[2:4]] == [["fad", "logmel"], ["kid", "logmel"]]
+    assert {("fad", "logmel"), ("kid", "logmel")} <= {tuple(line.split()[:2]) for line in out.splitlines()[2:]}
 
 
 def test_a_set_is_nearer_to_its_like_than_to_noise(folders, score, tmp_path, write_sounds, found):
@@ -62,7 +63,7 @@ def test_files_of_other_rates_and_lengths_are_compared(tmp_path, write_sounds, s
 def test_the_default_embeddings_are_those_of_the_plan(folders, score, found):
     pytest.importorskip("ai_edge_litert")
     report = found(*score[: score.index("--embedding")])
-    assert [row["embedding"] for row in report["scores"]] == ["yamnet", "yamnet", "logmel", "logmel"]
+    assert [row["embedding"] for row in report["scores"] if row["metric"] == "kid"] == ["yamnet", "logmel"]
 
 
 def test_the_same_call_gives_the_same_numbers_and_leaves_nothing_behind(folders, score, found):

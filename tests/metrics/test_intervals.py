@@ -5,14 +5,9 @@ from hypothesis import strategies as st
 from scipy.special import stdtrit
 
 from flowshot.metrics.frechet import frechet_distance
-from flowshot.metrics.intervals import (
-    assign_folds,
-    bootstrap_kernel_distance,
-    jackknife_variance,
-    mean_standard_error,
-    two_sample_jackknife,
-)
+from flowshot.metrics.intervals import assign_folds, bootstrap_kernel_distance, jackknife_variance, two_sample_jackknife
 from flowshot.metrics.kernel import kernel_distance
+from flowshot.metrics.mean_interval import mean_standard_error
 
 
 def labels(prefix: str, n: int) -> list[str]:

@@ -39,6 +39,7 @@ class Yamnet:
     name = "yamnet"
     sample_rate = 16000
     dimensions = 1024
+    classes = CLASSES
     weights_sha256 = WEIGHTS_SHA256
 
     def __init__(self, policy: PolicyConfig | None = None, threads: int | None = None) -> None:

@@ -9,9 +9,20 @@ The last trace needs no matrix square root: for any factors A'A = S_x and B'B = 
 (the sum of the singular values) of A B', because A and S_x^(1/2) differ by a rotation only.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flowshot.metrics.inputs import require_comparable
+
+
+@dataclass(frozen=True)
+class FrechetInfluence:
+    """The distance of two sets, and what each clip contributes to its uncertainty: `x: [n]` and `y: [m]`."""
+
+    value: float
+    x: np.ndarray
+    y: np.ndarray
 
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -25,6 +36,32 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     x, y = require_comparable(x, y, "fad")
     difference = x.mean(axis=0) - y.mean(axis=0)
     return _distance(difference, _covariance_factor(x), _covariance_factor(y))
+
+
+def frechet_influence(x: np.ndarray, y: np.ndarray) -> FrechetInfluence:
+    """The distance between `x: [n, d]` and `y: [m, d]` and its empirical influence functions.
+
+    The influence of a clip is n times the derivative of the distance by the clip's weight (Hampel 1974, "The
+    influence curve and its role in robust estimation"), so it averages 0 over a set, and the squares of influence / n
+    sum to the infinitesimal jackknife's variance. With weights w on the clips of x, A becomes W^(1/2) A; by
+    A B' = U diag(s) V', the derivative of the nuclear norm by w_i is sum_k s_k U_ik^2 / 2, so that
+
+        influence(x_i) = 2 (x_i - mu_x).(mu_x - mu_y) + n / (n - 1) |x_i - mu_x|^2 - n sum_k s_k U_ik^2, less its mean,
+
+    and alike for y with V. It holds for any n and d: where n <= d the optimal transport map that this is the
+    quadratic form of exists on the span of the clips, which is all that is needed. Raises as `frechet_distance`.
+    """
+    x, y = require_comparable(x, y, "fad")
+    difference = x.mean(axis=0) - y.mean(axis=0)
+    (basis_x, factor_x), (basis_y, factor_y) = _based_factor(x), _based_factor(y)
+    left, overlap, right = np.linalg.svd(factor_x @ factor_y.T, full_matrices=False)
+    spread = np.square(factor_x).sum() + np.square(factor_y).sum()
+    value = max(0.0, float(difference @ difference + spread - 2 * overlap.sum()))
+    return FrechetInfluence(
+        value,
+        _influence(x, difference, np.square(basis_x @ left) @ overlap),
+        _influence(y, -difference, np.square(basis_y @ right.T) @ overlap),
+    )
 
 
 def gaussian_frechet_distance(
@@ -46,6 +83,21 @@ def _covariance_factor(x: np.ndarray) -> np.ndarray:
     centred = (x - x.mean(axis=0)) / np.sqrt(len(x) - 1)
     # With more clips than dimensions the triangular factor says the same in fewer rows.
     return np.asarray(np.linalg.qr(centred, mode="r")) if len(x) > x.shape[1] else centred
+
+
+def _based_factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`_covariance_factor` with the orthonormal columns `[n, min(n, d)]` that take it back to the clips."""
+    centred = (x - x.mean(axis=0)) / np.sqrt(len(x) - 1)
+    if len(x) > x.shape[1]:
+        basis, factor = np.linalg.qr(centred)
+        return basis, factor
+    return np.eye(len(x)), centred
+
+
+def _influence(x: np.ndarray, difference: np.ndarray, transported: np.ndarray) -> np.ndarray:
+    n, centred = len(x), x - x.mean(axis=0)
+    raw = 2 * centred @ difference + n / (n - 1) * np.square(centred).sum(axis=1) - n * transported
+    return np.asarray(raw - raw.mean())
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

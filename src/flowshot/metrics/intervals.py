@@ -79,56 +79,61 @@ def two_sample_jackknife(
 def bootstrap_kernel_distance(
     distance: KernelDistance, resamples: int, confidence: float, generator: np.random.Generator
 ) -> tuple[float, float] | None:
-    """Percentile interval of a kernel distance over resampled sources, or None with fewer than 5 sources in a set.
+    """Bootstrap-t interval of a kernel distance over resampled sources, or None with fewer than 5 sources in a set.
+
+    Efron and Tibshirani (1993), "An introduction to the bootstrap", ch. 12.5: the quantiles are those of
+    (resample - value) / (standard error of the resample), with the error of the infinitesimal jackknife. A large
+    distance is less certain than a small one, and near 0 the jackknife's error is too large; both divide out.
 
     A source drawn twice counts twice, but never in a pair with itself: such pairs would move every resample away
     from the estimate. Draws that leave a set without a pair are not counted.
     """
     if min(len(distance.sources_x), len(distance.sources_y)) < FEWEST_BOOTSTRAP_SOURCES:
         return None
-    shared = set(distance.sources_x) & set(distance.sources_y)
-    weights_x, weights_y = (np.zeros((resamples, len(sources))) for sources in (distance.sources_x, distance.sources_y))
-    only_x = [i for i, source in enumerate(distance.sources_x) if source not in shared]
-    only_y = [i for i, source in enumerate(distance.sources_y) if source not in shared]
-    weights_x[:, only_x] = _draws(len(only_x), resamples, generator)
-    weights_y[:, only_y] = _draws(len(only_y), resamples, generator)
-    both = sorted(shared, key=distance.sources_x.index)
-    drawn = _draws(len(both), resamples, generator)
-    weights_x[:, [distance.sources_x.index(source) for source in both]] = drawn
-    weights_y[:, [distance.sources_y.index(source) for source in both]] = drawn
-    values = distance.value(weights_x, weights_y)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values[np.isfinite(values)], [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def mean_standard_error(values: np.ndarray, groups: Sequence[Hashable]) -> tuple[float, float] | None:
-    """Standard error and degrees of freedom of the mean of `values: [n]`, or None with fewer than 2 sources.
-
-    The values of one source may depend on each other: Cochran (1977), "Sampling techniques", eq. 6.13, the
-    variance of a ratio of two totals over clusters.
-    """
-    sources = list(dict.fromkeys(groups))
-    if len(sources) < 2:
+    value, spread = float(distance.value()[0]), float(_standard_errors(distance, *_whole(distance))[1][0])
+    if spread == 0:  # two sets of one and the same sources
+        return value, value
+    values, errors = _standard_errors(distance, *_draw_sources(distance, resamples, generator))
+    usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
+    if not usable.any():
         return None
-    position = {source: i for i, source in enumerate(sources)}
-    residuals = np.bincount([position[group] for group in groups], weights=values - values.mean())
-    factor = len(sources) / (len(sources) - 1)
-    return float(np.sqrt(factor * np.square(residuals).sum()) / len(values)), float(len(sources) - 1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile((values[usable] - value) / errors[usable], [tail, 1 - tail])
+    return value - float(high) * spread, value - float(low) * spread
 
 
-def student_interval(
-    value: float, error: tuple[float, float] | None, confidence: float
-) -> tuple[float, float] | tuple[None, None]:
-    """The interval that a standard error with its degrees of freedom gives; None twice where there is none."""
-    if error is None:
-        return None, None
-    # Imported here: it takes half a second, and metrics are usable without scipy.
-    from scipy.special import stdtrit
+def _whole(distance: KernelDistance) -> tuple[np.ndarray, np.ndarray]:
+    return np.ones((1, len(distance.sources_x))), np.ones((1, len(distance.sources_y)))
 
-    standard_error, freedom = error
-    margin = float(stdtrit(freedom, 0.5 + confidence / 2)) * standard_error
-    return value - margin, value + margin
+
+def _draw_sources(
+    distance: KernelDistance, resamples: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each source counts in each resample, `[resamples, sources]` of x and of y; shared ones alike."""
+    shared = [source for source in distance.sources_x if source in set(distance.sources_y)]
+    common = dict(zip(shared, _draws(len(shared), resamples, generator).T, strict=True))
+
+    def weights(sources: Sequence[Hashable]) -> np.ndarray:
+        own = iter(_draws(sum(source not in common for source in sources), resamples, generator).T)
+        return np.stack([common[source] if source in common else next(own) for source in sources], axis=1)
+
+    return weights(distance.sources_x), weights(distance.sources_y)
+
+
+def _standard_errors(
+    distance: KernelDistance, weights_x: np.ndarray, weights_y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The distance of each draw and its infinitesimal jackknife standard error, both `[draws]`."""
+    values, slopes_x, slopes_y = distance.slopes(weights_x, weights_y)
+    position = {source: i for i, source in enumerate(distance.sources_x)}
+    squares = np.zeros(len(values))
+    for j, source in enumerate(distance.sources_y):
+        if source in position:  # one source moves the distance through both sets at once
+            i = position[source]
+            squares += weights_x[:, i] * 2 * slopes_x[:, i] * slopes_y[:, j]
+    squares += np.einsum("ds,ds->d", weights_x, np.square(slopes_x))
+    squares += np.einsum("ds,ds->d", weights_y, np.square(slopes_y))
+    return values, np.sqrt(np.maximum(squares, 0))
 
 
 def _draws(sources: int, resamples: int, generator: np.random.Generator) -> np.ndarray:

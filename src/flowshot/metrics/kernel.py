@@ -1,18 +1,22 @@
-"""The kernel distance between two sets of embeddings (KID): an unbiased estimate of the squared MMD.
+"""Kernel distances between two sets of embeddings: unbiased estimates of the squared MMD, KID and KAD.
 
-Binkowski et al. (2018), "Demystifying MMD GANs" (arXiv:1801.01401), with their cubic kernel
-k(x, y) = (x.y / d + 1)^3. Unlike the Frechet distance its expectation does not depend on the number of clips,
-provided that only pairs of independent clips are averaged. So pairs of clips that share a source (a clip with
-itself, two windows of a track, a reconstruction and its original) are left out of all three averages.
+KID: Binkowski et al. (2018), "Demystifying MMD GANs" (arXiv:1801.01401), with their cubic kernel
+k(x, y) = (x.y / d + 1)^3. KAD: Chung et al. (2025), "KAD: No more FAD!" (arXiv:2502.15602), with a Gaussian kernel as
+wide as the median distance within the reference. Unlike the Frechet distance their expectations do not depend on the
+number of clips, provided that only pairs of independent clips are averaged. So pairs of clips that share a source (a
+clip with itself, two windows of a track, a reconstruction and its original) are left out of all three averages.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from flowshot.errors import FlowshotError
 from flowshot.metrics.inputs import require_comparable
+from flowshot.metrics.sources import SourceInfluence, enumerate_sources
+
+Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,21 @@ class PairSums:
     kernel: np.ndarray
     pairs: np.ndarray
 
-    def mean(self, row_weights: np.ndarray, column_weights: np.ndarray) -> np.ndarray:
-        """The weighted mean kernel value for each draw, `row_weights: [draws, rows]`; NaN where no pair is left."""
-        total = np.einsum("dr,dr->d", row_weights, column_weights @ self.kernel.T)
-        count = np.einsum("dr,dr->d", row_weights, column_weights @ self.pairs.T)
-        return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    def mean(self, row_weights: np.ndarray, column_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The weighted mean kernel value of each draw, `[draws]`, and its derivative by the row weights.
+
+        The weights are `[draws, rows]` and `[draws, columns]`; NaN where no pair is left.
+        """
+        kernel, pairs = column_weights @ self.kernel.T, column_weights @ self.pairs.T
+        total, count = (np.einsum("dr,dr->d", row_weights, sums) for sums in (kernel, pairs))
+        mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+        slope = kernel - mean[:, None] * pairs
+        return mean, np.divide(slope, count[:, None], out=np.full_like(slope, np.nan), where=count[:, None] > 0)
+
+    @property
+    def transposed(self) -> "PairSums":
+        """The same with rows and columns exchanged."""
+        return PairSums(self.kernel.T, self.pairs.T)
 
 
 @dataclass(frozen=True)
@@ -47,12 +61,28 @@ class KernelDistance:
 
         Without weights every source counts once: one draw, the estimate itself.
         """
+        return self.slopes(weights_x, weights_y)[0]
+
+    def slopes(
+        self, weights_x: np.ndarray | None = None, weights_y: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
         if weights_x is None:
             weights_x = np.ones((1, len(self.sources_x)))
         if weights_y is None:
             weights_y = np.ones((1, len(self.sources_y)))
-        within = self.within_x.mean(weights_x, weights_x) + self.within_y.mean(weights_y, weights_y)
-        return within - 2 * self.between.mean(weights_x, weights_y)
+        within_x, slope_x = self.within_x.mean(weights_x, weights_x)
+        within_y, slope_y = self.within_y.mean(weights_y, weights_y)
+        between, cross_x = self.between.mean(weights_x, weights_y)
+        _, cross_y = self.between.transposed.mean(weights_y, weights_x)
+        # The kernel of a set with itself depends on its weights twice.
+        return within_x + within_y - 2 * between, 2 * (slope_x - cross_x), 2 * (slope_y - cross_y)
+
+    @property
+    def influence(self) -> SourceInfluence:
+        """What each source contributes to the uncertainty of the distance."""
+        _, x, y = self.slopes()
+        return SourceInfluence(self.sources_x, self.sources_y, x[0], y[0])
 
 
 def kernel_distance(
@@ -60,28 +90,31 @@ def kernel_distance(
     y: np.ndarray,
     groups_x: Sequence[Hashable] | None = None,
     groups_y: Sequence[Hashable] | None = None,
+    kernel: Kernel | None = None,
 ) -> KernelDistance:
     """Compare `x: [n, d]` with `y: [m, d]`; equal labels in the groups name one source, also across the sets.
 
-    Without groups every clip is a source of its own, and the value is the textbook estimate.
+    Without groups every clip is a source of its own, and the value is the textbook estimate. The kernel is that of
+    KID unless another is given.
 
     Raises:
         FlowshotError: fewer than 2 rows or sources in a set, differing dimensions, or numbers that are not finite.
     """
-    x, y = require_comparable(x, y, "kid")
+    x, y = require_comparable(x, y, "kernel distance")
     # Labels that nothing else can equal.
     groups_x = [("x", i) for i in range(len(x))] if groups_x is None else groups_x
     groups_y = [("y", i) for i in range(len(y))] if groups_y is None else groups_y
-    sources_x, sources_y = tuple(dict.fromkeys(groups_x)), tuple(dict.fromkeys(groups_y))
+    (sources_x, rows_x), (sources_y, rows_y) = enumerate_sources(groups_x), enumerate_sources(groups_y)
     if min(len(sources_x), len(sources_y)) < 2:
         raise FlowshotError(
-            f"kid: needs at least 2 independent sources in each set, found {len(sources_x)} and {len(sources_y)}"
+            "kernel distance: needs at least 2 independent sources in each set, "
+            f"found {len(sources_x)} and {len(sources_y)}"
         )
-    indicator_x, indicator_y = _indicator(groups_x, sources_x), _indicator(groups_y, sources_y)
+    kernel = kernel or polynomial_kernel
     return KernelDistance(
-        within_x=_pair_sums(x, x, indicator_x, indicator_x, sources_x, sources_x),
-        within_y=_pair_sums(y, y, indicator_y, indicator_y, sources_y, sources_y),
-        between=_pair_sums(x, y, indicator_x, indicator_y, sources_x, sources_y),
+        within_x=_pair_sums(kernel(x, x), rows_x, rows_x, sources_x, sources_x),
+        within_y=_pair_sums(kernel(y, y), rows_y, rows_y, sources_y, sources_y),
+        between=_pair_sums(kernel(x, y), rows_x, rows_y, sources_x, sources_y),
         sources_x=sources_x,
         sources_y=sources_y,
     )
@@ -92,30 +125,65 @@ def kid(x: np.ndarray, y: np.ndarray) -> float:
     return float(kernel_distance(x, y).value()[0])
 
 
+def kad(x: np.ndarray, reference: np.ndarray) -> float:
+    """The distance of `x: [n, d]` from `reference: [m, d]`, of independent clips. Raises as `kernel_distance`."""
+    x, reference = require_comparable(x, reference, "kad")
+    return float(kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value()[0])
+
+
 def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(x.y / d + 1)^3 for all pairs of rows, `[n, m]`."""
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def _indicator(groups: Sequence[Hashable], sources: Sequence[Hashable]) -> np.ndarray:
-    position = {source: row for row, source in enumerate(sources)}
-    return np.array([position[group] for group in groups])
+def gaussian_kernel(bandwidth: float) -> Kernel:
+    """exp(-|x - y|^2 / (2 bandwidth^2)) for all pairs of rows, `[n, m]`.
+
+    A bandwidth of 0, of a reference whose clips are all alike, tells only equal rows from others.
+    """
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        squared = squared_distances(x, y)
+        if bandwidth == 0:
+            return (squared == 0).astype(np.float64)
+        return np.asarray(np.exp(-squared / (2 * bandwidth**2)))
+
+    return kernel
+
+
+def median_distance(x: np.ndarray) -> float:
+    """The median Euclidean distance of two different rows of `x: [n, d]`."""
+    above = np.triu_indices(len(x), 1)
+    return float(np.sqrt(np.median(squared_distances(x, x)[above])))
+
+
+def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """|x_i - y_j|^2 for all pairs of rows, `[n, m]`; exactly 0 on the diagonal where both are the same array."""
+    # Distances do not depend on the origin, but their rounding errors do: from the mean they are smallest.
+    origin = y.mean(axis=0)
+    same = x is y
+    x, y = x - origin, y - origin
+    squared = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T
+    if same:
+        np.fill_diagonal(squared, 0.0)
+    return np.maximum(squared, 0.0)
 
 
 def _pair_sums(
-    x: np.ndarray,
-    y: np.ndarray,
+    values: np.ndarray,
     rows: np.ndarray,
     columns: np.ndarray,
     sources_x: Sequence[Hashable],
     sources_y: Sequence[Hashable],
 ) -> PairSums:
-    kernel = _sum_rows(_sum_rows(polynomial_kernel(x, y), rows, len(sources_x)).T, columns, len(sources_y)).T
+    kernel = _sum_rows(_sum_rows(values, rows, len(sources_x)).T, columns, len(sources_y)).T
     pairs = np.outer(np.bincount(rows), np.bincount(columns)).astype(np.float64)
     column_of = {source: column for column, source in enumerate(sources_y)}
-    for row, source in enumerate(sources_x):
-        if source in column_of:
-            kernel[row, column_of[source]] = pairs[row, column_of[source]] = 0.0
+    shared = [(row, column_of[source]) for row, source in enumerate(sources_x) if source in column_of]
+    # A copy where nothing was summed: the kernel belongs to the caller.
+    kernel = np.array(kernel)
+    for row, column in shared:
+        kernel[row, column] = pairs[row, column] = 0.0
     return PairSums(kernel, pairs)
 
 

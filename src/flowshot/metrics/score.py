@@ -15,7 +15,8 @@ class Score:
     """A metric's value, its confidence interval, and the number of clips it rests on.
 
     `embedding` is "none" where the metric needs none; `ci_low` and `ci_high` are None where no interval
-    can be given. `details` says how it was measured, in JSON's types. Raises FlowshotError where a number is not finite: such a score must never reach a table.
+    can be given. `details` says how it was measured, in JSON's types. Raises FlowshotError where a number is not
+    finite: such a score must never reach a table.
     """
 
     metric: str

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from flowshot.errors import FlowshotError
+from flowshot.metrics.waveform import require_pairs
 
 FFT_SIZES = (2048, 1024, 512, 256, 128)
 # Magnitudes below -80 dB relative to a full-scale sine count as silence.
 FLOOR = 1e-4
+LSD_FFT = 2048
 
 
 def multi_scale_stft_distance(
@@ -21,17 +22,28 @@ def multi_scale_stft_distance(
     Raises:
         FlowshotError: the shapes differ, or a clip is empty or holds NaN or infinity.
     """
-    if reconstructions.shape != originals.shape or originals.ndim != 2 or originals.size == 0:
-        raise FlowshotError(
-            f"mrstft: reconstructions and originals must both be [n, samples], found {reconstructions.shape} "
-            f"and {originals.shape}"
-        )
+    require_pairs("mrstft", reconstructions, originals)
     distances = np.zeros(len(originals))
     for i, (reconstruction, original) in enumerate(zip(reconstructions, originals, strict=True)):
         distances[i] = np.mean([_distance(reconstruction, original, size) for size in fft_sizes])
-    if not np.isfinite(distances).all():
-        raise FlowshotError(f"mrstft: pair {np.flatnonzero(~np.isfinite(distances))[0]} holds NaN or infinity")
     return distances
+
+
+def log_spectral_distance(reconstructions: np.ndarray, originals: np.ndarray, fft_size: int = LSD_FFT) -> np.ndarray:
+    """The log-spectral distance of each pair of clips, `[n, samples]` twice, as `[n]` in dB; 0 for identical clips.
+
+    Gray and Markel (1976), "Distance measures for speech processing": the root mean square over frequency of the
+    difference of log power spectra, averaged over frames; magnitudes below -80 dB count as silence.
+
+    Raises:
+        FlowshotError: the shapes differ, or a clip is empty or holds NaN or infinity.
+    """
+    require_pairs("log_spectral_distance", reconstructions, originals)
+    values = np.zeros(len(originals))
+    for i, pair in enumerate(zip(reconstructions, originals, strict=True)):
+        levels = 20 * np.log10(np.maximum(magnitude_spectrogram(np.stack(pair), fft_size, fft_size // 4), FLOOR))
+        values[i] = np.sqrt(np.square(levels[0] - levels[1]).mean(axis=1)).mean()
+    return values
 
 
 def magnitude_spectrogram(clips: np.ndarray, window: int, hop: int) -> np.ndarray:
