@@ -16,7 +16,11 @@ if [ -z "$python" ]; then
 fi
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv || exit 1
-install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$@" 2>.venv/pip.log; }
+# Without compiling every file of every package: what is used is compiled when it is first imported.
+install() {
+  .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt "$@" \
+    2>.venv/pip.log
+}
 # The last lines of pip say which package it was.
 because() { grep -E '^ERROR' .venv/pip.log | tail -n 2 >&2; }
 
