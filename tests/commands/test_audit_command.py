@@ -19,7 +19,8 @@ def test_every_file_has_a_row_and_every_reason_a_count(sounds, found):
     rows = {row["source"]: row for row in audit["rows"]}
     assert len(rows) == 6
     assert rows["a tone 0.wav"] == {
-        "source": "a tone 0.wav", "status": "kept", "reason": "", "seconds": 0.5, "sample_rate": 8000, "channels": 1
+        "source": "a tone 0.wav", "status": "kept", "reason": "", "seconds": 0.5, "sample_rate": 8000, "channels": 1,
+        "copy_of": "",
     }  # fmt: skip
     assert (rows["broken.wav"]["status"], rows["broken.wav"]["reason"]) == ("dropped", "unreadable")
 

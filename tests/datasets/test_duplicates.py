@@ -2,7 +2,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.datasets.duplicates import ALIKE, Sketcher, fingerprint, first_copies, pairs_within, same_recordings
+from flowshot.datasets.duplicates import (
+    ALIKE,
+    Sketcher,
+    fingerprint,
+    first_copies,
+    pairs_within,
+    same_recordings,
+    waveform_correlation,
+)
 
 
 def noise(seed, samples=4000):
@@ -87,7 +95,8 @@ def struck(seed, seconds=1.0):
 
 
 def same_of(*clips):
-    return same_recordings(np.stack([fingerprint(clip, RATE) for clip in clips])).tolist()
+    fingerprints = np.stack([fingerprint(clip, RATE) for clip in clips])
+    return same_recordings(fingerprints, lambda index: clips[index], RATE).tolist()
 
 
 def test_a_recording_is_the_same_at_another_level_rate_or_cut():
@@ -108,16 +117,28 @@ def test_likeness_is_not_followed_through():
     def turned(degrees):
         return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], dtype=np.float32)
 
-    # 5 degrees apart is alike, 10 are not: the third is like the second, but that one does not stand for itself.
-    assert same_recordings(np.stack([turned(0), turned(5), turned(10), turned(14)])).tolist() == [0, 0, 2, 2]
+    # 2 degrees apart is certain, 4 are not: the third is like the second, but that one does not stand for itself.
+    points = np.stack([turned(0), turned(2), turned(4), turned(5)])
+    assert same_recordings(points, lambda index: noise(index), RATE).tolist() == [0, 0, 2, 2]
+
+
+def test_sounds_of_one_envelope_and_colour_are_told_apart_by_their_waveforms():
+    decay = np.exp(-np.arange(RATE) / RATE / 0.2)
+    hits = [(noise(seed, RATE) * decay).astype(np.float32) for seed in range(6)]
+    fingerprints = np.tile(fingerprint(hits[0], RATE), (6, 1)) * np.float32(np.sqrt(0.99))  # as alike as 0.99
+    copies = [*hits[:5], -0.3 * np.roll(hits[2], 100)]
+    assert same_recordings(fingerprints, lambda index: copies[index], RATE).tolist() == [0, 1, 2, 3, 4, 2]
+    assert waveform_correlation(copies[2], copies[5], RATE) > 0.95
+    assert waveform_correlation(copies[2], np.roll(hits[2], 2000), RATE) < 0.5
+    assert waveform_correlation(copies[2], np.zeros(RATE, dtype=np.float32), RATE) == 0
 
 
 def test_the_comparison_does_not_depend_on_its_blocks(monkeypatch):
     points = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    whole = same_recordings(points)
+    whole = same_recordings(points, lambda index: noise(0), RATE)
     monkeypatch.setattr("flowshot.datasets.duplicates.BLOCK", 7)
-    np.testing.assert_array_equal(same_recordings(points), whole)
+    np.testing.assert_array_equal(same_recordings(points, lambda index: noise(0), RATE), whole)
     assert len(set(whole.tolist())) < 60
 
 

@@ -5,7 +5,9 @@ import errno
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
             spools.mkdir()
             surveys = survey(name, config, files, members, spools, workers)
             fixed = _fixed_splits(config, files, members, surveys, where)
-            selection = select(files, members, surveys, near_duplicates=config.near_duplicates, fixed=fixed)
+            selection = select(files, members, surveys, config, fixed)
             _require_clips(config, selection, where)
             splits = _assign(config, selection, where)
             for split in SPLITS:
@@ -73,8 +75,11 @@ def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None
     """
     files = list_files(folder)
     members = memberships(config, files)
-    surveys = survey(folder.name, config, files, members, None, workers or usable_cores())
-    return select(files, members, surveys, near_duplicates=config.near_duplicates).audit
+    with TemporaryDirectory() as temporary:
+        # Clips are looked at again only to find the same recordings.
+        spools = Path(temporary) if config.near_duplicates == "drop" else None
+        surveys = survey(folder.name, config, files, members, spools, workers or usable_cores())
+        return select(files, members, surveys, config).audit
 
 
 def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> None:
@@ -121,8 +126,10 @@ def _fixed_splits(
     rows = [row for row, file in enumerate(files) if _extended(config, file)]
     if not rows:
         return {}
-    selection = select([files[row] for row in rows], [members[row] for row in rows], [surveys[row] for row in rows])
-    chosen = _chosen(config, selection, where)
+    alone = replace(config, near_duplicates="keep")
+    chosen_rows = ([files[row] for row in rows], [members[row] for row in rows], [surveys[row] for row in rows])
+    selection = select(*chosen_rows, alone)
+    chosen = _chosen(alone, selection, where)
     return {clip.source: chosen[clip.group] for clip in selection.clips}
 
 

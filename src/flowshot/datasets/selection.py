@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from flowshot.config import DatasetConfig
 from flowshot.datasets.duplicates import ALIKE, SKETCH_SIZE, first_copies, pairs_within, same_recordings
 from flowshot.datasets.grouping import Groups, Membership
 from flowshot.datasets.inputs import InputFile
@@ -70,8 +70,7 @@ def select(
     files: Sequence[InputFile],
     members: Sequence[Membership],
     surveys: Sequence[FileSurvey],
-    *,
-    near_duplicates: Literal["keep", "drop"] = "keep",
+    config: DatasetConfig,
     fixed: Mapping[str, str] | None = None,
 ) -> Selection:
     """Drop duplicates and form groups.
@@ -82,14 +81,14 @@ def select(
     Args:
         files: where two are copies, the earlier one stays.
         members: of each file.
-        surveys: of each file.
-        near_duplicates: whether the same recording at another rate or cut is dropped too.
+        surveys: of each file; the spools of clips are there as long as `near_duplicates` is `drop`.
+        config: of the dataset.
         fixed: the split of files (by source) that have theirs. Groups of different splits are never joined.
     """
     flat = [(index, clip) for index, found in enumerate(surveys) for clip in found.clips]
     waveforms = np.array([clip.waveform for _, clip in flat], dtype=np.float32).reshape(-1, SKETCH_SIZE)
     exact, near = first_copies([clip.sha256 for _, clip in flat], waveforms)
-    same = near if near_duplicates == "keep" else _without_same_recordings(near, [clip for _, clip in flat])
+    same = near if config.near_duplicates == "keep" else _same(near, [clip for _, clip in flat], config)
     groups = Groups({("file", source): split for source, split in (fixed or {}).items()})
     for member in members:
         if not member.excluded:
@@ -145,13 +144,18 @@ def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
             table.writerow([row.source, row.status, row.reason, seconds, row.sample_rate, row.channels, row.copy_of])
 
 
-def _without_same_recordings(near: np.ndarray, clips: Sequence[ClipFacts]) -> np.ndarray:
+def _same(near: np.ndarray, clips: Sequence[ClipFacts], config: DatasetConfig) -> np.ndarray:
     """`near`, where clips that stand for themselves may now be copies of others by their fingerprints."""
     standing = np.flatnonzero(near == np.arange(len(near)))
     if len(standing) == 0:
         return near
     same = near.copy()
-    same[standing] = standing[same_recordings(np.stack([clips[position].fingerprint for position in standing]))]
+    fingerprints = np.stack([clips[position].fingerprint for position in standing])
+
+    def waveform(index: int) -> np.ndarray:
+        return clips[standing[index]].samples(config.clip_samples)
+
+    same[standing] = standing[same_recordings(fingerprints, waveform, config.sample_rate)]
     return same[same]
 
 

@@ -37,6 +37,10 @@ class ClipFacts:
     spool: str  # file that holds the samples; empty where only an audit was asked for
     row: int  # position in the spool, in clips
 
+    def samples(self, clip_samples: int) -> np.ndarray:
+        """The clip itself, float32 `[clip_samples]`, read from the spool."""
+        return np.fromfile(self.spool, dtype="<f4", count=clip_samples, offset=4 * clip_samples * self.row)
+
 
 @dataclass(frozen=True)
 class FileSurvey:
