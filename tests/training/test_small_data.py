@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_loop import LOSS, run, settings, sines, tiny_vae
 from torch import nn
 
-from flowshot.config import AugmentConfig
+from flowshot.config import AdversarialConfig, AugmentConfig
 from flowshot.errors import FlowshotError
 from flowshot.training import loop
 from flowshot.training.averaging import decay_at
@@ -147,6 +147,12 @@ def test_training_stops_after_exactly_so_many_validations_without_a_better_one(p
 
 def test_without_patience_the_whole_budget_is_used():
     assert run(40, config=settings(**RESTLESS)).history[-1]["step"] == 40
+
+
+def test_patience_does_not_cut_off_an_adversarial_phase():
+    adversarial = AdversarialConfig(share=0.1, fft_sizes=(64,), width=4)
+    trained = run(40, config=settings(**RESTLESS, patience=1, adversarial=adversarial))
+    assert trained.history[-1]["step"] == 40
 
 
 def test_the_time_of_a_training_that_stopped_is_the_time_it_took():
