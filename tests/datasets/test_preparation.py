@@ -220,7 +220,7 @@ def extended(tmp_path, write_audio, monkeypatch):
 
     def run(added):
         def package(name):
-            return Package("npm", name, "1", "0", "CC0-1.0", "made for a test", "x", takes="together")
+            return Package("npm", name, "1", "0", "CC0-1.0", "made for a test", "x", takes="family")
 
         sources = {"samples_original": (package("small"),), "samples": (package("small"), package("added"))}
         for module in (grouping, preparation):
@@ -229,7 +229,7 @@ def extended(tmp_path, write_audio, monkeypatch):
         for source in sources:
             raw = tmp_path / "data/raw" / source
             for number in range(40):
-                write_audio(raw / f"audio/small/{number}/a.wav", struck(number))
+                write_audio(raw / f"audio/small/{number}/x/a.wav", struck(number))
             for name, audio in added.items() if source == "samples" else ():
                 write_audio(raw / f"audio/added/{name}", audio)
             (raw / "card.json").write_text(json.dumps({"source": source, "licence": "CC0-1.0", "origin": "a test"}))
@@ -242,7 +242,7 @@ def extended(tmp_path, write_audio, monkeypatch):
 
 
 def test_a_source_that_adds_to_another_keeps_its_splits_and_fills_them_up(extended):
-    small, large = extended({f"{number}/a.wav": struck(100 + number) for number in range(60)})
+    small, large = extended({f"{number}/x/a.wav": struck(100 + number) for number in range(60)})
     assert len(small) == 40 and len(large) == 100
     for source, row in small.items():
         assert (large[source]["split"], large[source]["sha256"]) == (row["split"], row["sha256"])
@@ -251,17 +251,17 @@ def test_a_source_that_adds_to_another_keeps_its_splits_and_fills_them_up(extend
 
 
 def test_what_is_added_goes_to_the_split_of_what_it_copies_and_is_held_out_in_doubt(extended):
-    small, _ = extended({"x/a.wav": struck(100)})
+    small, _ = extended({"0/x/a.wav": struck(100)})
     one = {split: next(row["source"] for row in small.values() if row["split"] == split) for split in SPLITS}
     seeds = {split: int(source.split("/")[1]) for split, source in one.items()}
-    added = {f"{number}/a.wav": struck(100 + number) for number in range(20)}
+    added = {f"{number}/x/a.wav": struck(100 + number) for number in range(20)}
     # Copies of clips of the smaller source, each beside a sound of the same instrument that is no copy.
     for name, splits in {"t": ["test"], "v": ["valid"], "n": ["train"], "tn": ["train", "test"]}.items():
-        added |= {f"{name}/{split}.wav": 0.5 * struck(seeds[split]) for split in splits}
-        added[f"{name}/own.wav"] = struck(sum(map(ord, name)) + 1000)
+        added |= {f"{name}/x/{split}.wav": 0.5 * struck(seeds[split]) for split in splits}
+        added[f"{name}/x/own.wav"] = struck(sum(map(ord, name)) + 1000)
     small, large = extended(added)
     assert all(large[source]["split"] == row["split"] for source, row in small.items())
-    found = {name: large[f"added/{name}/own.wav"]["split"] for name in ("t", "v", "n", "tn")}
+    found = {name: large[f"added/{name}/x/own.wav"]["split"] for name in ("t", "v", "n", "tn")}
     assert found == {"t": "test", "v": "valid", "n": "train", "tn": "test"}
     groups = {}
     for row in large.values():

@@ -25,8 +25,8 @@ def write(tmp_path):
 def test_what_is_not_looped_is_written_as_it_is(write):
     audio = noise(0)
     found = write([{"audio": audio, "name": "C4"}], [("Piano", [[(53, 0)]])], [(0, [0])])
-    assert list(found) == ["Piano/0000 C4.flac"]
-    np.testing.assert_array_equal(found["Piano/0000 C4.flac"], audio)
+    assert list(found) == ["Piano/Piano/0000 C4.flac"]
+    np.testing.assert_array_equal(found["Piano/Piano/0000 C4.flac"], audio)
 
 
 @pytest.mark.parametrize("frames", [1000, 6000])
@@ -63,7 +63,9 @@ def test_a_pair_of_channels_is_one_file_in_stereo(write):
 def test_an_instrument_is_one_family_and_so_are_instruments_that_share_a_recording(write):
     zones = [("Piano", [[(53, 0)], [(53, 1)]]), ("Flute", [[(53, 2)]]), ("Bright Piano", [[(53, 1)], [(53, 3)]])]
     found = write([{"audio": noise(seed)} for seed in range(4)], zones, [(0, [0, 1, 2])])
-    assert sorted(name.rpartition("/")[0] for name in found) == ["Flute", "Piano", "Piano", "Piano"]
+    assert sorted(name.rpartition("/")[0] for name in found) == [
+        "Flute/Flute", "Piano/Bright Piano", "Piano/Piano", "Piano/Piano"
+    ]  # fmt: skip
 
 
 def test_in_a_drum_kit_the_layers_of_one_key_are_a_family(write):
@@ -71,17 +73,17 @@ def test_in_a_drum_kit_the_layers_of_one_key_are_a_family(write):
     names = ["kick", "kick hard", "snare"]
     recordings = [{"audio": noise(seed), "name": name} for seed, name in enumerate(names)]
     found = write(recordings, [("Kit", layers)], [(128, [0])])
-    assert list(found) == ["kick/0000 kick.flac", "kick/0001 kick hard.flac", "snare/0002 snare.flac"]
+    assert list(found) == ["kick/drums/0000 kick.flac", "kick/drums/0001 kick hard.flac", "snare/drums/0002 snare.flac"]
 
 
 def test_families_of_one_name_stay_apart_and_names_are_safe(write):
     zones = [("../Pad", [[(53, 0)]]), ("../pad", [[(53, 1)]]), ("", [[(53, 2)]])]
     found = write([{"audio": noise(seed), "name": "a/b\\c:d."} for seed in range(3)], zones, [(0, [0, 1, 2])])
     assert list(found) == [
-        "_Pad/0000 a_b_c_d.flac", "_pad (2)/0001 a_b_c_d.flac", "unnamed/0002 a_b_c_d.flac"
+        "_Pad/_Pad/0000 a_b_c_d.flac", "_pad (2)/_pad/0001 a_b_c_d.flac", "unnamed/unnamed/0002 a_b_c_d.flac"
     ]  # fmt: skip
 
 
 def test_recordings_that_no_instrument_plays_are_left_out(write):
     found = write([{"audio": noise(0)}, {"audio": noise(1)}], [("Piano", [[(53, 1)]])], [(0, [0])])
-    assert list(found) == ["Piano/0001 sound 1.flac"]
+    assert list(found) == ["Piano/Piano/0001 sound 1.flac"]

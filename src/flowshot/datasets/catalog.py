@@ -9,10 +9,12 @@ from typing import Literal
 
 Client = Literal["npm", "apt"]
 LabelRule = Literal["folder", "prefix"]
-Takes = Literal["none", "folder", "together", "package"]
+Takes = Literal["none", "folder", "family", "package"]
 
 # Repetitions of a phrase are no one-shots, and single periods of a waveform are no sounds.
 LMMS_NO_ONE_SHOTS = r"^(bassloops|beats|shapes|waveforms)/"
+# Periods of a synthesizer's waves and rolls of a drum, which are no sounds struck once.
+SOUNDFONT_NO_ONE_SHOTS = r"/0 [^/]*/|[ _]saw-\d|[ _]roll"
 # Spoken replies of game units: acknowledgements (but not attacks), selections, screams, alerts.
 SPOKEN = r"(?<!att)ack|select|scream|alert"
 
@@ -31,7 +33,7 @@ class Package:
             the name of the file up to the first underscore.
         takes: where names that differ in a last number are takes of one sound, which must share a split: within a
             folder, within the whole package (which then repeats them in several folders, cut anew), or nowhere;
-            `together`: whatever is in one folder shares a split.
+            `family`: whatever is below one folder of folders shares a split, as of SoundFonts.
     """
 
     client: Client
@@ -125,7 +127,7 @@ SAMPLES = (
         origin="two drum kits recorded by Glen MacArthur, as SoundFonts",
         root="usr/share/sounds/sf2",
         soundfont="*.sf2",
-        takes="together",
+        takes="family",
     ),
     Package(
         client="apt",
@@ -136,7 +138,8 @@ SAMPLES = (
         origin="recordings of the Fluid (R3) General MIDI SoundFont by Frank Wen",
         root="usr/share/sounds/sf2",
         soundfont="*.sf2",
-        takes="together",
+        exclude=SOUNDFONT_NO_ONE_SHOTS,
+        takes="family",
     ),
     Package(
         client="apt",
@@ -147,7 +150,7 @@ SAMPLES = (
         origin="recordings of the Fluid (R3) SoundFont by Frank Wen, what GS adds to General MIDI",
         root="usr/share/sounds/sf2",
         soundfont="*.sf2",
-        takes="together",
+        takes="family",
     ),
     Package(
         client="apt",
@@ -158,7 +161,8 @@ SAMPLES = (
         origin="recordings of the MuseScore General SoundFont by S. Christian Collins, Frank Wen and others",
         root="usr/share/sounds/sf2",
         soundfont="*.sf2",
-        takes="together",
+        exclude=SOUNDFONT_NO_ONE_SHOTS,
+        takes="family",
     ),
 )
 

@@ -148,8 +148,8 @@ def _keys(
         keys.append(("pattern", found.group(), found.groups()))
     # Clips of the synthesizer are made independently of each other, and their numbers mean nothing. In a folder of
     # the user's a last number may count anything, so that only velocities are believed there.
-    if package is not None and package.takes == "together":
-        keys.append(("folder", str(path.parent)))
+    if package is not None and package.takes == "family":
+        keys.append(("family", str(path.parent.parent)))
     elif package is not None and package.takes != "none":
         where = path.parent if package.takes == "folder" else PurePosixPath(package.collection)
         keys.append(("stem", str(where), stem(path.name, takes=True)))

@@ -1,4 +1,6 @@
-"""Turn a SoundFont into one-shots: a file for each recording, in a folder for all that must share a split.
+"""Turn a SoundFont into one-shots: a file for each recording, `family/instrument/recording.flac`.
+
+A family is what must share a split; the instrument's folder, `drums` for those of drum kits, gives the label.
 
 Recordings are taken as they are, without a synthesizer, so that the result depends on no version of one. Only what a
 synthesizer would repeat for as long as a key is held has no end of its own; it is given one here.
@@ -19,6 +21,7 @@ HELD_SECONDS = 0.5  # a looped recording that is shorter is repeated this long b
 RELEASE_SECONDS = 0.5  # in which it then falls by RELEASE_DB, exponentially
 RELEASE_DB = 60.0
 WAVETABLE_SECONDS = 0.1  # a looped recording that is shorter is a few periods of a wave, and no recorded sound
+DRUMS = "drums"
 # What may stand in a name of a file on every system.
 UNSAFE = re.compile(r"[^A-Za-z0-9 #&'()+,.=@_-]+")
 
@@ -35,12 +38,12 @@ def write_one_shots(path: Path, folder: Path) -> list[Path]:
     for zone in font.zones:
         zones.setdefault(zone.recording, []).append(zone)
     written = []
-    for number, family in families.items():
+    for number, (family, instrument) in families.items():
         recording = font.recordings[number]
         assert recording is not None
         audio = one_shot(recording, _right(font, number), looped=_looped(font, zones[number]))
         if audio is not None:
-            file = folder / family / f"{number:04d} {_safe(recording.name)}.flac"
+            file = folder / family / instrument / f"{number:04d} {_safe(recording.name)}.flac"
             file.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(file, audio, recording.rate, format="FLAC", subtype="PCM_16")
             written.append(file)
@@ -68,15 +71,15 @@ def one_shot(recording: Recording, right: Recording | None, *, looped: bool) -> 
     return np.rint(played * gain[:, None]).astype(np.int16)
 
 
-def _families(font: SoundFont) -> dict[int, str]:
-    """The folder of each recording that some instrument plays, by its number; right channels are left out.
+def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
+    """Family and instrument of each recording that is played at all, by its number; right channels are left out.
 
     All key zones and velocity layers of an instrument are one family, and instruments that share a recording are too.
     A drum kit is an instrument with another sound on every key: there only the layers of one key are a family.
     """
     groups = Groups()
     left_of = {right: left for left, right in font.right_of.items() if _right(font, left) is not None}
-    used: dict[int, str] = {}
+    used: dict[int, tuple[str, str]] = {}
     for zone in font.zones:
         recording = font.recordings[zone.recording]
         if recording is None or not LOWEST_RATE <= recording.rate <= HIGHEST_RATE:
@@ -89,15 +92,16 @@ def _families(font: SoundFont) -> dict[int, str]:
         if zone.recording in left_of:
             groups.join([("recording", zone.recording), ("recording", left_of[zone.recording])])
         else:
-            used.setdefault(zone.recording, recording.name if drum else font.instruments[zone.instrument])
+            instrument = _safe(font.instruments[zone.instrument])
+            used.setdefault(zone.recording, (_safe(recording.name), DRUMS) if drum else (instrument, instrument))
     folders: dict[Hashable, str] = {}
     taken: set[str] = set()
     families = {}
     for number in sorted(used):
         root = groups.find(("recording", number))
         if root not in folders:
-            folders[root] = _untaken(_safe(used[number]), taken)
-        families[number] = folders[root]
+            folders[root] = _untaken(used[number][0], taken)
+        families[number] = (folders[root], used[number][1])
     return families
 
 
