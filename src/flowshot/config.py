@@ -168,10 +168,10 @@ class AdversarialConfig(Section):
     share: float = 0.0
     freeze_encoder: bool = True
     loss: Literal["hinge", "least_squares"] = "hinge"
-    adversarial: float = 1.0
-    feature_matching: float = 2.0
+    adversarial: float = 20.0
+    feature_matching: float = 20.0
     warmup_steps: int = 50
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     gradient_clip: float = 1.0
     noise: float = 1e-3
     fft_sizes: tuple[int, ...] = (2048, 512, 128)

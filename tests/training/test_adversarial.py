@@ -130,13 +130,14 @@ def test_one_distribution_is_not_told_apart():
 
 
 def test_the_decoders_terms_grow_from_nothing_over_the_warm_up():
-    adversary = Adversary(AdversarialConfig(**SMALL, share=0.5), 20, CPU, seed=0)
+    config = AdversarialConfig(**SMALL, share=0.5, adversarial=3.0, feature_matching=2.0)
+    adversary = Adversary(config, 20, CPU, seed=0)
     assert [adversary.acts(step) for step in (0, 9, 10, 19)] == [False, False, True, True]
     assert [adversary.weight(step) for step in (10, 11, 12, 19)] == pytest.approx([1 / 3, 2 / 3, 1, 1])
     real = torch.from_numpy(sines(4))
     for step in (10, 15):
         loss, terms = adversary.step(real, 0.5 * real, step)
-        expected = terms["adversarial"] + 2.0 * terms["feature_matching"]
+        expected = 3.0 * terms["adversarial"] + 2.0 * terms["feature_matching"]
         assert float(loss) == pytest.approx(adversary.weight(step) * float(expected), rel=1e-5)
 
 
