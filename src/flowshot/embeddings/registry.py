@@ -36,7 +36,42 @@ def _logmel(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
     return LogMel(policy)
 
 
+def _musicnn(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
+    from flowshot.embeddings.musicnn import Musicnn
+
+    return Musicnn(policy)
+
+
+def _clap(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
+    from flowshot.embeddings.clap import Clap
+
+    return Clap(policy, checkpoints)
+
+
+def _vggish(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
+    from flowshot.embeddings.vggish import Vggish
+
+    return Vggish(policy, checkpoints)
+
+
+def _pann(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
+    from flowshot.embeddings.pann import Pann
+
+    return Pann(policy, checkpoints)
+
+
+def _encodec(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
+    from flowshot.embeddings.encodec import Encodec
+
+    return Encodec(policy, checkpoints)
+
+
 _EMBEDDERS: dict[str, Callable[[PolicyConfig, Path | None], Embedder]] = {
     "yamnet": _yamnet,
     "logmel": _logmel,
+    "musicnn": _musicnn,
+    "clap": _clap,
+    "vggish": _vggish,
+    "pann": _pann,
+    "encodec": _encodec,
 }

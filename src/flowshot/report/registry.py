@@ -52,7 +52,15 @@ METRICS = {
     )
 }
 
-EMBEDDINGS = {"yamnet": "YAMNet", "logmel": "log-mel", "clap": "CLAP", "vggish": "VGGish", "pann": "PANN"}
+EMBEDDINGS = {
+    "yamnet": "YAMNet",
+    "musicnn": "musicnn",
+    "logmel": "log-mel",
+    "clap": "CLAP",
+    "vggish": "VGGish",
+    "pann": "PANN",
+    "encodec": "EnCodec",
+}
 
 
 def metric(name: str) -> Metric:
