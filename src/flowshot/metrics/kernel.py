@@ -61,16 +61,15 @@ class KernelDistance:
 
         Without weights every source counts once: one draw, the estimate itself.
         """
-        return self.slopes(weights_x, weights_y)[0]
-
-    def slopes(
-        self, weights_x: np.ndarray | None = None, weights_y: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
         if weights_x is None:
             weights_x = np.ones((1, len(self.sources_x)))
         if weights_y is None:
             weights_y = np.ones((1, len(self.sources_y)))
+        within = self.within_x.mean(weights_x, weights_x)[0] + self.within_y.mean(weights_y, weights_y)[0]
+        return within - 2 * self.between.mean(weights_x, weights_y)[0]
+
+    def slopes(self, weights_x: np.ndarray, weights_y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
         within_x, slope_x = self.within_x.mean(weights_x, weights_x)
         within_y, slope_y = self.within_y.mean(weights_y, weights_y)
         between, cross_x = self.between.mean(weights_x, weights_y)
@@ -81,7 +80,7 @@ class KernelDistance:
     @property
     def influence(self) -> SourceInfluence:
         """What each source contributes to the uncertainty of the distance."""
-        _, x, y = self.slopes()
+        _, x, y = self.slopes(np.ones((1, len(self.sources_x))), np.ones((1, len(self.sources_y))))
         return SourceInfluence(self.sources_x, self.sources_y, x[0], y[0])
 
 

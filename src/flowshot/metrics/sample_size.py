@@ -8,4 +8,5 @@ CLIPS_PER_DIMENSION = {"fad": 1, "fad_infinity": 8}
 def fewest_clips(metric: str, dimensions: int) -> int:
     """How many clips in each set a metric needs in an embedding of `dimensions`; 0 where any number will do."""
     needed = CLIPS_PER_DIMENSION.get(metric, 0) * dimensions
-    return needed + 1 if needed else 0
+    # The covariance of n clips has at most n - 1 directions.
+    return needed + 1 if metric == "fad" else needed

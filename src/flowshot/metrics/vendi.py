@@ -13,9 +13,9 @@ from flowshot.errors import FlowshotError
 def cosine_similarities(x: np.ndarray) -> np.ndarray:
     """The cosines between all rows of `x: [n, d]`, `[n, n]`; a row of zeros is like itself and like nothing else."""
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    directions = np.divide(x, lengths, out=np.zeros_like(x, dtype=np.float64), where=lengths > 0)
+    directions = np.divide(x, lengths, out=np.zeros_like(x, dtype=np.float64), where=lengths != 0)
     cosines = directions @ directions.T
-    np.fill_diagonal(cosines, 1.0)
+    cosines[np.diag_indices(len(x))] = np.where(np.isfinite(np.diag(cosines)), 1.0, np.nan)
     return np.asarray(cosines)
 
 
