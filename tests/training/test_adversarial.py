@@ -286,6 +286,9 @@ def workplace(tmp_path):
     params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["autoencoders"]["adversarial"]["train"]["adversarial"]["share"] = 0.5
+    # Others may name channels of their own, which do not go with these strides.
+    params["autoencoders"] = {"adversarial": params["autoencoders"]["adversarial"]}
+    params["plans"] = {}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     return tmp_path
 
