@@ -58,8 +58,14 @@ def main() -> None:
     )
     scores.append(speed_score(generated / "seconds.json"))
     if paired:
-        rate = prepared.sample_rate
-        scores += reconstruction_scores(clips, reference.clips, reference.groups, rate, config.confidence)
+        scores += reconstruction_scores(
+            clips,
+            reference.clips,
+            reference.groups,
+            prepared.sample_rate,
+            config.confidence,
+            skip=config.on_bad_clip == "skip",
+        )
     elif (prior / "nats.json").exists():
         scores.append(nats_score(prior / "nats.json"))
     if chosen.prior in ("own", RECONSTRUCTION):

@@ -364,10 +364,11 @@ def write_arm(prior: str, clips: np.ndarray) -> None:
     (folder / "seconds.json").write_text(json.dumps({"seconds": 0.25, "clips": len(clips)}))
 
 
-def run_stage(name: str, *arguments: str) -> subprocess.CompletedProcess:
+def run_stage(name: str, *arguments: str, on_bad_clip: str = "fail") -> subprocess.CompletedProcess:
     params = (ROOT / "params.yaml").read_text()
     params = params.replace("\ndatasets:\n", "\ndatasets:\n  toy: { <<: *clips, source: synth }\n")
-    Path("params.yaml").write_text(params.replace("[yamnet, logmel]", "[logmel]"))
+    params = params.replace("[yamnet, logmel]", "[logmel]").replace("on_bad_clip: fail", f"on_bad_clip: {on_bad_clip}")
+    Path("params.yaml").write_text(params)
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, str(ROOT / "stages" / name), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from flowshot.config import ScoreConfig
 from flowshot.datasets.prepared import PreparedDataset, Split
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.registry import embedder
+from flowshot.embeddings.usable import Skipped
 from flowshot.errors import FlowshotError
 from flowshot.files import write_json
 from flowshot.metrics.mean_interval import mean_standard_error, student_interval
@@ -113,22 +114,37 @@ def score_against_reference(
 
 
 def reconstruction_scores(
-    reconstructions: np.ndarray, originals: np.ndarray, groups: Sequence[str], sample_rate: int, confidence: float
+    reconstructions: np.ndarray,
+    originals: np.ndarray,
+    groups: Sequence[str],
+    sample_rate: int,
+    confidence: float,
+    skip: bool = False,
 ) -> list[Score]:
     """How far each of the paired clips `[n, samples]` is from its original, on average.
 
-    `mrstft`, `log_spectral_distance`, `si_sdr` and `envelope_correlation`, with t intervals over their sources.
+    `mrstft`, `log_spectral_distance`, `si_sdr` and `envelope_correlation`, with t intervals over their sources. With
+    `skip`, pairs with NaN or infinity are left out and listed in the scores' `details`.
 
     Raises:
         FlowshotError: the shapes differ, or a clip holds NaN or infinity.
     """
+    details: dict[str, Any] = {}
+    if skip:
+        usable = np.isfinite(reconstructions).all(axis=1) & np.isfinite(originals).all(axis=1)
+        reason = "it or its original holds NaN or infinity"
+        left_out = [asdict(Skipped("reconstruction", f"clip {row}", reason)) for row in np.flatnonzero(~usable)]
+        details = {"skipped": left_out}
+        reconstructions, originals = reconstructions[usable], originals[usable]
+        groups = [group for group, kept in zip(groups, usable, strict=True) if kept]
     found = {
         "mrstft": multi_scale_stft_distance(reconstructions, originals),
         "log_spectral_distance": log_spectral_distance(reconstructions, originals),
         "si_sdr": si_sdr(reconstructions, originals),
         "envelope_correlation": envelope_correlation(reconstructions, originals, sample_rate),
     }
-    return [_mean_score(metric, values, groups, confidence) for metric, values in found.items()]
+    scores = [_mean_score(metric, values, groups, confidence) for metric, values in found.items()]
+    return [replace(score, details=details) for score in scores]
 
 
 def speed_score(seconds_file: Path) -> Score:

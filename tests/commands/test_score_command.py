@@ -155,3 +155,13 @@ def test_too_few_files_that_can_be_decoded_are_one_line(folders, score, tmp_path
     for path in (tmp_path / "candidate").iterdir():
         path.write_text("not audio")
     assert "0 files of each set could be decoded" in fails(*score, "--on-bad-clip", "skip")
+
+
+def test_weights_that_are_not_there_are_named_with_the_folder_before_anything_is_decoded(
+    folders, score, fails, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", "")  # put back afterwards: the embedder sets it
+    (tmp_path / "reference/damaged.wav").write_text("not audio")
+    line = fails(*score[:-1], "clap", "--checkpoints", tmp_path / "weights")
+    assert f"embedding clap: {tmp_path}/weights/630k-audioset-best.pt is missing" in line

@@ -46,6 +46,7 @@ def vggish():
 def main() -> None:
     write_hub()
     from flowshot.config import PolicyConfig
+    from flowshot.embeddings.pann import Pann
     from flowshot.embeddings.registry import embedder
     from flowshot.errors import FlowshotError
 
@@ -68,12 +69,11 @@ def main() -> None:
     report["clap"]["from_package"] = largest_difference(
         clap.embed(clips[:1], 48000), clap.package.get_embeddings(list(clips[:1]), 48000)
     )
-    trap = Trap()
     import torch
 
-    torch.save({"model": trap}, FOLDER / "Cnn14_16k_mAP%3D0.438.pth")
+    torch.save({"model": Trap()}, FOLDER / "Cnn14_16k_mAP%3D0.438.pth")
     try:
-        embedder("pann", checkpoints=str(FOLDER))
+        Pann(None, FOLDER)
     except FlowshotError as error:
         report["trap"] = {"error": str(error), "sprung": (FOLDER / "sprung").exists()}
     print(json.dumps(report))

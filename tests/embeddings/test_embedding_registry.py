@@ -1,5 +1,6 @@
 import pytest
 
+from flowshot.config import PolicyConfig
 from flowshot.embeddings.registry import embedder
 from flowshot.errors import FlowshotError
 
@@ -9,6 +10,13 @@ def test_logmel_needs_nothing_and_keeps_its_promises() -> None:
     assert (each.name, each.dimensions, len(each.weights_sha256)) == ("logmel", 128, 64)
 
 
+def test_a_process_loads_each_embedder_once_for_each_policy() -> None:
+    policy = PolicyConfig(level="rms")
+    assert embedder("logmel") is embedder("logmel", PolicyConfig())
+    assert embedder("logmel", policy) is not embedder("logmel")
+    assert embedder("logmel", policy).policy.level == "rms"
+
+
 def test_an_unknown_embedding_is_named_with_the_known_ones() -> None:
-    with pytest.raises(FlowshotError, match=r"'yamnt'.*logmel, yamnet"):
+    with pytest.raises(FlowshotError, match=r"'yamnt'.*clap.*logmel.*yamnet"):
         embedder("yamnt")

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from flowshot.config import PolicyConfig
 from flowshot.embeddings.yamnet import Yamnet
 from flowshot.errors import FlowshotError
 
@@ -61,6 +62,20 @@ def test_a_short_clip_is_padded_with_silence(yamnet: Yamnet) -> None:
     short = sine(800)
     padded = np.pad(short, ((0, 0), (0, 14800)))
     assert (yamnet.embed(short, 16000) == yamnet.embed(padded, 16000)).all()
+
+
+@needs_yamnet
+def test_the_clip_policy_is_followed(yamnet: Yamnet) -> None:
+    short = sine(800)
+    repeated = Yamnet(PolicyConfig(pad="repeat"), threads=1)
+    assert (repeated.embed(short, 16000) == yamnet.embed(np.tile(short, (1, 20))[:, :15600], 16000)).all()
+    overlapping = Yamnet(PolicyConfig(hop=0.5), threads=1)
+    clip = np.concatenate([sine(15600), noise(7800)], axis=1)
+    windows = [yamnet.embed(clip[:, start : start + 15600], 16000) for start in (0, 7800)]
+    last = yamnet.embed(clip[:, 15600:], 16000)
+    assert overlapping.embed(clip, 16000) == pytest.approx((windows[0] + windows[1] + last) / 3)
+    levelled = Yamnet(PolicyConfig(level="peak"), threads=1)
+    assert levelled.embed(0.01 * sine(), 16000) == pytest.approx(levelled.embed(sine(), 16000), abs=0.1)
 
 
 @needs_yamnet

@@ -41,7 +41,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--candidate", metavar="DIR", required=True, help="what is judged, searched recursively")
     known = " ".join(ScoreConfig().embeddings)
     parser.add_argument("--embedding", metavar="NAME", action="extend", nargs="+", help=f"which embeddings ({known})")
-    parser.add_argument("--checkpoints", metavar="DIR", help="weights of clap, vggish, pann and encodec")
+    parser.add_argument(
+        "--checkpoints", metavar="DIR", help="where weights of clap, vggish, pann and encodec are or go"
+    )
     add_clip_options(parser)
     add_policy_options(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of clips and of intervals (%(default)s)")
@@ -71,7 +73,10 @@ def add_policy_options(parser: argparse.ArgumentParser) -> None:
         "--channels", choices=("mix", "first"), default=policy.channels, help="what is heard of several (%(default)s)"
     )
     parser.add_argument(
-        "--on-bad-clip", choices=("fail", "skip"), default=ScoreConfig().on_bad_clip, help="(%(default)s)"
+        "--on-bad-clip",
+        choices=("fail", "skip"),
+        default=ScoreConfig().on_bad_clip,
+        help="what happens to one that cannot be decoded or embedded; who is skipped is listed (%(default)s)",
     )
 
 

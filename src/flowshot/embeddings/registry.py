@@ -1,5 +1,6 @@
 """Embedders by the names that `params.yaml` uses. Each is imported only when it is asked for."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,19 @@ from flowshot.errors import FlowshotError
 def embedder(name: str, policy: PolicyConfig | None = None, checkpoints: str | None = None) -> Embedder:
     """The embedder called `name`, ready to embed by `policy`; `checkpoints` is a folder with weights that do not ship.
 
+    A process loads each one once.
+
     Raises:
         FlowshotError: there is none of that name, or a package or weights that it needs are missing.
     """
     if name not in _EMBEDDERS:
         raise FlowshotError(f"score.embeddings: {unknown_embedding(name)}")
-    return _EMBEDDERS[name](policy or PolicyConfig(), Path(checkpoints).expanduser() if checkpoints else None)
+    return _loaded(name, policy or PolicyConfig(), Path(checkpoints).expanduser() if checkpoints else None)
+
+
+@functools.cache
+def _loaded(name: str, policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
+    return _EMBEDDERS[name](policy, checkpoints)
 
 
 def unknown_embedding(name: str) -> str | None:
