@@ -6,7 +6,7 @@ Writes `results.csv` in the folder `--out`, one row a training, and `table.md`, 
 in `results.csv` is not done again. The test split is not read.
 
 Equal time by equal steps would be unfair to what is quick, and a clock in the loop could not be repeated: so the time
-of a step is measured first, for all options in turn on the idle machine, and kept in `seconds_per_step.json`.
+of a step is measured first, in processor time of one core, and kept in `seconds_per_step.json`.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def measured_steps(path: Path, dataset: str, options: list[Option]) -> dict[str,
 
 
 def time_steps(work: tuple[str, Option]) -> float:
-    """Seconds of one step of an option, its second phase weighted by its share."""
+    """Seconds of processor time of one step of an option, its second phase weighted by its share."""
     from flowshot.training.loop import train
 
     dataset, option = work
@@ -125,7 +125,7 @@ def time_steps(work: tuple[str, Option]) -> float:
             budget = BudgetConfig(TIMED_STEPS + UNTIMED_STEPS, BATCH_SIZE)
             train(
                 model, prepared.clips("train"), prepared.clips("valid")[:2], prepared.sample_rate, config, budget,
-                torch_generator(0, "time"), lambda row, times=times: times.append(time.perf_counter()),
+                torch_generator(0, "time"), lambda row, times=times: times.append(time.process_time()),
             )  # fmt: skip
             medians[weight] = statistics.median(np.diff(times[UNTIMED_STEPS:]))
     return sum(weight * seconds for weight, seconds in medians.items())
