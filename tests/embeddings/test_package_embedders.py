@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from flowshot.embeddings import fad_package
 from flowshot.embeddings.base import UnusableClips, clip_policy
 from flowshot.embeddings.fad_package import TOKENIZERS, PackageEmbedder, hash_of_weights, reachable, use_hub
 from flowshot.embeddings.pann import Pann
@@ -115,6 +116,23 @@ def test_without_a_checkpoint_folder_the_libraries_keep_their_own(
     assert use_hub(None) == tmp_path / "home/hub"
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     assert use_hub(None) == tmp_path / "cache"
+
+
+def test_what_was_found_out_about_the_network_is_no_wish_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network with all files that found no hub must not keep the next one from asking its own server."""
+    asked = []
+    monkeypatch.setattr(fad_package, "reachable", lambda url: asked.append(url))
+    for value, servers in (("1", []), ("on", ["https://zenodo.org"]), ("", ["https://zenodo.org"])):
+        monkeypatch.setenv("HF_HUB_OFFLINE", value)
+        for name in TOKENIZERS:
+            (tmp_path / "huggingface/hub" / name / "snapshots/0").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "huggingface/hub" / name / "snapshots/0/config.json").touch()
+        asked.clear()
+        with pytest.raises(FlowshotError, match=r"Cnn14.* is missing"):
+            Pann(None, tmp_path)
+        assert asked == servers
 
 
 def test_a_host_that_does_not_answer_counts_as_no_network() -> None:

@@ -6,6 +6,7 @@ window must give a vector.
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -30,7 +31,11 @@ PACKAGE = "frechet-audio-distance"
 TOKENIZERS = ("models--bert-base-uncased", "models--roberta-base", "models--facebook--bart-base")
 HUB = "https://huggingface.co"
 HUB_FOLDER = "huggingface"  # in the checkpoint folder
-NETWORK_SECONDS = 5.0
+OFFLINE = "HF_HUB_OFFLINE"
+# Means the same to the hub's library as "1", and tells that it was found here and is no wish of the user's.
+UNREACHABLE = "on"
+ANSWER_SECONDS = 5.0  # for a server to say that it is there
+SILENCE_SECONDS = 60.0  # that a download may pause
 
 
 class PackageEmbedder:
@@ -57,14 +62,13 @@ class PackageEmbedder:
         hub = use_hub(checkpoints)
         missing = self._missing(folder, hub)
         origins = {HUB if where == hub else self.origin for where, _ in missing}
-        online = bool(missing) and not _is_set("HF_HUB_OFFLINE") and all(reachable(origin) for origin in origins)
-        if missing and not online:
+        if missing and (_offline_by_choice() or not all(reachable(origin) for origin in origins)):
             where, pattern = missing[0]
             raise FlowshotError(
                 f"embedding {self.name}: {where / pattern} is missing, and there is no network to download it; put it "
                 "there as docs/embeddings.md says, or name the folder that has it (score.checkpoints, --checkpoints)"
             )
-        self.package = self._load(folder, online)
+        self.package = self._load(folder)
         self.weights_sha256 = hash_of_weights(self.package.model)
         self.runtime = versions(PACKAGE, "torch", "numpy", *self.libraries)
 
@@ -99,11 +103,12 @@ class PackageEmbedder:
             if not any(path for each in pattern.split("|") for path in where.glob(each))
         ]
 
-    def _load(self, folder: Path, online: bool) -> Any:
-        if not online:
-            os.environ["HF_HUB_OFFLINE"] = "1"  # or the hub is asked for minutes, for what is there already
+    def _load(self, folder: Path) -> Any:
+        if not _offline_by_choice() and not reachable(HUB):
+            os.environ[OFFLINE] = UNREACHABLE  # or the hub is asked for minutes, for what is there already
+        online = not _offline_by_choice() and reachable(self.origin)
         try:
-            with _quiet(), _only_weights():
+            with _quiet(SILENCE_SECONDS if online else ANSWER_SECONDS), _only_weights():
                 from frechet_audio_distance import FrechetAudioDistance  # 5 to 10 s, and only these embedders need it
 
                 return FrechetAudioDistance(
@@ -135,10 +140,11 @@ def use_hub(checkpoints: Path | None) -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
 
 
+@functools.cache
 def reachable(url: str) -> bool:
-    """Whether a server answers at all, through a proxy where one is set."""
+    """Whether a server answers at all, through a proxy where one is set; asked once in a process."""
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=NETWORK_SECONDS):
+        with urlopen(Request(url, method="HEAD"), timeout=ANSWER_SECONDS):
             return True
     except HTTPError:
         return True
@@ -155,15 +161,16 @@ def hash_of_weights(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _is_set(variable: str) -> bool:
-    return os.environ.get(variable, "").upper() in ("1", "ON", "YES", "TRUE")
+def _offline_by_choice() -> bool:
+    value = os.environ.get(OFFLINE, "")
+    return value != UNREACHABLE and value.upper() in ("1", "ON", "YES", "TRUE")
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the name of every weight on standard output, and not waiting for a server for ever."""
+def _quiet(seconds: float) -> Iterator[None]:
+    """Without the name of every weight on standard output, and waiting no longer than `seconds` for a server."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(NETWORK_SECONDS)
+    socket.setdefaulttimeout(seconds)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -36,7 +36,7 @@ class Vggish(PackageEmbedder):
         code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
         self.runtime += f", torchvggish {code[:12]}"
 
-    def _load(self, folder: Path, online: bool) -> Any:
+    def _load(self, folder: Path) -> Any:
         # Without this line torch.hub asks on the terminal whether code may be downloaded and run. Who asks for vggish
         # has answered.
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,4 +44,4 @@ class Vggish(PackageEmbedder):
         known = trusted.read_text(encoding="utf-8").splitlines() if trusted.exists() else []
         if REPOSITORY not in known:
             trusted.write_text("\n".join([*known, REPOSITORY]) + "\n", encoding="utf-8")
-        return super()._load(folder, online)
+        return super()._load(folder)
