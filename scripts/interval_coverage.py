@@ -1,4 +1,4 @@
-"""How often do the intervals contain what they estimate? Writes `docs/coverage.md`: `python scripts/interval_coverage.py`.
+"""How often do intervals contain what they estimate? Writes `docs/coverage.md`: `python scripts/interval_coverage.py`.
 
 Draws pairs of sets from Gaussians whose distances are known, embeds nothing, and asks the code that scores an arm for
 its intervals. What an interval is for differs: FAD, precision and their like for the expectation at this n (the mean of

@@ -177,8 +177,11 @@ def test_reconstruction_and_cost_are_a_table_of_autoencoders(tmp_path: Path) -> 
     write(tmp_path / "scores", ("drums", "flow", "reconstruction", 0), model_scores(1.125))
     out = build(tmp_path, plan)
     markdown = (out / "drums" / "table-autoencoder.md").read_text()
-    assert "| autoencoder | MR-STFT ↓ | active units | parameters |" in markdown
-    assert lines_with(markdown, r"| flow | **1.12** \[1.02, 1.23\] | 63.0 | 4,213,456 |")
+    assert "| autoencoder | active units | parameters |" in markdown
+    assert lines_with(markdown, r"| flow | 63.0 | 4,213,456 |")
+    markdown = (out / "drums" / "table-reconstruction.md").read_text()
+    assert "| autoencoder | MR-STFT ↓ |" in markdown
+    assert lines_with(markdown, r"| flow | **1.12** \[1.02, 1.23\] |")
     assert "9999" not in (out / "drums" / "table-quality.md").read_text()  # not a speed of sampling
 
 

@@ -9,12 +9,23 @@ from flowshot.config import PlanConfig, ReportConfig
 from flowshot.files import whole_folder
 from flowshot.params import Params
 from flowshot.provenance import git_revision
+from flowshot.report.layout import Table
 from flowshot.report.markup import escape_markdown, latex_table, markdown_table
+from flowshot.report.paired import paired_tables
 from flowshot.report.plots import draw_distances
-from flowshot.report.results import read_results, write_results
-from flowshot.report.tables import Table, dataset_tables
+from flowshot.report.results import external_arms, read_results, write_results
+from flowshot.report.tables import dataset_tables
 
-TITLES = {"quality": "Quality", "coverage": "Fidelity and diversity", "autoencoder": "Autoencoders"}
+TITLES = {
+    "quality": "Quality",
+    "distances": "Distances without bias",
+    "coverage": "Fidelity and coverage",
+    "diversity": "Diversity and memorisation",
+    "paired-fad": "FAD against no_nf",
+    "paired-kid": "KID against no_nf",
+    "reconstruction": "Reconstruction",
+    "autoencoder": "Autoencoders",
+}
 FORMATS = (("Markdown", "md"), ("LaTeX", "tex"))
 FIGURE = "fad.png"
 
@@ -63,18 +74,21 @@ def build_report(
         FlowshotError: the scores of an arm are missing or incomplete; names the stage that makes them.
     """
     results = read_results(plan, scores_folder)
-    write_results(results, out_folder / "results.csv")
+    write_results(results.frame, out_folder / "results.csv")
     sections = []
-    for dataset in plan.datasets:
+    # Other references than the plan's are those of external systems, `flowshot score --as`.
+    for dataset in dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(scores_folder)))):
         folder = out_folder / dataset
         folder.mkdir()
         tables = dataset_tables(results, plan, dataset, config.digits, confidence)
+        tables += paired_tables(results, plan, dataset, config.digits, confidence) if dataset in plan.datasets else []
+        tables.sort(key=lambda table: list(TITLES).index(table.name))
         for table in tables:
             (folder / f"table-{table.name}.md").write_text(markdown_table(table), encoding="utf-8")
             (folder / f"table-{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
-        has_figure = draw_distances(folder / FIGURE, results, plan, dataset)
+        has_figure = dataset in plan.datasets and draw_distances(folder / FIGURE, results.frame, plan, dataset)
         sections.append(_dataset_section(dataset, tables, has_figure))
-    page = "\n".join([_head(plan, results, models_folder, revision), *sections])
+    page = "\n".join([_head(plan, results.frame, models_folder, revision), *sections])
     (out_folder / "README.md").write_text(page, encoding="utf-8")
 
 

@@ -2,8 +2,8 @@
 
 import re
 
-from flowshot.report.results import REAL, RECONSTRUCTION
-from flowshot.report.tables import Cell, Column, Row, Table
+from flowshot.report.layout import Cell, Column, Row, Table
+from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION
 
 LAST_LATIN = "\u017f"  # the end of the Unicode block Latin Extended-A
 NOTHING = "\u2013"  # an en dash: this arm has no such number
@@ -12,7 +12,7 @@ LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$", None: ""}
 LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\char34{}", "±": r"$\pm$",
+    "|": r"\textbar{}", '"': r"\char34{}", "±": r"$\pm$", "†": r"$\dagger$",
     "×": r"$\times$", "³": "$^3$",  # noqa: RUF001
 }  # fmt: skip
 
@@ -32,7 +32,7 @@ def escape_latex(text: str) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """A Markdown table under its caption; the floor and the reconstructions are in italics."""
+    """A Markdown table under its caption; the floor, external systems and reconstructions are in italics."""
     labels = ["autoencoder", "prior"] if table.shows_prior else ["autoencoder"]
     headers = [*labels, *(_markdown_header(column) for column in table.columns)]
     rules = [*(":--" for _ in labels), *("--:" for _ in table.columns)]
@@ -75,7 +75,7 @@ def _labels(row: Row, table: Table) -> list[str]:
 
 
 def _set_apart(row: Row, table: Table) -> bool:
-    return table.shows_prior and (row.autoencoder == REAL or row.prior == RECONSTRUCTION)
+    return table.shows_prior and (row.autoencoder in (REAL, EXTERNAL) or row.prior == RECONSTRUCTION)
 
 
 def _markdown_header(column: Column) -> str:
@@ -93,6 +93,7 @@ def _markdown_cell(cell: Cell | None, column: Column) -> str:
     if cell is None:
         return NOTHING
     text = f"**{column.text(cell.value)}**" if cell.best else column.text(cell.value)
+    text += "†" if cell.few else ""
     if cell.spread is not None and not column.is_constant(cell):
         return f"{text} ± {column.text(cell.spread)}"
     if cell.interval is not None:
@@ -125,6 +126,7 @@ def _latex_cell(cell: Cell | None, column: Column) -> str:
         return "--"
     text = _latex_number(column.text(cell.value))
     text = rf"\textbf{{{text}}}" if cell.best else text
+    text += r"$^\dagger$" if cell.few else ""
     if cell.spread is not None and not column.is_constant(cell):
         return rf"{text} {{\scriptsize$\pm${_latex_number(column.text(cell.spread))}}}"
     if cell.interval is not None:

@@ -6,7 +6,9 @@ A new metric needs one entry here; one without an entry appears in the quality t
 from dataclasses import dataclass
 from typing import Literal
 
-TableName = Literal["quality", "coverage", "autoencoder"]
+TableName = Literal["quality", "distances", "coverage", "diversity", "reconstruction", "autoencoder"]
+# The tables that compare generated clips with real ones; the others are about autoencoders.
+COMPARE_CLIPS: tuple[TableName, ...] = ("quality", "distances", "coverage", "diversity")
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,27 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("fad", "FAD", "lower"),
-        Metric("fad_infinity", "FAD-infinity", "lower"),
         Metric("kid", "KID ×10³", "lower", scale=1000.0),  # noqa: RUF001
-        Metric("kad", "KAD", "lower"),
         Metric("prior_nats", "prior NLL (nats)", "lower", within_autoencoder=True),
         Metric("clips_per_second", "clips/s", "higher"),
+        Metric("fad_infinity", "FAD-infinity", "lower", "distances"),
+        Metric("kad", "KAD ×10³", "lower", "distances", scale=1000.0),  # noqa: RUF001
+        # A p-value is no degree of quality: once two arms differ from real clips, it does not order them.
+        Metric("kid_p", "p (KID)", None, "distances"),
+        Metric("kad_p", "p (KAD)", None, "distances"),
         Metric("precision", "precision", "higher", "coverage"),
         Metric("recall", "recall", "higher", "coverage"),
         Metric("density", "density", "higher", "coverage"),
         Metric("coverage", "coverage", "higher", "coverage"),
-        Metric("vendi", "Vendi", "higher", "coverage"),
-        Metric("authenticity", "authenticity", "higher", "coverage"),
-        Metric("mrstft", "MR-STFT", "lower", "autoencoder"),
+        Metric("vendi", "Vendi", "higher", "diversity"),
+        Metric("label_diversity", "label diversity", "higher", "diversity"),
+        Metric("authenticity", "authenticity", "higher", "diversity"),
+        # As far as real clips are from training clips is best, which is 1: less is copying, more is another sound.
+        Metric("training_distance", "training distance", None, "diversity"),
+        Metric("mrstft", "MR-STFT", "lower", "reconstruction"),
+        Metric("log_spectral_distance", "LSD (dB)", "lower", "reconstruction"),
+        Metric("si_sdr", "SI-SDR (dB)", "higher", "reconstruction"),
+        Metric("envelope_correlation", "envelope correlation", "higher", "reconstruction"),
         # More or less of these is not better or worse by itself: they say how the latent space is used.
         Metric("kl", "KL (nats)", None, "autoencoder"),
         Metric("mutual_information", "mutual information (nats)", None, "autoencoder"),
@@ -60,6 +71,7 @@ EMBEDDINGS = {
     "vggish": "VGGish",
     "pann": "PANN",
     "encodec": "EnCodec",
+    "mel": "mel",
 }
 
 

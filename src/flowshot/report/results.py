@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +15,26 @@ from flowshot.metrics.score import Score
 COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n")
 REAL = "real"  # held-out real clips against the reference: the floor
 RECONSTRUCTION = "reconstruction"  # test clips encoded and decoded: the ceiling of an autoencoder
+EXTERNAL = "external"  # clips of another program, scored by `flowshot score --as NAME`; its prior is that name
 
 Arm = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What a paired comparison needs of a distance: see `flowshot.comparison.distances`."""
+
+    candidate_variance: float
+    reference: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All scores of a plan in long form, and what is known of them besides."""
+
+    frame: pd.DataFrame
+    dimensions: dict[str, int]  # of the embeddings
+    influences: dict[tuple[Arm, str, str], Influence]  # by arm, metric and embedding
 
 
 def planned_arms(plan: PlanConfig) -> Iterator[Arm]:
@@ -31,8 +50,14 @@ def planned_arms(plan: PlanConfig) -> Iterator[Arm]:
                     yield dataset, autoencoder, prior, seed
 
 
-def read_results(plan: PlanConfig, scores_folder: Path) -> pd.DataFrame:
-    """The scores of every arm of the plan, in long form with `COLUMNS`, sorted.
+def external_arms(scores_folder: Path) -> list[Arm]:
+    """What other programs made: every (dataset, "external", name, 0) that was scored, whatever the plan."""
+    found = scores_folder.glob(f"*/{EXTERNAL}/*/0.json")
+    return sorted((path.parents[2].name, EXTERNAL, path.parent.name, 0) for path in found)
+
+
+def read_results(plan: PlanConfig, scores_folder: Path) -> Results:
+    """The scores of every arm of the plan and of every external system, in long form with `COLUMNS`, sorted.
 
     Raises:
         FlowshotError: the scores of an arm are missing or incomplete; names the stage that makes them.
@@ -44,13 +69,20 @@ def read_results(plan: PlanConfig, scores_folder: Path) -> pd.DataFrame:
         raise FlowshotError(
             f"{_path(scores_folder, missing[0])}: not found{more}; run `dvc repro {_stage(missing[0])}`"
         )
-    rows = [
-        (*arm, score.metric, score.embedding, score.value, score.ci_low, score.ci_high, score.n)
-        for arm in arms
+    scores = [
+        (arm, score)
+        for arm in (*arms, *external_arms(scores_folder))
         for score in _read_scores(_path(scores_folder, arm), arm)
     ]
+    rows = [(*arm, one.metric, one.embedding, one.value, one.ci_low, one.ci_high, one.n) for arm, one in scores]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
-    return frame.sort_values(list(COLUMNS[:6]), ignore_index=True)
+    influences = {
+        (arm, one.metric, one.embedding): Influence(**one.details["influence"])
+        for arm, one in scores
+        if "influence" in one.details
+    }
+    dimensions = {one.embedding: int(one.details["dimensions"]) for _, one in scores if "dimensions" in one.details}
+    return Results(frame.sort_values(list(COLUMNS[:6]), ignore_index=True), dimensions, influences)
 
 
 def write_results(frame: pd.DataFrame, path: Path) -> None:
@@ -60,8 +92,16 @@ def write_results(frame: pd.DataFrame, path: Path) -> None:
 
 def _read_scores(path: Path, arm: Arm) -> list[Score]:
     remedy = f"run `dvc repro --force --single-item {_stage(arm)}`"
+    if arm[1] == EXTERNAL:
+        remedy = f"score it again with `flowshot score --as {arm[2]}`, or delete the file"
     try:
-        scores = TypeAdapter(list[Score]).validate_python(json.loads(path.read_text(encoding="utf-8")))
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        numbers = TypeAdapter(list[Score]).validate_python(entries)
+        known = {field.name for field in fields(Score)}
+        scores = [
+            replace(score, details={name: value for name, value in entry.items() if name not in known})
+            for score, entry in zip(numbers, entries, strict=True)
+        ]
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the file"

@@ -1,101 +1,52 @@
 """The comparison tables of a dataset, before they become Markdown or LaTeX."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from flowshot.config import PlanConfig
-from flowshot.report.registry import EMBEDDINGS, METRICS, Metric, TableName, metric
-from flowshot.report.results import REAL, RECONSTRUCTION
+from flowshot.metrics.sample_size import fewest_clips
+from flowshot.report.captions import table_caption
+from flowshot.report.layout import Cell, Column, Row, Table
+from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TableName, metric
+from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, Results
 
 
-@dataclass(frozen=True)
-class Column:
-    """A metric under one embedding ("none" where it needs none)."""
-
-    metric: Metric
-    embedding: str
-    decimals: int = 0
-
-    @property
-    def by(self) -> str:
-        """The embedding's title, empty where there is none."""
-        return "" if self.embedding == "none" else EMBEDDINGS.get(self.embedding, self.embedding)
-
-    def text(self, value: float) -> str:
-        """A number of this column; every one has the same decimals, so that they line up and compare."""
-        rounded = round(value * self.metric.scale, self.decimals) + 0.0  # no negative zero
-        return f"{rounded:,.{self.decimals}f}" if self.metric.whole else f"{rounded:.{self.decimals}f}"
-
-    def is_constant(self, cell: "Cell") -> bool:
-        """Whether a count was the same for every seed, so that a spread says nothing."""
-        return self.metric.whole and cell.spread == 0
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The mean over seeds, with their standard deviation; or one seed's value, with its own interval."""
-
-    value: float
-    spread: float | None
-    interval: tuple[float, float] | None
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """An arm, with a cell or None for each column."""
-
-    autoencoder: str
-    prior: str
-    cells: tuple[Cell | None, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of one dataset: the floor, the arms and the reconstructions are groups of their own."""
-
-    name: str
-    dataset: str
-    caption: tuple[str, ...]  # sentences
-    columns: tuple[Column, ...]
-    groups: tuple[tuple[Row, ...], ...]
-    shows_prior: bool
-
-
-def dataset_tables(
-    results: pd.DataFrame, plan: PlanConfig, dataset: str, digits: int, confidence: float
-) -> list[Table]:
+def dataset_tables(results: Results, plan: PlanConfig, dataset: str, digits: int, confidence: float) -> list[Table]:
     """The tables of one dataset that have anything to show.
 
-    `quality` and `coverage` have a row for each arm between the floor and the reconstructions; `autoencoder`
-    has one for each autoencoder, with what its reconstructions and its latents say.
+    Those that compare clips have a row for each arm between the floor and the reconstructions, and one for each
+    external system; those of autoencoders have one for each autoencoder, with what its reconstructions and its
+    latents say. A dataset that is not in the plan has external systems only.
     """
-    frame = results[results["dataset"] == dataset]
+    frame = results.frame[results.frame["dataset"] == dataset]
+    autoencoders = plan.autoencoders if dataset in plan.datasets else ()
     floor = [(REAL, REAL)]
-    arms = [(autoencoder, prior) for autoencoder in plan.autoencoders for prior in plan.priors]
-    reconstructions = [(autoencoder, RECONSTRUCTION) for autoencoder in plan.autoencoders]
+    arms = [(autoencoder, prior) for autoencoder in autoencoders for prior in plan.priors]
+    external = [(EXTERNAL, name) for name in sorted(set(frame[frame["autoencoder"] == EXTERNAL]["prior"]))]
+    reconstructions = [(autoencoder, RECONSTRUCTION) for autoencoder in autoencoders]
+    comparison = [floor, arms, external, reconstructions]
     layouts: dict[TableName, list[list[tuple[str, str]]]] = {
-        "quality": [floor, arms, reconstructions],
-        "coverage": [floor, arms, reconstructions],
+        **dict.fromkeys(COMPARE_CLIPS, comparison),
+        "reconstruction": [reconstructions],
         "autoencoder": [reconstructions],
     }
-    compared = {"quality": 1, "coverage": 1, "autoencoder": 0}
     tables = []
     for name, layout in layouts.items():
         shown = _shown(frame, name, {row for rows in layout for row in rows})
         if shown.empty:
             continue
-        columns = _columns(shown, digits)
+        columns = _columns(shown, digits, results.dimensions)
         groups = [
             [Row(*row, tuple(_cell(shown, row, column) for column in columns)) for row in rows] for rows in layout
         ]
-        groups[compared[name]] = _mark_best(groups[compared[name]], columns)
-        caption = _caption(name, shown, plan, dataset, confidence, groups)
+        compared = min(1, len(groups) - 1)
+        groups[compared] = _mark_best(groups[compared], columns)
+        caption = table_caption(name, shown, plan, dataset, confidence, [row for rows in groups for row in rows])
         kept = tuple(tuple(row for row in rows if any(row.cells)) for rows in groups)
-        tables.append(Table(name, dataset, caption, columns, tuple(filter(None, kept)), name != "autoencoder"))
+        tables.append(Table(name, dataset, caption, columns, tuple(filter(None, kept)), name in COMPARE_CLIPS))
     return tables
 
 
@@ -111,14 +62,19 @@ def _shown(frame: pd.DataFrame, name: TableName, rows: set[tuple[str, str]]) -> 
     ]
 
 
-def _columns(used: pd.DataFrame, digits: int) -> tuple[Column, ...]:
+def _columns(used: pd.DataFrame, digits: int, dimensions: Mapping[str, int]) -> tuple[Column, ...]:
     order = {name: i for i, name in enumerate([*METRICS, *EMBEDDINGS])}
     pairs = sorted(
         set(zip(used["metric"], used["embedding"], strict=True)),
         key=lambda pair: [(order.get(name, len(order)), name) for name in pair],
     )
     return tuple(
-        Column(metric(name), by, _decimals(used[(used["metric"] == name) & (used["embedding"] == by)], digits))
+        Column(
+            metric(name),
+            by,
+            _decimals(used[(used["metric"] == name) & (used["embedding"] == by)], digits),
+            fewest_clips(name, dimensions.get(by, 0)),
+        )
         for name, by in pairs
     )
 
@@ -142,11 +98,12 @@ def _cell(frame: pd.DataFrame, row: tuple[str, str], column: Column) -> Cell | N
     ]
     if found.empty:
         return None
+    few = bool(found["n"].min() < column.fewest)
     if len(found) > 1:
-        return Cell(float(found["value"].mean()), float(found["value"].std(ddof=1)), None)
+        return Cell(float(found["value"].mean()), float(found["value"].std(ddof=1)), None, few=few)
     one = found.iloc[0]
     interval = None if math.isnan(one["ci_low"]) else (float(one["ci_low"]), float(one["ci_high"]))
-    return Cell(float(one["value"]), None, interval)
+    return Cell(float(one["value"]), None, interval, few=few)
 
 
 def _mark_best(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
@@ -166,32 +123,3 @@ def _mark_best(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
                 if (cell := rows[i].cells[j]) and column.text(value) == column.text(best):
                     marked[i][j] = replace(cell, best=True)
     return [replace(row, cells=tuple(cells)) for row, cells in zip(rows, marked, strict=True)]
-
-
-def _caption(
-    name: TableName, shown: pd.DataFrame, plan: PlanConfig, dataset: str, confidence: float, groups: list[list[Row]]
-) -> tuple[str, ...]:
-    subject = {
-        "quality": "Quality of generated clips",
-        "coverage": "Fidelity and diversity of generated clips",
-        "autoencoder": "Autoencoders: reconstruction of test clips, latent space and cost",
-    }[name]
-    counted = shown[[metric(one).over_clips for one in shown["metric"]]]
-    sizes = sorted(set(counted["n"]))
-    n = f", n = {sizes[0]}" if len(sizes) == 1 else f", n = {sizes[0]} to {sizes[-1]}" if sizes else ""
-    budget = f"Budget of every autoencoder: {plan.budget.steps} steps of {plan.budget.batch_size} clips."
-    interval = f"{confidence:.0%} confidence interval"
-    has_interval = any(cell and cell.interval for rows in groups for row in rows for cell in row.cells)
-    if len(plan.seeds) > 1:
-        spread = f"Mean ± standard deviation over {len(plan.seeds)} seeds."
-        spread += f" The floor with its {interval}." if has_interval else ""
-    else:
-        spread = "One seed."
-        spread += f" With the {interval} over clips (not over trainings)." if has_interval else ""
-    bold = any(cell and cell.best for rows in groups for row in rows for cell in row.cells)
-    sentences = [f"{subject}, dataset {dataset}{n}.", budget, spread, "Best in bold." if bold else ""]
-    if name != "autoencoder":
-        sentences.append("Held-out real clips are the floor, reconstructed test clips what the decoder can do.")
-    if any(metric(one).within_autoencoder for one in shown["metric"]):
-        sentences.append("The prior's negative log-likelihood compares within one autoencoder only.")
-    return tuple(filter(None, sentences))
