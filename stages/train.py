@@ -1,7 +1,8 @@
 """Train one autoencoder: `python stages/train.py DATASET AUTOENCODER SEED`.
 
 Writes `models/DATASET/AUTOENCODER/SEED/`: the best and the last weights, the configuration, the history and the
-diagnosis of the latent on the validation clips.
+diagnosis of the latent on the validation clips. With `train.on_collapse: fail` a collapsed latent is an error, after
+all of that is written.
 """
 
 import csv
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from flowshot.config import to_dict
 from flowshot.datasets.prepared import read_prepared
 from flowshot.diagnostics.latent import diagnose
+from flowshot.errors import FlowshotError
 from flowshot.files import whole_folder, write_json
 from flowshot.models.storage import ModelCard, save_model
 from flowshot.models.vae import VAE
@@ -23,8 +25,10 @@ from flowshot.randomness import seed_initial_weights, torch_generator
 from flowshot.runs import RunIdentity
 from flowshot.stage import arguments, stage, workers
 from flowshot.training.device import choose_device, prepare_threads
-from flowshot.training.loop import HISTORY_COLUMNS, Row, Weights, train
+from flowshot.training.likelihood import likelihood_of
+from flowshot.training.loop import HISTORY_COLUMNS, Weights, train
 from flowshot.training.losses import ReconstructionLoss
+from flowshot.training.validation import Row
 from flowshot.training_log import TrainingLog
 
 # Where the best weights so far are kept while training goes on, and stay where it fails.
@@ -62,12 +66,13 @@ def main() -> None:
 
         generator = torch_generator(chosen.seed, "train", *names[:2])
         trained = train(model, train_clips, valid_clips, dataset.sample_rate, training, budget, generator, show, keep)
-
-    model.load_state_dict(trained.best)
-    distance = ReconstructionLoss(training.loss, dataset.sample_rate)
-    diagnosis = diagnose(
-        model.cpu(), valid_clips, lambda a, b: distance(a, b)[0], torch_generator(chosen.seed, "diagnose", *names[:2])
-    )
+        model.load_state_dict(trained.best)
+        distance = ReconstructionLoss(training.loss, dataset.sample_rate)
+        draws = torch_generator(chosen.seed, "diagnose", *names[:2])
+        diagnosis = diagnose(
+            model.cpu(), valid_clips, lambda a, b: distance(a, b)[0], draws, train_clips, likelihood_of(training.loss)
+        )
+        log.log({f"diagnosis/{name}": value for name, value in diagnosis.numbers.items()}, trained.best_step)
     with whole_folder(Path("models").joinpath(*names)) as folder:
         save_model(folder, card, trained.best, trained.last)
         write_history(folder / "history.csv", trained.history)
@@ -83,7 +88,11 @@ def main() -> None:
             "budget": to_dict(budget),
         }
         write_json(folder / "diagnostics.json", dataclasses.asdict(diagnosis) | measured)
-    print(f"{'/'.join(names)}: {diagnosis.verdict}: KL {diagnosis.kl:.3g} nats; {diagnosis.reason}")
+    said = f"{'/'.join(names)}: {diagnosis.verdict}: KL {diagnosis.kl:.3g} nats; {diagnosis.reason}"
+    if diagnosis.verdict == "collapsed" and training.on_collapse == "fail":
+        where = Path("models").joinpath(*names)
+        raise FlowshotError(f"{said} The model is in {where}; docs/latent-loss.md names cures")
+    print(said)
 
 
 def progress_bar(name: str, steps: int) -> "tqdm[NoReturn]":

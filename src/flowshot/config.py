@@ -15,6 +15,10 @@ Source = Literal["synth", "samples", "samples_original", "fx", "tracks", "folder
 
 # Datasets, autoencoders and plans name folders and stages.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+PARTS_NEEDED = (
+    "free_bits_of: dimension needs an autoencoder without flows, whose divergence is a sum over dimensions; "
+    "use free_bits_of: total"
+)
 NAME_RULE = "must consist of letters, digits, `_` and `-`"
 
 
@@ -99,6 +103,7 @@ class AutoencoderConfig(Section):
     bands: int = 32
     latent_size: int = 64
     channels: tuple[int, ...] = (64, 128, 256)
+    decoder_channels: tuple[int, ...] = ()
     strides: tuple[int, ...] = (4, 4, 2)
     encoder_dilations: tuple[int, ...] = (1,)
     decoder_dilations: tuple[int, ...] = (1, 3)
@@ -116,6 +121,10 @@ class AutoencoderConfig(Section):
     def __post_init__(self) -> None:
         _require(len(self.channels) == len(self.strides) > 0, "channels and strides must have the same length")
         _require(min(self.channels) > 0 and min(self.strides) > 0, "channels and strides must be above 0")
+        _require(
+            len(self.decoder_channels) in (0, len(self.strides)) and min((*self.decoder_channels, 1)) > 0,
+            "decoder_channels must be empty, or have the length of strides and be above 0",
+        )
         _require(min(*self.encoder_dilations, *self.decoder_dilations, 1) > 0, "dilations must be above 0")
         _require(self.latent_size >= 2, "latent_size must be at least 2")
         _require(self.kernel_size % 2 == 1 and self.kernel_size > 0, "kernel_size must be odd")
@@ -141,8 +150,11 @@ class LossConfig(Section):
     loudness: float = 0.0
     transient: float = 0.0
     waveform: float = 1.0
+    likelihood: Literal["none", "laplace", "gaussian"] = "none"
+    likelihood_scale: float = 0.05
 
     def __post_init__(self) -> None:
+        _require(self.likelihood_scale > 0, "likelihood_scale must be above 0")
         _require(len(self.fft_sizes) > 0 and min(self.fft_sizes) >= 16, "fft_sizes must be at least 16 samples")
         _require(len(self.log_floors) > 0 and min(self.log_floors) > 0, "log_floors must name values above 0")
         _require(self.mel_bands >= 8, "mel_bands must be at least 8")
@@ -218,7 +230,14 @@ class TrainConfig(Section):
     """The training of an autoencoder, apart from its budget."""
 
     beta: float = 0.03
+    beta_schedule: Literal["linear", "cyclical"] = "linear"
     beta_warmup_steps: int = 100
+    beta_cycles: int = 4
+    free_bits: float = 0.0
+    free_bits_of: Literal["total", "dimension"] = "total"
+    target_kl: float = 0.0
+    aggressive_steps: int = 0
+    on_collapse: Literal["warn", "fail"] = "warn"
     learning_rate: float = 1e-3
     warmup_steps: int = 50
     weight_decay: float = 0.0
@@ -235,6 +254,13 @@ class TrainConfig(Section):
 
     def __post_init__(self) -> None:
         _require(self.beta >= 0, "beta must not be negative")
+        _require(self.beta_cycles > 0, "beta_cycles must be above 0")
+        _require(
+            min(self.free_bits, self.target_kl, self.aggressive_steps) >= 0,
+            "free_bits, target_kl and aggressive_steps must not be negative",
+        )
+        _require(self.beta > 0 or not self.target_kl, "target_kl needs a beta above 0 to start from")
+        _require(not (self.free_bits and self.target_kl), "free_bits and target_kl work against each other: choose one")
         _require(self.weight_decay >= 0, "weight_decay must not be negative")
         _require(self.learning_rate > 0 and self.gradient_clip > 0, "learning_rate and gradient_clip must be above 0")
         _require(self.log_every > 0 and self.validate_every > 0, "log_every and validate_every must be above 0")

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from flowshot.config import (
     NAME,
     NAME_RULE,
+    PARTS_NEEDED,
     AutoencoderConfig,
     BudgetConfig,
     DatasetConfig,
@@ -106,6 +107,7 @@ def read_params(path: Path | str = "params.yaml") -> Params:
         difference = _difference(model.pop("train", None), f"{path}: autoencoders.{name}.train")
         autoencoders[name] = check(AutoencoderConfig, f"autoencoders.{name}", {**shared, **model})
         trainings[name] = check(TrainConfig, f"autoencoders.{name}.train", merge(training, difference))
+        _check_free_bits(autoencoders[name], trainings[name], f"{path}: autoencoders.{name}")
     params = Params(
         plan=check(PlanConfig, "plan", raw["plan"]),
         plans={name: check(PlanConfig, f"plans.{name}", plan) for name, plan in raw["plans"].items()},
@@ -179,6 +181,13 @@ def _difference(entry: Any, where: str) -> Mapping[str, Any]:
     if entry is not None and not isinstance(entry, Mapping):
         raise FlowshotError(f"{where} must be a mapping of what differs, found {entry!r}")
     return entry or {}
+
+
+def _check_free_bits(model: AutoencoderConfig, training: TrainConfig, where: str) -> None:
+    """Here already, before hours may go into the stages in front of `train`."""
+    flows = model.posterior_flow != "none" or model.prior_flow != "none"
+    if flows and training.free_bits > 0 and training.free_bits_of == "dimension":
+        raise FlowshotError(f"{where}: {PARTS_NEEDED}")
 
 
 def _check_plan(params: Params, path: Path) -> None:

@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from flowshot.randomness import torch_generator
     from flowshot.stage import workers
     from flowshot.training.device import prepare_threads
+    from flowshot.training.likelihood import likelihood_of
     from flowshot.training.losses import ReconstructionLoss
 
     folder = Path(arguments.model).expanduser()
@@ -50,11 +51,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     distance = ReconstructionLoss(loss, dataset.sample_rate)
     # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
-    found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator))
+    seen = dataset.clips("train")
+    found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
     require_finite(found, folder)
     about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
     per_dimension = sorted(found["kl_per_dimension"], reverse=True)
-    rows = [(name, value) for name, value in found.items() if name not in ("verdict", "reason", "kl_per_dimension")]
+    shown = {name: value for name, value in found.items() if value is not None}
+    rows = [(name, value) for name, value in shown.items() if name not in ("verdict", "reason", "kl_per_dimension")]
     rows += [("largest kl of a dimension", per_dimension[0]), ("smallest kl of a dimension", per_dimension[-1])]
     return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
 

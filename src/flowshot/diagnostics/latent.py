@@ -1,6 +1,5 @@
 """What the latent of a trained autoencoder carries: its KL divergence taken apart, and what the decoder needs of it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,32 +7,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowshot.models.distributions import (
-    Posterior,
-    draw_with_kl,
-    gaussian_kl,
-    posterior_log_prob,
-    posterior_transform,
-    repeat_posterior,
-)
+from flowshot.diagnostics.draws import LatentDraws, draw_posteriors
+from flowshot.diagnostics.information import mutual_information
+from flowshot.diagnostics.likelihood_bounds import LogLikelihood, likelihood_bounds
+from flowshot.diagnostics.units import collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
+from flowshot.diagnostics.verdict import judge
+from flowshot.models.distributions import Posterior
 from flowshot.models.vae import VAE
+from flowshot.training.batches import evenly_spaced
 
-# Variance over clips above which a dimension counts as active (Burda et al. 2016, 1509.00519, section 5.1).
-ACTIVE_VARIANCE = 0.01
-# Clips between which the aggregate posterior is compared: the cost grows with the square.
-AGGREGATE_CLIPS = 128
-PAIRED_CLIPS = 16
-# Of each clip's posterior under a flow. With n clips the variance over them is known to 1/DRAWS * sqrt(2/n).
-DRAWS = 64
+# Of each clip's posterior.
+DRAWS = 32
+# Other clips, to which densities are fitted besides, and draws of each.
+REFERENCE_CLIPS, REFERENCE_DRAWS = 512, 4
 BATCH_SIZE = 64
-# Below the first, of active dimensions or of the relative rise of the loss, the latent is not used; below the
-# second, only in part.
-COLLAPSED, PARTLY_COLLAPSED = 0.05, 0.75
+
+Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`diagnostics.json` without what training adds to it. Divergences in nats, averaged over `n` clips."""
+    """`diagnostics.json` without what training adds to it. Divergences in nats, averaged over `n` clips.
+
+    `kl` = `mutual_information` + `marginal_kl`; the information lies between `_low` and `_high`. `used_units` are those
+    that vary over clips, by their share of the variance, and reach the decoder. Gaps are rises of the reconstruction
+    loss when a clip is decoded from another clip's latent, and from one that the prior drew. ELBO and IWAE are None
+    where the decoder has no likelihood.
+    """
 
     verdict: str
     reason: str
@@ -42,131 +42,115 @@ class Diagnosis:
     kl: float
     kl_per_dimension: list[float]
     mutual_information: float
+    mutual_information_low: float
+    mutual_information_high: float
     marginal_kl: float
     active_units: int
-    shuffle_gap: float
+    active_units_by_share: int
+    used_units: int
+    collapse_fraction: float
     reconstruction: float
+    shuffle_gap: float
+    prior_gap: float
+    elbo: float | None = None
+    iwae: float | None = None
 
-
-Distance = Callable[[Tensor, Tensor], Tensor]
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What of it is one number."""
+        return {name: float(value) for name, value in vars(self).items() if isinstance(value, int | float)}
 
 
 @torch.no_grad()
-def diagnose(model: VAE, clips: np.ndarray, distance: Distance, generator: torch.Generator) -> Diagnosis:
+def diagnose(
+    model: VAE,
+    clips: np.ndarray,
+    distance: Distance,
+    generator: torch.Generator,
+    reference: np.ndarray | None = None,
+    log_likelihood: LogLikelihood | None = None,
+) -> Diagnosis:
     """Diagnose `model` on held-out `clips: [n, samples]`.
 
     Args:
         distance: reconstruction loss of `estimate, target: [batch, samples]`, `[batch]`.
-        generator: of the posterior's noise and the shuffling.
+        generator: of the posterior's noise, the prior's draws and the fits.
+        reference: clips that the model was trained on, `[m, samples]`: with them the mutual information is bounded
+            more tightly from above. At most `REFERENCE_CLIPS` are used.
+        log_likelihood: log p(x|z) of `estimate, target: [batch, samples]` in nats, `[batch]`, where there is one.
     """
     model.eval()
     data = torch.from_numpy(np.array(clips, dtype=np.float32))
     posterior = _posterior_of(model, data)
-    latent, kl = draw_with_kl(posterior, model.posterior_flow, model.prior, generator)
-    active = int((_variance_over_clips(model, posterior, generator) > ACTIVE_VARIANCE).sum())
-    information, marginal = _kl_decomposition(model, posterior, latent, float(kl.mean()))
-    reconstruction = _reconstruction(model, latent, data, distance)
-    shuffled = _reconstruction(model, latent.roll(max(1, len(data) // 2), 0), data, distance)
-    gap = shuffled - reconstruction
-    verdict, reason = judge(active, model.config.latent_size, gap / max(reconstruction, 1e-12))
+    draws = draw_posteriors(model, posterior, DRAWS, generator)
+    kl, kl_per_dimension = float(draws.kl.mean()), kl_of_dimensions(draws)
+    information = mutual_information(draws, _reference_latents(model, reference, generator), generator)
+    # The estimate is of draws, the divergence may be exact: it bounds the information too.
+    estimate = min(information.estimate, max(kl, 0.0))
+    spread = spread_over_clips(draws)
+    latent = draws.latent[:, 0]
+    used = spread.active_by_share & heard_dimensions(model, latent, spread, generator)
+    reconstruction, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
+    bounds = likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
+    size = model.config.latent_size
+    verdict, reason = judge(int(used.sum()), size, shuffle_gap / max(reconstruction, 1e-12))
     return Diagnosis(
         verdict=verdict,
         reason=reason,
         n=len(data),
-        latent_size=model.config.latent_size,
-        kl=float(kl.mean()),
-        kl_per_dimension=_kl_per_dimension(model, posterior, generator).tolist(),
-        mutual_information=information,
-        marginal_kl=marginal,
-        active_units=active,
-        shuffle_gap=gap,
+        latent_size=size,
+        kl=kl,
+        kl_per_dimension=kl_per_dimension.mean(0).tolist(),
+        mutual_information=estimate,
+        mutual_information_low=min(information.low, estimate),
+        mutual_information_high=information.high,
+        marginal_kl=kl - estimate,
+        active_units=int(spread.active.sum()),
+        active_units_by_share=int(spread.active_by_share.sum()),
+        used_units=int(used.sum()),
+        collapse_fraction=collapse_fraction(kl_per_dimension),
         reconstruction=reconstruction,
+        shuffle_gap=shuffle_gap,
+        prior_gap=prior_gap,
+        elbo=bounds[0],
+        iwae=bounds[1],
     )
 
 
-def judge(active: int, latent_size: int, relative_gap: float) -> tuple[str, str]:
-    """A verdict and the numbers that led to it, in one sentence."""
-    fraction = active / latent_size
-    # Asked this way round, a gap that is no number is not called healthy.
-    if not (fraction >= COLLAPSED and relative_gap >= COLLAPSED):
-        verdict = "collapsed"
-    elif fraction < PARTLY_COLLAPSED:
-        verdict = "partly_collapsed"
-    else:
-        verdict = "healthy"
-    return verdict, (
-        f"{active} of {latent_size} dimensions vary over clips, and exchanging the latents of clips raises the "
-        f"reconstruction loss by {100 * relative_gap:.1f} %."
-    )
+def decoder_dependence(
+    model: VAE, latent: Tensor, data: Tensor, distance: Distance, generator: torch.Generator
+) -> tuple[float, float, float]:
+    """Mean loss of clips decoded from their own latents, and its rise with another clip's and with the prior's.
+
+    Args:
+        latent: one draw of each clip's posterior, `[clips, size]`.
+        data: the clips, `[clips, samples]`.
+    """
+
+    def loss_of(latents: Tensor) -> float:
+        pairs = zip(latents.split(BATCH_SIZE), data.split(BATCH_SIZE), strict=True)
+        return float(torch.cat([distance(model.decode(z), x) for z, x in pairs]).mean())
+
+    own = loss_of(latent)
+    # By half of the clips, because those of one source lie side by side.
+    shuffled = loss_of(latent.roll(max(1, len(data) // 2), 0))
+    return own, shuffled - own, loss_of(model.prior.sample(len(data), generator)) - own
 
 
 def _posterior_of(model: VAE, data: Tensor) -> Posterior:
     parts = [model.posterior(batch) for batch in data.split(BATCH_SIZE)]
+    return join_posteriors(parts)
+
+
+def join_posteriors(parts: list[Posterior]) -> Posterior:
+    """The posteriors of several batches as one."""
     context = None if parts[0].context is None else torch.cat([p.context for p in parts if p.context is not None])
     return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_scale for p in parts]), context)
 
 
-def _variance_over_clips(model: VAE, posterior: Posterior, generator: torch.Generator) -> Tensor:
-    """Variance of E[z|x] over clips, `[latent_size]`.
-
-    Under a flow E[z|x] is the average of draws, which varies even where E[z|x] does not: with 1/`DRAWS` of the
-    posterior's variance, which is taken off. Left in, it would make every collapsed dimension look active.
-    """
-    if model.posterior_flow is None:
-        return posterior.mean.var(0)
-    repeated = repeat_posterior(posterior, DRAWS)
-    latents = posterior_transform(repeated, model.posterior_flow, repeated.base_sample(generator))[0]
-    latents = latents.unflatten(0, (-1, DRAWS))
-    return latents.mean(1).var(0) - latents.var(1).mean(0) / DRAWS
-
-
-def _kl_decomposition(model: VAE, posterior: Posterior, latent: Tensor, kl: float) -> tuple[float, float]:
-    """KL = mutual information + marginal KL (Hoffman & Johnson 2016, "ELBO surgery"), in nats.
-
-    The information is that between a latent and the index of its clip among `AGGREGATE_CLIPS` clips, with the
-    aggregate posterior the mixture over these clips. It is exact for that index up to the noise of one draw a
-    clip, and cannot exceed log(clips): a lower bound of the information about the clip. What it cannot count
-    appears in the marginal KL, which is an upper bound.
-    """
-    count = min(len(latent), AGGREGATE_CLIPS)
-    # The sequential direction of an autoregressive flow costs by its passes: many pairs in one pass.
-    log_density = torch.cat(
-        [
-            _pair_log_densities(model, posterior, range(start, min(start + PAIRED_CLIPS, count)), latent[:count])
-            for start in range(0, count, PAIRED_CLIPS)
-        ],
-        dim=1,
-    )
-    log_aggregate = log_density.logsumexp(1) - math.log(count)
-    information = float((log_density.diagonal() - log_aggregate).mean())
-    return information, kl - information
-
-
-def _pair_log_densities(model: VAE, posterior: Posterior, clips: range, latent: Tensor) -> Tensor:
-    """log q(z_i|x_j) of every latent i and each j of `clips`, `[latents, clips]`."""
-    rows = slice(clips.start, clips.stop)
-    context = None if posterior.context is None else posterior.context[rows]
-    chosen = repeat_posterior(Posterior(posterior.mean[rows], posterior.log_scale[rows], context), len(latent))
-    pairs = posterior_log_prob(chosen, model.posterior_flow, latent.repeat(len(clips), 1))
-    return pairs.unflatten(0, (len(clips), len(latent))).T
-
-
-def _kl_per_dimension(model: VAE, posterior: Posterior, generator: torch.Generator) -> Tensor:
-    """`[latent_size]` in nats, averaged over clips.
-
-    Exact between Gaussians. With a flow on either side a divergence has no parts that add up, so each clip's draws
-    are mapped to the prior's base space and a Gaussian is fitted to them per dimension: an approximation.
-    """
-    if model.posterior_flow is None and model.prior.flow is None:
-        return gaussian_kl(posterior.mean, posterior.log_scale).mean(0)
-    repeated = repeat_posterior(posterior, DRAWS)
-    base = posterior_transform(repeated, model.posterior_flow, repeated.base_sample(generator))[0]
-    if model.prior.flow is not None:
-        base = model.prior.flow.to_base(base)[0]
-    draws = base.unflatten(0, (-1, DRAWS))
-    return gaussian_kl(draws.mean(1), draws.std(1).clamp_min(1e-6).log()).mean(0)
-
-
-def _reconstruction(model: VAE, latent: Tensor, data: Tensor, distance: Distance) -> float:
-    pairs = zip(latent.split(BATCH_SIZE), data.split(BATCH_SIZE), strict=True)
-    return float(torch.cat([distance(model.decode(z), x) for z, x in pairs]).mean())
+def _reference_latents(model: VAE, clips: np.ndarray | None, generator: torch.Generator) -> Tensor | None:
+    if clips is None:
+        return None
+    chosen = torch.from_numpy(evenly_spaced(clips, REFERENCE_CLIPS))
+    found: LatentDraws = draw_posteriors(model, _posterior_of(model, chosen), REFERENCE_DRAWS, generator)
+    return found.base

@@ -32,7 +32,8 @@ class Decoder(nn.Module):
         self.clip_samples = clip_samples
         self.frames = frames_of(config, clip_samples)
         self.bank = PQMF(config.bands) if config.front_end == "pqmf" else None
-        widths = [*config.channels, config.channels[-1]]
+        channels = config.decoder_channels or config.channels
+        widths = [*channels, channels[-1]]
         self.inner = nn.Linear(config.latent_size, widths[-1] * self.frames)
         layers: list[nn.Module] = []
         for level in reversed(range(len(config.strides))):

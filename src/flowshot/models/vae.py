@@ -23,11 +23,15 @@ INITIAL_LOG_SCALE = -3.0
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats."""
+    """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats.
+
+    `posterior` is q(z|x), of which `latent` is a draw.
+    """
 
     clips: Tensor
     latent: Tensor
     kl: Tensor
+    posterior: Posterior
 
 
 class VAE(nn.Module):
@@ -68,6 +72,11 @@ class VAE(nn.Module):
         self.prior = Prior(size, prior_flow)
         self.decoder = Decoder(config, clip_samples)
 
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether posterior and prior are both Gaussian, so that the divergence is exact and a sum over dimensions."""
+        return self.posterior_flow is None and self.prior.flow is None
+
     def posterior(self, clips: Tensor) -> Posterior:
         """q(z|x) of `clips: [batch, samples]`."""
         features = self.encoder(clips)
@@ -95,5 +104,6 @@ class VAE(nn.Module):
 
     def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
         """Encode, draw and decode `clips: [batch, samples]`."""
-        latent, kl = draw_with_kl(self.posterior(clips), self.posterior_flow, self.prior, generator)
-        return Reconstruction(self.decode(latent, generator), latent, kl)
+        posterior = self.posterior(clips)
+        latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
+        return Reconstruction(self.decode(latent, generator), latent, kl, posterior)

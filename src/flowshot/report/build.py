@@ -13,7 +13,9 @@ from flowshot.report.layout import Table
 from flowshot.report.markup import escape_markdown, latex_table, markdown_table
 from flowshot.report.paired import paired_tables
 from flowshot.report.plots import draw_distances
+from flowshot.report.rate_distortion import draw_rate_distortion
 from flowshot.report.results import external_arms, read_results, write_results
+from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
 
 TITLES = {
@@ -25,9 +27,14 @@ TITLES = {
     "paired-kid": "KID against no_nf",
     "reconstruction": "Reconstruction",
     "autoencoder": "Autoencoders",
+    "sweep": "Rate and distortion",
 }
 FORMATS = (("Markdown", "md"), ("LaTeX", "tex"))
-FIGURE = "fad.png"
+# Behind which table a figure stands, its file, and what it shows.
+FIGURES = {
+    "quality": ("fad.png", "Frechet audio distance of every arm"),
+    "sweep": ("rate-distortion.png", "Reconstruction and Frechet audio distance against KL of every training"),
+}
 
 
 def write_plan_report(params: Params) -> Path:
@@ -82,12 +89,18 @@ def build_report(
         folder.mkdir()
         tables = dataset_tables(results, plan, dataset, config.digits, confidence)
         tables += paired_tables(results, plan, dataset, config.digits, confidence) if dataset in plan.datasets else []
+        sweep = sweep_table(results.frame, plan, dataset, config.digits) if dataset in plan.datasets else None
+        tables += [sweep] if sweep else []
         tables.sort(key=lambda table: list(TITLES).index(table.name))
         for table in tables:
             (folder / f"table-{table.name}.md").write_text(markdown_table(table), encoding="utf-8")
             (folder / f"table-{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
-        has_figure = dataset in plan.datasets and draw_distances(folder / FIGURE, results.frame, plan, dataset)
-        sections.append(_dataset_section(dataset, tables, has_figure))
+        if dataset in plan.datasets:
+            draw_distances(folder / FIGURES["quality"][0], results.frame, plan, dataset)
+        if sweep:
+            draw_rate_distortion(folder / FIGURES["sweep"][0], results.frame, plan, dataset)
+        figures = {name for name, (file, _) in FIGURES.items() if (folder / file).is_file()}
+        sections.append(_dataset_section(dataset, tables, figures))
     page = "\n".join([_head(plan, results.frame, models_folder, revision), *sections])
     (out_folder / "README.md").write_text(page, encoding="utf-8")
 
@@ -133,12 +146,13 @@ def _machines(plan: PlanConfig, models_folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _dataset_section(dataset: str, tables: list[Table], has_figure: bool) -> str:
+def _dataset_section(dataset: str, tables: list[Table], figures: set[str]) -> str:
     # Angle brackets, because the name of a folder may hold spaces.
     lines = [f"## {escape_markdown(dataset)}", ""]
     for table in tables:
         files = ", ".join(f"[{kind}](<{dataset}/table-{table.name}.{end}>)" for kind, end in FORMATS)
         lines += [f"### {TITLES[table.name]}", "", markdown_table(table), f"{files}", ""]
-        if table.name == "quality" and has_figure:
-            lines += [f"![Frechet audio distance of every arm of {escape_markdown(dataset)}](<{dataset}/{FIGURE}>)", ""]
+        if table.name in figures:
+            file, shows = FIGURES[table.name]
+            lines += [f"![{shows} of {escape_markdown(dataset)}](<{dataset}/{file}>)", ""]
     return "\n".join(lines)

@@ -30,8 +30,13 @@ def evenly_spaced(clips: np.ndarray, count: int) -> np.ndarray:
 
     They are spread over the whole set, because clips of one source lie side by side.
     """
-    count = min(count, len(clips))
-    return np.array(clips[np.arange(count) * len(clips) // count], dtype=np.float32)
+    return np.array(clips[evenly_spaced_rows(len(clips), count)], dtype=np.float32)
+
+
+def evenly_spaced_rows(total: int, count: int) -> np.ndarray:
+    """Which `count` rows of `total`, or all where there are fewer, `evenly_spaced` takes."""
+    count = min(count, total)
+    return np.arange(count) * total // count
 
 
 def _endless_indices(count: int, generator: torch.Generator) -> Iterator[int]:

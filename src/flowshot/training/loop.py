@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -16,22 +15,21 @@ from flowshot.models.vae import VAE
 from flowshot.training.adversarial import Adversary, train_decoder_alone
 from flowshot.training.augmentation import augment
 from flowshot.training.averaging import WeightAverage
-from flowshot.training.batches import endless_batches, evenly_spaced, ordered_batches
+from flowshot.training.batches import endless_batches
 from flowshot.training.device import uses_bfloat16
+from flowshot.training.inference import AggressiveInference
+from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.optimizer import scheduled_adam
-from flowshot.training.schedules import beta_at
+from flowshot.training.objective import Objective
+from flowshot.training.optimizer import clipped_gradients, scheduled_adam
+from flowshot.training.validation import VALIDATION_COLUMNS, Row, validate
 
-Row = dict[str, float]
 Weights = dict[str, Tensor]
-
-# At most so many training clips are reconstructed at a validation, to be compared with the held-out ones.
-GAP_CLIPS = 128
 
 # Every column that `history.csv` may have, before the single terms of the loss.
 HISTORY_COLUMNS = (
-    "step", "train_loss", "train_reconstruction", "train_kl", "valid_loss", "valid_reconstruction", "valid_kl",
-    "train_reconstruction_clean", "reconstruction_gap", "beta", "learning_rate", "gradient_norm", "seconds",
+    "step", "train_loss", "train_reconstruction", "train_kl", *VALIDATION_COLUMNS, "beta", "learning_rate",
+    "gradient_norm", "seconds",
 )  # fmt: skip
 
 
@@ -39,8 +37,8 @@ HISTORY_COLUMNS = (
 class Trained:
     """What training leaves: the best weights, the last ones, and the history.
 
-    The best have the lowest validation loss. An adversarial phase makes that loss worse on purpose: behind one, the
-    best are the last.
+    The best have the lowest validation loss. An adversarial phase makes that loss worse on purpose, and a controller of
+    the divergence changes what a nat costs: behind one, the best are the last.
     """
 
     best: Weights
@@ -74,48 +72,51 @@ def train(
         generator: on the CPU; draws the order of the clips, the posterior's noise and the changes of the clips.
         on_row: called with each row of the history as it comes, for progress bars and tracking.
         on_best: called with a copy of the weights whenever the validation loss is the lowest so far, and at every
-            validation of an adversarial phase.
+            validation of an adversarial phase or under `target_kl`.
 
     Raises:
         FlowshotError: the loss or the gradient is not finite; says at which step, with which terms and
-            learning rate. Or no validation loss was finite. Weights given to `on_best` before are good.
+            learning rate. Or no validation loss was finite. Weights given to `on_best` before are good. Or, at
+            once, `free_bits_of` does not fit the model.
     """
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
     reconstruction_loss = ReconstructionLoss(config.loss, sample_rate).to(device)
     optimizer, schedule = scheduled_adam(model, config, budget.steps)
     adversary = Adversary(config.adversarial, budget.steps, device, generator.initial_seed())
-    bfloat16 = uses_bfloat16(config, device)
     # A generator of its own, so that the same clips come in the same order whatever is changed in them.
     changes = torch.Generator().manual_seed(noise.initial_seed() + 1)
     average = WeightAverage(model, config.average_decay)
+    latent_loss = LatentLoss(config, budget.steps, model.is_gaussian)
+    objective = Objective(model, reconstruction_loss, latent_loss, noise, uses_bfloat16(config, device))
+    inference = AggressiveInference(objective, optimizer, config)
+    batches = (
+        augment(clips.to(device, non_blocking=True), config.augment, sample_rate, changes)
+        for clips in endless_batches(train_clips, budget.batch_size, generator)
+    )
     history: list[Row] = []
     best, best_step, best_loss = copy_weights(model), 0, math.inf
     start = time.perf_counter()
 
-    for step, clips in enumerate(islice(endless_batches(train_clips, budget.batch_size, generator), budget.steps)):
+    for step in range(budget.steps):
         model.train()
         if step == adversary.first_step and config.adversarial.freeze_encoder:
             train_decoder_alone(model)
-        clips = augment(clips.to(device, non_blocking=True), config.augment, sample_rate, changes)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            output = model(clips, noise)
-        reconstruction, terms = reconstruction_loss(output.clips, clips)
-        reconstruction, kl = reconstruction.mean(), output.kl.mean()
-        beta = beta_at(step, config.beta, config.beta_warmup_steps)
-        loss = reconstruction + beta * kl
-        terms = {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, **terms}
+        if not adversary.acts(step):
+            inference.update(batches, step)
+        clips = next(batches)
+        output, loss, terms = objective(clips, step)
+        beta = latent_loss.weight(step)
         if adversary.acts(step):
             adversarial_loss, adversarial_terms = adversary.step(clips, output.clips, step)
             loss, terms = loss + adversarial_loss, terms | adversarial_terms
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        norm = clipped_gradients(model, loss, config.gradient_clip)
         rate = optimizer.param_groups[0]["lr"]
         _require_finite(norm, terms, step + 1, rate)
         optimizer.step()
         schedule.step()
         average.update()
+        latent_loss.observe(terms["train_kl"])
 
         validates = (step + 1) % config.validate_every == 0 or step + 1 == budget.steps
         if validates or step == 0 or (step + 1) % config.log_every == 0:
@@ -123,7 +124,9 @@ def train(
             row = {"step": step + 1.0, **logged, "beta": beta, "learning_rate": rate, "gradient_norm": float(norm)}
             if validates:
                 row |= validate(average.model, valid_clips, train_clips, reconstruction_loss, config, budget.batch_size)
-                if adversary.acts(step) or row["valid_loss"] < best_loss:
+                inference.observe(row["mutual_information"])
+                # Where losses of different steps do not compare, every one that is a number is the best so far.
+                if row["valid_loss"] < (math.inf if adversary.acts(step) or config.target_kl else best_loss):
                     best, best_step, best_loss = copy_weights(average.model), step + 1, row["valid_loss"]
                     on_best(best, best_step)
             row["seconds"] = time.perf_counter() - start
@@ -135,49 +138,6 @@ def train(
     model.requires_grad_(True)
     _require_validated(best_step, budget.steps)
     return Trained(best, best_step, copy_weights(model), history, time.perf_counter() - start)
-
-
-def validate(
-    model: VAE,
-    valid_clips: np.ndarray,
-    train_clips: np.ndarray,
-    reconstruction_loss: ReconstructionLoss,
-    config: TrainConfig,
-    batch_size: int,
-) -> Row:
-    """Losses over all of `valid_clips: [n, samples]` with the full beta, and how far training clips are ahead.
-
-    The gap between the two reconstructions grows as training clips are learned by heart. These are the same ones at
-    every call, at most as many as there are validation clips, without augmentation.
-    """
-    reconstruction, kl = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
-    seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
-    seen, _ = evaluate(model, seen_clips, reconstruction_loss, config, batch_size)
-    return {
-        "valid_loss": reconstruction + config.beta * kl,
-        "valid_reconstruction": reconstruction,
-        "valid_kl": kl,
-        "train_reconstruction_clean": seen,
-        "reconstruction_gap": reconstruction - seen,
-    }
-
-
-@torch.no_grad()
-def evaluate(
-    model: VAE, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
-) -> tuple[float, float]:
-    """Mean reconstruction loss and KL divergence over `clips: [n, samples]`, with the same noise at every call."""
-    model.eval()
-    device = next(model.parameters()).device
-    noise = torch.Generator(device).manual_seed(0)
-    reconstruction, kl = 0.0, 0.0
-    for batch in ordered_batches(clips, batch_size):
-        batch = batch.to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
-            output = model(batch, noise)
-        reconstruction += float(reconstruction_loss(output.clips, batch)[0].sum())
-        kl += float(output.kl.sum())
-    return reconstruction / len(clips), kl / len(clips)
 
 
 def copy_weights(model: torch.nn.Module) -> Weights:

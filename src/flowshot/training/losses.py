@@ -9,6 +9,8 @@
 | `loudness` | the level as loud as it is heard | bass outweighs what the ear hears best |
 | `transient` | rises of every frequency | attacks are dull |
 | `waveform` | phase, where it can be learned | attacks lose their first millisecond |
+
+With `train.loss.likelihood` the sum of these gives way to the misfit of a likelihood, in nats.
 """
 
 import torch
@@ -26,6 +28,7 @@ from flowshot.training.distances import (
     waveform_distance,
 )
 from flowshot.training.hearing import k_weighting, mel_filters
+from flowshot.training.likelihood import misfit
 
 # The terms that compare spectra; the others compare samples.
 SPECTRAL = ("linear_stft", "log_stft", "mel", "loudness", "transient")
@@ -61,6 +64,9 @@ class ReconstructionLoss(nn.Module):
 
         Scales that are longer than the clips are left out.
         """
+        if self.config.likelihood != "none":
+            nats = misfit(estimate, target, self.config.likelihood, self.config.likelihood_scale)
+            return nats, {"misfit": nats.detach().mean()}
         sizes = self._sizes(estimate.shape[-1]) if self.needs_spectra else []
         # One pair of spectra for each scale serves every term.
         spectra = {size: (self._magnitude(estimate, size), self._magnitude(target, size)) for size in sizes}

@@ -1,7 +1,7 @@
 """The optimizer of an autoencoder and the course of its learning rate."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from flowshot.config import TrainConfig
 from flowshot.training.schedules import learning_rate_factor
@@ -25,3 +25,13 @@ def scheduled_adam(
         optimizer, lambda step: learning_rate_factor(step, config.warmup_steps, steps)
     )
     return optimizer, schedule
+
+
+def clipped_gradients(model: nn.Module, loss: Tensor, largest: float) -> Tensor:
+    """Set the gradients of `model` to those of the scalar `loss`, their common norm at most `largest`.
+
+    Returns the norm before: no finite number where one gradient is none.
+    """
+    model.zero_grad(set_to_none=True)
+    loss.backward()
+    return torch.nn.utils.clip_grad_norm_(model.parameters(), largest)

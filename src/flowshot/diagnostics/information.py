@@ -1,0 +1,184 @@
+"""How much the latent says about the clip, I(x; z) = E KL(q(z|x) || q(z)) in nats, from a lower and an upper side.
+
+The aggregate posterior q(z) = E q(z|x) is an expectation over all clips there could be, of which there are a few
+hundred. So each side replaces it:
+
+* below, by the mixture of the posteriors of the clips at hand, the clip itself among them. For any kernels in place of
+  the posteriors this is a lower bound in expectation (InfoNCE: van den Oord et al. 2018, 1807.03748; with known
+  posteriors: Poole et al. 2019, 1905.06922, equation 12), and it cannot exceed the log of the number of clips: no bound
+  that holds for every distribution can (McAllester & Stratos 2018, 1811.04251);
+* above, by a density r(z) that was fitted to other clips: E KL(q(z|x) || r) = I + KL(q(z) || r) >= I for any r
+  (Barber & Agakov 2003; Poole et al. 2019, equation 2). The lowest of several is taken.
+
+The estimate lies between them. A density fitted to n clips and judged by others reads too high, by half of its
+parameters over n to first order; judged by the clips it was fitted to, too low by as much (Akaike 1974). The mean of
+both, weighted by how many clips each was fitted to, has no bias of that order. What remains is that of the family:
+KL(q(z) || r) for the best r of its kind, so that the estimate is exact where the aggregate posterior is Gaussian in the
+prior's base space, and too high elsewhere.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flowshot.config import GaussianMixturePriorConfig
+from flowshot.diagnostics.draws import LatentDraws
+from flowshot.models.distributions import LOG_TWO_PI, standard_normal_log_prob
+from flowshot.priors.gmm import GaussianMixturePrior
+from flowshot.training.batches import evenly_spaced_rows
+
+FOLDS = 4
+# Clips whose posteriors make up the mixture: its cost grows with the square.
+MIXED_CLIPS = 256
+# Draws of each clip at which densities are judged, where its moments are estimated from the others.
+JUDGED_DRAWS = 4
+# Of the mixture of Gaussians, which is only fitted where there are this many clips.
+COMPONENTS, ITERATIONS, MIXTURE_CLIPS = 4, 20, 32
+
+LogDensity = Callable[[Tensor], Tensor]
+Fit = Callable[[Tensor], LogDensity]
+
+
+@dataclass(frozen=True)
+class Information:
+    """Mutual information of clip and latent in nats: the estimate, and the bounds it lies between."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """E KL(q(z|x) || r) with r fitted to other clips, and with r fitted to these clips too."""
+
+    held_out: float
+    seen: float
+    # Of the first: the clips it was fitted to, as a part of those that both were fitted to together.
+    weight: float
+
+    @property
+    def estimate(self) -> float:
+        return self.weight * self.held_out + (1 - self.weight) * self.seen
+
+
+def mutual_information(
+    draws: LatentDraws, reference: Tensor | None = None, generator: torch.Generator | None = None
+) -> Information:
+    """Bounds and an estimate of I(x; z), from at least 2 clips; of a single one it is 0.
+
+    Args:
+        draws: of the posteriors of the clips that are judged.
+        reference: latents of other clips in the prior's base space, `[clips, draws, size]`, to which densities are
+            fitted besides; they may have other posteriors, which costs tightness and not validity.
+        generator: with one, a mixture of Gaussians is tried too, which takes a second or so.
+    """
+    count = len(draws.base)
+    if count < 2 or not bool(torch.isfinite(draws.base).all()):
+        return Information(*([0.0] * 3 if count < 2 else [math.nan] * 3))
+    fitted = draws.base.double()
+    judged = fitted[:, -JUDGED_DRAWS:]
+    # Negative entropies of the posteriors.
+    known = float(draws.expected_log_density[:, -JUDGED_DRAWS:].mean())
+    others = fitted[:0] if reference is None else reference[:, : fitted.shape[1]].double()
+    fits: list[Fit] = [lambda x: _fit_gaussian(x, 0.0), lambda x: _fit_gaussian(x, float(x.shape[-1]))]
+    if generator is not None and count + len(others) >= MIXTURE_CLIPS:
+        fits.append(lambda x: _fit_mixture(x, generator))
+    found = [_judge(fit, fitted, judged, others, known) for fit in fits]
+    prior = known - float(standard_normal_log_prob(judged).mean())
+    found.append(_Judged(prior, prior, 0.5))
+    low, by_kernels = _judge_kernels(draws)
+    # A density that is not finite where there are clips is no candidate.
+    best = min((one for one in [*found, by_kernels] if math.isfinite(one.held_out)), key=lambda one: one.held_out)
+    high = max(best.held_out, 0.0)
+    low = min(max(low, 0.0), high)
+    return Information(min(max(best.estimate, low), high), low, high)
+
+
+def _judge(fit: Fit, clips: Tensor, judged: Tensor, others: Tensor, known: float) -> _Judged:
+    """Fit to all but a fold of `clips: [clips, draws, size]`, judge by the fold; and fit to all, judge by all."""
+    held_out, fold_of = 0.0, torch.arange(len(clips)) % min(FOLDS, len(clips))
+    for fold in range(int(fold_of.max()) + 1):
+        # Clips of one source lie side by side: neighbours go to different folds, so a fold is like the rest.
+        density = fit(_padded(others, clips[fold_of != fold]))
+        held_out -= float(density(judged[fold_of == fold].flatten(0, 1)).sum())
+    seen = -float(fit(_padded(others, clips))(judged.flatten(0, 1)).mean())
+    total = len(others) + len(clips)
+    without = total - len(clips) / (int(fold_of.max()) + 1)
+    return _Judged(known + held_out / judged[..., 0].numel(), known + seen, without / (without + total))
+
+
+def _padded(others: Tensor, clips: Tensor) -> Tensor:
+    """Both sets of clips, with the draws that either has."""
+    draws = min(others.shape[1], clips.shape[1]) if len(others) else clips.shape[1]
+    return torch.cat([others[:, :draws], clips[:, :draws]])
+
+
+def _fit_gaussian(clips: Tensor, strength: float) -> LogDensity:
+    """The Gaussian of `clips: [clips, draws, size]`, its correlations shrunk as if by `strength` more clips."""
+    points = clips.flatten(0, 1)
+    mean, size = points.mean(0), points.shape[-1]
+    covariance = (points - mean).T @ (points - mean) / len(points)
+    diagonal = covariance.diagonal().diag()
+    covariance = (len(clips) * covariance + strength * diagonal) / (len(clips) + strength)
+    factor, failed = torch.linalg.cholesky_ex(covariance)
+    if failed or bool((factor.diagonal() <= 0).any()):
+        return lambda x: torch.full((len(x),), -math.inf, dtype=x.dtype)
+    log_scale = float(factor.diagonal().log().sum()) + 0.5 * size * LOG_TWO_PI
+
+    def log_density(x: Tensor) -> Tensor:
+        return -0.5 * torch.linalg.solve_triangular(factor, (x - mean).T, upper=False).square().sum(0) - log_scale
+
+    return log_density
+
+
+def _fit_mixture(clips: Tensor, generator: torch.Generator) -> LogDensity:
+    """A mixture of Gaussians; how many is decided by every fifth clip, which the components are not fitted to."""
+    chosen = torch.arange(len(clips)) % 5 == 4
+    points = clips[:, :2].float()
+    mixture = GaussianMixturePrior(
+        GaussianMixturePriorConfig(components=COMPONENTS, iterations=ITERATIONS), clips.shape[-1]
+    )
+    mixture.fit(points[~chosen].flatten(0, 1), points[chosen].flatten(0, 1), generator)
+    return lambda x: mixture.log_prob(x.float()).double()
+
+
+def _judge_kernels(draws: LatentDraws) -> tuple[float, _Judged]:
+    """The mixture of the clips' own posteriors, as Gaussians: the lower bound, and what it is as a density r.
+
+    With the clip's own posterior among them it bounds the information from below, without it from above.
+    """
+    base, density = draws.base.double(), draws.expected_log_density.double()
+    chosen = torch.from_numpy(evenly_spaced_rows(len(base), MIXED_CLIPS))
+    base, density = base[chosen], density[chosen]
+    if draws.base_moments is not None:
+        mean, variance = (moment[chosen].double() for moment in draws.base_moments)
+    else:
+        # Not from the draws that are judged, or a clip's kernel would know them.
+        rest = base[:, : max(2, base.shape[1] - JUDGED_DRAWS)]
+        mean, variance = rest.mean(1), rest.var(1).clamp_min(1e-12)
+    count, judged = len(base), base[:, -JUDGED_DRAWS:]
+    log_kernels = torch.cat(list(_log_kernels(judged, mean, variance)))
+    own = torch.arange(count).repeat_interleave(judged.shape[1])
+    rows = torch.arange(len(own))
+    log_own = log_kernels[rows, own]
+    log_all = log_kernels.logsumexp(1) - math.log(count)
+    log_kernels[rows, own] = -math.inf
+    log_others = log_kernels.logsumexp(1) - math.log(count - 1)
+    low = float((log_own - log_all).mean())
+    known = float(density[:, -JUDGED_DRAWS:].mean())
+    upper = known - float(log_others.mean())
+    return low, _Judged(upper, low, (count - 1) / (2 * count - 1))
+
+
+def _log_kernels(points: Tensor, mean: Tensor, variance: Tensor) -> Iterator[Tensor]:
+    """log N(point; mean_j, variance_j) of `points: [clips, draws, size]`: for each clip in turn `[draws, kernels]`.
+
+    By differences, because the squares expanded would cancel where posteriors are narrow.
+    """
+    constant = 0.5 * (variance.log() + LOG_TWO_PI).sum(-1)
+    for of_clip in points:
+        yield -0.5 * ((of_clip[:, None] - mean).square() / variance).sum(-1) - constant
