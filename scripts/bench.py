@@ -14,6 +14,8 @@ import scipy.linalg
 import torch
 
 from flowshot.config import AutoencoderConfig, BudgetConfig, LossConfig, TrainConfig
+from flowshot.diagnostics.latent import diagnose
+from flowshot.diagnostics.watch import watch
 from flowshot.embeddings.registry import embedder
 from flowshot.files import write_json
 from flowshot.metrics.frechet import frechet_distance
@@ -27,6 +29,8 @@ from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, CLIP_SECONDS = 16000, 1.0
 RUNS = 3
+# Of the dataset `samples`.
+VALIDATION_CLIPS = 118
 
 
 def main() -> None:
@@ -37,6 +41,7 @@ def main() -> None:
         "machine": machine(),
         "decoding_times_real_time": decoding_speed(),
         "training_loop_over_bare_step": loop_overhead(clips),
+        "diagnosis_over_training": diagnosis_share(clips),
         "yamnet_clips_per_second": embedding_speed(clips),
         "frechet_distance_over_sqrtm": {f"d={d}, n={n}": frechet_speed(d, n) for d, n in ((512, 1000), (1024, 1000))},
     }
@@ -92,6 +97,46 @@ def loop_overhead(clips: np.ndarray, steps: int = 10) -> float:
 
     looped()
     return statistics.median([looped() / steps for _ in range(RUNS)]) / seconds(bare, runs=10)
+
+
+def diagnosis_share(clips: np.ndarray) -> dict[str, float]:
+    """Time of the latent diagnosis as a part of that of training, by arm and by the steps of the plan.
+
+    Of its cheap form at every validation and the whole one at the end, with as many validation clips as `samples` has.
+    """
+    arms = {"no_nf": {}, "nf_both": {"posterior_flow": "iaf", "prior_flow": "nsf"}}
+    shares = {}
+    for name, flows in arms.items():
+        step, cheap, whole = diagnosis_seconds(VAE(AutoencoderConfig(**flows), clips.shape[1]), clips)
+        for steps in (200, 700):
+            validations = -(-steps // TrainConfig().validate_every)
+            shares[f"{name}, {steps} steps"] = (validations * cheap + whole) / (steps * step)
+    return shares
+
+
+def diagnosis_seconds(model: VAE, clips: np.ndarray) -> tuple[float, float, float]:
+    """Seconds of a training step of 16 clips, of the cheap diagnosis, and of the whole one."""
+    held_out = np.resize(clips, (VALIDATION_CLIPS, clips.shape[1]))
+    loss, optimizer = ReconstructionLoss(LossConfig(), SAMPLE_RATE), torch.optim.AdamW(model.parameters())
+    batch, beta = torch.from_numpy(clips[:16]), TrainConfig().beta
+
+    def step() -> None:
+        output = model(batch)
+        total = loss(output.clips, batch)[0].mean() + beta * output.kl.mean()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        optimizer.step()
+
+    def distance(estimate: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return loss(estimate, target)[0]
+
+    def whole() -> None:
+        diagnose(model, held_out, distance, torch.Generator().manual_seed(0), np.resize(clips, (600, clips.shape[1])))
+
+    of_step = seconds(step, runs=5)
+    with torch.no_grad():
+        posterior = model.eval().posterior(torch.from_numpy(held_out))
+    return of_step, seconds(lambda: watch(model, posterior, held_out, distance)), seconds(whole, runs=1)
 
 
 def embedding_speed(clips: np.ndarray) -> float:

@@ -39,11 +39,13 @@ def test_the_numbers_are_those_of_training(trained, prepared, found):
     report = found("diagnose", MODEL, "--seed", 3)
     loss = ReconstructionLoss(LossConfig(fft_sizes=(256, 64)), prepared.sample_rate)
     generator = torch_generator(3, "diagnose", "mine", "no_nf")
-    expected = diagnose(trained, prepared.clips("valid"), lambda a, b: loss(a, b)[0], generator)
+    seen = prepared.clips("train")
+    expected = diagnose(trained, prepared.clips("valid"), lambda a, b: loss(a, b)[0], generator, seen)
     assert report["verdict"] == expected.verdict and report["n"] == len(prepared.clips("valid"))
-    for name in ("kl", "mutual_information", "marginal_kl", "active_units", "shuffle_gap", "reconstruction"):
+    for name in expected.numbers:
         assert report[name] == pytest.approx(getattr(expected, name), rel=1e-5, abs=1e-6)
     assert report["kl_per_dimension"] == pytest.approx(expected.kl_per_dimension)
+    assert report["elbo"] is None and report["iwae"] is None, "the decoder has no likelihood"
     assert (report["dataset"], report["latent_size"], report["loss"]["fft_sizes"]) == ("mine", 4, [256, 64])
 
 
@@ -52,7 +54,8 @@ def test_the_text_begins_with_the_verdict(trained, flowshot):
     assert (status, err) == (0, "")
     assert out.split(":")[0] in ("healthy", "partly_collapsed", "collapsed")
     names = {line.rsplit(maxsplit=1)[0] for line in out.splitlines()[4:]}
-    assert {"kl", "mutual_information", "marginal_kl", "active_units", "shuffle_gap"} <= names
+    assert {"kl", "mutual_information", "marginal_kl", "active_units", "shuffle_gap", "prior_gap"} <= names
+    assert not {"elbo", "iwae"} & names
 
 
 def test_without_the_loss_of_training_the_default_is_used_and_said(trained, flowshot, found):
@@ -92,3 +95,17 @@ def test_weights_that_are_not_finite_are_named(trained, fails):
     path = MODEL / "weights.safetensors"
     save_file({name: torch.full_like(value, torch.nan) for name, value in load_file(path).items()}, path)
     assert "is not finite" in fails("diagnose", MODEL)
+
+
+def test_with_a_likelihood_there_are_bounds_of_it(trained, found):
+    loss = {**to_dict(LossConfig()), "likelihood": "laplace"}
+    (MODEL / "diagnostics.json").write_text(json.dumps({"training": {"loss": loss}}))
+    report = found("diagnose", MODEL)
+    assert report["elbo"] <= report["iwae"]
+    assert report["reconstruction"] > 0
+
+
+def test_loss_parameters_of_an_earlier_release_are_still_read(trained, found):
+    """Options that came later have their defaults."""
+    (MODEL / "diagnostics.json").write_text(json.dumps({"training": {"loss": {"fft_sizes": [256, 64]}}}))
+    assert found("diagnose", MODEL)["loss"]["likelihood"] == "none"
