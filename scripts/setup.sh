@@ -16,7 +16,7 @@ if [ -z "$python" ]; then
 fi
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv || exit 1
-# Without compiling every file of every package: what is used is compiled when it is first imported.
+# Compiling is left to the end, where it runs on all cores.
 install() {
   .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt "$@" \
     2>.venv/pip.log
@@ -47,5 +47,7 @@ if ! install --editable '.[dev]'; then
   because
   echo "warning: the packages for \`make test\` could not be installed; \`make repro\` works without them" >&2
 fi
+# Some packages carry files in other versions of Python, which do not compile and are never imported.
+.venv/bin/python -m compileall -q -q -j 0 .venv/lib >/dev/null 2>&1
 .venv/bin/python -m flowshot.tracking || exit 1
 touch .venv/.ready
