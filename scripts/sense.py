@@ -1,0 +1,223 @@
+"""Which metric sees which fault of real audio? Writes `docs/sense.md`: `python scripts/sense.py`.
+
+Real clips take the place of generated ones and are spoiled in five grades. A metric sees a fault where it follows the
+grades, from the clips as they are to the worst: Spearman's rank correlation of its value with the grade.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.stats import spearmanr
+from tqdm import tqdm
+
+from flowshot.comparison.embedded import NamedClips
+from flowshot.config import ScoreConfig
+from flowshot.datasets.prepared import PreparedDataset, read_prepared
+from flowshot.embeddings.cache import EmbeddingCache
+from flowshot.embeddings.classes import class_scores
+from flowshot.embeddings.registry import embedder
+from flowshot.files import whole_file
+from flowshot.metrics.score import Score
+from flowshot.randomness import numpy_generator
+from flowshot.report.registry import EMBEDDINGS, metric
+from flowshot.scoring import reference_clips, score_against_reference
+
+NOISE_DB = (-60, -50, -40, -30, -20)  # relative to full scale
+CUTOFF_HZ = (4000, 2000, 1000, 500, 250)
+CLIPPED_AT = (0.5, 0.25, 0.12, 0.06, 0.03)  # of the clip's peak
+REVERB_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # in which the tail falls by 60 dB
+CLASSES_KEPT = (20, 10, 5, 3, 2)
+COPIED = (0.1, 0.25, 0.5, 0.75, 1.0)
+FOLLOWS = 0.94  # of six grades in order, at most two neighbours exchanged
+# Intervals are not looked at here.
+CONFIG = replace(ScoreConfig(), folds=2, bootstrap=20, splits=4, permutations=999)
+# What grows as clips get worse; the others fall.
+WORSE_IS_MORE = ("fad", "fad_infinity", "kid", "kad")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Real clips: the reference, what models would have learned from, and candidates, which are neither."""
+
+    reference: NamedClips
+    training: NamedClips
+    pool: np.ndarray
+    classes: np.ndarray  # of the pool
+    sample_rate: int
+
+    @property
+    def n(self) -> int:
+        """Clips in each compared set."""
+        return len(self.reference.clips)
+
+
+def main() -> None:
+    """Score every grade of every fault and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, default=Path("data/prepared/samples"))
+    parser.add_argument("--out", type=Path, default=Path("docs/sense.md"))
+    arguments = parser.parse_args()
+    prepared, cache = read_prepared(arguments.dataset), EmbeddingCache()
+    material = split_material(prepared, cache)
+    chosen = numpy_generator(0, "sense").permutation(len(material.pool))[: material.n]
+    clean = material.pool[chosen]
+    grades = {name: [clean, *spoiled] for name, spoiled in faults(material, clean).items()}
+    steps = tqdm(total=1 + sum(len(sets) - 1 for sets in grades.values()), unit="set")
+    unspoiled = scored(material, clean, cache)
+    steps.update()
+    found: dict[str, list[dict[tuple[str, str], float]]] = {}
+    for name, sets in grades.items():
+        found[name] = [unspoiled]
+        for clips in sets[1:]:
+            found[name].append(scored(material, clips, cache))
+            steps.update()
+    with whole_file(arguments.out) as file:
+        file.write_text(page(found, prepared.name, material.n), encoding="utf-8")
+
+
+def split_material(prepared: PreparedDataset, cache: EmbeddingCache) -> Material:
+    """Half of the training sources are what was learned from; candidates come from the others and from validation."""
+    held_out = reference_clips(prepared)
+    groups = prepared.groups("train")
+    sources = sorted(set(groups))
+    learned = {
+        sources[i] for i in numpy_generator(0, "sense", "learned").permutation(len(sources))[: len(sources) // 2]
+    }
+    rows = np.array([group in learned for group in groups])
+    train = np.asarray(prepared.clips("train"))
+    pool = np.concatenate([train[~rows], np.asarray(prepared.clips("valid"))])
+    classifier = class_scores(embedder("yamnet"))
+    assert classifier is not None
+    names = [f"reference clip {i}" for i in range(len(held_out.clips))]
+    training_names = [f"training clip {i}" for i in np.flatnonzero(rows)]
+    return Material(
+        NamedClips(held_out.clips, names, held_out.groups),
+        NamedClips(train[rows], training_names, training_names),
+        pool,
+        cache.embed(classifier, pool, prepared.sample_rate).argmax(axis=1),
+        prepared.sample_rate,
+    )
+
+
+def faults(material: Material, clean: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """Five grades of each fault, the worst last, each `[n, samples]`."""
+    rate = material.sample_rate
+    return {
+        "noise": [add_noise(clean, level) for level in NOISE_DB],
+        "low-pass": [low_pass(clean, cutoff, rate) for cutoff in CUTOFF_HZ],
+        "clipping": [clip_peaks(clean, share) for share in CLIPPED_AT],
+        "reverb": [reverberate(clean, seconds, rate) for seconds in REVERB_SECONDS],
+        "fewer classes": [keep_classes(material, kept) for kept in CLASSES_KEPT],
+        "copies": [copy_training(material, clean, share) for share in COPIED],
+    }
+
+
+def add_noise(clips: np.ndarray, level: float) -> np.ndarray:
+    """White noise of `level` dB."""
+    noise = numpy_generator(0, "sense", "noise").normal(size=clips.shape)
+    return (clips + 10 ** (level / 20) * noise).astype(np.float32)
+
+
+def low_pass(clips: np.ndarray, cutoff: float, sample_rate: int) -> np.ndarray:
+    """Without what lies above `cutoff` Hz."""
+    return sosfilt(butter(8, cutoff, fs=sample_rate, output="sos"), clips, axis=1).astype(np.float32)
+
+
+def clip_peaks(clips: np.ndarray, share: float) -> np.ndarray:
+    """Cut off at a share of the loudest sample, and as loud as before."""
+    peak = np.abs(clips).max(axis=1, keepdims=True)
+    return (np.clip(clips, -share * peak, share * peak) / share).astype(np.float32)
+
+
+def reverberate(clips: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
+    """Followed by a tail of noise as loud as the clip, as loud as before in all."""
+    time = np.arange(clips.shape[1]) / sample_rate
+    tail = numpy_generator(0, "sense", "reverb").normal(size=len(time)) * 10 ** (-3 * time / seconds)
+    tail /= np.linalg.norm(tail)
+    wet = clips + fftconvolve(clips, tail[None], axes=1)[:, : clips.shape[1]]
+    return (wet * np.abs(clips).max(axis=1, keepdims=True) / np.abs(wet).max(axis=1, keepdims=True)).astype(np.float32)
+
+
+def keep_classes(material: Material, kept: int) -> np.ndarray:
+    """As many clips, of the most frequent classes alone (of YAMNet's, the likeliest of each clip)."""
+    classes, counts = np.unique(material.classes, return_counts=True)
+    frequent = classes[np.argsort(-counts, kind="stable")[:kept]]
+    rows = np.flatnonzero(np.isin(material.classes, frequent))
+    generator = numpy_generator(0, "sense", "classes")
+    return material.pool[generator.permutation(rows)[: material.n]]
+
+
+def copy_training(material: Material, clips: np.ndarray, share: float) -> np.ndarray:
+    """With training clips in place of a share of them."""
+    copied = round(share * len(clips))
+    rows = numpy_generator(0, "sense", "copies").permutation(len(material.training.clips))[:copied]
+    return np.concatenate([material.training.clips[rows], clips[copied:]])
+
+
+def scored(material: Material, clips: np.ndarray, cache: EmbeddingCache) -> dict[tuple[str, str], float]:
+    """Every metric in every embedding, against the reference."""
+    scores: Sequence[Score] = score_against_reference(
+        clips,
+        material.reference.clips,
+        material.reference.groups,
+        material.sample_rate,
+        CONFIG,
+        seed=0,
+        training=material.training,
+        cache=cache,
+    )
+    return {(score.metric, score.embedding): score.value for score in scores}
+
+
+def follows(values: Sequence[float], worse: Callable[[float], float]) -> float:
+    """The rank correlation of a metric with the grade, 1 where it gets worse with every grade; 0 if it never moves."""
+    if np.ptp(values) == 0:
+        return 0.0
+    return float(spearmanr(range(len(values)), [worse(value) for value in values]).statistic)
+
+
+def page(found: dict[str, list[dict[tuple[str, str], float]]], dataset: str, n: int) -> str:
+    """The document."""
+    keys = list(next(iter(found.values()))[0])
+    lines = []
+    for name, by in keys:
+        sign = 1 if name in WORSE_IS_MORE else -1
+        cells = []
+        for sets in found.values():
+            values = [values[name, by] for values in sets]
+            rank = follows(values, lambda value, sign=sign: sign * value)  # type: ignore[misc]
+            text = f"{values[0]:.3g} → {values[-1]:.3g} ({rank:+.2f})"
+            cells.append(f"**{text}**" if rank >= FOLLOWS else text)
+        lines.append(f"| {metric(name).title.split(' ×')[0]} | {EMBEDDINGS.get(by, by)} | {' | '.join(cells)} |")  # noqa: RUF001
+    return "\n".join(
+        [
+            "# Which metric sees which fault?",
+            "",
+            f"Real clips of `{dataset}` in the place of generated ones, {n} against the {n} reference clips of the",
+            "plan, spoiled in five grades; written by `scripts/sense.py`. A cell holds the value of the clips as they",
+            "are and at the worst grade, and Spearman's rank correlation with the grade, positive where it gets worse.",
+            f"Bold: it follows the grades ({FOLLOWS} or more; 1 is every single one).",
+            "",
+            f"| metric | embedding | {' | '.join(found)} |",
+            f"|:--|:--|{'--:|' * len(found)}",
+            *lines,
+            "",
+            f"Grades: noise of {_list(NOISE_DB)} dB; low-pass at {_list(CUTOFF_HZ)} Hz; clipping at",
+            f"{_list(CLIPPED_AT)} of the peak; reverberation of {_list(REVERB_SECONDS)} s; the {_list(CLASSES_KEPT)}",
+            f"most frequent classes alone (YAMNet's likeliest of each clip); {_list(COPIED)} of the",
+            "clips copied from the training clips.",
+            "",
+        ]
+    )
+
+
+def _list(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+if __name__ == "__main__":
+    main()
