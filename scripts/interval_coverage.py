@@ -188,7 +188,7 @@ def page(lines: list[str], uniform: list[str], replications: int) -> str:
             TITLE,
             "",
             f"95 % intervals in {replications} replications, written by `scripts/interval_coverage.py`; the standard",
-            f"error of the simulation is {100 * np.sqrt(0.95 * 0.05 / replications):.1f} points. Sets are Gaussian with",
+            f"error of that is {100 * np.sqrt(0.95 * 0.05 / replications):.1f} points. Sets are Gaussian with",
             "a decaying spectrum. In the first three scenarios the reference has sources of 1 to 4 correlated clips.",
             "`expectation at this n` is the mean of all replications, bias included: FAD and its like compare at",
             "equal n only. `width` is half an interval over 1.96 standard deviations of the estimate: 1 is as narrow",
