@@ -26,6 +26,7 @@ from torch import Tensor
 
 from flowshot.config import GaussianMixturePriorConfig
 from flowshot.diagnostics.draws import LatentDraws
+from flowshot.errors import FlowshotError
 from flowshot.models.distributions import LOG_TWO_PI, standard_normal_log_prob
 from flowshot.priors.gmm import GaussianMixturePrior
 from flowshot.training.batches import evenly_spaced_rows
@@ -117,6 +118,11 @@ def _padded(others: Tensor, clips: Tensor) -> Tensor:
     return torch.cat([others[:, :draws], clips[:, :draws]])
 
 
+def _nowhere(x: Tensor) -> Tensor:
+    """The log density of a fit that failed."""
+    return torch.full((len(x),), -math.inf, dtype=x.dtype)
+
+
 def _fit_gaussian(clips: Tensor, strength: float) -> LogDensity:
     """The Gaussian of `clips: [clips, draws, size]`, its correlations shrunk as if by `strength` more clips."""
     points = clips.flatten(0, 1)
@@ -126,7 +132,7 @@ def _fit_gaussian(clips: Tensor, strength: float) -> LogDensity:
     covariance = (len(clips) * covariance + strength * diagonal) / (len(clips) + strength)
     factor, failed = torch.linalg.cholesky_ex(covariance)
     if failed or bool((factor.diagonal() <= 0).any()):
-        return lambda x: torch.full((len(x),), -math.inf, dtype=x.dtype)
+        return _nowhere
     log_scale = float(factor.diagonal().log().sum()) + 0.5 * size * LOG_TWO_PI
 
     def log_density(x: Tensor) -> Tensor:
@@ -136,13 +142,19 @@ def _fit_gaussian(clips: Tensor, strength: float) -> LogDensity:
 
 
 def _fit_mixture(clips: Tensor, generator: torch.Generator) -> LogDensity:
-    """A mixture of Gaussians; how many is decided by every fifth clip, which the components are not fitted to."""
+    """A mixture of Gaussians; how many is decided by every fifth clip, which the components are not fitted to.
+
+    Where a covariance cannot be inverted, a density of 0, which is never chosen.
+    """
     chosen = torch.arange(len(clips)) % 5 == 4
     points = clips[:, :2].float()
     mixture = GaussianMixturePrior(
         GaussianMixturePriorConfig(components=COMPONENTS, iterations=ITERATIONS), clips.shape[-1]
     )
-    mixture.fit(points[~chosen].flatten(0, 1), points[chosen].flatten(0, 1), generator)
+    try:
+        mixture.fit(points[~chosen].flatten(0, 1), points[chosen].flatten(0, 1), generator)
+    except (torch.linalg.LinAlgError, FlowshotError):
+        return _nowhere
     return lambda x: mixture.log_prob(x.float()).double()
 
 

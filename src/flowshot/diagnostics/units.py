@@ -99,8 +99,8 @@ def heard_dimensions(model: VAE, latent: Tensor, spread: Spread, generator: torc
             return torch.zeros_like(response, dtype=torch.bool)
         for _ in range(PROBES):
             signs = torch.randint(0, 2, decoded.shape, generator=generator, device=decoded.device) * 2.0 - 1
-            (gradient,) = torch.autograd.grad((decoded * signs).sum(), point, retain_graph=True)
-            response += gradient.square().mean(0).cpu()
+            (gradient,) = torch.autograd.grad((decoded * signs).sum(), point, retain_graph=True, allow_unused=True)
+            response += 0.0 if gradient is None else gradient.square().mean(0).cpu()
     response *= (spread.between + spread.within).cpu()
     return response > HEARD_SHARE * response.max()
 

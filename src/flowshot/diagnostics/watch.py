@@ -5,14 +5,14 @@ import torch
 
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
-from flowshot.diagnostics.latent import Distance, decoder_dependence
+from flowshot.diagnostics.latent import DRAWS, Distance, decoder_dependence
 from flowshot.diagnostics.units import collapse_fraction, kl_of_dimensions, spread_over_clips
 from flowshot.models.distributions import Posterior
 from flowshot.models.vae import VAE
 from flowshot.training.batches import evenly_spaced_rows
 
-# Of each posterior, and clips that are decoded three times.
-DRAWS, DECODED_CLIPS = 8, 16
+# Of those that are decoded, three times each.
+DECODED_CLIPS = 16
 
 COLUMNS = (
     "mutual_information", "mutual_information_low", "marginal_kl", "active_units", "active_units_by_share",
