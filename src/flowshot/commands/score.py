@@ -1,35 +1,17 @@
-"""`flowshot score`: the distances of any two folders of audio."""
+"""`flowshot score`: the distances of any two folders of audio, which may become a row of the report."""
 
 import argparse
+import re
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict, replace
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
+from flowshot.commands.audio_sets import audio_files, held_out_set, open_prepared, read_set, usable_pairs
 from flowshot.commands.base import Commands, Outcome, WrongUse, add_clip_options, add_command, clip_config, table
-from flowshot.config import DatasetConfig, PolicyConfig, ScoreConfig
-from flowshot.datasets.inputs import InputFile, list_files
+from flowshot.config import NAME, NAME_RULE, PolicyConfig, ScoreConfig
 from flowshot.errors import FlowshotError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
-
-
-@dataclass(frozen=True)
-class AudioSet:
-    """Clips of a folder: `clips: [n, samples]`, the file of each, and what is to be known about the folder.
-
-    `unusable` says of the files that could not be decoded why; their clips are silent.
-    """
-
-    clips: "np.ndarray"
-    files: list[str]
-    unusable: dict[str, str]
-    facts: dict[str, Any]
+from flowshot.params import read_params
 
 
 def add(commands: Commands) -> None:
@@ -37,10 +19,21 @@ def add(commands: Commands) -> None:
     description = "Measure how far a folder of audio is from another: FAD and KID, with intervals."
     example = "flowshot score --reference ~/sounds --candidate drawn --embedding logmel"
     parser = add_command(commands, "score", description, example, run)
-    parser.add_argument("--reference", metavar="DIR", required=True, help="real audio, searched recursively")
+    parser.add_argument(
+        "--reference",
+        metavar="DIR",
+        required=True,
+        help="real audio, searched recursively; or data/prepared/NAME, whose held-out clips every arm is compared with",
+    )
     parser.add_argument("--candidate", metavar="DIR", required=True, help="what is judged, searched recursively")
     known = " ".join(ScoreConfig().embeddings)
     parser.add_argument("--embedding", metavar="NAME", action="extend", nargs="+", help=f"which embeddings ({known})")
+    parser.add_argument(
+        "--as",
+        dest="name",
+        metavar="NAME",
+        help="keep the scores in this project, with the settings of its params.yaml: a row of `flowshot report`",
+    )
     parser.add_argument(
         "--checkpoints", metavar="DIR", help="where weights of clap, vggish, pann and encodec are or go"
     )
@@ -84,19 +77,33 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Decode both folders to clips of one rate and length, take equally many of each, and compare."""
     config = clip_config(arguments, arguments.reference)
     scoring = score_config(arguments)
-    folders = {"reference": arguments.reference, "candidate": arguments.candidate}
+    prepared = open_prepared(arguments.reference)
+    if prepared is not None:
+        config = replace(
+            config, sample_rate=prepared.sample_rate, clip_seconds=prepared.clip_samples / prepared.sample_rate
+        )
+    folders = {"candidate": arguments.candidate}
+    if prepared is None:
+        folders = {"reference": arguments.reference, **folders}
     listed = {role: audio_files(folder) for role, folder in folders.items()}
 
     # Imported here: scipy and the embeddings' runtimes take a second, which other sub-commands should not wait for.
     from flowshot.embeddings.cache import EmbeddingCache
     from flowshot.embeddings.registry import embedder
-    from flowshot.scoring import score_against_reference, score_entry
+    from flowshot.metrics.sample_size import fewest_clips
+    from flowshot.scoring import score_against_reference, score_entry, training_clips, write_scores
 
     for name in scoring.embeddings:
         # An embedding that cannot run fails before minutes go into decoding.
         embedder(name, scoring.policy, scoring.checkpoints)
-    n = min(len(audio) for audio, _ in listed.values())
-    sets = {
+    sets = {} if prepared is None else {"reference": held_out_set(prepared)}
+    n = min([len(audio) for audio, _ in listed.values()] if prepared is None else [len(sets["reference"].clips)])
+    if len(listed["candidate"][0]) < n:
+        raise FlowshotError(
+            f"{arguments.candidate}: holds {len(listed['candidate'][0])} audio files, but every row of a table needs "
+            f"as many as {arguments.reference} holds out, {n}; add audio"
+        )
+    sets |= {
         role: read_set(role, folders[role], *found, n, config, scoring, arguments.seed)
         for role, found in listed.items()
     }
@@ -112,25 +119,51 @@ def run(arguments: argparse.Namespace) -> Outcome:
         scores = score_against_reference(
             candidate.clips,
             reference.clips,
-            reference.files,
+            reference.groups,
             config.sample_rate,
             scoring,
             arguments.seed,
-            candidate_groups=candidate.files,
+            candidate_groups=candidate.groups,
             cache=EmbeddingCache(cache),
+            training=None if prepared is None else training_clips(prepared),
             names={role: each.files for role, each in sets.items()},
         )
+    # For pairs of arms only; and it names every file.
+    scores = [replace(score, details={k: v for k, v in score.details.items() if k != "influence"}) for score in scores]
+    if arguments.name:
+        path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)
+        write_scores(path, scores)
+        print(f"written to {path}; `flowshot report` shows it as external", file=sys.stderr)
     n = len(reference.clips)
+    few = {
+        (score.metric, score.embedding)
+        for score in scores
+        if score.n < fewest_clips(score.metric, score.details["dimensions"])
+    }
     report = {
         **{role: each.facts for role, each in sets.items()},
         "n": n, "sample_rate": config.sample_rate, "seconds": config.clip_seconds, "seed": arguments.seed,
         "confidence": scoring.confidence, "policy": asdict(scoring.policy), "skipped": skipped,
+        "too_few_clips_for": [{"metric": metric, "embedding": embedding} for metric, embedding in sorted(few)],
         "scores": [score_entry(score) for score in scores],
     }  # fmt: skip
     header = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
-    text = table(header, [[getattr(score, name) for name in header] for score in scores])
+    rows = [
+        [*(getattr(score, name) for name in header), "†" if (score.metric, score.embedding) in few else ""]
+        for score in scores
+    ]
     how = f"{n} clips of {config.clip_seconds:g} s at {config.sample_rate} Hz in each set"
-    return Outcome(report, f"{text}\n\n{how}; {scoring.confidence:.0%} intervals")
+    marked = "\n† too few clips for the dimension of the embedding" if few else ""
+    return Outcome(report, f"{table((*header, ''), rows)}\n\n{how}; {scoring.confidence:.0%} intervals{marked}")
+
+
+def external_path(dataset: str | None, reference: str, name: str) -> Path:
+    """Where the report looks for a system that was not trained here.
+
+    One that was compared with a folder is in a section of its own: it has another reference than any arm.
+    """
+    folder = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(reference).expanduser().resolve().name).strip("-") or "reference"
+    return Path("scores") / (dataset or f"folder-{folder}") / "external" / name / "0.json"
 
 
 def score_config(arguments: argparse.Namespace) -> ScoreConfig:
@@ -138,7 +171,11 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
     # Imported here: numpy takes a tenth of a second, which other sub-commands should not wait for.
     from flowshot.embeddings.registry import unknown_embedding
 
-    embeddings = tuple(dict.fromkeys(arguments.embedding or ScoreConfig().embeddings))
+    if arguments.name and not NAME.fullmatch(arguments.name):
+        raise WrongUse(f"argument --as: {NAME_RULE}, found {arguments.name!r}")
+    # A row beside the plan's arms is measured as they are.
+    planned = read_params().score if arguments.name else ScoreConfig()
+    embeddings = tuple(dict.fromkeys(arguments.embedding or planned.embeddings))
     for name in embeddings:
         if problem := unknown_embedding(name):
             raise WrongUse(f"argument --embedding: {problem}")
@@ -153,103 +190,12 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
         )
     except ValueError as error:
         raise WrongUse(f"{error} (--window, --hop and --level-db)") from None
-    return ScoreConfig(
+    if arguments.name and policy != PolicyConfig() and policy != planned.policy:
+        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --pad, --window, --level out")
+    return replace(
+        planned,
         embeddings=embeddings,
-        checkpoints=arguments.checkpoints,
+        checkpoints=arguments.checkpoints or planned.checkpoints,
         on_bad_clip=arguments.on_bad_clip,
-        policy=policy,
+        policy=planned.policy if arguments.name else policy,
     )
-
-
-def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
-    """The files below `folder` that are audio by their names, and the names of the others.
-
-    Raises:
-        FlowshotError: the folder is missing or holds fewer than 2 audio files.
-    """
-    from flowshot.audio.decode import AUDIO_SUFFIXES  # imports the decoders, see `run`
-
-    files = list_files(Path(folder).expanduser().absolute())
-    audio = [file for file in files if PurePosixPath(file.source).suffix.casefold() in AUDIO_SUFFIXES]
-    others = sorted({file.source for file in files} - {file.source for file in audio})
-    if len(audio) < 2:
-        raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")
-    return audio, others
-
-
-def read_set(
-    role: str,
-    folder: str,
-    audio: list[InputFile],
-    others: list[str],
-    n: int,
-    config: DatasetConfig,
-    scoring: ScoreConfig,
-    seed: int,
-) -> AudioSet:
-    """Decode every file, so that none can hide that it is damaged, and keep `n` of them, drawn by `seed`.
-
-    What is left out, cut or padded is said on standard error.
-
-    Raises:
-        FlowshotError: a file cannot be decoded, unless `scoring.on_bad_clip` is to skip; names it.
-    """
-    # Imported here: see `run`.
-    import numpy as np
-    from tqdm import tqdm
-
-    from flowshot.audio.decode import UnusableAudio, quiet_decoders
-    from flowshot.audio.excerpt import read_excerpt
-    from flowshot.datasets.selection import REASONS
-    from flowshot.randomness import numpy_generator
-
-    chosen = np.sort(numpy_generator(seed, "score", role).permutation(len(audio))[:n])
-    position = {int(index): row for row, index in enumerate(chosen)}
-    clips = np.zeros((n, config.clip_samples), dtype=np.float32)
-    cut = padded = 0
-    unusable: dict[str, str] = {}
-    policy = scoring.policy
-    for index, file in enumerate(tqdm(audio, desc=role, unit="file", disable=None)):
-        try:
-            with quiet_decoders():
-                excerpt = read_excerpt(file.path, config.sample_rate, config.clip_samples, policy.pad, policy.channels)
-        except UnusableAudio as problem:
-            reason = f"{problem.reason} ({REASONS[problem.reason]})"
-            if scoring.on_bad_clip == "fail":
-                raise FlowshotError(
-                    f"{file.path}: {reason}; mend it or take it out, or score with --on-bad-clip skip"
-                ) from None
-            unusable[str(file.path.resolve())] = reason
-            continue
-        if index in position:
-            clips[position[index]] = excerpt.audio
-            cut, padded = cut + excerpt.cut, padded + excerpt.padded
-    facts = {"folder": folder, "files": len(audio), "not_audio": others, "cut": cut, "padded": padded}
-    for count, what in (
-        (len(others), "files are no audio by their names and are left out"),
-        (len(audio) - n, f"of {len(audio)} files are left out, so that both sets have {n}"),
-        (len(unusable), f"of {len(audio)} files cannot be decoded, and count as skipped"),
-        (cut, f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
-        (padded, f"of {n} files are shorter than {config.clip_seconds:g} s, and {FILLERS[policy.pad]} them"),
-    ):
-        if count:
-            print(f"{role}: {count} {what}", file=sys.stderr)
-    return AudioSet(clips, [str(audio[index].path.resolve()) for index in chosen], unusable, facts)
-
-
-def usable_pairs(sets: dict[str, AudioSet]) -> dict[str, AudioSet]:
-    """The sets without the places at which either has a file that could not be decoded, so that n stays equal.
-
-    Raises:
-        FlowshotError: fewer than 2 places are left.
-    """
-    places = zip(*([file in each.unusable for file in each.files] for each in sets.values()), strict=True)
-    rows = [row for row, unusable in enumerate(places) if not any(unusable)]
-    if len(rows) < 2:
-        raise FlowshotError(
-            f"{len(rows)} files of each set could be decoded, but a comparison needs at least 2; add audio"
-        )
-    return {
-        role: AudioSet(each.clips[rows], [each.files[row] for row in rows], each.unusable, each.facts)
-        for role, each in sets.items()
-    }
