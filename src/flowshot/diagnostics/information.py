@@ -34,8 +34,8 @@ from flowshot.training.batches import evenly_spaced_rows
 FOLDS = 4
 # Clips whose posteriors make up the mixture: its cost grows with the square.
 MIXED_CLIPS = 256
-# Draws of each clip at which densities are judged, where its moments are estimated from the others.
-JUDGED_DRAWS = 4
+# Draws of each clip at which densities are judged; its moments, where they are not known, are those of the others.
+JUDGED_DRAWS = 8
 # Of the mixture of Gaussians, which is only fitted where there are this many clips.
 COMPONENTS, ITERATIONS, MIXTURE_CLIPS = 4, 20, 32
 
@@ -82,8 +82,8 @@ def mutual_information(
         return Information(*([0.0] * 3 if count < 2 else [math.nan] * 3))
     fitted = draws.base.double()
     judged = fitted[:, -JUDGED_DRAWS:]
-    # Negative entropies of the posteriors.
-    known = float(draws.expected_log_density[:, -JUDGED_DRAWS:].mean())
+    # Of the same draws, and not its expectation: where posteriors are wide, their noise is that of log r and cancels.
+    known = float(draws.log_density[:, -JUDGED_DRAWS:].double().mean())
     others = fitted[:0] if reference is None else reference[:, : fitted.shape[1]].double()
     fits: list[Fit] = [lambda x: _fit_gaussian(x, 0.0), lambda x: _fit_gaussian(x, float(x.shape[-1]))]
     if generator is not None and count + len(others) >= MIXTURE_CLIPS:
@@ -163,7 +163,7 @@ def _judge_kernels(draws: LatentDraws) -> tuple[float, _Judged]:
 
     With the clip's own posterior among them it bounds the information from below, without it from above.
     """
-    base, density = draws.base.double(), draws.expected_log_density.double()
+    base, density = draws.base.double(), draws.log_density.double()
     chosen = torch.from_numpy(evenly_spaced_rows(len(base), MIXED_CLIPS))
     base, density = base[chosen], density[chosen]
     if draws.base_moments is not None:
