@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.signal import butter, fftconvolve, sosfilt
 from scipy.stats import spearmanr
 from tqdm import tqdm
@@ -18,7 +19,6 @@ from flowshot.comparison.embedded import NamedClips
 from flowshot.config import ScoreConfig
 from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.embeddings.cache import EmbeddingCache
-from flowshot.embeddings.classes import class_scores
 from flowshot.embeddings.registry import embedder
 from flowshot.files import whole_file
 from flowshot.metrics.score import Score
@@ -29,8 +29,10 @@ from flowshot.scoring import reference_clips, score_against_reference
 NOISE_DB = (-60, -50, -40, -30, -20)  # relative to full scale
 CUTOFF_HZ = (4000, 2000, 1000, 500, 250)
 CLIPPED_AT = (0.5, 0.25, 0.12, 0.06, 0.03)  # of the clip's peak
-REVERB_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # in which the tail falls by 60 dB
-CLASSES_KEPT = (20, 10, 5, 3, 2)
+REVERB_DB = (-20, -15, -10, -5, 0)  # power of the tail over that of the clip
+REVERB_SECONDS = 0.6  # in which the tail falls by 60 dB
+CLASSES = 24
+KEPT = (0.8, 0.65, 0.5, 0.35, 0.25)  # of all clips, by whole classes
 COPIED = (0.1, 0.25, 0.5, 0.75, 1.0)
 FOLLOWS = 0.94  # of six grades in order, at most two neighbours exchanged
 # Intervals are not looked at here.
@@ -46,7 +48,8 @@ class Material:
     reference: NamedClips
     training: NamedClips
     pool: np.ndarray
-    classes: np.ndarray  # of the pool
+    features: np.ndarray  # of the pool: its log-mel embeddings, and the classes that they form
+    classes: np.ndarray
     sample_rate: int
 
     @property
@@ -63,9 +66,9 @@ def main() -> None:
     arguments = parser.parse_args()
     prepared, cache = read_prepared(arguments.dataset), EmbeddingCache()
     material = split_material(prepared, cache)
-    chosen = numpy_generator(0, "sense").permutation(len(material.pool))[: material.n]
-    clean = material.pool[chosen]
-    grades = {name: [clean, *spoiled] for name, spoiled in faults(material, clean).items()}
+    order = numpy_generator(0, "sense").permutation(len(material.pool))
+    clean = material.pool[order[: material.n]]
+    grades = {name: [clean, *spoiled] for name, spoiled in faults(material, clean, order).items()}
     steps = tqdm(total=1 + sum(len(sets) - 1 for sets in grades.values()), unit="set")
     unspoiled = scored(material, clean, cache)
     steps.update()
@@ -90,28 +93,29 @@ def split_material(prepared: PreparedDataset, cache: EmbeddingCache) -> Material
     rows = np.array([group in learned for group in groups])
     train = np.asarray(prepared.clips("train"))
     pool = np.concatenate([train[~rows], np.asarray(prepared.clips("valid"))])
-    classifier = class_scores(embedder("yamnet"))
-    assert classifier is not None
+    features = cache.embed(embedder("logmel"), pool, prepared.sample_rate)
+    classes = fcluster(linkage(features, "ward"), CLASSES, "maxclust")
     names = [f"reference clip {i}" for i in range(len(held_out.clips))]
     training_names = [f"training clip {i}" for i in np.flatnonzero(rows)]
     return Material(
         NamedClips(held_out.clips, names, held_out.groups),
         NamedClips(train[rows], training_names, training_names),
         pool,
-        cache.embed(classifier, pool, prepared.sample_rate).argmax(axis=1),
+        features,
+        classes,
         prepared.sample_rate,
     )
 
 
-def faults(material: Material, clean: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Five grades of each fault, the worst last, each `[n, samples]`."""
+def faults(material: Material, clean: np.ndarray, order: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """Five grades of each fault, the worst last, each `[n, samples]`; `order` is that in which clips are drawn."""
     rate = material.sample_rate
     return {
         "noise": [add_noise(clean, level) for level in NOISE_DB],
         "low-pass": [low_pass(clean, cutoff, rate) for cutoff in CUTOFF_HZ],
         "clipping": [clip_peaks(clean, share) for share in CLIPPED_AT],
-        "reverb": [reverberate(clean, seconds, rate) for seconds in REVERB_SECONDS],
-        "fewer classes": [keep_classes(material, kept) for kept in CLASSES_KEPT],
+        "reverb": [reverberate(clean, level, rate) for level in REVERB_DB],
+        "fewer classes": [keep_classes(material, order, share) for share in KEPT],
         "copies": [copy_training(material, clean, share) for share in COPIED],
     }
 
@@ -133,22 +137,24 @@ def clip_peaks(clips: np.ndarray, share: float) -> np.ndarray:
     return (np.clip(clips, -share * peak, share * peak) / share).astype(np.float32)
 
 
-def reverberate(clips: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
-    """Followed by a tail of noise as loud as the clip, as loud as before in all."""
+def reverberate(clips: np.ndarray, level: float, sample_rate: int) -> np.ndarray:
+    """Followed by a tail of noise of `level` dB, with the same peak as before."""
     time = np.arange(clips.shape[1]) / sample_rate
-    tail = numpy_generator(0, "sense", "reverb").normal(size=len(time)) * 10 ** (-3 * time / seconds)
-    tail /= np.linalg.norm(tail)
+    tail = numpy_generator(0, "sense", "reverb").normal(size=len(time)) * 10 ** (-3 * time / REVERB_SECONDS)
+    tail *= 10 ** (level / 20) / np.linalg.norm(tail)
     wet = clips + fftconvolve(clips, tail[None], axes=1)[:, : clips.shape[1]]
     return (wet * np.abs(clips).max(axis=1, keepdims=True) / np.abs(wet).max(axis=1, keepdims=True)).astype(np.float32)
 
 
-def keep_classes(material: Material, kept: int) -> np.ndarray:
-    """As many clips, of the most frequent classes alone (of YAMNet's, the likeliest of each clip)."""
-    classes, counts = np.unique(material.classes, return_counts=True)
-    frequent = classes[np.argsort(-counts, kind="stable")[:kept]]
-    rows = np.flatnonzero(np.isin(material.classes, frequent))
-    generator = numpy_generator(0, "sense", "classes")
-    return material.pool[generator.permutation(rows)[: material.n]]
+def keep_classes(material: Material, order: np.ndarray, share: float) -> np.ndarray:
+    """As many clips, of the fewest classes that hold a share; what is least like the largest class goes first."""
+    numbers = np.unique(material.classes)
+    centres = np.stack([material.features[material.classes == number].mean(axis=0) for number in numbers])
+    sizes = np.array([(material.classes == number).sum() for number in numbers])
+    nearest = np.argsort(np.linalg.norm(centres - centres[sizes.argmax()], axis=1))
+    kept = nearest[: 1 + int((np.cumsum(sizes[nearest]) < share * len(material.pool)).sum())]
+    rows = [row for row in order if material.classes[row] in set(numbers[kept])]
+    return material.pool[rows[: material.n]]
 
 
 def copy_training(material: Material, clips: np.ndarray, share: float) -> np.ndarray:
@@ -206,13 +212,21 @@ def page(found: dict[str, list[dict[tuple[str, str], float]]], dataset: str, n: 
             f"|:--|:--|{'--:|' * len(found)}",
             *lines,
             "",
-            f"Grades: noise of {_list(NOISE_DB)} dB; low-pass at {_list(CUTOFF_HZ)} Hz; clipping at",
-            f"{_list(CLIPPED_AT)} of the peak; reverberation of {_list(REVERB_SECONDS)} s; the {_list(CLASSES_KEPT)}",
-            f"most frequent classes alone (YAMNet's likeliest of each clip); {_list(COPIED)} of the",
-            "clips copied from the training clips.",
+            *grades(),
             "",
         ]
     )
+
+
+def grades() -> list[str]:
+    """What the grades of each fault are."""
+    return [
+        f"Noise of {_list(NOISE_DB)} dB; low-pass at {_list(CUTOFF_HZ)} Hz; clipping at",
+        f"{_list(CLIPPED_AT)} of the peak; a tail of {_list(REVERB_DB)} dB and {REVERB_SECONDS} s;",
+        f"{_list(KEPT)} of the clips, by leaving out the least similar of {CLASSES} classes",
+        "that Ward's clustering finds in log-mel embeddings, always n clips;",
+        f"{_list(COPIED)} of the clips copied from the training clips.",
+    ]
 
 
 def _list(values: Sequence[float]) -> str:
