@@ -79,7 +79,7 @@ def test_one_source_gives_no_interval() -> None:
 def test_jackknife_intervals_of_the_frechet_distance_contain_its_expectation() -> None:
     generator = np.random.default_rng(4)
     values, margins = [], []
-    for _ in range(120):
+    for _ in range(80):
         x, y = generator.normal(size=(60, 12)), 1.3 * generator.normal(size=(60, 12)) + 0.2
         error = two_sample_jackknife(frechet_distance, x, y, labels("x", 60), labels("y", 60), 10, generator)
         assert error is not None
