@@ -24,7 +24,8 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from flowshot.config import AutoencoderConfig, BudgetConfig, TrainConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import BudgetConfig, TrainConfig
 from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.files import write_json
 from flowshot.models.vae import VAE

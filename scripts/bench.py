@@ -16,7 +16,9 @@ import numpy as np
 import torch
 
 from flowshot.comparison.embedded import NamedClips
-from flowshot.config import AutoencoderConfig, BudgetConfig, LossConfig, ScoreConfig, TrainConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.evaluation import ScoreConfig
+from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
 from flowshot.embeddings.cache import EmbeddingCache

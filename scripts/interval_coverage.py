@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from flowshot.comparison.base import Comparison, EmbeddedSets
 from flowshot.comparison.registry import compare
-from flowshot.config import ScoreConfig
+from flowshot.config.evaluation import ScoreConfig
 from flowshot.files import whole_file
 from flowshot.metrics.kernel import median_distance
 from flowshot.metrics.sample_size import fewest_clips

@@ -22,7 +22,8 @@ import torch
 from tqdm import tqdm
 
 from flowshot.audio.synthesizer import CLASSES, Clip, noise_generator, render
-from flowshot.config import AutoencoderConfig, BudgetConfig, LossConfig, TrainConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
 from flowshot.diagnostics.latent import Diagnosis, diagnose
 from flowshot.files import whole_file
 from flowshot.models.vae import VAE

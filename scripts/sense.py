@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from flowshot.comparison.embedded import NamedClips
-from flowshot.config import ScoreConfig
+from flowshot.config.evaluation import ScoreConfig
 from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.registry import embedder

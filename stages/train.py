@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from flowshot.config import to_dict
+from flowshot.config.sections import to_dict
 from flowshot.datasets.prepared import read_prepared
 from flowshot.diagnostics.latent import diagnose
 from flowshot.errors import FlowshotError

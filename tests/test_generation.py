@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.generation import LISTEN, Generated, reconstruct_clips, sample_clips, write_generated
 from flowshot.models.vae import VAE
 from flowshot.priors.own import OwnPrior

@@ -10,7 +10,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowshot.config import AutoencoderConfig, TrainConfig, to_dict
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.sections import to_dict
+from flowshot.config.training import TrainConfig
 from flowshot.errors import FlowshotError
 from flowshot.params import Params, read_params
 

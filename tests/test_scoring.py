@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from flowshot.comparison.embedded import NamedClips
-from flowshot.config import PolicyConfig, ScoreConfig
+from flowshot.config.evaluation import PolicyConfig, ScoreConfig
 from flowshot.datasets.prepared import read_prepared
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.errors import FlowshotError

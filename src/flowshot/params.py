@@ -11,21 +11,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from flowshot.config import (
-    NAME,
-    NAME_RULE,
-    PARTS_NEEDED,
-    AutoencoderConfig,
-    BudgetConfig,
-    DatasetConfig,
-    PlanConfig,
-    PriorsConfig,
-    ReportConfig,
-    SampleConfig,
-    ScoreConfig,
-    TrainConfig,
-    to_dict,
-)
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.dataset import DatasetConfig
+from flowshot.config.evaluation import ReportConfig, SampleConfig, ScoreConfig
+from flowshot.config.plan import PlanConfig
+from flowshot.config.priors import PriorsConfig
+from flowshot.config.sections import NAME, NAME_RULE, to_dict
+from flowshot.config.training import PARTS_NEEDED, BudgetConfig, TrainConfig
 from flowshot.errors import FlowshotError
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import numpy as np
 from flowshot.comparison.base import Comparison
 from flowshot.comparison.embedded import ClipSets, NamedClips, embedded_sets
 from flowshot.comparison.registry import METRICS, compare
-from flowshot.config import ScoreConfig
+from flowshot.config.evaluation import ScoreConfig
 from flowshot.datasets.prepared import PreparedDataset, Split
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.registry import embedder

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from flowshot.audio import decode
 from flowshot.audio.clips import amplitude, fade_out, finish, pad, read_clips, windows
 from flowshot.audio.decode import UnusableAudio
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 
 RATE = 8000
 

@@ -96,7 +96,7 @@ def save_vae(project):
     """Saves a tiny untrained VAE as `models/mine/no_nf/<seed>` and returns it."""
     import torch
 
-    from flowshot.config import AutoencoderConfig
+    from flowshot.config.autoencoder import AutoencoderConfig
     from flowshot.models.storage import ModelCard, save_model
     from flowshot.models.vae import VAE
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from flowshot.config import LossConfig, to_dict
+from flowshot.config.sections import to_dict
+from flowshot.config.training import LossConfig
 from flowshot.datasets.fetch import fetch
 from flowshot.datasets.preparation import prepare
 from flowshot.diagnostics.latent import diagnose

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.fetch import fetch
 from flowshot.datasets.preparation import prepare
 from flowshot.datasets.prepared import read_prepared

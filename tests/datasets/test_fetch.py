@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets import fetch as fetch_module
 from flowshot.datasets.catalog import Package
 from flowshot.datasets.fetch import fetch

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.grouping import Groups, kit_instruments, memberships, stem
 from flowshot.datasets.inputs import InputFile
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.fetch import fetch, folder_changed
 from flowshot.datasets.inputs import input_files, list_files
 from flowshot.errors import FlowshotError

@@ -12,7 +12,8 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowshot.config import DatasetConfig, to_dict
+from flowshot.config.dataset import DatasetConfig
+from flowshot.config.sections import to_dict
 from flowshot.datasets import grouping, preparation
 from flowshot.datasets.catalog import Package
 from flowshot.datasets.fetch import fetch
@@ -168,7 +169,7 @@ def test_lossy_copies_share_a_group(tmp_path, write_audio, prepare_folder):
     seed=st.integers(0, 3),
 )
 def test_nothing_that_belongs_together_is_over_two_splits(tmp_path_factory, write_audio, layers, copies, seed):
-    from flowshot.config import DatasetConfig
+    from flowshot.config.dataset import DatasetConfig
 
     folder = tmp_path_factory.mktemp("leak")
     for instrument, count in enumerate(layers):

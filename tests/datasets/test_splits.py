@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config import SplitConfig
+from flowshot.config.dataset import SplitConfig
 from flowshot.datasets.prepared import SPLITS
 from flowshot.datasets.splits import Group, split_groups
 from flowshot.errors import FlowshotError

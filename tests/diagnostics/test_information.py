@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.likelihood_bounds import likelihood_bounds

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.verdict import judge
 from flowshot.diagnostics.watch import COLUMNS, watch

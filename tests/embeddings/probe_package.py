@@ -45,7 +45,7 @@ def vggish():
 
 def main() -> None:
     write_hub()
-    from flowshot.config import PolicyConfig
+    from flowshot.config.evaluation import PolicyConfig
     from flowshot.embeddings.pann import Pann
     from flowshot.embeddings.registry import embedder
     from flowshot.errors import FlowshotError

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.base import (
     BATCH_SAMPLES,
     ClipPolicy,

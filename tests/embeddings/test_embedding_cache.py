@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.cache import EmbeddingCache, cache_key
 from flowshot.embeddings.logmel import LogMel
 from flowshot.errors import FlowshotError

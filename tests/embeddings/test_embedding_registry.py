@@ -1,6 +1,6 @@
 import pytest
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.registry import embedder
 from flowshot.errors import FlowshotError
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.logmel import BANDS, LogMel, mel_filters
 from flowshot.errors import FlowshotError
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.models.blocks import ResidualBlock, Snake, initialise, upsample
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from flowshot.config import AdversarialConfig, AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import AdversarialConfig
 from flowshot.models.discriminators import (
     Discriminators,
     PeriodDiscriminator,

@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.storage import ModelCard, load_model, save_model
 from flowshot.models.vae import VAE

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config import AutoencoderConfig, LossConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import LossConfig
 from flowshot.models.blocks import ResidualBlock
 from flowshot.models.decoder import Decoder
 from flowshot.models.distributions import gaussian_kl

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from flowshot.config import AutoencoderConfig, FlowPriorConfig, GaussianMixturePriorConfig, PriorsConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.priors import FlowPriorConfig, GaussianMixturePriorConfig, PriorsConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.distributions import Prior
 from flowshot.models.flows import Flow

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from flowshot.config import BudgetConfig, PlanConfig, ReportConfig
+from flowshot.config.evaluation import ReportConfig
+from flowshot.config.plan import PlanConfig
+from flowshot.config.training import BudgetConfig
 from flowshot.embeddings.registry import _EMBEDDERS
 from flowshot.errors import FlowshotError
 from flowshot.report.build import build_report

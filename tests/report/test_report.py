@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config import BudgetConfig, PlanConfig, ReportConfig
+from flowshot.config.evaluation import ReportConfig
+from flowshot.config.plan import PlanConfig
+from flowshot.config.training import BudgetConfig
 from flowshot.errors import FlowshotError
 from flowshot.report.build import build_report
 from flowshot.report.markup import LAST_LATIN, escape_latex, escape_markdown

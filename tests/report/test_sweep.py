@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from flowshot.config import BudgetConfig, PlanConfig
+from flowshot.config.plan import PlanConfig
+from flowshot.config.training import BudgetConfig
 from flowshot.report.markup import latex_table, markdown_table
 from flowshot.report.rate_distortion import draw_rate_distortion
 from flowshot.report.results import COLUMNS

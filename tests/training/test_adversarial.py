@@ -14,7 +14,8 @@ import pytest
 import torch
 import yaml
 
-from flowshot.config import AdversarialConfig, AutoencoderConfig, BudgetConfig, LossConfig, TrainConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import AdversarialConfig, BudgetConfig, LossConfig, TrainConfig
 from flowshot.datasets.prepared import MANIFEST_COLUMNS
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE

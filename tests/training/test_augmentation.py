@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config import AugmentConfig
+from flowshot.config.training import AugmentConfig
 from flowshot.training.augmentation import FADE, attenuate, augment, change_speed, delay, mix, resample, shelve
 
 # Every change with a strength that is strong but allowed.

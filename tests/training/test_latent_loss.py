@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config import AutoencoderConfig, BudgetConfig, LossConfig, TrainConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.distributions import Posterior, gaussian_kl
 from flowshot.models.vae import VAE, Reconstruction

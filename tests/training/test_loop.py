@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config import AutoencoderConfig, BudgetConfig, LossConfig, TrainConfig
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE
 from flowshot.training.loop import HISTORY_COLUMNS, train, validate
@@ -107,7 +108,9 @@ def test_the_best_weights_are_those_with_the_lowest_validation_loss():
     """With a learning rate so high that the loss goes up and down."""
     config, valid = settings(validate_every=1, learning_rate=0.1), sines(5, seed=1)
     improvements = []
-    trained = run(12, seed=1, valid=valid, config=config, on_best=lambda weights, step: improvements.append((step, weights)))
+    trained = run(
+        12, seed=1, valid=valid, config=config, on_best=lambda weights, step: improvements.append((step, weights))
+    )
     by_step = {int(row["step"]): row["valid_loss"] for row in trained.history}
     assert trained.best_step == min(by_step, key=by_step.get)
     assert trained.best_step < 12, "the case is of no use where the last step is the best"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_loop import LOSS, run, settings, sines, tiny_vae
 from torch import nn
 
-from flowshot.config import AdversarialConfig, AugmentConfig
+from flowshot.config.training import AdversarialConfig, AugmentConfig
 from flowshot.errors import FlowshotError
 from flowshot.training import loop, validation
 from flowshot.training.averaging import decay_at

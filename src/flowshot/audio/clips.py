@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from flowshot.audio.decode import FileFacts, UnusableAudio, measure, mono_blocks, read_format, resampled
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 
 ONSET_DB = -40.0  # a file's sound begins where it first rises above this, relative to its peak
 PREROLL_SECONDS = 0.001  # kept in front of that point, so that the attack is whole

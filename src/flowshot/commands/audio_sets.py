@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from flowshot.config import DatasetConfig, ScoreConfig
+from flowshot.config.dataset import DatasetConfig
+from flowshot.config.evaluation import ScoreConfig
 from flowshot.datasets.inputs import InputFile, list_files
 from flowshot.errors import FlowshotError
 

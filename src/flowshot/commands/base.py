@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 
 # argparse gives the object that holds sub-commands no public name.
 Commands = Any

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from flowshot.commands.base import Commands, Outcome, add_command
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.inputs import INDEX_FILE, folder_changed, list_files, user_folder
 from flowshot.errors import FlowshotError
 from flowshot.params import read_params

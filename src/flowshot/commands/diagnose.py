@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.commands.base import Commands, Outcome, add_command, table
-from flowshot.config import LossConfig, to_dict
+from flowshot.config.sections import to_dict
+from flowshot.config.training import LossConfig
 from flowshot.errors import FlowshotError
 
 PREPARED = Path("data/prepared")

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 from flowshot.commands.audio_sets import audio_files, held_out_set, open_prepared, read_set, usable_pairs
 from flowshot.commands.base import Commands, Outcome, WrongUse, add_clip_options, add_command, clip_config, table
-from flowshot.config import NAME, NAME_RULE, PolicyConfig, ScoreConfig
+from flowshot.config.evaluation import PolicyConfig, ScoreConfig
+from flowshot.config.sections import NAME, NAME_RULE
 from flowshot.errors import FlowshotError
 from flowshot.params import read_params
 

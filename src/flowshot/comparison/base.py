@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.config import ScoreConfig
+from flowshot.config.evaluation import ScoreConfig
 from flowshot.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
 from flowshot.metrics.kernel import median_distance
 from flowshot.metrics.mean_interval import student_interval

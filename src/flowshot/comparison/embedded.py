@@ -8,7 +8,7 @@ import numpy as np
 
 from flowshot.comparison.base import EmbeddedSets
 from flowshot.comparison.registry import NEEDS
-from flowshot.config import ScoreConfig
+from flowshot.config.evaluation import ScoreConfig
 from flowshot.embeddings.base import Embedder, description
 from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.classes import class_scores

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flowshot.audio.decode import AUDIO_SUFFIXES
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.archives import Select, unpack_tar, unpack_zip
 from flowshot.datasets.catalog import LICENCES, PACKAGES, TITLES, Package
 from flowshot.datasets.clients import Download, download, kept_download, missing_program

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.catalog import PACKAGES, Package
 from flowshot.datasets.inputs import InputFile
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.config import DatasetConfig, to_dict
+from flowshot.config.dataset import DatasetConfig
+from flowshot.config.sections import to_dict
 from flowshot.datasets.card import card_text
 from flowshot.datasets.catalog import EXTENDS, PACKAGES
 from flowshot.datasets.grouping import Membership, memberships

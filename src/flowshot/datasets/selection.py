@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.duplicates import ALIKE, SKETCH_SIZE, first_copies, pairs_within, same_recordings
 from flowshot.datasets.grouping import Groups, Membership
 from flowshot.datasets.inputs import InputFile

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowshot.config import SplitConfig
+from flowshot.config.dataset import SplitConfig
 from flowshot.datasets.prepared import SPLITS, Split
 from flowshot.errors import FlowshotError
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from flowshot.audio.clips import Clip, read_clips
 from flowshot.audio.decode import AUDIO_SUFFIXES, FileFacts, UnusableAudio, quiet_decoders
-from flowshot.config import DatasetConfig
+from flowshot.config.dataset import DatasetConfig
 from flowshot.datasets.duplicates import Sketcher, fingerprint
 from flowshot.datasets.grouping import Membership
 from flowshot.datasets.inputs import InputFile

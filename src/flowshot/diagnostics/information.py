@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowshot.config import GaussianMixturePriorConfig
+from flowshot.config.priors import GaussianMixturePriorConfig
 from flowshot.diagnostics.draws import LatentDraws
 from flowshot.errors import FlowshotError
 from flowshot.models.distributions import LOG_TWO_PI, standard_normal_log_prob

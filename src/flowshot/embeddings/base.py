@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.errors import FlowshotError
 
 # How much audio is converted at a time: bounds memory, whatever the number and length of the clips.

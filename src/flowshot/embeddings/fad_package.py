@@ -22,7 +22,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import torch
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.base import clip_policy, mean_over_windows, versions
 from flowshot.errors import FlowshotError
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.base import clip_policy, mean_over_windows, versions
 from flowshot.embeddings.logmel import BANDS, FLOOR, WINDOW_SECONDS, mel_filters
 from flowshot.metrics.spectral import magnitude_spectrogram

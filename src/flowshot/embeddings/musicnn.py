@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.base import clip_policy, mean_over_windows, versions
 from flowshot.embeddings.tensorflow_checkpoint import read_tensors
 from flowshot.errors import FlowshotError

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.base import Embedder
 from flowshot.errors import FlowshotError
 

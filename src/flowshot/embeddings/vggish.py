@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.fad_package import PackageEmbedder
 
 REPOSITORY = "harritaylor_torchvggish"

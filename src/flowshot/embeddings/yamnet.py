@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.config import PolicyConfig
+from flowshot.config.evaluation import PolicyConfig
 from flowshot.embeddings.base import clip_policy, mean_over_windows, versions
 from flowshot.errors import FlowshotError
 from flowshot.files import sha256_of_file

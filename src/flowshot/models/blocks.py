@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.config import Activation, AutoencoderConfig
+from flowshot.config.autoencoder import Activation, AutoencoderConfig
 
 
 def initialise(module: nn.Module) -> None:

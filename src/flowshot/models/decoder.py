@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.models.blocks import activation, initialise, residual_stack, upsample
 from flowshot.models.encoder import frames_of, front_stride
 from flowshot.models.pqmf import PQMF

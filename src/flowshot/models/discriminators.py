@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.nn.utils import skip_init
 from torch.nn.utils.parametrizations import weight_norm
 
-from flowshot.config import AdversarialConfig
+from flowshot.config.training import AdversarialConfig
 
 SLOPE = 0.2  # of the leaky rectifiers
 # Spectral magnitudes below this (-60 dB of a full-scale sine) count as silence. Real clips hold digital silence, which

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.models.blocks import Downsample, activation, initialise, residual_stack
 from flowshot.models.pqmf import PQMF
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE
 

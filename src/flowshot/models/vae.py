@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from flowshot.config import AutoencoderConfig
+from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.models.blocks import initialise
 from flowshot.models.decoder import Decoder
 from flowshot.models.distributions import Posterior, Prior, draw_with_kl, posterior_transform, repeat_posterior

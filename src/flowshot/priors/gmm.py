@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flowshot.config import GaussianMixturePriorConfig
+from flowshot.config.priors import GaussianMixturePriorConfig
 from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.whitening import Whitening
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from flowshot.config import FlowPriorConfig
+from flowshot.config.priors import FlowPriorConfig
 from flowshot.models.distributions import standard_normal_log_prob
 from flowshot.models.flows import Flow
 from flowshot.priors.storage import load_tensors, save_tensors

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flowshot.config import PriorsConfig
+from flowshot.config.priors import PriorsConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE
 from flowshot.priors.base import LatentPrior

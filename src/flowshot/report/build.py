@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowshot.config import PlanConfig, ReportConfig
+from flowshot.config.evaluation import ReportConfig
+from flowshot.config.plan import PlanConfig
 from flowshot.files import whole_folder
 from flowshot.params import Params
 from flowshot.provenance import git_revision

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flowshot.config import PlanConfig
+from flowshot.config.plan import PlanConfig
 from flowshot.metrics.holm import holm
 from flowshot.metrics.mean_interval import student_interval
 from flowshot.report.layout import Cell, Column, Row, Table

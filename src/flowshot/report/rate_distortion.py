@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowshot.config import PlanConfig
+from flowshot.config.plan import PlanConfig
 from flowshot.report.plots import COLOURS, MARKERS
 from flowshot.report.registry import EMBEDDINGS, metric
 from flowshot.report.results import RECONSTRUCTION

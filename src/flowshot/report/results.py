@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from flowshot.config import PlanConfig
+from flowshot.config.plan import PlanConfig
 from flowshot.errors import FlowshotError
 from flowshot.metrics.score import Score
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from flowshot.config import PlanConfig
+from flowshot.config.plan import PlanConfig
 from flowshot.report.layout import Cell, Column, Row, Table
 from flowshot.report.registry import EMBEDDINGS, Metric, metric
 from flowshot.report.results import RECONSTRUCTION

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from flowshot.config import PlanConfig
+from flowshot.config.plan import PlanConfig
 from flowshot.metrics.sample_size import fewest_clips
 from flowshot.report.captions import table_caption
 from flowshot.report.layout import Cell, Column, Row, Table

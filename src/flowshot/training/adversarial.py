@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from flowshot.config import AdversarialConfig
+from flowshot.config.training import AdversarialConfig
 from flowshot.models.discriminators import Discriminators, Judgement
 from flowshot.models.vae import VAE
 from flowshot.randomness import torch_generator

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from flowshot.config import AugmentConfig
+from flowshot.config.training import AugmentConfig
 
 Change = Callable[[Tensor, float, torch.Generator], Tensor]
 

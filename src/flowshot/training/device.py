@@ -4,7 +4,7 @@ import warnings
 
 import torch
 
-from flowshot.config import TrainConfig
+from flowshot.config.training import TrainConfig
 
 
 def choose_device() -> torch.device:

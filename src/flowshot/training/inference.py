@@ -6,7 +6,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from flowshot.config import TrainConfig
+from flowshot.config.training import TrainConfig
 from flowshot.training.objective import Objective
 from flowshot.training.optimizer import clipped_gradients
 

@@ -16,7 +16,7 @@ import math
 
 from torch import Tensor
 
-from flowshot.config import PARTS_NEEDED, TrainConfig
+from flowshot.config.training import PARTS_NEEDED, TrainConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.distributions import gaussian_kl
 from flowshot.models.vae import Reconstruction

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowshot.config import BudgetConfig, TrainConfig
+from flowshot.config.training import BudgetConfig, TrainConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE
 from flowshot.training.adversarial import Adversary, train_decoder_alone

@@ -16,7 +16,7 @@ With `train.loss.likelihood` the sum of these gives way to the misfit of a likel
 import torch
 from torch import Tensor, nn
 
-from flowshot.config import LossConfig
+from flowshot.config.training import LossConfig
 from flowshot.training.distances import (
     energy_distance,
     linear_distance,

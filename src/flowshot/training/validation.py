@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from flowshot.config import TrainConfig
+from flowshot.config.training import TrainConfig
 from flowshot.diagnostics.latent import join_posteriors
 from flowshot.diagnostics.watch import COLUMNS as LATENT_COLUMNS
 from flowshot.diagnostics.watch import watch

@@ -1,0 +1,48 @@
+"""The priors that are fitted to frozen latents."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flowshot.config.sections import Section, require
+
+
+@dataclass(frozen=True)
+class OwnPriorConfig(Section):
+    """The prior that the autoencoder was trained with has nothing to set."""
+
+
+@dataclass(frozen=True)
+class FlowPriorConfig(Section):
+    """A normalizing flow fitted to frozen latents."""
+
+    kind: Literal["nsf", "realnvp", "maf", "iaf"] = "nsf"
+    layers: int = 4
+    width: int = 128
+    steps: int = 300
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        positive = (self.layers, self.width, self.steps, self.batch_size, self.learning_rate)
+        require(min(positive) > 0, "every value must be above 0")
+
+
+@dataclass(frozen=True)
+class GaussianMixturePriorConfig(Section):
+    """A mixture of up to `components` Gaussians with full covariances, fitted by expectation maximisation."""
+
+    components: int = 8
+    iterations: int = 100
+    tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        require(min(self.components, self.iterations, self.tolerance) > 0, "every value must be above 0")
+
+
+@dataclass(frozen=True)
+class PriorsConfig(Section):
+    """One section for each kind of prior."""
+
+    own: OwnPriorConfig = field(default_factory=OwnPriorConfig)
+    nf: FlowPriorConfig = field(default_factory=FlowPriorConfig)
+    gmm: GaussianMixturePriorConfig = field(default_factory=GaussianMixturePriorConfig)
