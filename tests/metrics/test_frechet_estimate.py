@@ -56,6 +56,15 @@ def test_clips_of_one_source_move_the_distance_together() -> None:
     assert together.variance == pytest.approx(alone.variance, rel=0.05)
 
 
+def test_a_variance_that_few_sources_make_has_few_degrees_of_freedom() -> None:
+    generator = np.random.default_rng(8)
+    even, heavy = generator.normal(size=(2, 400)), generator.normal(size=(2, 400)) ** 3
+    found = [source_influence(*each, labels("x", 400), labels("y", 400)) for each in (even, heavy)]
+    assert found[0] is not None and found[1] is not None
+    assert found[0].freedom == pytest.approx(798, rel=0.25)
+    assert 1 <= found[1].freedom < 150
+
+
 def test_a_source_in_both_sets_moves_the_distance_once() -> None:
     generator = np.random.default_rng(3)
     y = generator.normal(size=(60, 3))

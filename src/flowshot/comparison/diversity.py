@@ -9,7 +9,7 @@ from flowshot.errors import FlowshotError
 from flowshot.metrics import density_coverage, precision_recall
 from flowshot.metrics import label_diversity as labels
 from flowshot.metrics.intervals import two_sample_jackknife
-from flowshot.metrics.mean_interval import mean_standard_error, proportion_interval, student_interval
+from flowshot.metrics.mean_interval import proportion_interval, student_interval
 from flowshot.metrics.neighbours import radii
 from flowshot.metrics.score import Score
 from flowshot.metrics.vendi import cosine_similarities, vendi_score
@@ -41,8 +41,13 @@ def density(both: Comparison) -> Score:
 
 def vendi(both: Comparison) -> Score:
     """Of the candidates alone, by the cosines of their embeddings."""
-    value, influence = vendi_score(cosine_similarities(both.sets.candidate))
-    error = mean_standard_error(influence, both.groups[0])
+    cosines = cosine_similarities(both.sets.candidate)
+
+    def of(x: np.ndarray, _: np.ndarray) -> float:
+        return vendi_score(cosines[np.ix_(x, x)])
+
+    value, (x, y) = vendi_score(cosines), (np.arange(len(groups)) for groups in both.groups)
+    error = two_sample_jackknife(of, x, y, *both.groups, both.config.folds, both.draws("vendi"))
     return both.score("vendi", value, student_interval(value, error, both.config.confidence), 1.0)
 
 

@@ -26,25 +26,31 @@ class SourceInfluence:
     @property
     def variance(self) -> float:
         """Of the distance, over draws of sources."""
-        return float(sum(variance for variance, _ in self._parts()))
+        return float(sum(np.square(part).sum() for part in self._parts()))
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of the variance: Welch (1947) for independent sets."""
-        parts = self._parts()
-        total = sum(variance for variance, _ in parts)
-        if total == 0:
-            return float(sum(sources - 1 for _, sources in parts))
-        return float(total**2 / sum(variance**2 / (sources - 1) for variance, sources in parts))
+        """Degrees of freedom of the variance: Satterthwaite (1946), 2 variance^2 over the variance of the variance.
 
-    def _parts(self) -> list[tuple[float, int]]:
-        """Variance and number of sources of each independent part."""
+        That follows from the fourth powers. Where a few sources make most of the variance, as with a distance of
+        squares, it is known far less well than the number of sources suggests.
+        """
+        parts = self._parts()
+        variance = sum(float(np.square(part).sum()) for part in parts)
+        uncertainty = sum(float((part**4).sum() - np.square(part).sum() ** 2 / len(part)) for part in parts)
+        most = float(sum(len(part) - 1 for part in parts))
+        if uncertainty <= 0:
+            return most
+        return float(min(max(2 * variance**2 / uncertainty, 1.0), most))
+
+    def _parts(self) -> list[np.ndarray]:
+        """The influences of each independent part, whose squares sum to its variance."""
         if set(self.sources_x).isdisjoint(self.sources_y):
-            return [_variance(self.x), _variance(self.y)]
+            return [_unbiased(self.x), _unbiased(self.y)]
         together = dict(zip(self.sources_x, self.x, strict=True))
         for source, value in zip(self.sources_y, self.y, strict=True):
             together[source] = together.get(source, 0.0) + value
-        return [_variance(np.array(list(together.values())))]
+        return [_unbiased(np.array(list(together.values())))]
 
 
 def source_influence(
@@ -66,6 +72,6 @@ def enumerate_sources(groups: Sequence[Hashable]) -> tuple[tuple[Hashable, ...],
     return sources, np.array([position[group] for group in groups])
 
 
-def _variance(influence: np.ndarray) -> tuple[float, int]:
-    sources = len(influence)
-    return float(np.square(influence).sum() * sources / (sources - 1)), sources
+def _unbiased(influence: np.ndarray) -> np.ndarray:
+    """Scaled for the mean that was taken from it."""
+    return influence * np.sqrt(len(influence) / (len(influence) - 1))

@@ -19,22 +19,15 @@ def cosine_similarities(x: np.ndarray) -> np.ndarray:
     return np.asarray(cosines)
 
 
-def vendi_score(similarities: np.ndarray) -> tuple[float, np.ndarray]:
-    """The score of a set with `similarities: [n, n]`, and the influence of each clip on it, `[n]` with mean 0.
-
-    The influence is n times the derivative by the clip's weight: with K / n = U diag(l) U', the entropy H changes by
-    -sum_k n l_k log(l_k) U_ik^2 - H, and its exponential by itself times that.
+def vendi_score(similarities: np.ndarray) -> float:
+    """The score of a set with `similarities: [n, n]`.
 
     Raises:
         FlowshotError: the similarities are not finite.
     """
     if not np.isfinite(similarities).all():
         raise FlowshotError("vendi: an embedding holds NaN or infinity; check the clips it was made from")
-    n = len(similarities)
-    values, vectors = np.linalg.eigh(similarities / n)
-    values = np.maximum(values, 0.0)
-    # l log l is 0 at l = 0, where rounding leaves eigenvalues of either sign.
-    entropies = -values * np.log(np.where(values > 0, values, 1.0))
-    entropy = float(entropies.sum())
-    influence = n * np.square(vectors) @ entropies - entropy
-    return float(np.exp(entropy)), np.exp(entropy) * influence
+    values = np.linalg.eigvalsh(similarities / len(similarities))
+    # l log l is 0 at l = 0, around which rounding scatters eigenvalues.
+    values = values[values > 0]
+    return float(np.exp(-(values * np.log(values)).sum()))
