@@ -19,7 +19,7 @@ from flowshot.training.batches import evenly_spaced
 # Of each clip's posterior.
 DRAWS = 32
 # Other clips, to which densities are fitted besides, and draws of each.
-REFERENCE_CLIPS, REFERENCE_DRAWS = 512, 4
+REFERENCE_CLIPS, REFERENCE_DRAWS = 256, 4
 BATCH_SIZE = 64
 
 Distance = Callable[[Tensor, Tensor], Tensor]
