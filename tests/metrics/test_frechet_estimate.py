@@ -78,17 +78,32 @@ def test_a_source_in_both_sets_moves_the_distance_once() -> None:
 
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_intervals_contain_the_expectation_at_this_n_and_are_not_wide(shift: float) -> None:
-    generator = np.random.default_rng(4)
+    generator = np.random.default_rng(11)
     deviations = np.arange(1, 25.0) ** -0.5
     found = []
-    for _ in range(100):
+    for _ in range(150):
         x = generator.normal(size=(60, 24)) * deviations + shift * deviations
         y = generator.normal(size=(60, 24)) * deviations
-        found.append(estimate_frechet(x, y, labels("x", 60), labels("y", 60), 4, generator))
-    values, errors = np.array([each.value for each in found]), np.array([each.error for each in found])
-    covered = np.abs(values - values.mean()) < 1.99 * errors
-    assert 0.9 <= covered.mean() <= 0.99
-    assert 0.9 < np.mean(errors) / np.std(values) < 1.25
+        found.append(estimate_frechet(x, y, labels("x", 60), labels("y", 60), 4, 0.95, generator))
+    values, ends = np.array([each.value for each in found]), np.array([each.interval for each in found])
+    covered = (ends[:, 0] <= values.mean()) & (values.mean() <= ends[:, 1])
+    assert 0.89 <= covered.mean() <= 0.99
+    assert 0.8 < np.median(ends[:, 1] - ends[:, 0]) / (2 * 1.96 * np.std(values)) < 1.25
+    assert ((ends[:, 1] - values) > (values - ends[:, 0])).mean() > 0.9  # a distance is less certain upwards
+
+
+def test_weights_of_clips_count_as_copies_of_them() -> None:
+    generator = np.random.default_rng(9)
+    x, y = generator.normal(size=(12, 3)) + 1, generator.normal(size=(400, 3))
+    copies = np.array([1, 2, 3] * 4)
+    weighted, repeated = (
+        frechet_influence(x, y, copies, np.ones(400)),
+        frechet_influence(np.repeat(x, copies, axis=0), y),
+    )
+    # Denominators n - 1 differ: 11 / 12 is the covariance of the one, 23 / 24 that of the other.
+    first = np.cumsum(copies) - copies
+    assert np.corrcoef(weighted.x, repeated.x[first])[0, 1] > 0.999
+    assert copies @ weighted.x == pytest.approx(0, abs=1e-9)
 
 
 def test_the_limit_is_nearer_to_the_truth_than_the_distance_in_nearly_every_draw() -> None:
@@ -99,7 +114,7 @@ def test_the_limit_is_nearer_to_the_truth_than_the_distance_in_nearly_every_draw
     for _ in range(100):
         x = 1.1 * generator.normal(size=(256, 32)) * deviations + 0.1 * deviations
         y = generator.normal(size=(256, 32)) * deviations
-        found = estimate_frechet(x, y, labels("x", 256), labels("y", 256), 1, generator)
+        found = estimate_frechet(x, y, labels("x", 256), labels("y", 256), 1, 0.95, generator)
         assert found.infinity is not None
         nearer += abs(found.infinity - truth) < abs(found.value - truth)
     assert nearer >= 95
@@ -107,16 +122,16 @@ def test_the_limit_is_nearer_to_the_truth_than_the_distance_in_nearly_every_draw
 
 def test_few_clips_have_a_distance_but_no_limit() -> None:
     generator = np.random.default_rng(6)
-    found = estimate_frechet(*generator.normal(size=(2, 3, 4)), labels("x", 3), labels("y", 3), 4, generator)
-    assert found.infinity is None and found.infinity_error is None
-    assert found.error is not None and found.error > 0
-    one = estimate_frechet(*generator.normal(size=(2, 8, 4)), ["x"] * 8, labels("y", 8), 4, generator)
-    assert one.error is None and one.infinity_error is None and one.infinity is not None
+    found = estimate_frechet(*generator.normal(size=(2, 3, 4)), labels("x", 3), labels("y", 3), 4, 0.95, generator)
+    assert found.infinity is None and found.infinity_interval is None
+    assert found.interval is not None and found.interval[0] < found.value < found.interval[1]
+    one = estimate_frechet(*generator.normal(size=(2, 8, 4)), ["x"] * 8, labels("y", 8), 4, 0.95, generator)
+    assert one.interval is None and one.infinity_interval is None and one.infinity is not None
 
 
 def test_a_set_against_itself_is_certainly_at_zero() -> None:
     x = np.random.default_rng(7).normal(size=(20, 40))
-    found = estimate_frechet(x, x, labels("a", 20), labels("a", 20), 4, np.random.default_rng(0))
+    found = estimate_frechet(x, x, labels("a", 20), labels("a", 20), 4, 0.95, np.random.default_rng(0))
     assert found.value == pytest.approx(0, abs=1e-9)
-    assert found.error == pytest.approx(0, abs=1e-9)
+    assert found.interval == pytest.approx((0, 0), abs=1e-6)
     assert found.infinity == pytest.approx(0, abs=1e-9)

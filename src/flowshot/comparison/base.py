@@ -53,8 +53,10 @@ class Comparison:
     @cached_property
     def frechet(self) -> FrechetEstimate:
         """The Frechet distance and its limit."""
-        sets = self.sets
-        return estimate_frechet(sets.candidate, sets.reference, *self.groups, self.config.splits, self.draws("fad"))
+        sets, config = self.sets, self.config
+        return estimate_frechet(
+            sets.candidate, sets.reference, *self.groups, config.splits, config.confidence, self.draws("fad")
+        )
 
     @cached_property
     def bandwidth(self) -> float:

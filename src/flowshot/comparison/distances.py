@@ -8,7 +8,6 @@ import numpy as np
 from flowshot.comparison.base import Comparison, Undefined
 from flowshot.metrics.intervals import bootstrap_kernel_distance
 from flowshot.metrics.kernel import Kernel, gaussian_kernel, kernel_distance, polynomial_kernel
-from flowshot.metrics.mean_interval import student_interval
 from flowshot.metrics.permutation import permutation_p_value
 from flowshot.metrics.score import Score
 from flowshot.metrics.sources import SourceInfluence
@@ -20,8 +19,7 @@ INFLUENCE = "influence"
 def fad(both: Comparison) -> Score:
     """The interval is for the distance that n clips of each set have on average, bias included."""
     found = both.frechet
-    interval = student_interval(found.value, _with(found.error, found.freedom), both.config.confidence)
-    return both.score("fad", found.value, interval, 0.0, details=_influence_entry(found.influence))
+    return both.score("fad", found.value, found.interval, 0.0, details=_influence_entry(found.influence))
 
 
 def fad_infinity(both: Comparison) -> Score:
@@ -29,8 +27,7 @@ def fad_infinity(both: Comparison) -> Score:
     found = both.frechet
     if found.infinity is None:
         raise Undefined("needs sets that can be halved, of at least 4 clips each")
-    error = _with(found.infinity_error, found.freedom)
-    return both.score("fad_infinity", found.infinity, student_interval(found.infinity, error, both.config.confidence))
+    return both.score("fad_infinity", found.infinity, found.infinity_interval)
 
 
 def kid(both: Comparison) -> Score:
@@ -87,10 +84,6 @@ def _one_of_each(groups: Sequence[Hashable], generator: np.random.Generator) -> 
     """The rows of one clip of each source, drawn at random."""
     shuffled = generator.permutation(len(groups))
     return np.sort(np.array(list({groups[i]: i for i in shuffled}.values())))
-
-
-def _with(error: float | None, freedom: float) -> tuple[float, float] | None:
-    return None if error is None else (error, freedom)
 
 
 def _influence_entry(influence: SourceInfluence | None) -> dict[str, object]:

@@ -11,6 +11,12 @@ Its value at half of the clips tells by how much. Let V(u) be the variance of th
 part of k clips grows as u^k. The jackknife estimates u V'(u), so V(1) is the integral of jackknife(u) / u from 0 to 1,
 and its values at u = 1 and u = 2 extrapolate the integrand: along a line, which is exact for k up to 2, or as a power
 of u, which is exact for any single k and never negative. The larger of the two is taken.
+
+A large distance is less certain than a small one, so an interval around an estimate that is low by chance would be too
+short above. On a scale on which the error is the same everywhere it would not. The end of such an interval is about as
+many errors away as usual, if the error is that of halfway there: of the sets with the weights of their sources tilted
+until the distance is half an interval away (the least favourable family of Efron 1987, "Better bootstrap confidence
+intervals", along which an estimate moves fastest).
 """
 
 from collections.abc import Hashable, Sequence
@@ -20,6 +26,7 @@ import numpy as np
 
 from flowshot.metrics.frechet import FrechetInfluence, frechet_influence
 from flowshot.metrics.intervals import assign_folds
+from flowshot.metrics.mean_interval import student_quantile
 from flowshot.metrics.sources import SourceInfluence, source_influence
 
 
@@ -27,16 +34,15 @@ from flowshot.metrics.sources import SourceInfluence, source_influence
 class FrechetEstimate:
     """The distance at n clips and its limit, with what is known of their certainty.
 
-    `error` is the standard error of the distance as an estimate of its expectation at this n, bias included, and
-    `infinity_error` that of the limit; both have `freedom` degrees of freedom. `influence` is what each source
-    contributes. All are None with one source in a set, and the limit is None with fewer than 4 clips in a set.
+    `interval` is that of the distance as an estimate of its expectation at this n, bias included, and
+    `infinity_interval` that of the limit; `influence` is what each source contributes. All are None with one source
+    in a set, and the limit is None with fewer than 4 clips in a set.
     """
 
     value: float
-    error: float | None
+    interval: tuple[float, float] | None
     infinity: float | None
-    infinity_error: float | None
-    freedom: float
+    infinity_interval: tuple[float, float] | None
     influence: SourceInfluence | None
 
 
@@ -53,6 +59,7 @@ def estimate_frechet(
     groups_x: Sequence[Hashable],
     groups_y: Sequence[Hashable],
     splits: int,
+    confidence: float,
     generator: np.random.Generator,
 ) -> FrechetEstimate:
     """The distance of `x: [n, d]` from `y: [m, d]`, whose clips come from the sources that the groups name.
@@ -65,25 +72,60 @@ def estimate_frechet(
     whole = frechet_influence(x, y)
     influence = source_influence(whole.x, whole.y, groups_x, groups_y)
     pairs = _halve(x, y, groups_x, groups_y, splits, generator)
-    if not pairs:  # as sure as the clips are, if they are independent; too few to be halved
-        error = None if influence is None else float(np.sqrt(influence.variance))
-        return FrechetEstimate(whole.value, error, None, None, influence.freedom if influence else 0.0, influence)
     halves = [half for pair in pairs for half in pair]
-    # The limit lies one step of this length beyond the whole, where the halves lie 1 step before it.
-    step = 1 / (float(np.mean([half.shrinkage for half in halves])) - 1)
-    slopes = np.array([step * (np.mean([half.value for half in pair]) - whole.value) for pair in pairs])
-    infinity = whole.value - float(slopes.mean())
+    infinity, drawn, shrinkage = None, 0.0, 1.0
+    if halves:
+        shrinkage = float(np.mean([half.shrinkage for half in halves]))
+        # The limit lies as far beyond the whole as 1 / (shrinkage - 1) times the halves lie before it.
+        slopes = np.array([(np.mean([half.value for half in pair]) - whole.value) / (shrinkage - 1) for pair in pairs])
+        infinity = whole.value - float(slopes.mean())
+        # Which clips the halves happened to hold is noise of the limit alone.
+        drawn = float(slopes.var(ddof=1)) / len(slopes) if len(slopes) > 1 else 0.0
     if influence is None:
-        return FrechetEstimate(whole.value, None, infinity, None, 0.0, None)
+        return FrechetEstimate(whole.value, None, infinity, None, None)
     variance = influence.variance
     smaller = [half.variance for half in halves if half.variance is not None]
     if smaller:
-        variance = _without_repetition(variance, float(np.mean(smaller)), 1 + 1 / step)
-    # Which clips the halves happened to hold is noise of the limit alone.
-    drawn = float(slopes.var(ddof=1)) / len(slopes) if len(slopes) > 1 else 0.0
-    return FrechetEstimate(
-        whole.value, float(np.sqrt(variance)), infinity, float(np.sqrt(variance + drawn)), influence.freedom, influence
+        variance = _without_repetition(variance, float(np.mean(smaller)), shrinkage)
+    quantile = student_quantile(influence.freedom, confidence)
+    below, above = (
+        quantile * _relative_error(x, y, groups_x, groups_y, influence, sign * quantile * np.sqrt(variance) / 2)
+        for sign in (-1, 1)
     )
+
+    def interval(centre: float, error: float) -> tuple[float, float]:
+        return centre - below * error, centre + above * error
+
+    return FrechetEstimate(
+        whole.value,
+        interval(whole.value, float(np.sqrt(variance))),
+        infinity,
+        None if infinity is None else interval(infinity, float(np.sqrt(variance + drawn))),
+        influence,
+    )
+
+
+def _relative_error(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups_x: Sequence[Hashable],
+    groups_y: Sequence[Hashable],
+    influence: SourceInfluence,
+    shift: float,
+) -> float:
+    """The standard error where the distance is larger by `shift`, as a multiple of the one where it is."""
+    moved = influence.by_source()
+    squares = sum(value**2 for value in moved.values())
+    if squares == 0:
+        return 1.0
+    # To first order, weights exp(c * influence) move the distance by c times the sum of squares.
+    tilt = {source: float(np.exp(shift / squares * value)) for source, value in moved.items()}
+    weights_x, weights_y = (np.array([tilt[group] for group in groups]) for groups in (groups_x, groups_y))
+    found = frechet_influence(x, y, weights_x, weights_y)
+    tilted = source_influence(found.x, found.y, groups_x, groups_y)
+    assert tilted is not None  # as many sources as in `influence`
+    mean = float(np.mean(list(tilt.values())))
+    return float(np.sqrt(sum(tilt[source] / mean * value**2 for source, value in tilted.by_source().items()) / squares))
 
 
 def _without_repetition(jackknife: float, jackknife_of_halves: float, shrinkage: float) -> float:

@@ -20,17 +20,22 @@ def mean_standard_error(values: np.ndarray, groups: Sequence[Hashable]) -> tuple
     return float(np.sqrt(factor * np.square(residuals).sum()) / len(values)), float(len(sources) - 1)
 
 
+def student_quantile(freedom: float, confidence: float) -> float:
+    """Within how many standard errors Student's t lies with this confidence."""
+    # Imported here: it takes half a second, and metrics are usable without scipy.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
+
+
 def student_interval(
     value: float, error: tuple[float, float] | None, confidence: float
 ) -> tuple[float, float] | tuple[None, None]:
     """The interval that a standard error with its degrees of freedom gives; None twice where there is none."""
     if error is None:
         return None, None
-    # Imported here: it takes half a second, and metrics are usable without scipy.
-    from scipy.special import stdtrit
-
     standard_error, freedom = error
-    margin = float(stdtrit(freedom, 0.5 + confidence / 2)) * standard_error
+    margin = student_quantile(freedom, confidence) * standard_error
     return value - margin, value + margin
 
 
@@ -45,11 +50,9 @@ def proportion_interval(
     """
     if error is None:
         return None, None
-    from scipy.special import stdtrit  # see `student_interval`
-
     standard_error, freedom = error
     draws = value * (1 - value) / standard_error**2 if standard_error > 0 and 0 < value < 1 else float(sources)
-    t = float(stdtrit(freedom if freedom > 0 else sources - 1, 0.5 + confidence / 2))
+    t = student_quantile(freedom if freedom > 0 else sources - 1, confidence)
     centre = (value + t**2 / (2 * draws)) / (1 + t**2 / draws)
     margin = t / (1 + t**2 / draws) * np.sqrt(value * (1 - value) / draws + t**2 / (4 * draws**2))
     # Rounding may put the end of an interval a hair inside the value 0 or 1.

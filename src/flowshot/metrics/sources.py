@@ -43,14 +43,18 @@ class SourceInfluence:
             return most
         return float(min(max(2 * variance**2 / uncertainty, 1.0), most))
 
+    def by_source(self) -> dict[Hashable, float]:
+        """How far the distance moves with each source of either set."""
+        moved = dict(zip(self.sources_x, self.x.tolist(), strict=True))
+        for source, value in zip(self.sources_y, self.y.tolist(), strict=True):
+            moved[source] = moved.get(source, 0.0) + value
+        return moved
+
     def _parts(self) -> list[np.ndarray]:
         """The influences of each independent part, whose squares sum to its variance."""
         if set(self.sources_x).isdisjoint(self.sources_y):
             return [_unbiased(self.x), _unbiased(self.y)]
-        together = dict(zip(self.sources_x, self.x, strict=True))
-        for source, value in zip(self.sources_y, self.y, strict=True):
-            together[source] = together.get(source, 0.0) + value
-        return [_unbiased(np.array(list(together.values())))]
+        return [_unbiased(np.array(list(self.by_source().values())))]
 
 
 def source_influence(
