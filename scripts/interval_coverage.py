@@ -168,7 +168,8 @@ def row(scenario: Scenario, metric: str, scores: list[Score]) -> str:
     estimand = "expectation at this n" if metric in AT_THIS_N else "the distributions"
     cells = [
         scenario.name, str(scenario.n), str(scenario.d), f"`{metric}`{few}", estimand, f"{wanted:.4g}",
-        f"{values.mean():.4g}", f"{values.std(ddof=1):.2g}", f"{width:.2f}", f"{100 * covered:.1f} %",
+        f"{values.mean():.4g}", f"{values.std(ddof=1):.2g}",
+        *(["", "no interval"] if np.isnan(low).all() else [f"{width:.2f}", f"{100 * covered:.1f} %"]),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 
@@ -192,7 +193,8 @@ def page(lines: list[str], uniform: list[str], replications: int) -> str:
             "a decaying spectrum. In the first three scenarios the reference has sources of 1 to 4 correlated clips.",
             "`expectation at this n` is the mean of all replications, bias included: FAD and its like compare at",
             "equal n only. `width` is half an interval over 1.96 standard deviations of the estimate: 1 is as narrow",
-            "as can be. † too few clips for the dimension: the limit of FAD is out of reach, and tables mark it.",
+            "as can be. † too few clips for the dimension: tables mark it, and the limit of FAD, out of reach, has no",
+            "interval.",
             "",
             "| scenario | n | d | metric | interval for | true value | mean estimate | deviation | width | covered |",
             "|:--|--:|--:|:--|:--|--:|--:|--:|--:|--:|",

@@ -9,6 +9,7 @@ from flowshot.comparison.base import Comparison, Undefined
 from flowshot.metrics.intervals import bootstrap_kernel_distance
 from flowshot.metrics.kernel import Kernel, gaussian_kernel, kernel_distance, polynomial_kernel
 from flowshot.metrics.permutation import permutation_p_value
+from flowshot.metrics.sample_size import fewest_clips
 from flowshot.metrics.score import Score
 from flowshot.metrics.sources import SourceInfluence
 
@@ -23,11 +24,16 @@ def fad(both: Comparison) -> Score:
 
 
 def fad_infinity(both: Comparison) -> Score:
-    """The interval is for the limit; being without bias, it may lie below 0."""
+    """The interval is for the limit; being without bias, it may lie below 0.
+
+    With too few clips the line to the limit ends far above it, and no interval around its end would contain it.
+    """
     found = both.frechet
     if found.infinity is None:
         raise Undefined("needs sets that can be halved, of at least 4 clips each")
-    return both.score("fad_infinity", found.infinity, found.infinity_interval)
+    n, dimensions = both.sets.candidate.shape
+    enough = min(n, len(both.sets.reference)) >= fewest_clips("fad_infinity", dimensions)
+    return both.score("fad_infinity", found.infinity, found.infinity_interval if enough else None)
 
 
 def kid(both: Comparison) -> Score:

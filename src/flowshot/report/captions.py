@@ -17,7 +17,7 @@ SUBJECTS: dict[TableName, str] = {
     "reconstruction": "Autoencoders: reconstruction of test clips",
     "autoencoder": "Autoencoders: latent space and cost",
 }
-FEW = "† Too few clips for the dimension of the embedding: read it with its interval, and at equal n only."
+FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
 
 
 def table_caption(
