@@ -202,7 +202,9 @@ def table(rows: list[dict[str, str]], names: list[str]) -> str:
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Mean, and half of the distance of the largest from the smallest."""
+    """Mean, and half of the distance of the largest from the smallest where there are several."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     return f"{statistics.mean(values):.{digits}f} ± {(max(values) - min(values)) / 2:.{digits}f}"
 
 

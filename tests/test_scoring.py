@@ -32,6 +32,10 @@ from flowshot.scoring import (
 ROOT = Path(__file__).parents[1]
 RATE, SAMPLES = 8000, 2000
 LOGMEL = ScoreConfig(embeddings=("logmel",), metrics=("fad", "kid"), folds=5, bootstrap=50)
+# What a model's diagnosis gives to its scores.
+DIAGNOSTICS = {
+    "kl", "mutual_information", "marginal_kl", "active_units", "train_seconds", "parameters", "reconstruction_gap",
+}  # fmt: skip
 ALL = ScoreConfig(embeddings=("logmel",), folds=5, bootstrap=50, permutations=99)
 
 
@@ -320,15 +324,7 @@ def test_what_other_stages_measured_becomes_scores(tmp_path: Path) -> None:
     found = {each.metric: each for each in diagnostic_scores(tmp_path / "diagnostics.json")}
     assert found["kl"] == Score("kl", "none", 30.0, None, None, 16)
     assert found["parameters"] == Score("parameters", "none", 1000, None, None, 1)
-    assert set(found) == {
-        "kl",
-        "mutual_information",
-        "marginal_kl",
-        "active_units",
-        "train_seconds",
-        "parameters",
-        "reconstruction_gap",
-    }
+    assert set(found) == DIAGNOSTICS
 
 
 @pytest.mark.parametrize(
@@ -395,20 +391,11 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
         assert result.returncode == 0, result.stderr
     floor, own = metrics_of("scores/toy/real/real/0.json"), metrics_of("scores/toy/no_nf/own/0.json")
     reconstruction = metrics_of("scores/toy/no_nf/reconstruction/0.json")
-    diagnostics = {
-        "kl",
-        "mutual_information",
-        "marginal_kl",
-        "active_units",
-        "train_seconds",
-        "parameters",
-        "reconstruction_gap",
-    }
     shared = set(ALL.metrics) - {"label_diversity"}  # which only yamnet has
     paired = {"mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"}
     assert set(floor) == shared
-    assert set(own) == shared | {"clips_per_second", "prior_nats"} | diagnostics
-    assert set(reconstruction) == shared - {"kid_p", "kad_p"} | {"clips_per_second"} | paired | diagnostics
+    assert set(own) == shared | {"clips_per_second", "prior_nats"} | DIAGNOSTICS
+    assert set(reconstruction) == shared - {"kid_p", "kad_p"} | {"clips_per_second"} | paired | DIAGNOSTICS
     assert all(
         entry["n"] == 16
         for scores in (floor, own, reconstruction)

@@ -3,10 +3,7 @@
 import csv
 import json
 import math
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,6 @@ import yaml
 
 from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.config.training import AdversarialConfig, BudgetConfig, LossConfig, TrainConfig
-from flowshot.datasets.prepared import MANIFEST_COLUMNS
 from flowshot.errors import FlowshotError
 from flowshot.models.vae import VAE
 from flowshot.training.adversarial import (
@@ -266,39 +262,16 @@ def test_discriminators_that_diverge_stop_training_with_one_line_and_good_weight
 
 
 @pytest.fixture
-def workplace(tmp_path):
-    """A folder with prepared clips and the committed parameters on a tiny plan, where a stage runs."""
-    prepared = tmp_path / "data/prepared/tones"
-    prepared.mkdir(parents=True)
-    counts = {"train": 8, "valid": 4, "test": 4}
-    for split, count in counts.items():
-        np.save(prepared / f"{split}.npy", sines(count, seed=count))
-    rows = [{"clip": i, "split": split, "group": f"{split}{i}"} for split, n in counts.items() for i in range(n)]
-    with (prepared / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    card = {"name": "tones", "sample_rate": 16000, "clip_samples": SAMPLES}
-    (prepared / "dataset.json").write_text(json.dumps(card), encoding="utf-8")
+def workplace(tone_project):
+    """A project with the autoencoder `adversarial` as the committed parameters name it, in half of its few steps."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": ["adversarial"], "priors": ["own"], "seeds": [0]}
-    params["plan"] = {**axes, "budget": {"steps": 6, "batch_size": 4}}
-    params["datasets"]["tones"] = params["datasets"]["synth"]
-    params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}
-    params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
-    params["autoencoders"]["adversarial"]["train"]["adversarial"]["share"] = 0.5
-    # Others may name channels of their own, which do not go with these strides.
-    params["autoencoders"] = {"adversarial": params["autoencoders"]["adversarial"]}
-    params["plans"] = {}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    return tmp_path
+    entry = params["autoencoders"]["adversarial"]
+    entry["train"]["adversarial"]["share"] = 0.5
+    return tone_project("adversarial", entry, {"steps": 6, "batch_size": 4}, validate_every=2, log_every=1)
 
 
-def test_the_stage_trains_with_the_phase_as_the_committed_parameters_name_it(workplace):
-    paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    environment = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")} | paths
-    command = [sys.executable, str(ROOT / "stages/train.py"), "tones", "adversarial", "0"]
-    result = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True)
+def test_the_stage_trains_with_the_phase_as_the_committed_parameters_name_it(workplace, train_stage):
+    result = train_stage(workplace, "adversarial")
     assert result.returncode == 0, result.stderr
     model = workplace / "models/tones/adversarial/0"
     with (model / "history.csv").open(newline="", encoding="utf-8") as file:

@@ -1,0 +1,66 @@
+"""A tiny project in which the `train` stage runs as DVC runs it."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from flowshot.datasets.prepared import MANIFEST_COLUMNS
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = 256
+
+
+@pytest.fixture
+def tone_project(tmp_path):
+    """Makes a folder with prepared tones and the committed parameters, changed so that one autoencoder is tiny."""
+
+    def make(name, entry, budget, **training):
+        _prepare_tones(tmp_path / "data/prepared/tones")
+        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "priors": ["own"], "seeds": [0]}
+        params |= {"plan": {**axes, "budget": budget}, "plans": {}}
+        params["datasets"]["tones"] = params["datasets"]["synth"]
+        params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}
+        params["train"] |= {"threads": 1, **training}
+        # Others may name channels of their own, which do not go with these strides.
+        params["autoencoders"] = {name: entry}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def train_stage():
+    """Runs `stages/train.py tones NAME 0` in a folder, in a process of its own."""
+
+    def run(folder, name):
+        paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+        environment = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")} | paths
+        command = [sys.executable, str(ROOT / "stages/train.py"), "tones", name, "0"]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def _prepare_tones(folder):
+    folder.mkdir(parents=True)
+    counts, rows = {"train": 12, "valid": 6, "test": 4}, []
+    for seed, (split, count) in enumerate(counts.items()):
+        pitch = np.random.default_rng(seed).uniform(0.02, 0.2, (count, 1))
+        tones = 0.8 * np.sin(2 * np.pi * pitch * np.arange(SAMPLES))
+        np.save(folder / f"{split}.npy", tones.astype(np.float32))
+        rows += [{"clip": i, "split": split, "group": f"{split}{i}"} for i in range(count)]
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    card = {"name": "tones", "sample_rate": 16000, "clip_samples": SAMPLES}
+    (folder / "dataset.json").write_text(json.dumps(card), encoding="utf-8")
