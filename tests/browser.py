@@ -48,9 +48,9 @@ class Browser:
         command_read, self._commands = os.pipe()
         self._answers, answer_write = os.pipe()
         # The shell puts the pipes where Chromium looks for them.
+        redirected = f'exec "$@" 3<&{command_read} 4>&{answer_write}'
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{command_read} 4>&{answer_write}', "sh", CHROMIUM, *FLAGS]
-            + [f"--user-data-dir={profile}", "about:blank"],
+            ["sh", "-c", redirected, "sh", CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(command_read, answer_write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
