@@ -64,9 +64,10 @@ class ScoreConfig(Section):
 
 @dataclass(frozen=True)
 class ReportConfig(Section):
-    """How tables are written."""
+    """How tables and figures are written."""
 
     digits: int = 3
+    language: Literal["en", "pl"] = "en"
 
     def __post_init__(self) -> None:
         require(1 <= self.digits <= 10, "digits must lie between 1 and 10")
