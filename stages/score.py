@@ -1,13 +1,15 @@
 """Score the clips of one arm: `python stages/score.py DATASET AUTOENCODER PRIOR SEED`.
 
 Writes `scores/DATASET/AUTOENCODER/PRIOR/SEED.json`: the distances of its clips from the reference, how fast they
-were sampled, how well the prior describes held-out latents, and what is known of the model.
+were sampled, how well the prior describes held-out latents, and what is known of the model. Beside it `SEED.run.json`
+says under which id MLflow keeps them.
 """
 
 from pathlib import Path
 
 from flowshot.datasets.prepared import read_prepared
 from flowshot.errors import FlowshotError
+from flowshot.files import write_json
 from flowshot.params import read_params
 from flowshot.runs import RunIdentity
 from flowshot.scoring import (
@@ -72,8 +74,9 @@ def main() -> None:
         scores += diagnostic_scores(model / "diagnostics.json")
     scores_file = Path("scores") / drawn.with_name(f"{chosen.seed}.json")
     write_scores(scores_file, scores)
-    log_arm(
-        RunIdentity(params.plan.name, chosen.dataset, chosen.autoencoder, chosen.seed, chosen.prior),
+    identity = RunIdentity(params.plan.name, chosen.dataset, chosen.autoencoder, chosen.seed, chosen.prior)
+    run_id = log_arm(
+        identity,
         training_parameters=params.training_parameters(chosen.dataset, chosen.autoencoder),
         arm_parameters=params.arm_parameters(chosen.prior),
         scores_file=scores_file,
@@ -81,6 +84,8 @@ def main() -> None:
         generated_folder=generated,
         prior_folder=None if paired else prior,
     )
+    # The run is named after the plan, and the file says so: another plan may share the arm, and with it this file.
+    write_json(scores_file.with_suffix(".run.json"), {"plan": identity.plan, "name": identity.name, "run_id": run_id})
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ def write_scores(path: Path, fad: float) -> None:
     path.write_text(json.dumps([{"metric": m, "embedding": e, "value": v, **limits} for m, e, v in rows]))
 
 
-def log(arm: RunIdentity, files: dict[str, Path], store: Store, **changes: object) -> None:
-    log_arm(arm, **{"training_parameters": TRAINING, "arm_parameters": ARM, **files, "store": store, **changes})
+def log(arm: RunIdentity, files: dict[str, Path], store: Store, **changes: object) -> str | None:
+    return log_arm(arm, **{"training_parameters": TRAINING, "arm_parameters": ARM, **files, "store": store, **changes})
 
 
 def runs(store: Store, dataset: str) -> dict[str, object]:
@@ -120,11 +120,11 @@ def test_four_processes_create_one_store_at_once(creators: tuple[Path, list], st
 
 def test_an_arm_is_logged_with_everything_a_reader_compares(store: Store, arm_files: dict[str, Path]) -> None:
     write_clips(arm_files["generated_folder"] / "listen")
-    log(RunIdentity("quick", "whole", "nf_prior", 0, "own"), arm_files, store)
+    run_id = log(RunIdentity("quick", "whole", "nf_prior", 0, "own"), arm_files, store)
     found = runs(store, "whole")
     assert set(found) == {"whole/nf_prior/seed0", "whole/nf_prior/own/seed0"}
     run = found["whole/nf_prior/own/seed0"]
-    assert run.info.status == "FINISHED"
+    assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
     assert run.data.params == {
         "autoencoder.channels": "[8, 16]",
         "autoencoder.prior_flow": "nsf",

@@ -83,8 +83,10 @@ def log_arm(
     generated_folder: Path,
     prior_folder: Path | None = None,
     store: Store | None = None,
-) -> None:
+) -> str | None:
     """Log a scored arm: parameters, training curves, final metrics, clips, their spectrograms, and JSON files.
+
+    Returns the id of its run; None where the store failed.
 
     Args:
         arm: which arm this is.
@@ -113,9 +115,11 @@ def log_arm(
         if clips:
             _log_spectrograms(store, run_id, clips)
         finish_run(store, run_id, "FINISHED")
+        return run_id
     except Exception as error:
         # The scores are written; they are worth more than their copy in MLflow.
         warn(store, error)
+        return None
 
 
 def warn(store: Store, reason: object) -> None:

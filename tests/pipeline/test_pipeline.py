@@ -121,6 +121,9 @@ def test_the_stages_write_what_the_contract_names(project: Path) -> None:
     sampled = np.load(generated / "clips.npy", allow_pickle=False)
     assert sampled.dtype == np.float32 and np.isfinite(sampled).all()
     assert {"clips.npy", "seconds.json", "listen"} == {file.name for file in generated.iterdir()}
+    assert (project / "demonstrations/mine/nf_both/0/walk-0-0.flac").is_file()
+    run = json.loads((project / "scores/mine/nf_both/gmm/0.run.json").read_text())
+    assert re.fullmatch("[0-9a-f]{32}", run["run_id"]) and run["name"] == "mine/nf_both/gmm/seed0"
 
 
 def test_a_second_run_does_no_work(project: Path) -> None:
