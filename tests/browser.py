@@ -13,6 +13,7 @@ descriptor 3 and answers on 4, JSON messages that end with a zero byte (chromede
 """
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -47,17 +48,19 @@ class Browser:
         assert CHROMIUM is not None
         command_read, self._commands = os.pipe()
         self._answers, answer_write = os.pipe()
-        # The shell puts the pipes where Chromium looks for them.
-        redirected = f'exec "$@" 3<&{command_read} 4>&{answer_write}'
+        # The shell puts the pipes where Chromium looks for them: above 9, so that neither stands in the other's way, and
+        # by bash, because other shells know descriptors of one digit alone.
+        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (command_read, answer_write))
+        redirected = f'exec "$@" 3<&{read} 4>&{write} {read}<&- {write}>&-'
         self._process = subprocess.Popen(
-            ["sh", "-c", redirected, "sh", CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(command_read, answer_write),
+            ["bash", "-c", redirected, "bash", CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(read, write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(command_read)
-        os.close(answer_write)
+        for end in (command_read, answer_write, read, write):
+            os.close(end)
         self._received = b""
         self._last_id = 0
         self._pages: dict[str, Page] = {}
