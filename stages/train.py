@@ -3,35 +3,41 @@
 Writes `models/DATASET/AUTOENCODER/SEED/`: the best and the last weights, the configuration, the history and the
 diagnosis of the latent on the validation clips. With `train.on_collapse: fail` a collapsed latent is an error, after
 all of that is written.
+
+While it trains, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A training
+that was interrupted, however, goes on from there when the same command runs again; the folder goes when it is done.
 """
 
 import csv
 import dataclasses
+import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from flowshot.config.sections import to_dict
-from flowshot.datasets.prepared import read_prepared
-from flowshot.diagnostics.latent import diagnose
+from flowshot.config.training import BudgetConfig, TrainConfig
+from flowshot.datasets.prepared import PreparedDataset, read_prepared
+from flowshot.diagnostics.latent import Diagnosis, diagnose
 from flowshot.errors import FlowshotError
-from flowshot.files import whole_folder, write_json
+from flowshot.files import scratch_folder, whole_folder, write_json
 from flowshot.models.storage import ModelCard, save_model
 from flowshot.models.vae import VAE
 from flowshot.params import read_params
-from flowshot.provenance import machine
+from flowshot.provenance import machine, work_digest
 from flowshot.randomness import seed_initial_weights, torch_generator
 from flowshot.runs import RunIdentity
-from flowshot.stage import arguments, stage, workers
+from flowshot.stage import arguments, stage, stop_requests, workers
+from flowshot.training.checkpoint import Checkpoint
 from flowshot.training.device import choose_device, prepare_threads
 from flowshot.training.likelihood import likelihood_of
-from flowshot.training.loop import HISTORY_COLUMNS, Weights, train
+from flowshot.training.loop import HISTORY_COLUMNS, Trained, train
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.validation import Row
+from flowshot.training.progress import Row, Weights
 from flowshot.training_log import TrainingLog
 
-# Where the best weights so far are kept while training goes on, and stay where it fails.
+# Where a training lies while it goes on, and stays where it ends early: its state, and its best weights as a model.
 CHECKPOINTS = Path(".flowshot/checkpoints")
 # What the history says of the best weights: the reconstruction loss of held-out and of training clips.
 GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
@@ -43,56 +49,87 @@ def main() -> None:
     names = (chosen.dataset, chosen.autoencoder, str(chosen.seed))
     params = read_params()
     config, training = params.autoencoder(chosen.autoencoder), params.training[chosen.autoencoder]
-    budget = params.plan.budget
     dataset = read_prepared(Path("data/prepared") / chosen.dataset)
-    train_clips, valid_clips = dataset.clips("train"), dataset.clips("valid")
     prepare_threads(training.threads or workers())
     seed_initial_weights(chosen.seed, *names[:2])
     model = VAE(config, dataset.clip_samples).to(choose_device())
     card = ModelCard(config, dataset.name, dataset.sample_rate, dataset.clip_samples)
     identity = RunIdentity(params.plan.name, chosen.dataset, chosen.autoencoder, chosen.seed)
+    parameters = params.training_parameters(chosen.dataset, chosen.autoencoder)
+    digest = work_digest(parameters | {"seed": chosen.seed}, *dataset.files)
+    with (
+        scratch_folder(CHECKPOINTS.joinpath(*names, digest[:16])) as scratch,
+        stop_requests() as stop_requested,
+        TrainingLog(identity, parameters) as log,
+    ):
+        checkpoint = Checkpoint(scratch, stop_requested, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+        trained = train_with_log(names, model, card, dataset, training, params.plan.budget, log, checkpoint)
+        model.load_state_dict(trained.best)
+        distance = ReconstructionLoss(training.loss, dataset.sample_rate)
+        diagnosis = diagnose(
+            model.cpu(), dataset.clips("valid"), lambda a, b: distance(a, b)[0],
+            torch_generator(chosen.seed, "diagnose", *names[:2]), dataset.clips("train"), likelihood_of(training.loss),
+        )  # fmt: skip
+        log.log({f"diagnosis/{name}": value for name, value in diagnosis.numbers.items()}, trained.best_step)
+        settings = {"training": to_dict(training), "budget": to_dict(params.plan.budget)}
+        parameter_count = sum(parameter.numel() for parameter in model.parameters())
+        write_model(
+            Path("models").joinpath(*names), card, trained, diagnosis, {"parameters": parameter_count, **settings}
+        )
+    said = f"{'/'.join(names)}: {diagnosis.verdict}: KL {diagnosis.kl:.3g} nats; {diagnosis.reason}"
+    if diagnosis.verdict == "collapsed" and training.on_collapse == "fail":
+        where = Path("models").joinpath(*names)
+        raise FlowshotError(f"{said} The model is in {where}; docs/latent-loss.md names cures")
+    print(said)
+
+
+def train_with_log(
+    names: tuple[str, str, str],
+    model: VAE,
+    card: ModelCard,
+    dataset: PreparedDataset,
+    training: TrainConfig,
+    budget: BudgetConfig,
+    log: TrainingLog,
+    checkpoint: Checkpoint,
+) -> Trained:
+    """Train `names` (dataset, autoencoder, seed); best weights so far are kept beside the checkpoint, as a model."""
 
     def keep(weights: Weights, step: int) -> None:
-        with whole_folder(CHECKPOINTS.joinpath(*names)) as folder:
+        with whole_folder(checkpoint.folder / "best") as folder:
             save_model(folder, card, weights, weights)
 
-    parameters = params.training_parameters(chosen.dataset, chosen.autoencoder)
-    with TrainingLog(identity, parameters) as log, progress_bar("/".join(names), budget.steps) as bar:
+    with progress_bar("/".join(names), budget.steps) as bar:
 
         def show(row: Row) -> None:
             bar.update(int(row["step"]) - bar.n)
             bar.set_postfix(loss=f"{row['train_loss']:.3g}", kl=f"{row['train_kl']:.3g}")
             log.log(row, int(row["step"]))
 
-        generator = torch_generator(chosen.seed, "train", *names[:2])
-        trained = train(model, train_clips, valid_clips, dataset.sample_rate, training, budget, generator, show, keep)
-        model.load_state_dict(trained.best)
-        distance = ReconstructionLoss(training.loss, dataset.sample_rate)
-        draws = torch_generator(chosen.seed, "diagnose", *names[:2])
-        diagnosis = diagnose(
-            model.cpu(), valid_clips, lambda a, b: distance(a, b)[0], draws, train_clips, likelihood_of(training.loss)
-        )
-        log.log({f"diagnosis/{name}": value for name, value in diagnosis.numbers.items()}, trained.best_step)
-    with whole_folder(Path("models").joinpath(*names)) as folder:
-        save_model(folder, card, trained.best, trained.last)
-        write_history(folder / "history.csv", trained.history)
+        return train(
+            model, dataset.clips("train"), dataset.clips("valid"), dataset.sample_rate, training, budget,
+            torch_generator(int(names[2]), "train", *names[:2]), show, keep, checkpoint,
+        )  # fmt: skip
+
+
+def write_model(
+    folder: Path, card: ModelCard, trained: Trained, diagnosis: Diagnosis, settings: dict[str, Any]
+) -> None:
+    """Write what the stage promises, whole or not at all."""
+    with whole_folder(folder) as fresh:
+        save_model(fresh, card, trained.best, trained.last)
+        write_history(fresh / "history.csv", trained.history)
+        last_step = int(trained.history[-1]["step"])
         measured = {
             "train_seconds": trained.seconds,
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "machine": f"{machine()}, {choose_device().type}",
-            "steps": int(trained.history[-1]["step"]),
-            "stopped_early": trained.history[-1]["step"] < budget.steps,
+            "steps": last_step,
+            "stopped_early": last_step < settings["budget"]["steps"],
             "best_step": trained.best_step,
             **{name: trained.best_row[name] for name in GENERALISATION},
-            "training": to_dict(training),
-            "budget": to_dict(budget),
+            **settings,
         }
-        write_json(folder / "diagnostics.json", dataclasses.asdict(diagnosis) | measured)
-    said = f"{'/'.join(names)}: {diagnosis.verdict}: KL {diagnosis.kl:.3g} nats; {diagnosis.reason}"
-    if diagnosis.verdict == "collapsed" and training.on_collapse == "fail":
-        where = Path("models").joinpath(*names)
-        raise FlowshotError(f"{said} The model is in {where}; docs/latent-loss.md names cures")
-    print(said)
+        write_json(fresh / "diagnostics.json", dataclasses.asdict(diagnosis) | measured)
 
 
 def progress_bar(name: str, steps: int) -> "tqdm[NoReturn]":

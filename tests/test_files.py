@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from flowshot.files import sha256_of_file, whole_file, whole_folder, write_json
+from flowshot.errors import FlowshotError
+from flowshot.files import scratch_folder, sha256_of_file, whole_file, whole_folder, write_json
 
 
 class Mishap(Exception):
@@ -80,3 +81,21 @@ def test_json_comes_back(tmp_path):
 def test_the_hash_is_that_of_the_bytes(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     assert sha256_of_file(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_scratch_folder_is_of_one_process_at_a_time_and_goes_when_all_went_well(tmp_path):
+    folder = tmp_path / "work" / "abc"
+    with scratch_folder(folder) as mine:
+        mine.mkdir()
+        with pytest.raises(FlowshotError, match="another process is at this work"), scratch_folder(folder):
+            pass
+        assert mine.exists()
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_scratch_folder_stays_for_the_next_try_where_the_work_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), scratch_folder(tmp_path / "abc") as mine:
+        mine.mkdir()
+        _ = 1 / 0
+    with scratch_folder(tmp_path / "abc") as again:
+        assert again.exists()

@@ -10,3 +10,7 @@ class FlowshotError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class Interrupted(FlowshotError):
+    """Somebody asked to stop, and what was done so far is kept."""

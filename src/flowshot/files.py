@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flowshot.errors import FlowshotError
+
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
@@ -40,6 +42,28 @@ def whole_file(path: Path) -> Iterator[Path]:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """`folder` for this process alone: it goes where the block ends well, and stays for the next try where it raises.
+
+    Raises:
+        FlowshotError: another process has it.
+    """
+    # Imported here, because most of what writes files needs no lock.
+    from filelock import FileLock, Timeout
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{folder}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FlowshotError(f"{folder}: another process is at this work; wait for it, or stop it") from None
+    with lock:
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,10 +4,13 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from flowshot.files import sha256_of_file
 
 # What decides a result; reports and documents may be edited without making it another one.
 CODE = ("src", "stages", "params.yaml", "dvc.yaml")
@@ -32,6 +35,19 @@ def parameters_digest(parameters: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
+def work_digest(parameters: Mapping[str, Any], *files: Path) -> str:
+    """SHA-256 of what decides the result of this process: `parameters`, `files`, its code, and the version of PyTorch.
+
+    The code is the script and every module of flowshot that is imported by now. Work that was interrupted may be taken
+    up only under the same digest.
+    """
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("flowshot", "__main__")]
+    code = {Path(path) for module in modules if (path := getattr(module, "__file__", None))}
+    content = {path.name: sha256_of_file(path) for path in files}
+    sources = sorted(sha256_of_file(path) for path in code if path.suffix == ".py")
+    return parameters_digest({"parameters": parameters, "files": content, "code": sources, "torch": _torch_version()})
+
+
 def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested parameters as text by dotted names: `{"train": {"beta": 1.0}}` becomes `{"train.beta": "1.0"}`."""
     flat: dict[str, str] = {}
@@ -46,11 +62,14 @@ def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def machine() -> str:
     """The cores this process may use and the version of PyTorch, without importing it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{cores} {'core' if cores == 1 else 'cores'}, {_torch_version()}"
+
+
+def _torch_version() -> str:
     try:
-        torch = f"torch {version('torch')}"
+        return f"torch {version('torch')}"
     except PackageNotFoundError:
-        torch = "no torch"
-    return f"{cores} {'core' if cores == 1 else 'cores'}, {torch}"
+        return "no torch"
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from flowshot.errors import FlowshotError
 
@@ -24,6 +27,29 @@ def arguments(description: str, *names: str) -> argparse.Namespace:
     for name in names:
         parser.add_argument(name, type=int if name == "seed" else str)
     return parser.parse_args()
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Within the block, Ctrl-C or a polite request to end is only noted: the function that is given tells of it.
+
+    So that what runs can finish its step and keep its state. A second request ends the process at once.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    requested: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        requested.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(requested)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def workers() -> int:

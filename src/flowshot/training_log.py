@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from flowshot.errors import Interrupted
 from flowshot.runs import Number, RunIdentity, Status, curve_numbers, now
 from flowshot.tracking import Store, find_store, finish_run, log_numbers, take_run, warn
 
@@ -64,7 +65,7 @@ class TrainingLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt | Interrupted)
         self.finish("FINISHED" if kind is None else "KILLED" if interrupted else "FAILED")
 
     def _work(self) -> None:

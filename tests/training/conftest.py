@@ -1,6 +1,7 @@
 """A tiny project in which the `train` stage runs as DVC runs it."""
 
 import csv
+import functools
 import json
 import os
 import subprocess
@@ -18,11 +19,18 @@ SAMPLES = 256
 
 
 @pytest.fixture
-def tone_project(tmp_path):
+def tone_project(tmp_path, tone_project_at):
     """Makes a folder with prepared tones and the committed parameters, changed so that one autoencoder is tiny."""
+    return functools.partial(tone_project_at, tmp_path)
 
-    def make(name, entry, budget, **training):
-        _prepare_tones(tmp_path / "data/prepared/tones")
+
+@pytest.fixture(scope="session")
+def tone_project_at():
+    """As `tone_project`, in a folder that is given; one that holds such a project gets other parameters."""
+
+    def make(folder, name, entry, budget, **training):
+        if not (folder / "data").exists():
+            _prepare_tones(folder / "data/prepared/tones")
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "priors": ["own"], "seeds": [0]}
         params |= {"plan": {**axes, "budget": budget}, "plans": {}}
@@ -31,21 +39,36 @@ def tone_project(tmp_path):
         params["train"] |= {"threads": 1, **training}
         # Others may name channels of their own, which do not go with these strides.
         params["autoencoders"] = {name: entry}
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-        return tmp_path
+        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        return folder
 
     return make
 
 
-@pytest.fixture
-def train_stage():
-    """Runs `stages/train.py tones NAME 0` in a folder, in a process of its own."""
+@pytest.fixture(scope="session")
+def start_train_stage():
+    """Starts `stages/train.py tones NAME 0` in a folder, in a process of its own."""
 
-    def run(folder, name):
+    def start(folder, name, checkpoint_seconds=None):
         paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+        if checkpoint_seconds is not None:
+            paths["FLOWSHOT_CHECKPOINT_SECONDS"] = str(checkpoint_seconds)
         environment = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")} | paths
         command = [sys.executable, str(ROOT / "stages/train.py"), "tones", name, "0"]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
+
+    return start
+
+
+@pytest.fixture
+def train_stage(start_train_stage):
+    """Runs `stages/train.py tones NAME 0` in a folder to its end."""
+
+    def run(folder, name):
+        process = start_train_stage(folder, name)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return run
 

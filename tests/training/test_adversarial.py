@@ -195,7 +195,7 @@ def test_without_freezing_all_goes_on_to_move():
 
 def test_frozen_parts_have_no_gradient_and_the_divergence_still_counts():
     model = tiny_vae(prior_flow="nsf")
-    train_decoder_alone(model)
+    train_decoder_alone(model, AdversarialConfig())
     output = model(torch.from_numpy(sines(2)), torch.Generator().manual_seed(0))
     assert not output.kl.requires_grad and (output.kl > 0).all() and output.clips.requires_grad
 

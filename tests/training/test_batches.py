@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.training.batches import endless_batches, ordered_batches
+from flowshot.training.batches import EndlessBatches, ordered_batches
 
 
 def clips(count, samples=3):
@@ -15,7 +15,7 @@ def clips(count, samples=3):
 
 def take(count, batch_size, batches, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return list(itertools.islice(endless_batches(clips(count), batch_size, generator), batches))
+    return list(itertools.islice(EndlessBatches(clips(count), batch_size, generator), batches))
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -47,6 +47,6 @@ def test_ordered_batches_are_all_clips_once(count, batch_size):
 def test_memory_mapped_clips_are_read_and_stay_as_they_are(tmp_path):
     np.save(tmp_path / "clips.npy", clips(6))
     mapped = np.load(tmp_path / "clips.npy", mmap_mode="r")
-    for batch in [*ordered_batches(mapped, 4), next(endless_batches(mapped, 4, torch.Generator()))]:
+    for batch in [*ordered_batches(mapped, 4), next(EndlessBatches(mapped, 4, torch.Generator()))]:
         batch += 1  # a copy: the file is read-only
     assert (np.load(tmp_path / "clips.npy") == clips(6)).all()

@@ -16,12 +16,12 @@ from flowshot.config.training import AdversarialConfig, AugmentConfig
 from flowshot.errors import FlowshotError
 from flowshot.training import loop, validation
 from flowshot.training.averaging import decay_at
-from flowshot.training.batches import endless_batches, evenly_spaced
-from flowshot.training.loop import copy_weights, validate
+from flowshot.training.batches import EndlessBatches, evenly_spaced
+from flowshot.training.loop import copy_weights
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import scheduled_adam
 from flowshot.training.schedules import beta_at, learning_rate_factor
-from flowshot.training.validation import GAP_CLIPS, evaluate
+from flowshot.training.validation import GAP_CLIPS, evaluate, validate
 
 # So high that the validation loss goes up and down.
 RESTLESS = {"learning_rate": 0.1, "validate_every": 2, "log_every": 1}
@@ -47,7 +47,7 @@ def test_with_everything_off_training_is_the_plain_loop_to_the_last_bit():
     noise = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
     distance = reconstruction_loss()
-    for step, batch in enumerate(itertools.islice(endless_batches(clips, 4, generator), steps)):
+    for step, batch in enumerate(itertools.islice(EndlessBatches(clips, 4, generator), steps)):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config.warmup_steps, steps)
         output = model(batch, noise)

@@ -55,6 +55,11 @@ class PreparedDataset:
         return [row["group"] for row in self.rows(split)]
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """What tells this dataset from any other: its card, and the hash of every clip in its manifest."""
+        return self.folder / "dataset.json", self.folder / "manifest.csv"
+
+    @property
     def reference_size(self) -> int:
         """How many clips every comparison uses.
 

@@ -22,7 +22,7 @@ reconstruction loss had a norm of 23 there, and with discriminators of 40 steps 
 the adversarial term one of 0.08, which grows as they learn. They were not chosen by how the result sounds or scores.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ from flowshot.config.training import AdversarialConfig
 from flowshot.models.discriminators import Discriminators, Judgement
 from flowshot.models.vae import VAE
 from flowshot.randomness import torch_generator
+from flowshot.training.checkpoint import GeneratorState, Stateful
 
 LossKind = Literal["hinge", "least_squares"]
 
@@ -67,8 +68,10 @@ def feature_matching(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     ).mean()
 
 
-def train_decoder_alone(model: VAE) -> None:
-    """Freeze encoder, heads, posterior flow and prior. Their KL then has no gradient, though it is still counted."""
+def train_decoder_alone(model: VAE, config: AdversarialConfig) -> None:
+    """With `freeze_encoder`, freeze all but the decoder: the KL has no gradient then, though it is still counted."""
+    if not config.freeze_encoder:
+        return
     model.requires_grad_(False)
     model.decoder.requires_grad_(True)
 
@@ -97,6 +100,23 @@ class Adversary:
         self.discriminators = Discriminators(config, torch_generator(seed, "discriminators")).to(device)
         self.optimizer = torch.optim.Adam(self.discriminators.parameters(), config.learning_rate, BETAS)
         self.noise = torch_generator(seed, "discriminators", "noise", device=device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Discriminators, optimizer and noise; nothing where there is no phase."""
+        return {name: part.state_dict() for name, part in self._parts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+
+    @property
+    def _parts(self) -> dict[str, Stateful]:
+        if not self.config.share:
+            return {}
+        return {
+            "discriminators": self.discriminators, "optimizer": self.optimizer, "noise": GeneratorState(self.noise)
+        }  # fmt: skip
 
     def acts(self, step: int) -> bool:
         """Whether `step`, counted from 0, belongs to the phase."""

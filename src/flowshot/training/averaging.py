@@ -1,6 +1,6 @@
 """A moving average of the weights, which varies less from step to step than the weights and often does better."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor, _foreach_lerp_, nn
 from torch.optim.swa_utils import AveragedModel
@@ -36,6 +36,15 @@ class WeightAverage(Generic[Model]):
     def model(self) -> Model:
         """The model with the averaged weights."""
         return self._source if self._averaged is None else self._averaged.module  # type: ignore[return-value] # a copy of it
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averaged weights; nothing where the model is its own average."""
+        return {} if self._averaged is None else self._averaged.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the averaged weights `state`."""
+        if self._averaged is not None:
+            self._averaged.load_state_dict(state)
 
     def update(self) -> None:
         """Take in the weights of the model as they are now; the first time they are the average."""

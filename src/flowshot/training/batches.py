@@ -1,22 +1,54 @@
 """Batches of clips in an order that a generator decides."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-def endless_batches(clips: np.ndarray, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+class EndlessBatches(Iterator[Tensor]):
     """Batches `[batch, samples]` float32 of `clips: [n, samples]`, shuffled anew in every epoch, without end.
 
     `clips` may be memory-mapped: a batch reads only its own rows. A set smaller than `batch_size` is repeated
-    within a batch, so that every step sees the same number of clips.
+    within a batch, so that every step sees the same number of clips. Nothing but the batches may draw from
+    `generator`, or the order cannot be taken up again.
+
+    Example:
+        >>> batches = EndlessBatches(np.zeros((5, 8), np.float32), 4, torch.Generator().manual_seed(0))
+        >>> next(batches).shape
+        torch.Size([4, 8])
     """
-    indices = _endless_indices(len(clips), generator)
-    while True:
-        rows = np.array([next(indices) for _ in range(batch_size)])
-        yield torch.from_numpy(np.asarray(clips[rows], dtype=np.float32))
+
+    def __init__(self, clips: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
+        self._clips, self._batch_size, self._generator = clips, batch_size, generator
+        self._begin_epoch()
+
+    def __next__(self) -> Tensor:
+        rows = np.array([self._next_row() for _ in range(self._batch_size)])
+        return torch.from_numpy(np.asarray(self._clips[rows], dtype=np.float32))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What decides the order from here on."""
+        return {"before_epoch": self._before_epoch, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on as the batches did whose state this is."""
+        self._generator.set_state(state["before_epoch"])
+        self._begin_epoch()
+        self._position = state["position"]
+
+    def _begin_epoch(self) -> None:
+        self._before_epoch = self._generator.get_state()
+        self._order = torch.randperm(len(self._clips), generator=self._generator).tolist()
+        self._position = 0
+
+    def _next_row(self) -> int:
+        if self._position == len(self._order):
+            self._begin_epoch()
+        self._position += 1
+        return int(self._order[self._position - 1])
 
 
 def ordered_batches(clips: np.ndarray, batch_size: int) -> Iterator[Tensor]:
@@ -37,8 +69,3 @@ def evenly_spaced_rows(total: int, count: int) -> np.ndarray:
     """Which `count` rows of `total`, or all where there are fewer, `evenly_spaced` takes."""
     count = min(count, total)
     return np.arange(count) * total // count
-
-
-def _endless_indices(count: int, generator: torch.Generator) -> Iterator[int]:
-    while True:
-        yield from torch.randperm(count, generator=generator).tolist()

@@ -41,6 +41,14 @@ class AggressiveInference:
                 part.zero_grad(set_to_none=True)
             self.optimizer.step()
 
+    def state_dict(self) -> dict[str, float]:
+        """Whether it goes on, and the highest mutual information so far."""
+        return {"steps": self.steps, "highest": self.highest}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from `state`."""
+        self.steps, self.highest = int(state["steps"]), state["highest"]
+
     def observe(self, mutual_information: float) -> None:
         """End it where the latent says no more than at the validation before."""
         if mutual_information <= self.highest:

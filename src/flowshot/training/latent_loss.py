@@ -94,10 +94,20 @@ class LatentLoss:
             return with_free_bits(gaussian_kl(output.posterior.mean, output.posterior.log_scale), free)
         return with_free_bits(output.kl[:, None], free * output.latent.shape[-1])
 
-    def observe(self, kl: Tensor) -> None:
-        """Move the weight towards `target_kl`, given the mean divergence of a step, a scalar."""
+    def state_dict(self) -> dict[str, float]:
+        """Where the controller has moved the weight."""
+        return {"beta": self.beta}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Take the weight from `state`."""
+        self.beta = state["beta"]
+
+    def take_step(self, step: int, kl: Tensor) -> float:
+        """The weight that `step` had; then move it towards `target_kl`, given the step's mean divergence, a scalar."""
+        weight = self.weight(step)
         if self.config.target_kl:
             self.beta = controlled_beta(self.beta, float(kl.detach()), self.config.target_kl)
+        return weight
 
 
 def require_parts(config: TrainConfig, gaussian: bool) -> None:

@@ -14,8 +14,7 @@ from flowshot.models.vae import VAE
 from flowshot.training.batches import evenly_spaced, ordered_batches
 from flowshot.training.device import uses_bfloat16
 from flowshot.training.losses import ReconstructionLoss
-
-Row = dict[str, float]
+from flowshot.training.progress import Row
 
 # At most so many training clips are reconstructed at a validation, to be compared with the held-out ones.
 GAP_CLIPS = 128

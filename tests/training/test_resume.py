@@ -1,0 +1,74 @@
+"""The `train` stage, killed and started again. `FLOWSHOT_KILLS=30` tries as many moments; one by default."""
+
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+KILLS = int(os.environ.get("FLOWSHOT_KILLS", "1"))
+BUDGET = {"steps": 60, "batch_size": 4}
+SETTINGS = {"validate_every": 20, "log_every": 5, "beta_warmup_steps": 5, "warmup_steps": 2}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tone_project_at, start_train_stage, tmp_path_factory):
+    """Weights of the whole training, and the seconds that it took."""
+    folder = tone_project_at(tmp_path_factory.mktemp("whole"), "no_nf", {}, BUDGET, **SETTINGS)
+    start = time.monotonic()
+    process = start_train_stage(folder, "no_nf")
+    assert process.wait() == 0
+    return weights_of(folder), time.monotonic() - start
+
+
+def weights_of(folder):
+    model = folder / "models/tones/no_nf/0"
+    return {name: (model / f"{name}.safetensors").read_bytes() for name in ("weights", "last")}
+
+
+def runs_of(folder):
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        runs = database.execute("SELECT status FROM runs").fetchall()
+        doubled = database.execute(
+            "SELECT key, step FROM metrics GROUP BY run_uuid, key, step HAVING COUNT(*) > 1"
+        ).fetchall()
+    return [status for (status,) in runs], doubled
+
+
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_a_killed_training_ends_as_if_it_had_not_been_killed(kill, uninterrupted, tone_project, start_train_stage):
+    expected, seconds = uninterrupted
+    folder = tone_project("no_nf", {}, BUDGET, **SETTINGS)
+    process = start_train_stage(folder, "no_nf", checkpoint_seconds=0.0)
+    # Spread over the training, whose start is the import of torch.
+    time.sleep(seconds * np.random.default_rng(kill).uniform(0.4, 1.0))
+    process.kill()
+    process.wait()
+    assert start_train_stage(folder, "no_nf").wait() == 0
+    assert weights_of(folder) == expected
+    statuses, doubled = runs_of(folder)
+    assert statuses == ["FINISHED"]
+    assert doubled == []
+    left = [path for path in (folder / ".flowshot").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(uninterrupted, tone_project, start_train_stage):
+    folder = tone_project("no_nf", {}, BUDGET, **SETTINGS)
+    process = start_train_stage(folder, "no_nf", checkpoint_seconds=0.0)
+    while not list((folder / ".flowshot").rglob("state.pt")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    lines = process.communicate()[1].strip().splitlines()
+    assert process.returncode == 1
+    assert len(lines) == 1
+    assert "the same command goes on from there" in lines[0]
+    assert runs_of(folder)[0] == ["KILLED"]
+    again = start_train_stage(folder, "no_nf")
+    assert again.wait() == 0
+    assert weights_of(folder) == uninterrupted[0]
+    assert runs_of(folder)[0] == ["FINISHED"]
