@@ -108,7 +108,7 @@ def test_sections_that_are_left_out_have_their_defaults(write):
         ("autoencoders.no_nf.betaa", 1, "autoencoders.no_nf: unknown key 'betaa'; known are: .*latent_size"),
         ("autoencoders.no_nf.train", {"betta": 1}, "autoencoders.no_nf.train: unknown key 'betta'; did you mean"),
         ("train.loss.wave_form", 1.0, "train: unknown key 'loss.wave_form'; did you mean 'waveform'?"),
-        ("fit_prior.vae", {}, "fit_prior: unknown key 'vae'; known are: gmm, nf, own"),
+        ("fit_prior.vae", {}, "fit_prior: unknown key 'vae'; known are: gmm, nf, own, "),
         ("fit_prior.nf.kinds", "nsf", "fit_prior: unknown key 'nf.kinds'; did you mean 'kind'?"),
         ("fit_prior.own.steps", 3, "fit_prior: unknown key 'own.steps'; it has no keys"),
         ("budgets.short.stepz", 3, "budgets.short: unknown key 'stepz'; did you mean 'steps'?"),
@@ -176,7 +176,7 @@ def test_sections_that_are_left_out_have_their_defaults(write):
         # What the plan names has to be there.
         ("plan.datasets", ["drums"], "plan.datasets: 'drums' is not defined; add it under `datasets`.*mine, synth"),
         ("plan.autoencoders", ["gan"], "plan.autoencoders: 'gan' is not defined; add it under `autoencoders`.*no_nf"),
-        ("plan.priors", ["rave"], "plan.priors: 'rave' is not defined.*gmm, nf, own"),
+        ("plan.priors", ["vae"], "plan.priors: 'vae' is not defined.*gmm, nf, own"),
         ("datasets", {}, "plan.datasets: 'synth' is not defined.*none"),
         ("autoencoders", None, "plan.autoencoders: 'no_nf' is not defined.*none"),
         # Missing.

@@ -1,4 +1,4 @@
-"""Every prior behind the one interface: `own`, `nf` of every kind, `gmm`."""
+"""Every prior behind the one interface: `own`, `nf` of every kind, `gmm`, `rectified_flow`."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.priors import FlowPriorConfig, GaussianMixturePriorConfig, PriorsConfig
+from flowshot.config.priors import FlowPriorConfig, GaussianMixturePriorConfig, PriorsConfig, RectifiedFlowPriorConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.distributions import Prior
 from flowshot.models.flows import Flow
@@ -16,6 +16,7 @@ from flowshot.priors.gmm import GaussianMixturePrior
 from flowshot.priors.latents import draw_latents
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.own import OwnPrior
+from flowshot.priors.rectified_flow import RectifiedFlowPrior
 from flowshot.priors.registry import PRIORS, make_prior
 
 SIZE = 3
@@ -32,6 +33,12 @@ def mixture_prior(components=4, size=SIZE):
     return GaussianMixturePrior(GaussianMixturePriorConfig(components=components), size)
 
 
+def rectified_prior(steps=30, size=SIZE, **other):
+    torch.manual_seed(0)
+    settings = {"layers": 1, "width": 32, "batch_size": 128, "learning_rate": 5e-3, "density_steps": 12, **other}
+    return RectifiedFlowPrior(RectifiedFlowPriorConfig(steps=steps, **settings), size)
+
+
 def own_prior(size=SIZE):
     torch.manual_seed(0)
     flow = Flow("nsf", size, layers=2, width=8)
@@ -46,6 +53,12 @@ FEW = 2
 FITTED = {
     **{kind: lambda steps=30, kind=kind: flow_prior(kind, steps) for kind in KINDS},
     "gmm": lambda steps=0: mixture_prior(),
+    "rectified_flow": rectified_prior,
+}
+OF_FIVE_DIMENSIONS = {
+    FlowPrior: lambda: flow_prior(size=5),
+    GaussianMixturePrior: lambda: mixture_prior(size=5),
+    RectifiedFlowPrior: lambda: rectified_prior(size=5),
 }
 every_fitted_prior = pytest.mark.parametrize("make", FITTED.values(), ids=FITTED.keys())
 every_prior = pytest.mark.parametrize(
@@ -155,7 +168,7 @@ def test_components_that_do_not_help_held_out_latents_are_not_kept():
 
 @pytest.mark.parametrize("count", [2, 3, 5, 20])
 def test_fewer_latents_than_parameters_still_give_a_density(count):
-    for prior in (mixture_prior(8), flow_prior(steps=5)):
+    for prior in (mixture_prior(8), flow_prior(steps=5), rectified_prior(steps=5)):
         prior.fit(draws_of(gaussian(), count), draws_of(gaussian(), 10, seed=1), generator())
         assert torch.isfinite(prior.log_prob(draws_of(gaussian(), 50, seed=2))).all()
         assert torch.isfinite(prior.sample(50, generator())).all()
@@ -229,8 +242,7 @@ def test_a_damaged_file_is_one_line(make, damage, tmp_path):
     if damage == "missing":
         file.unlink()
     elif damage == "of another size":
-        other = mixture_prior(size=5) if isinstance(prior, GaussianMixturePrior) else flow_prior(size=5)
-        other.save(tmp_path)
+        OF_FIVE_DIMENSIONS[type(prior)]().save(tmp_path)
     else:
         file.write_bytes(file.read_bytes()[: 100 if damage == "truncated" else 0])
     with pytest.raises(FlowshotError) as caught:

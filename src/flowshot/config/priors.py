@@ -40,9 +40,40 @@ class GaussianMixturePriorConfig(Section):
 
 
 @dataclass(frozen=True)
+class RectifiedFlowPriorConfig(Section):
+    """A rectified flow: its velocity network, the times that it learns at, and how its equation is solved.
+
+    `solver` and `solver_steps` are of samples; the density takes `density_steps` of Heun's method, with the exact
+    trace up to `exact_trace_size` dimensions and an estimate from `probes` random directions above.
+    """
+
+    layers: int = 3
+    width: int = 128
+    steps: int = 600
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    time_mean: float = 0.0
+    time_scale: float = 1.0
+    solver: Literal["euler", "heun"] = "heun"
+    solver_steps: int = 32
+    density_steps: int = 20
+    exact_trace_size: int = 64
+    probes: int = 8
+
+    def __post_init__(self) -> None:
+        sizes = (self.layers, self.width, self.steps, self.batch_size, self.solver_steps, self.density_steps)
+        require(
+            min(*sizes, self.probes, self.learning_rate, self.time_scale) > 0,
+            "every value but time_mean and exact_trace_size must be above 0",
+        )
+        require(self.exact_trace_size >= 0, "exact_trace_size must not be negative")
+
+
+@dataclass(frozen=True)
 class PriorsConfig(Section):
     """One section for each kind of prior."""
 
     own: OwnPriorConfig = field(default_factory=OwnPriorConfig)
     nf: FlowPriorConfig = field(default_factory=FlowPriorConfig)
     gmm: GaussianMixturePriorConfig = field(default_factory=GaussianMixturePriorConfig)
+    rectified_flow: RectifiedFlowPriorConfig = field(default_factory=RectifiedFlowPriorConfig)

@@ -1,7 +1,5 @@
 """A normalizing flow fitted to frozen latents by maximum likelihood."""
 
-import copy
-import math
 from pathlib import Path
 
 import torch
@@ -10,13 +8,9 @@ from torch import Tensor, nn
 from flowshot.config.priors import FlowPriorConfig
 from flowshot.models.distributions import standard_normal_log_prob
 from flowshot.models.flows import Flow
+from flowshot.priors.fitting import fit_network
 from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.whitening import Whitening
-from flowshot.training.schedules import learning_rate_factor
-
-# How often the validation likelihood is looked at; the best weights are kept.
-VALIDATE_EVERY_STEPS = 25
-GRADIENT_CLIP = 5.0
 
 
 class FlowPrior(nn.Module):
@@ -45,27 +39,15 @@ class FlowPrior(nn.Module):
 
     def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
         """Maximise the likelihood of `latents: [n, size]`; keep the weights that are best on `validation`."""
-        config = self.config
         self.whitening.fit(latents)
-        optimizer = torch.optim.Adam(self.flow.parameters(), lr=config.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_factor(step, warmup_steps=10, steps=config.steps)
+        fit_network(
+            self.flow,
+            len(latents),
+            lambda rows: -self._log_prob(latents[rows]).mean(),
+            lambda: -float(self.log_prob(validation).mean()),
+            self.config,
+            generator,
         )
-        # The identity the flow starts from is a candidate too: a fit that only gets worse changes nothing.
-        best, best_loss = copy.deepcopy(self.state_dict()), self._loss(validation)
-        for step in range(config.steps):
-            rows = torch.randint(len(latents), (config.batch_size,), generator=generator)
-            loss = -self._log_prob(latents[rows]).mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.flow.parameters(), GRADIENT_CLIP)
-            optimizer.step()
-            schedule.step()
-            if (step + 1) % VALIDATE_EVERY_STEPS == 0 or step + 1 == config.steps:
-                loss_now = self._loss(validation)
-                if loss_now < best_loss:
-                    best, best_loss = copy.deepcopy(self.state_dict()), loss_now
-        self.load_state_dict(best)
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
@@ -89,7 +71,3 @@ class FlowPrior(nn.Module):
     def _log_prob(self, latents: Tensor) -> Tensor:
         base, log_det = self.flow.to_base(self.whitening(latents))
         return standard_normal_log_prob(base) + log_det + self.whitening.log_det
-
-    def _loss(self, validation: Tensor) -> float:
-        loss = -float(self.log_prob(validation).mean())
-        return loss if math.isfinite(loss) else math.inf

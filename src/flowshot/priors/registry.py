@@ -9,11 +9,13 @@ from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.own import OwnPrior
+from flowshot.priors.rectified_flow import RectifiedFlowPrior
 
 PRIORS: dict[str, Callable[[PriorsConfig, VAE], LatentPrior]] = {
     "own": lambda config, model: OwnPrior(model.prior),
     "nf": lambda config, model: FlowPrior(config.nf, model.config.latent_size),
     "gmm": lambda config, model: GaussianMixturePrior(config.gmm, model.config.latent_size),
+    "rectified_flow": lambda config, model: RectifiedFlowPrior(config.rectified_flow, model.config.latent_size),
 }
 
 
