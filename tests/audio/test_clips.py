@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flowshot.audio import decode
+from flowshot.audio import clips, decode
 from flowshot.audio.clips import amplitude, fade_out, finish, pad, read_clips, windows
 from flowshot.audio.decode import UnusableAudio
 from flowshot.config.dataset import DatasetConfig
@@ -126,13 +126,36 @@ def test_the_loudness_of_a_clip_is_set_as_peak_or_rms_or_left(tmp_path):
 
 
 @pytest.mark.parametrize("level", ["none", "peak", "rms"])
-@pytest.mark.parametrize("scale", [4.0, 1e30])
+@pytest.mark.parametrize("scale", [4.0, 1e30, 3e38])
 def test_samples_beyond_full_scale_are_scaled_down_and_not_clipped(tmp_path, level, scale):
     path = write(tmp_path / "loud.wav", noise(0.4, level=1.0) * np.float32(scale))
     samples = clips_of(path, level=level, level_db=0.0)[0][0].samples
     assert samples.dtype == np.float32
-    assert np.abs(samples).max() <= 1
+    assert 0.2 < np.abs(samples).max() <= 1
     assert np.sum(np.abs(samples) > 0.999) < 10
+
+
+@pytest.mark.parametrize("level", ["peak", "rms"])
+def test_the_faintest_numbers_come_to_their_level_too(level):
+    """Where silence is set so low, the gain is more than float32 can hold."""
+    faint = finish(noise(0.5, level=1e-39), config(silence_db=-900.0, level=level), cut_off=False)
+    plain = finish(noise(0.5), config(level=level), cut_off=False)
+    np.testing.assert_allclose(faint, plain, atol=1e-4)
+
+
+def test_what_overflows_in_the_resampler_is_not_finite(tmp_path):
+    audio = np.float32(3.3e38) * np.sign(noise(0.2))
+    assert reason(write(tmp_path / "over.wav", audio, 44100)) == "not_finite"
+    assert reason(write(tmp_path / "over.wav", np.tile(audio, 20), 44100), cut="windows") == "not_finite"
+
+
+def test_a_file_that_decodes_to_something_else_the_second_time_is_unreadable(tmp_path, monkeypatch):
+    path = write(tmp_path / "changing.wav", noise(0.5))
+    monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1000)
+    whole = clips.measure(path)
+    monkeypatch.setattr(clips, "measure", lambda _: whole)
+    write(path, np.full(RATE, whole.first))
+    assert reason(path) == "unreadable"
 
 
 def test_a_short_clip_is_followed_by_zeros_or_by_itself():

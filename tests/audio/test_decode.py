@@ -1,4 +1,7 @@
+import ctypes
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +90,54 @@ def test_a_truncated_file_is_unreadable(tmp_path):
     assert reason(tmp_path / "half.flac") == "unreadable"
 
 
+@pytest.mark.parametrize("missing", [0, 100, 128, 129, 5000])
+@pytest.mark.parametrize("endian", ["LITTLE", "BIG"])
+def test_plain_samples_that_end_before_their_promised_end_are_unreadable(tmp_path, missing, endian):
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, tone(), 48000, subtype="PCM_16", endian=endian)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size - missing])
+    if missing > 128:
+        assert reason(path) == "unreadable"
+    else:
+        assert measure(path).frames == 24000 - missing // 2  # so much programs miscount without losing anything
+
+
+def test_a_file_of_more_samples_than_a_day_of_mono_is_too_long(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "long.flac", np.zeros((5000, 2)), 48000)
+    monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1000)
+    monkeypatch.setattr(decode, "MAXIMUM_SAMPLES", 10_000)
+    assert measure(tmp_path / "long.flac").frames == 5000
+    monkeypatch.setattr(decode, "MAXIMUM_SAMPLES", 9_999)
+    assert reason(tmp_path / "long.flac") == "too_long"
+
+
+def test_a_pipe_is_not_opened_and_a_device_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert reason(tmp_path / "pipe.wav") == "unreadable"
+    assert reason(Path("/dev/zero")) == "unreadable"
+
+
+def test_what_decoders_print_reaches_neither_output(tmp_path, capfd):
+    """libsndfile prints to standard output on damaged SDS files, which would spoil JSON there."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(), 48000, format="SDS")
+    damaged = bytearray(buffer.getvalue())
+    damaged[21] = 0  # where its first block begins
+    (tmp_path / "damaged.wav").write_bytes(damaged)
+
+    def prints():
+        for _ in mono_blocks(tmp_path / "damaged.wav"):
+            pass
+        ctypes.CDLL(None).fflush(None)
+        return "".join(capfd.readouterr())
+
+    assert "Error" in prints(), "this version of libsndfile prints nothing, and the test shows nothing"
+    with quiet_decoders():
+        assert prints() == ""
+    print("heard")
+    assert prints().startswith("heard")
+
+
 def test_a_text_named_as_audio_is_unreadable(tmp_path):
     for name in ("notes.wav", "notes.mp3", "notes.ogg", "notes.opus", "notes.aiff", "notes.m4a", "notes.raw"):
         (tmp_path / name).write_text("To do: record a kick.\n" * 100)
@@ -122,6 +173,13 @@ def test_resampling_keeps_a_tone_and_its_level(rate):
     audio = np.concatenate(list(resampled([tone(1.0, rate)], rate, 16000)))
     assert len(audio) == pytest.approx(16000, abs=2)
     np.testing.assert_allclose(audio[500:15500], tone(1.0, 16000)[500:15500], atol=1e-3)
+
+
+def test_a_low_rate_is_resampled_in_pieces():
+    audio = tone(20.0, 1000, 100.0)
+    blocks = list(resampled([audio], 1000, 768_000))
+    assert max(map(len, blocks)) <= 1.1 * decode.RESAMPLED_BLOCK
+    assert sum(map(len, blocks)) == pytest.approx(20 * 768_000, abs=768)
 
 
 def test_resampling_removes_what_the_new_rate_cannot_hold():

@@ -84,13 +84,24 @@ def test_fetched_sources_never_change_by_themselves(tmp_path):
     assert not folder_changed("synth", DatasetConfig("synth"), tmp_path / "nothing")
 
 
-def test_only_files_are_listed_but_dangling_links_too(tmp_path):
+def test_files_are_listed_and_what_only_looks_like_one_with_its_problem(tmp_path):
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "folder.wav/inside.wav").touch()
+    (tmp_path / "folder").mkdir()
     (tmp_path / "link.wav").symlink_to(tmp_path / "folder.wav/inside.wav")
     (tmp_path / "dangling.wav").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.wav")
     listed = list_files(tmp_path)
-    assert [file.source for file in listed] == ["dangling.wav", "folder.wav/inside.wav", "link.wav"]
-    assert listed[0].bytes < 0
+    assert {file.source: file.problem for file in listed} == {
+        "dangling.wav": "unreadable", "folder.wav": "not_audio", "folder.wav/inside.wav": "", "link.wav": "",
+        "loop": "linked_folder", "pipe.wav": "unreadable",
+    }  # fmt: skip
+    assert all((file.bytes < 0) == bool(file.problem) and not file.changed() for file in listed)
+
+
+def test_a_dangling_link_that_leads_somewhere_again_has_changed(tmp_path):
+    (tmp_path / "link.wav").symlink_to(tmp_path / "later.wav")
+    (listed,) = list_files(tmp_path)
+    (tmp_path / "later.wav").touch()
+    assert listed.changed()

@@ -103,7 +103,8 @@ def bad_files(folder, write):
     soundfile.write(folder / "flac named.mp3", np.random.default_rng(1007).uniform(-1, 1, 4000), 44100, format="FLAC")
     return {
         "truncated.flac": "unreadable", "zero.wav": "empty", "text.wav": "unreadable", "text.md": "not_audio",
-        "headerless.raw": "not_audio", "dangling.wav": "unreadable", "directory.wav/inside.wav": "",
+        "headerless.raw": "not_audio", "dangling.wav": "unreadable", "directory.wav": "not_audio",
+        "directory.wav/inside.wav": "",
         "nan.wav": "not_finite", "one sample.wav": "too_short", "faint.wav": "silent", "no samples.wav": "empty",
         "loud.wav": "", "quiet copy of loud.wav": "near_duplicate", "same as loud.wav": "duplicate", "eight.wav": "",
         "flac named.mp3": "",
@@ -289,12 +290,14 @@ def test_the_result_depends_on_the_seed_and_not_on_processes(ten_sounds, prepare
 
 def test_a_name_that_is_no_text_does_not_stop_preparation(ten_sounds, prepare_folder, write_audio):
     write_audio(ten_sounds / "new\nline, comma.wav", seed=20)
+    write_audio(ten_sounds / "carriage\rreturn.wav", seed=22)
     try:
         (ten_sounds / "kick_\udcff.wav").write_bytes(wav_bytes(seed=21))
     except OSError:
         pytest.skip("this file system takes no such names")
     dataset = prepare_folder()
-    assert {"new\nline, comma.wav", "kick_\\udcff.wav"} <= {row["source"] for row in dataset.manifest}
+    names = {"new\nline, comma.wav", "carriage\rreturn.wav", "kick_\\udcff.wav"}
+    assert names <= {row["source"] for row in dataset.manifest} and names <= set(audit_of(dataset))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from flowshot.config.dataset import DatasetConfig
 ONSET_DB = -40.0  # a file's sound begins where it first rises above this, relative to its peak
 PREROLL_SECONDS = 0.001  # kept in front of that point, so that the attack is whole
 RESAMPLER_MARGIN = 0.1  # seconds read behind a clip, so that the resampling filter sees what follows
+ORDINARY = 1e30  # a peak above it, or below its inverse, has no gain to full scale that float32 can hold precisely
 
 Keep = Callable[["Clip"], None]
 
@@ -45,7 +46,14 @@ def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray 
 
     Silence is judged about the mean, so that a constant offset is silent too. The level is set before padding,
     and where it would push a sample over full scale the whole clip is scaled down instead of clipped.
+
+    Raises:
+        UnusableAudio: the cut holds NaN or infinity, as what is near the largest float32 does once it is resampled.
     """
+    if not np.isfinite(cut).all():
+        raise UnusableAudio("not_finite")
+    if np.abs(cut).max() > ORDINARY:
+        cut = _tamed(cut)
     threshold = amplitude(config.silence_db)
     if np.abs(cut - cut.mean()).max() < threshold or np.ptp(cut) == 0:
         return None
@@ -71,6 +79,8 @@ def set_level(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
     peak = float(np.abs(audio).max())
     if peak == 0:
         return audio
+    if config.level != "none" and peak < 1 / ORDINARY:
+        audio, peak = _tamed(audio), 1.0
     gain = 1.0
     if config.level == "peak":
         gain = amplitude(config.level_db) / peak
@@ -110,6 +120,12 @@ def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tup
 def amplitude(decibels: float) -> float:
     """The amplitude of a level relative to full scale."""
     return float(10 ** (decibels / 20))
+
+
+def _tamed(audio: np.ndarray) -> np.ndarray:
+    """The audio with its peak at 1, through float64."""
+    wide = audio.astype(np.float64)
+    return (wide / np.abs(wide).max()).astype(np.float32)
 
 
 def _fade_samples(config: DatasetConfig) -> int:
@@ -170,11 +186,13 @@ def _windows(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, 
 def _onset(blocks: Iterable[np.ndarray], first: float, threshold: float) -> int:
     position = 0
     for block in blocks:
-        loud = np.abs(block - np.float32(first)) > threshold
+        with np.errstate(over="ignore"):  # infinitely far from the first sample is loud
+            loud = np.abs(block - np.float32(first)) > threshold
         if loud.any():
             return position + int(loud.argmax())
         position += len(block)
-    raise ValueError("no sample lies above a threshold below the peak")
+    # It was there when the file was measured: two times decoding gave two different things.
+    raise UnusableAudio("unreadable")
 
 
 def _between(blocks: Iterable[np.ndarray], start: int, stop: int) -> Iterator[np.ndarray]:

@@ -1,7 +1,10 @@
 """Decode audio files block by block, so that memory does not grow with the length of a file."""
 
 import contextlib
+import ctypes
 import os
+import re
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,8 +24,19 @@ AUDIO_SUFFIXES = frozenset(
 )  # fmt: skip
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000  # Hz; a header that says otherwise is damaged
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MiB of float32
+MAXIMUM_SAMPLES = 1 << 32  # over all channels: a day of mono at 48 kHz. A small FLAC can hold more than any disk
+RESAMPLED_BLOCK = 1 << 23  # samples that leave the resampler at once, at most
 
-Reason = Literal["unreadable", "empty", "silent", "too_short", "not_finite"]
+# What libsndfile notes of a header that promises more audio than the file has: WAV, AIFF, AU and Wave64, then RF64.
+CUT_OFF = re.compile(
+    r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)"
+    r"|^\*\*\* Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)",
+    re.MULTILINE,
+)
+STREAMED = 0x7FFF0000  # bytes; programs that write to a pipe promise at least this, because they do not know the length
+MISCOUNTED = 128  # bytes by which a promise may be wrong because a program counted its header, or padding, as audio
+
+Reason = Literal["unreadable", "empty", "silent", "too_short", "too_long", "not_finite"]
 
 
 @dataclass(frozen=True)
@@ -80,16 +94,21 @@ def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterat
     """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels, or the first.
 
     Raises:
-        UnusableAudio: the file cannot be opened or decoded to its end, or holds NaN or infinity.
+        UnusableAudio: the file cannot be opened or decoded to its end, holds NaN or infinity, or more than
+            MAXIMUM_SAMPLES.
     """
     with _opened(path) as file:
         frames = max(1, BLOCK_SAMPLES // file.channels)
         buffer = np.empty((frames, file.channels), dtype=np.float32)
+        decoded = 0
         # buffer_read_into, because read() stops at the length in the header, which may be wrong.
         while count := _read(file, buffer):
+            decoded += count * file.channels
+            if decoded > MAXIMUM_SAMPLES:
+                raise UnusableAudio("too_long")
             # Overflow of huge values becomes infinity, which the next line refuses.
             with np.errstate(over="ignore", invalid="ignore"):
-                mono = buffer[:count].mean(axis=1) if channels == "mix" else buffer[:count, 0].copy()
+                mono = _mixed(buffer[:count]) if channels == "mix" else buffer[:count, 0].copy()
             if not np.isfinite(mono).all():
                 raise UnusableAudio("not_finite")
             yield mono
@@ -123,28 +142,38 @@ def resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Ite
         return
     stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
-        yield stream.resample_chunk(block)
+        # In pieces, because a block of a low rate may become hundreds of times as long.
+        for piece in np.array_split(block, 1 + len(block) * to_rate // (from_rate * RESAMPLED_BLOCK)):
+            yield stream.resample_chunk(piece)
     yield stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
 
 
 @contextlib.contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Keep what C decoders print on standard error about damaged files away from the terminal."""
+    """Keep what C decoders print about damaged files away from the terminal, and from JSON on standard output."""
+    sys.stdout.flush()
     sys.stderr.flush()
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    saved, null = [os.dup(1), os.dup(2)], os.open(os.devnull, os.O_WRONLY)
     try:
+        os.dup2(null, 1)
         os.dup2(null, 2)
         yield
     finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+        ctypes.CDLL(None).fflush(None)  # what C still holds back of its own standard output
+        for number, before in enumerate(saved, 1):
+            os.dup2(before, number)
+            os.close(before)
         os.close(null)
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
-        if path.stat().st_size == 0:
+        found = path.stat()
+        # Looked at before it is opened: to open a pipe would wait for ever, and a device may never end.
+        if not stat.S_ISREG(found.st_mode):
+            raise UnusableAudio("unreadable")
+        if found.st_size == 0:
             raise UnusableAudio("empty")
         # As bytes, because a name need not be valid text.
         file = soundfile.SoundFile(os.fsencode(path))
@@ -152,9 +181,27 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     except (OSError, soundfile.SoundFileError, TypeError) as error:
         raise UnusableAudio("unreadable") from error
     with file:
-        if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
+        if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE or _cut_off(file):
             raise UnusableAudio("unreadable")
         yield file
+
+
+def _cut_off(file: soundfile.SoundFile) -> bool:
+    """Whether the end of the audio is missing: decoders of plain samples take what there is without a word."""
+    for match in CUT_OFF.finditer(file.extra_info):
+        size, should_be, frames, promised_frames = (int(group or 0) for group in match.groups())
+        if should_be + MISCOUNTED < size < STREAMED or frames < promised_frames:
+            return True
+    return False
+
+
+def _mixed(frames: np.ndarray) -> np.ndarray:
+    """The mean of the channels `[frames, channels]`; NumPy is slow at means over one or two numbers."""
+    if frames.shape[1] == 1:
+        return frames[:, 0].copy()
+    if frames.shape[1] == 2:
+        return (frames[:, 0] + frames[:, 1]) / np.float32(2)
+    return frames.mean(axis=1)
 
 
 def _read(file: soundfile.SoundFile, buffer: np.ndarray) -> int:

@@ -42,7 +42,12 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
     from flowshot.audio.decode import AUDIO_SUFFIXES  # imports the decoders, see `run`
 
     files = list_files(Path(folder).expanduser().absolute())
-    audio = [file for file in files if PurePosixPath(file.source).suffix.casefold() in AUDIO_SUFFIXES]
+    audio = [
+        file
+        for file in files
+        if PurePosixPath(file.source).suffix.casefold() in AUDIO_SUFFIXES
+        and file.problem not in ("not_audio", "linked_folder")
+    ]
     others = sorted({file.source for file in files} - {file.source for file in audio})
     if len(audio) < 2:
         raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +21,20 @@ class InputFile:
 
     source: str  # path within the dataset, with forward slashes
     path: Path
-    bytes: int
+    bytes: int  # -1 where there is a problem
     modified_ns: int
+    problem: str = ""  # the audit's word for why it must not even be opened
 
     def changed(self) -> bool:
         """Whether the file vanished or was changed since it was listed."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return self.bytes >= 0
-        return (found.st_size, found.st_mtime_ns) != (self.bytes, self.modified_ns)
+        return _look(self.path) != (self.bytes, self.modified_ns, self.problem)
 
 
 def list_files(folder: Path) -> list[InputFile]:
     """Every file below `folder`, by name; links are followed, except to folders.
+
+    Listed too, with their `problem`, so that the audit can tell of them: dangling links and loops of links, pipes,
+    sockets and devices, links to folders, and folders that are called as if they were audio.
 
     Raises:
         FlowshotError: the folder does not exist, is no folder, or cannot be read.
@@ -54,7 +55,10 @@ def user_folder(name: str, config: DatasetConfig) -> Path:
 def write_index(folder: Path, raw_folder: Path) -> int:
     """Write what is in the user's `folder` to the raw folder, without copying it; returns the number of files."""
     files = list_files(folder)
-    rows = [{"path": file.source, "bytes": file.bytes, "modified_ns": file.modified_ns} for file in files]
+    rows = [
+        {"path": file.source, "bytes": file.bytes, "modified_ns": file.modified_ns, "problem": file.problem}
+        for file in files
+    ]
     write_json(raw_folder / INDEX_FILE, {"folder": str(folder), "files": rows})
     return len(files)
 
@@ -69,7 +73,8 @@ def read_index(raw_folder: Path) -> list[InputFile]:
         index = json.loads((raw_folder / INDEX_FILE).read_text(encoding="utf-8"))
         folder = Path(index["folder"])
         return [
-            InputFile(row["path"], folder / row["path"], row["bytes"], row["modified_ns"]) for row in index["files"]
+            InputFile(row["path"], folder / row["path"], row["bytes"], row["modified_ns"], row["problem"])
+            for row in index["files"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FlowshotError(f"{raw_folder}: no index of a folder ({error}); {fetch_again(raw_folder.name)}") from None
@@ -80,8 +85,8 @@ def folder_changed(name: str, config: DatasetConfig, raw_folder: Path) -> bool:
     if config.source != "folder":
         return False
     try:
-        indexed = {(file.path, file.bytes, file.modified_ns) for file in read_index(raw_folder)}
-        now = {(file.path, file.bytes, file.modified_ns) for file in list_files(user_folder(name, config))}
+        indexed = set(read_index(raw_folder))
+        now = set(list_files(user_folder(name, config)))
     except FlowshotError:
         return True
     return indexed != now
@@ -127,15 +132,31 @@ def _walk(folder: Path) -> Iterator[InputFile]:
             f"{error.filename}: cannot be read ({error.strerror}); change its permissions, or move it away"
         )
 
-    for parent, _, names in os.walk(folder, onerror=fail):
-        for file in names:
-            path = Path(parent, file)
-            source = path.relative_to(folder).as_posix()
-            try:
-                found = path.stat()
-            except OSError:
-                # A dangling link: it is listed, so that the audit can say that it is unreadable.
-                yield InputFile(source, path, -1, -1)
-                continue
-            if path.is_file():
-                yield InputFile(source, path, found.st_size, found.st_mtime_ns)
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        told = [name for name in folders if _called_audio(name) or Path(parent, name).is_symlink()]
+        for name in names + told:
+            path = Path(parent, name)
+            yield InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
+
+
+def _look(path: Path) -> tuple[int, int, str]:
+    """Size, time of the last change, and problem of a file as it is now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1, -1, "unreadable"  # among others a dangling link, or a loop of links
+    if stat.S_ISDIR(found.st_mode):
+        return -1, -1, "linked_folder" if path.is_symlink() else "not_audio"
+    if not stat.S_ISREG(found.st_mode):
+        return -1, -1, "unreadable"
+    return found.st_size, found.st_mtime_ns, ""
+
+
+def _called_audio(folder: str) -> bool:
+    suffix = Path(folder).suffix
+    if not suffix:
+        return False
+    # Imported here: decoders take long to import, `flowshot check` lists files too, and such folders are rare.
+    from flowshot.audio.decode import AUDIO_SUFFIXES
+
+    return suffix.casefold() in AUDIO_SUFFIXES

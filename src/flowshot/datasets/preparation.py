@@ -1,6 +1,5 @@
 """Prepare a dataset: fetched audio becomes three arrays of clips, a manifest, an audit and a card."""
 
-import csv
 import errno
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from flowshot.datasets.catalog import EXTENDS, PACKAGES
 from flowshot.datasets.grouping import Membership, memberships
 from flowshot.datasets.inputs import InputFile, input_files, list_files
 from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, Split
-from flowshot.datasets.selection import AuditRow, KeptClip, Selection, select, split_units, write_audit
+from flowshot.datasets.selection import AuditRow, KeptClip, Selection, select, split_units, write_audit, write_table
 from flowshot.datasets.splits import split_groups
 from flowshot.datasets.survey import FileSurvey, survey
 from flowshot.errors import FlowshotError
@@ -168,16 +167,16 @@ def _write_array(path: Path, clips: Sequence[KeptClip], clip_samples: int) -> No
 
 
 def _write_manifest(path: Path, splits: dict[Split, list[KeptClip]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(MANIFEST_COLUMNS)
-        number = 0
-        for split in SPLITS:
-            for clip in splits[split]:
-                facts = clip.facts
-                start, seconds = f"{facts.start:.6f}", f"{facts.seconds:.6f}"
-                table.writerow([number, split, clip.group, clip.source, start, seconds, clip.label, facts.sha256])
-                number += 1
+    clips = [(split, clip) for split in SPLITS for clip in splits[split]]
+    write_table(
+        path,
+        MANIFEST_COLUMNS,
+        (
+            (number, split, clip.group, clip.source, f"{clip.facts.start:.6f}", f"{clip.facts.seconds:.6f}",
+             clip.label, clip.facts.sha256)
+            for number, (split, clip) in enumerate(clips)
+        ),
+    )  # fmt: skip
 
 
 def _card(

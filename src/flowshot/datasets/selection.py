@@ -17,12 +17,14 @@ from flowshot.datasets.survey import ClipFacts, FileSurvey
 
 # Every word that may stand in the audit's column `reason`, and what it means.
 REASONS = {
-    "not_audio": "by its name no audio file",
+    "not_audio": "no audio file, by its name or because it is a folder",
+    "linked_folder": "a link to a folder, which is not followed; name the folder itself as `path`",
     "excluded": "excluded by the catalog or by `exclude`",
-    "unreadable": "could not be opened, or not decoded to its end",
+    "unreadable": "could not be opened, or not decoded to its end, or its header makes no sense",
     "empty": "holds no samples",
     "not_finite": "holds NaN or infinity",
     "too_short": "shorter than `minimum_seconds`, or with `cut: windows` than one clip",
+    "too_long": "holds more samples than a day of mono at 48 kHz; cut it into several files",
     "silent": "its loudest sample lies below `silence_db`",
     "duplicate": "gives the same clips as an earlier file, bit for bit",
     "near_duplicate": "gives the same clips as an earlier file up to gain and differences below -40 dB",
@@ -135,13 +137,27 @@ def split_units(clips: Iterable[KeptClip]) -> list[Group]:
 
 def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
     """Write `audit.csv`."""
+    write_table(
+        path,
+        [column.name for column in fields(AuditRow)],
+        (
+            (row.source, row.status, row.reason, "" if row.seconds is None else f"{row.seconds:.6f}",
+             row.sample_rate, row.channels, row.copy_of)
+            for row in audit
+        ),
+    )  # fmt: skip
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file with one line a row, whatever the names of files in it are."""
     # backslashreplace: a file's name need not be valid text, but its row must be written.
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow([column.name for column in fields(AuditRow)])
-        for row in audit:
-            seconds = "" if row.seconds is None else f"{row.seconds:.6f}"
-            table.writerow([row.source, row.status, row.reason, seconds, row.sample_rate, row.channels, row.copy_of])
+        # Unquoted, a carriage return would end a row for those who read it, but the writer quotes its own end only.
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        table.writerow(columns)
+        for row in rows:
+            (quoted if any("\r" in str(value) for value in row) else table).writerow(row)
 
 
 def _same(near: np.ndarray, clips: Sequence[ClipFacts], config: DatasetConfig) -> np.ndarray:

@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import numpy as np
 from tqdm import tqdm
@@ -62,36 +63,41 @@ class Reader:
 
     def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
         self._config, self._sketcher, self._rows = config, Sketcher(config.clip_samples), 0
-        self._spool = None
-        if spools is not None:
-            handle, name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=spools)
-            self._spool, self._name = os.fdopen(handle, "wb"), name
+        self._spools = spools
+        self._spool: IO[bytes] | None = None
+        self._name = ""
 
     def __call__(self, file: InputFile) -> FileSurvey:
-        """Read one file; see `read_clips`."""
+        """Read one file; see `read_clips`.
+
+        Raises:
+            FlowshotError: it vanished or changed since it was listed, or while it was read.
+        """
+        _require_unchanged(file)
         clips: list[ClipFacts] = []
-        if file.changed():
-            raise FlowshotError(
-                f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare"
-            )
         try:
             with quiet_decoders():
                 facts, silent = read_clips(file.path, self._config, lambda clip: clips.append(self._keep(clip)))
+            result = FileSurvey("", facts, tuple(clips), silent)
         except UnusableAudio as problem:
-            return FileSurvey(problem.reason, problem.facts)
+            result = FileSurvey(problem.reason, problem.facts)
         finally:
             if self._spool is not None:
                 self._spool.flush()
-        return FileSurvey("", facts, tuple(clips), silent)
+        _require_unchanged(file)
+        return result
 
     def _keep(self, clip: Clip) -> ClipFacts:
+        if self._spools is not None and self._spool is None:
+            handle, self._name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=self._spools)
+            self._spool = os.fdopen(handle, "wb")
         samples = np.ascontiguousarray(clip.samples, dtype="<f4")
         drop = self._config.near_duplicates == "drop"
         facts = ClipFacts(
             clip.start, clip.seconds, hashlib.sha256(samples.data).hexdigest(), self._sketcher.waveform(samples),
             self._sketcher.spectrum(samples),
             fingerprint(samples, self._config.sample_rate) if drop else np.empty(0, dtype=np.float32),
-            "" if self._spool is None else self._name, self._rows,
+            self._name, self._rows,
         )  # fmt: skip
         if self._spool is not None:
             self._spool.write(samples.data)
@@ -115,12 +121,13 @@ def survey(
     results: dict[int, FileSurvey] = {}
     wanted: list[int] = []
     for index, (file, member) in enumerate(zip(files, members, strict=True)):
-        if PurePosixPath(file.source).suffix.casefold() not in AUDIO_SUFFIXES:
+        called_audio = PurePosixPath(file.source).suffix.casefold() in AUDIO_SUFFIXES
+        if not called_audio and file.problem != "linked_folder":
             results[index] = FileSurvey("not_audio", None)
         elif member.excluded:
             results[index] = FileSurvey("excluded", None)
-        elif file.bytes < 0:
-            results[index] = FileSurvey("unreadable", None)
+        elif file.problem:
+            results[index] = FileSurvey(file.problem, None)
         else:
             wanted.append(index)
     read = _read_here if workers == 1 or len(wanted) < 2 * workers else _read_in_processes
@@ -169,6 +176,11 @@ def _finished(pending: dict[Future[FileSurvey], int]) -> Iterator[tuple[int, Fil
     done, _ = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
         yield pending.pop(future), future.result()
+
+
+def _require_unchanged(file: InputFile) -> None:
+    if file.changed():
+        raise FlowshotError(f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare")
 
 
 _reader: Reader | None = None  # of this process, where it is one of the pool

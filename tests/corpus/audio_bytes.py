@@ -1,0 +1,72 @@
+"""Audio files as bytes, well made and not, of which the corpus of bad audio consists."""
+
+import io
+import struct
+
+import numpy as np
+import soundfile
+
+RATE = 8000  # Hz, of the sounds where nothing else is said
+SECONDS = 0.25
+
+
+def tone(frequency: float, rate: int = RATE, seconds: float = SECONDS) -> np.ndarray:
+    """A struck tone, float64 `[seconds * rate]`: the same sound at every sample rate."""
+    time = np.arange(round(seconds * rate)) / rate
+    return 0.5 * np.cos(2 * np.pi * frequency * time) * np.exp(-8 * time)
+
+
+def encoded(audio: np.ndarray, container: str, subtype: str, rate: int = RATE, endian: str = "FILE") -> bytes:
+    """The audio `[frames]` or `[frames, channels]` as libsndfile writes it."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio, rate, format=container, subtype=subtype, endian=endian)
+    return buffer.getvalue()
+
+
+def int16(audio: np.ndarray) -> bytes:
+    """The samples as 16-bit little-endian integers."""
+    return np.rint(audio * 32767).astype("<i2").tobytes()
+
+
+def chunk(name: bytes, content: bytes, promised: int | None = None) -> bytes:
+    """A chunk of a RIFF file, without the byte that should follow an odd one; its size may be a lie."""
+    return name + struct.pack("<I", len(content) if promised is None else promised) + content
+
+
+def wav(
+    content: bytes,
+    *,
+    tag: int = 1,
+    channels: int = 1,
+    rate: int = RATE,
+    bits: int = 16,
+    align: int | None = None,
+    promised: int | None = None,
+    before: bytes = b"",
+    after: bytes = b"",
+) -> bytes:
+    """A WAV file whose header says what it is told to.
+
+    Args:
+        content: of the chunk `data`.
+        tag: the number of the encoding, 1 for integers.
+        channels: as the header has them, as the next four.
+        rate: in Hz.
+        bits: a sample.
+        align: bytes a frame; what fits to channels and bits, if not given.
+        promised: size of the chunk `data`; the true one, if not given.
+        before: chunks in front of it.
+        after: chunks behind it.
+    """
+    align = channels * bits // 8 if align is None else align
+    header = struct.pack("<HHIIHH", tag, channels, rate, rate * align & 0xFFFFFFFF, align & 0xFFFF, bits)
+    chunks = chunk(b"fmt ", header) + before + chunk(b"data", content, promised) + after
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def id3(content: bytes) -> bytes:
+    """An ID3v2.3 tag with one picture."""
+    picture = b"\0image/png\0\x03\0" + content
+    frame = b"APIC" + struct.pack(">IH", len(picture), 0) + picture
+    size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x03\0\0" + size + frame
