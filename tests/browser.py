@@ -48,8 +48,8 @@ class Browser:
         assert CHROMIUM is not None
         command_read, self._commands = os.pipe()
         self._answers, answer_write = os.pipe()
-        # The shell puts the pipes where Chromium looks for them: above 9, so that neither stands in the other's way, and
-        # by bash, because other shells know descriptors of one digit alone.
+        # The shell puts the pipes where Chromium looks for them. Until then they are above 9, where none stands in the
+        # other's way; bash, because other shells know descriptors of one digit alone.
         read, write = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (command_read, answer_write))
         redirected = f'exec "$@" 3<&{read} 4>&{write} {read}<&- {write}>&-'
         self._process = subprocess.Popen(

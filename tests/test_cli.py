@@ -11,7 +11,7 @@ import pytest
 from flowshot.cli import COMMANDS, main
 from flowshot.datasets import preparation
 
-NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+NAMES = [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS]
 
 
 def run(*arguments, **options):
@@ -19,19 +19,19 @@ def run(*arguments, **options):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help_of_a_sub_command_says_what_it_does_and_gives_an_example(name, capsys):
+def test_help_of_a_sub_command_says_what_it_does_and_gives_examples(name, capsys):
     with pytest.raises(SystemExit) as stop:
         main([name, "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    assert f"example:\n  flowshot {name}" in text and "--json" in text
+    assert f"examples:\n  flowshot {name}" in text and "--json" in text
 
 
 def test_help_lists_every_sub_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     text = capsys.readouterr().out
-    assert all(f"    {name} " in text for name in NAMES)
+    assert all(f"\n    {name}" in text for name in NAMES)
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,25 @@ def save_vae(project):
         return model
 
     return save
+
+
+@pytest.fixture
+def generated(project):
+    """A prepared dataset `mine` with held-out clips, and clips of the arms `mine/no_nf/own` and `mine/no_nf/gmm`."""
+    folder = project / "data/prepared/mine"
+    folder.mkdir(parents=True)
+    time = np.arange(round(RATE * SECONDS)) / RATE
+    rows = ["clip,split,group"]
+    for split, count in {"train": 4, "valid": 4, "test": 9}.items():
+        tones = [0.5 * np.sin(2 * np.pi * (200 + 37 * i) * time) * np.exp(-12 * time) for i in range(count)]
+        np.save(folder / f"{split}.npy", np.array(tones, dtype=np.float32))
+        rows += [f"{split}{i},{split},{split}{i}" for i in range(count)]
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    card = {"name": "mine", "source": "folder", "sample_rate": RATE, "clip_samples": len(time)}
+    (folder / "dataset.json").write_text(json.dumps(card))
+    for index, prior in enumerate(("own", "gmm")):
+        clips = 0.2 * np.random.default_rng(index).normal(size=(12, len(time))) * np.exp(-20 * time)
+        place = project / f"generated/mine/no_nf/{prior}/3"
+        place.mkdir(parents=True)
+        np.save(place / "clips.npy", np.clip(clips, -1, 1).astype(np.float32))
+    return project

@@ -26,13 +26,16 @@ class WrongUse(Exception):
 Run = Callable[[argparse.Namespace], Outcome]
 
 
-def add_command(commands: Commands, name: str, description: str, example: str, run: Run) -> argparse.ArgumentParser:
+def add_command(
+    commands: Commands, name: str, description: str, examples: Sequence[str], run: Run
+) -> argparse.ArgumentParser:
     """Declare a sub-command; its own arguments are added to what is returned."""
+    shown = "\n  ".join(examples)
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=description,
         description=description,
-        epilog=f"example:\n  {example}",
+        epilog=f"examples:\n  {shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")

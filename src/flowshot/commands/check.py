@@ -16,7 +16,7 @@ RAW = Path("data/raw")
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Check params.yaml, and have folders of yours that changed fetched again by the next `dvc repro`."
-    add_command(commands, "check", description, "flowshot check && dvc repro", run)
+    add_command(commands, "check", description, ("flowshot check && dvc repro",), run)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

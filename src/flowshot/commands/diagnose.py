@@ -19,7 +19,7 @@ PREPARED = Path("data/prepared")
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Diagnose the latent of a trained model on its validation clips: is the posterior collapsed?"
-    parser = add_command(commands, "diagnose", description, "flowshot diagnose models/synth/nf_prior/0", run)
+    parser = add_command(commands, "diagnose", description, ("flowshot diagnose models/synth/nf_prior/0",), run)
     parser.add_argument("model", metavar="MODEL_DIR", help="folder of a trained model")
     parser.add_argument("--seed", type=int, default=0, help="of the posterior's draws (%(default)s)")
 

@@ -9,7 +9,7 @@ from flowshot.params import read_params
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Write the comparison tables of the plan again, from the scores that are there."
-    add_command(commands, "report", description, "flowshot report", run)
+    add_command(commands, "report", description, ("flowshot report",), run)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Draw clips from a trained arm and write them as FLAC."
     example = "flowshot sample samples/nf_prior/own --n 32 --seed 1 --out drawn"
-    parser = add_command(commands, "sample", description, example, run)
+    parser = add_command(commands, "sample", description, (example,), run)
     parser.add_argument("arm", metavar="ARM", type=arm_names, help="DATASET/AUTOENCODER/PRIOR")
     parser.add_argument("--n", type=positive, default=16, help="how many clips (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")

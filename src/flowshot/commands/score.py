@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Measure how far a folder of audio is from another: FAD and KID, with intervals."
     example = "flowshot score --reference ~/sounds --candidate drawn --embedding logmel"
-    parser = add_command(commands, "score", description, example, run)
+    parser = add_command(commands, "score", description, (example,), run)
     parser.add_argument(
         "--reference",
         metavar="DIR",

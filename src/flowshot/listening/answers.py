@@ -1,0 +1,190 @@
+"""Read the key of a listening test and what listeners answered, and say in one line what is wrong with a file."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowshot.errors import FlowshotError
+from flowshot.listening.design import Design
+
+ANSWERS_FORMAT = "flowshot listening answers 1"
+KEY_FORMAT = "flowshot listening key 1"
+KEY_SUFFIX = ".key.json"
+
+
+@dataclass(frozen=True)
+class Key:
+    """What was played under which identifier: the system of each clip, the screens and the pairs of identifiers."""
+
+    test: str
+    arms: list[str]
+    systems: dict[str, str]
+    screens: list[list[str]]
+    pairs: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A score from 0 to 100 that a listener gave to a clip on a screen."""
+
+    listener: str
+    screen: int
+    system: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Which system a listener preferred to which in a pair."""
+
+    listener: str
+    pair: int
+    preferred: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Everything the files say; `unfinished` are listeners who left questions out."""
+
+    listeners: list[str]
+    unfinished: list[str]
+    ratings: list[Rating]
+    preferences: list[Preference]
+
+
+def key_entry(test: str, arms: Sequence[str], design: Design, facts: dict[str, Any]) -> dict[str, Any]:
+    """The key as it is written; `facts` say where the clips came from and at which level they play."""
+    clips = {name: {"system": each.system, "row": each.row} for name, each in sorted(design.stimuli.items())}
+    return {
+        "format": KEY_FORMAT, "test": test, "arms": list(arms), **facts,
+        "screens": design.screens, "pairs": design.pairs, "clips": clips,
+    }  # fmt: skip
+
+
+def read_key(path: Path) -> Key:
+    """The key in a file.
+
+    Raises:
+        FlowshotError: there is none, or it is damaged.
+    """
+    raw = _read_json(path)
+    try:
+        _require(raw["format"] == KEY_FORMAT, f"its format is not {KEY_FORMAT!r}")
+        systems = {str(name): str(each["system"]) for name, each in raw["clips"].items()}
+        key = Key(str(raw["test"]), list(raw["arms"]), systems, list(raw["screens"]), list(raw["pairs"]))
+        _require(all(name in systems for group in (*key.screens, *key.pairs) for name in group), "a clip is missing")
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        raise FlowshotError(
+            f"{path}: no key of a listening test ({_what(problem)}); give the file that was written with the page"
+        ) from None
+    return key
+
+
+def find_key(answers: Sequence[Path]) -> Path:
+    """The key of the test that the first file answers: `*.key.json` here, beside the files, or in a folder above them.
+
+    Raises:
+        FlowshotError: there is no such key, or the file has no answers.
+    """
+    test = _read_answers(answers[0])["test"]
+    folders = [
+        Path.cwd(),
+        *(place for file in answers for place in (file.absolute().parent, file.absolute().parents[1])),
+    ]
+    for path in sorted({path for folder in folders for path in folder.glob("*" + KEY_SUFFIX)}):
+        try:
+            if read_key(path).test == test:
+                return path
+        except FlowshotError:
+            continue
+    raise FlowshotError(
+        f"{answers[0]}: answers test {test}, of which no *{KEY_SUFFIX} lies here or beside it; name it with --key"
+    )
+
+
+def read_all(paths: Sequence[Path], key: Key) -> Answers:
+    """What all listeners answered.
+
+    Raises:
+        FlowshotError: a file is missing, is none of answers, answers another test, or two are of one listener.
+    """
+    file_of: dict[str, Path] = {}
+    found = Answers([], [], [], [])
+    for path in paths:
+        raw = _read_answers(path)
+        listener = raw["listener"]
+        if raw["test"] != key.test:
+            raise FlowshotError(f"{path}: answers test {raw['test']}, but the key is of {key.test}; leave it out")
+        if listener in file_of:
+            raise FlowshotError(f"{path}: {listener!r} answered in {file_of[listener]}, too; leave one of them out")
+        file_of[listener] = path
+        try:
+            found.ratings.extend(_rating(each, listener, key) for each in raw["ratings"])
+            found.preferences.extend(_preference(each, listener, key) for each in raw["preferences"])
+        except (KeyError, TypeError, ValueError, IndexError) as problem:
+            raise _no_answers(path, problem) from None
+        found.listeners.append(listener)
+        if _answered(raw) < sum(map(len, key.screens)) + len(key.pairs):
+            found.unfinished.append(listener)
+    if not found.ratings and not found.preferences:
+        raise FlowshotError(f"{paths[0]}: nothing is answered in the files; answer at least one screen or pair")
+    return found
+
+
+def _read_answers(path: Path) -> dict[str, Any]:
+    raw = _read_json(path)
+    try:
+        _require(raw["format"] == ANSWERS_FORMAT, f"its format is not {ANSWERS_FORMAT!r}")
+        for name, kind in (("test", str), ("listener", str), ("ratings", list), ("preferences", list)):
+            _require(isinstance(raw[name], kind), f"{name} is no {kind.__name__}")
+        _require(_answered(raw) == len(raw["ratings"]) + len(raw["preferences"]), "a question is answered twice")
+    except (KeyError, TypeError, ValueError) as problem:
+        raise _no_answers(path, problem) from None
+    return dict(raw)
+
+
+def _answered(raw: dict[str, Any]) -> int:
+    """How many questions the file answers."""
+    return len({each["clip"] for each in raw["ratings"]}) + len({each["pair"] for each in raw["preferences"]})
+
+
+def _rating(each: dict[str, Any], listener: str, key: Key) -> Rating:
+    score, screen, clip = each["score"], each["screen"], each["clip"]
+    number = isinstance(score, int | float) and not isinstance(score, bool)
+    _require(number and 0 <= score <= 100, f"{score!r} is no score from 0 to 100")
+    _require(type(screen) is int and screen >= 0 and clip in key.screens[screen], f"clip {clip!r} is not on its screen")
+    return Rating(listener, screen, key.systems[clip], float(score))
+
+
+def _preference(each: dict[str, Any], listener: str, key: Key) -> Preference:
+    pair, chosen = each["pair"], each["chosen"]
+    _require(type(pair) is int and pair >= 0 and chosen in key.pairs[pair], f"clip {chosen!r} is not in its pair")
+    other = next(name for name in key.pairs[pair] if name != chosen)
+    return Preference(listener, pair, key.systems[chosen], key.systems[other])
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FlowshotError(f"{path}: cannot be read ({error.strerror}); give a file that exists") from None
+    except ValueError as problem:  # bytes that are no text, or text that is no JSON
+        raise FlowshotError(f"{path}: is no JSON ({problem}); save the answers again from the page") from None
+
+
+def _no_answers(path: Path, problem: Exception) -> FlowshotError:
+    return FlowshotError(f"{path}: no answers of a listening test ({_what(problem)}); save them again from the page")
+
+
+def _what(problem: Exception) -> str:
+    if isinstance(problem, KeyError):
+        return f"{problem} is missing"
+    return str(problem) if isinstance(problem, ValueError) else "something in it has another form"
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

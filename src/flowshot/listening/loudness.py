@@ -1,0 +1,62 @@
+"""How loud clips are, and clips of one loudness."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+WINDOW_SECONDS = 0.4  # of momentary loudness, EBU Tech 3341
+LEVEL = -23.0  # LUFS, that of EBU R 128; as far as peaks allow
+LOWEST_LEVEL = -33.0  # LUFS; one click that cannot be loud must not make everything else inaudible
+CEILING_DB = -1.0  # of peaks, relative to full scale
+
+
+@dataclass(frozen=True)
+class Matched:
+    """`clips: [n, samples]` at `level` LUFS; `unmatched` are the rows that silence or a single click keeps below it."""
+
+    clips: np.ndarray
+    level: float
+    unmatched: list[int]
+
+
+def momentary_loudness(clips: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The largest loudness of any 400 ms of each of `clips: [n, samples]`, in LUFS, `[n]`; -inf where it is silent.
+
+    ITU-R BS.1770-5 (annex 1, K-weighting and mean square) over the window of EBU Tech 3341. The standard's integrated
+    loudness is made for programmes: of a one-shot it would weigh how long the silence behind it is. What is shorter
+    than the window counts as if silence followed. The weighting is applied without phase.
+    """
+    from flowshot.training.hearing import k_weighting  # imports torch, for which mistakes in arguments do not wait
+
+    count, samples = clips.shape
+    window = max(1, round(WINDOW_SECONDS * sample_rate))
+    # As much silence behind the clip as the window is long: what the filter lets ring must not wrap to the front.
+    size = 2 * ((samples + window + 1) // 2)
+    gain = k_weighting(size, sample_rate).double().numpy()
+    loudness = np.empty(count)
+    for row, clip in enumerate(clips):
+        weighted = np.fft.irfft(np.fft.rfft(clip, size) * gain, size)
+        energy = np.concatenate([[0.0], np.cumsum(np.square(weighted))])
+        loudest = float((energy[window:] - energy[:-window]).max()) / window
+        loudness[row] = -0.691 + 10 * math.log10(loudest) if loudest > 0 and np.any(clip) else -math.inf
+    return loudness
+
+
+def match_loudness(clips: np.ndarray, sample_rate: int) -> Matched:
+    """Clips `[n, samples]` brought to one loudness that all of them can have without exceeding the ceiling.
+
+    Raises:
+        ValueError: a clip holds NaN or infinity.
+    """
+    if not np.isfinite(clips).all():
+        raise ValueError("clips must be finite")
+    loudness = momentary_loudness(clips, sample_rate)
+    peaks = np.abs(clips).max(axis=1).astype(np.float64)
+    audible = np.isfinite(loudness)
+    headroom = CEILING_DB - 20 * np.log10(np.where(audible, peaks, 1.0))
+    reachable = np.where(audible, loudness + headroom, math.inf)
+    level = max(LOWEST_LEVEL, min(LEVEL, float(reachable.min(initial=math.inf))))
+    decibels = np.where(audible, np.minimum(level - np.where(audible, loudness, 0.0), headroom), 0.0)
+    matched = (clips * (10 ** (decibels / 20))[:, None]).astype(np.float32)
+    return Matched(matched, level, [int(row) for row in np.flatnonzero(~audible | (reachable < level - 1e-9))])

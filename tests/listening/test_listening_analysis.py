@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowshot.listening.analysis import (
+    bradley_terry,
+    pigeonhole_weights,
+    preference_shares,
+    rating_differences,
+    rating_means,
+    strengths,
+)
+from flowshot.listening.answers import Answers, Preference, Rating
+
+SETTINGS = 500, 0.95
+ARMS = ["a", "b", "c"]
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def rated(listeners, screens, seed, *, habit=12, clip=8, noise=5):
+    """Ratings whose true means are 60 and 50: listeners have habits, clips their own quality."""
+    random = generator(seed)
+    habits, quality = random.normal(0, habit, listeners), random.normal(0, clip, (screens, 2))
+    ratings = [
+        Rating(f"l{i}", j, system, 60 - 10 * k + habits[i] + quality[j, k] + random.normal(0, noise))
+        for i in range(listeners)
+        for j in range(screens)
+        for k, system in enumerate("ab")
+    ]
+    return Answers([f"l{i}" for i in range(listeners)], [], ratings, [])
+
+
+def preferring(chances, listeners=6, rounds=8, seed=0):
+    """`chances[first, second]` of preferring the first."""
+    random = generator(seed)
+    preferences = []
+    for i in range(listeners):
+        pair = 0
+        for (first, second), chance in chances.items():
+            for _ in range(rounds):
+                won, lost = (first, second) if random.random() < chance else (second, first)
+                preferences.append(Preference(f"l{i}", pair, won, lost))
+                pair += 1
+    return Answers([f"l{i}" for i in range(listeners)], [], [], preferences)
+
+
+def test_the_mean_is_that_of_all_answers_and_what_was_not_rated_is_left_out():
+    answers = Answers(["x"], [], [Rating("x", 0, "a", 10), Rating("x", 1, "a", 30), Rating("x", 0, "b", 50)], [])
+    found = rating_means(answers, ARMS, *SETTINGS, generator())
+    assert {name: (each.value, each.n) for name, each in found.items()} == {"a": (20, 2), "b": (50, 1)}
+    assert found["a"].ci_low == 10 and found["a"].ci_high == 30
+
+
+def test_one_answer_has_no_interval():
+    found = rating_means(Answers(["x"], [], [Rating("x", 0, "a", 10)], []), ARMS, *SETTINGS, generator())
+    assert (found["a"].ci_low, found["a"].ci_high) == (None, None)
+
+
+def test_intervals_hold_the_true_mean_where_answers_of_a_listener_depend_on_each_other():
+    held = naive = 0
+    for seed in range(60):
+        answers = rated(10, 8, seed)
+        found = rating_means(answers, ["a"], 300, 0.95, generator(seed))["a"]
+        held += found.ci_low <= 60 <= found.ci_high
+        scores = [each.score for each in answers.ratings if each.system == "a"]
+        naive += abs(np.mean(scores) - 60) < 1.96 * np.std(scores) / np.sqrt(len(scores))
+    assert held >= 52 and naive < held - 8
+
+
+def test_a_difference_is_told_more_closely_than_two_means_because_habits_cancel():
+    answers = rated(10, 8, 1, habit=25)
+    (means, difference) = (
+        rating_means(answers, ["a", "b"], *SETTINGS, generator()),
+        rating_differences(answers, [("a", "b")], *SETTINGS, generator())["a", "b"],
+    )
+    assert difference.value == pytest.approx(means["a"].value - means["b"].value)
+    assert difference.n == 80
+    assert difference.ci_high - difference.ci_low < 0.7 * (means["a"].ci_high - means["a"].ci_low)
+
+
+def test_a_planted_preference_is_found_and_none_is_not():
+    answers = preferring({("a", "b"): 0.8, ("a", "c"): 0.5})
+    found = preference_shares(answers, [("a", "b"), ("c", "a"), ("b", "c")], *SETTINGS, generator())
+    assert set(found) == {("a", "b"), ("c", "a")}
+    assert found["a", "b"].ci_low > 0.5 and found["a", "b"].n == 48
+    assert found["c", "a"].ci_low < 0.5 < found["c", "a"].ci_high
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_unanimity_has_an_interval_that_is_not_empty(chance):
+    (found,) = preference_shares(preferring({("a", "b"): chance}, 1), [("a", "b")], *SETTINGS, generator()).values()
+    assert found.value == chance and 0.2 < found.ci_high - found.ci_low < 0.5
+
+
+def test_strengths_rank_the_arms_and_lie_between_0_and_1():
+    found = strengths(preferring({("a", "b"): 0.8, ("b", "c"): 0.8, ("a", "c"): 0.95}), ARMS, 200, 0.95, generator())
+    assert found["a"].ci_low > found["b"].value > found["c"].ci_high
+    assert all(0 < each.ci_low <= each.value <= each.ci_high < 1 for each in found.values())
+    assert found["a"].n == 96
+    assert strengths(preferring({("a", "b"): 0.8}), ["a", "b"], 200, 0.95, generator()) == {}
+
+
+def test_bradley_terry_recovers_strengths_from_the_wins_that_they_expect():
+    log_strength = np.array([1.0, 0.2, -0.4, -0.8])
+    chance = 1 / (1 + np.exp(log_strength[None] - log_strength[:, None]))
+    wins = 1e6 * chance * (1 - np.eye(4))
+    np.testing.assert_allclose(bradley_terry(wins), log_strength, atol=1e-4)
+    assert np.isfinite(bradley_terry(np.array([[0.0, 5], [0, 0]]))).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30), st.integers(0, 99))
+def test_an_answer_counts_as_often_as_its_listener_and_its_item_together(places, seed):
+    listeners, items = zip(*places, strict=True)
+    weights = pigeonhole_weights(listeners, items, 20, generator(seed))
+    if len(set(listeners)) == len(set(items)) == 1:
+        assert weights is None
+        return
+    assert weights.shape == (20, len(places)) and (weights == weights.round()).all()
+    for row in weights:
+        assert row[[places.index(place) for place in places]].tolist() == row.tolist()  # equal places, equal weights
+
+
+def test_no_answers_give_no_estimates():
+    nothing = Answers(["x"], [], [], [])
+    assert rating_means(nothing, ARMS, *SETTINGS, generator()) == {}
+    assert rating_differences(nothing, [("a", "b")], *SETTINGS, generator()) == {}
+    assert preference_shares(nothing, [("a", "b")], *SETTINGS, generator()) == {}
+    assert strengths(nothing, ARMS, *SETTINGS, generator()) == {}
