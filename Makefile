@@ -14,9 +14,9 @@ setup: .venv/.ready ## Virtual environment, pinned packages, flowshot itself, ML
 .venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
 	@bash scripts/setup.sh
 
-repro: setup ## The plan that params.yaml chooses, from raw audio to the tables in reports/
+repro: setup ## The plan that params.yaml chooses, from raw audio to the tables in reports/; JOBS=2: side by side
 	@flowshot check
-	@dvc repro
+	@$(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro)
 
 lint: setup ## Format, lint and types
 	@ruff format --check . && ruff check . && mypy

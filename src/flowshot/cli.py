@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from flowshot.commands import audit, check, diagnose, listening_test, report, sample, score
+from flowshot.commands import audit, check, diagnose, listening_test, report, run, sample, score
 from flowshot.commands.base import Outcome, WrongUse
 from flowshot.errors import FlowshotError
 
-COMMANDS = (check, audit, sample, score, diagnose, listening_test, report)
+COMMANDS = (check, run, audit, sample, score, diagnose, listening_test, report)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
