@@ -68,7 +68,8 @@ def write_page(
     all_trainings = [one for found in trainings.values() for one in found]
     arms = len(plan.datasets) * len(plan.autoencoders) * len(plan.priors)
     summary = words(
-        "{arms} arms: datasets {datasets}, autoencoders {autoencoders}, priors {priors}, seeds {seeds}.",
+        "Arms: {arms} = {datasets} × {autoencoders} × {priors} (datasets × autoencoders × priors), each with seeds: "  # noqa: RUF001
+        "{seeds}.",
         arms=arms,
         datasets=len(plan.datasets),
         autoencoders=len(plan.autoencoders),
