@@ -119,7 +119,7 @@ def test_a_number_from_too_few_clips_for_its_dimension_is_marked(tmp_path: Path)
     quality, distances = ((out / f"drums/table-{name}.md").read_text() for name in ("quality", "distances"))
     assert "| flow | own | **4.00**† \\[3.00, 5.00\\] |" in quality and quality.count("†") == 2  # one in the caption
     assert "3.00†" in distances and "† Too few clips" in distances
-    assert r"\textbf{4.00}$^\dagger$" in (out / "drums/table-quality.tex").read_text()
+    assert r"{\bfseries\boldmath\num{4.00}}$^\dagger$" in (out / "drums/table-quality.tex").read_text()
 
 
 def test_an_external_system_is_a_row_of_its_own_marked_as_such(tmp_path: Path) -> None:

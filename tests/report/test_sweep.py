@@ -5,7 +5,9 @@ import pytest
 
 from flowshot.config.plan import PlanConfig
 from flowshot.config.training import BudgetConfig
-from flowshot.report.markup import latex_table, markdown_table
+from flowshot.report.language import Words
+from flowshot.report.latex import latex_table
+from flowshot.report.markup import markdown_table
 from flowshot.report.rate_distortion import draw_rate_distortion
 from flowshot.report.results import COLUMNS
 from flowshot.report.sweep import LATENT, fad_column, sweep_runs, sweep_table
@@ -41,22 +43,22 @@ def test_every_training_is_one_row_with_its_rate_its_distortion_and_its_distance
 
 
 def test_the_table_has_a_row_for_each_autoencoder_in_the_order_of_the_plan():
-    table = sweep_table(results(), plan("no_nf", "high_beta"), "toy", 3)
+    table = sweep_table(results(), plan("no_nf", "high_beta"), "toy", 3, Words())
     assert [row.autoencoder for row in table.groups[0]] == ["no_nf", "high_beta"]
     titles = [column.metric.title for column in table.columns]
     assert titles[0].startswith("KL") and titles.count("FAD own") == 2
     text = markdown_table(table)
     assert "10.5 ± 0.7" in text and "2 seeds" in text
-    assert "no\\_nf" in latex_table(table)
+    assert "no\\_nf" in latex_table(table, "sweep")
 
 
 def test_one_seed_has_no_spread():
-    text = markdown_table(sweep_table(results(seeds=(0,)), plan("no_nf", "high_beta", seeds=(0,)), "toy", 3))
+    text = markdown_table(sweep_table(results(seeds=(0,)), plan("no_nf", "high_beta", seeds=(0,)), "toy", 3, Words()))
     assert "±" not in text and "One seed" in text
 
 
 def test_what_was_not_measured_has_no_column():
-    table = sweep_table(results(without=("mrstft",)), plan("no_nf", "high_beta"), "toy", 3)
+    table = sweep_table(results(without=("mrstft",)), plan("no_nf", "high_beta"), "toy", 3, Words())
     assert "MR-STFT" not in [column.metric.title for column in table.columns]
 
 
@@ -64,14 +66,15 @@ def test_what_was_not_measured_has_no_column():
 def test_without_anything_to_compare_there_is_neither_table_nor_figure(tmp_path, missing):
     frame = results(without=("kl",)) if missing == "kl" else results(("no_nf",), (0,))
     chosen = plan("no_nf", "high_beta") if missing == "kl" else plan("no_nf", seeds=(0,))
-    assert sweep_table(frame, chosen, "toy", 3) is None
-    assert draw_rate_distortion(tmp_path / "x.png", frame, chosen, "toy") is False
+    assert sweep_table(frame, chosen, "toy", 3, Words()) is None
+    assert draw_rate_distortion(tmp_path / "x", frame, chosen, "toy", Words()) is False
     assert not (tmp_path / "x.png").exists()
 
 
 def test_the_figure_is_written_and_equal_results_give_equal_bytes(tmp_path):
     names = [f"variant_{i}" for i in range(14)]
-    for file in ("a.png", "b.png"):
-        assert draw_rate_distortion(tmp_path / file, results(names), plan(*names), "toy")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    for file in ("a", "b"):
+        assert draw_rate_distortion(tmp_path / file, results(names), plan(*names), "toy", Words())
+    for ending in ("png", "pdf"):
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -1,8 +1,10 @@
-"""What a table is made of, before it becomes Markdown or LaTeX."""
+"""What a table is made of, before it becomes Markdown, LaTeX or CSV."""
 
 from dataclasses import dataclass
 
+from flowshot.report.language import Words
 from flowshot.report.registry import EMBEDDINGS, Metric
+from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Column:
         return "" if self.embedding == "none" else EMBEDDINGS.get(self.embedding, self.embedding)
 
     def text(self, value: float) -> str:
-        """A number of this column; every one has the same decimals, so that they line up and compare."""
+        """A number of this column in English; all have the same decimals, so that they line up and compare."""
         rounded = round(value * self.metric.scale, self.decimals) + 0.0  # no negative zero
         return f"{rounded:,.{self.decimals}f}" if self.metric.whole else f"{rounded:.{self.decimals}f}"
 
@@ -59,3 +61,19 @@ class Table:
     columns: tuple[Column, ...]
     groups: tuple[tuple[Row, ...], ...]
     shows_prior: bool
+    words: Words  # its language; `caption` is written in it already, titles and numbers are not
+
+
+def labels_of(row: Row, table: Table) -> list[str]:
+    """What stands at the left of a row; what no one named in `params.yaml` in the language of the table."""
+    if not table.shows_prior:
+        return [row.autoencoder]
+    if row.autoencoder == REAL:
+        return [table.words.name("real (floor)"), ""]
+    autoencoder = table.words.name(EXTERNAL) if row.autoencoder == EXTERNAL else row.autoencoder
+    return [autoencoder, table.words.name(RECONSTRUCTION) if row.prior == RECONSTRUCTION else row.prior]
+
+
+def is_set_apart(row: Row, table: Table) -> bool:
+    """Whether a row is no arm: the floor, an external system, or a reconstruction."""
+    return table.shows_prior and (row.autoencoder in (REAL, EXTERNAL) or row.prior == RECONSTRUCTION)

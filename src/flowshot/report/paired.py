@@ -15,6 +15,7 @@ import pandas as pd
 from flowshot.config.plan import PlanConfig
 from flowshot.metrics.holm import holm
 from flowshot.metrics.mean_interval import student_interval
+from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table
 from flowshot.report.registry import EMBEDDINGS, Metric, metric
 from flowshot.report.results import Influence, Results
@@ -33,7 +34,9 @@ class Difference:
     p_value: float | None
 
 
-def paired_tables(results: Results, plan: PlanConfig, dataset: str, digits: int, confidence: float) -> list[Table]:
+def paired_tables(
+    results: Results, plan: PlanConfig, dataset: str, digits: int, confidence: float, words: Words
+) -> list[Table]:
     """A table for each compared metric; none where the plan has no baseline or nothing to compare with it."""
     if BASELINE not in plan.autoencoders or len(plan.autoencoders) < 2:
         return []
@@ -42,7 +45,7 @@ def paired_tables(results: Results, plan: PlanConfig, dataset: str, digits: int,
     for name in COMPARED:
         embeddings = [known for known in EMBEDDINGS if known in set(frame[frame["metric"] == name]["embedding"])]
         if embeddings:
-            tables.append(_table(results, frame, plan, dataset, name, embeddings, digits, confidence))
+            tables.append(_table(results, frame, plan, dataset, name, embeddings, digits, confidence, words))
     return tables
 
 
@@ -81,6 +84,7 @@ def _table(
     embeddings: Sequence[str],
     digits: int,
     confidence: float,
+    words: Words,
 ) -> Table:
     shown, arms = metric(name), [(a, prior) for a in plan.autoencoders for prior in plan.priors]
     columns: list[Column] = []
@@ -94,7 +98,11 @@ def _table(
         }
         decimals = _decimals([abs(v) for found in values.values() for v in found.values()], shown.scale, digits)
         columns += [
-            Column(Metric(f"{name}_mean", f"mean {shown.title}", scale=shown.scale), embedding, decimals),
+            Column(
+                Metric(f"{name}_mean", words("mean {metric}", metric=shown.title), scale=shown.scale),
+                embedding,
+                decimals,
+            ),
             Column(Metric(f"{name}_difference", "difference", scale=shown.scale), embedding, decimals),
             Column(Metric(f"{name}_difference_p", "p (Holm)"), embedding, P_DECIMALS),
         ]
@@ -108,8 +116,8 @@ def _table(
             ]
     rows = [Row(*arm, tuple(cells[arm])) for arm in arms]
     groups = tuple(tuple(row for row in rows if row.autoencoder == each) for each in plan.autoencoders)
-    caption = _caption(shown.title, plan, dataset, confidence)
-    return Table(f"paired-{name}", dataset, caption, tuple(columns), groups, True)
+    caption = _caption(shown.title, plan, dataset, f"{confidence:.0%}", words)
+    return Table(f"paired-{name}", dataset, caption, tuple(columns), groups, True, words)
 
 
 def _by_seed(frame: pd.DataFrame, arm: tuple[str, str], name: str, embedding: str) -> dict[int, float]:
@@ -168,18 +176,16 @@ def _decimals(values: Sequence[float], scale: float, digits: int) -> int:
     return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
 
 
-def _caption(title: str, plan: PlanConfig, dataset: str, confidence: float) -> tuple[str, ...]:
+def _caption(title: str, plan: PlanConfig, dataset: str, confidence: str, words: Words) -> tuple[str, ...]:
     seeds = len(plan.seeds)
-    comparisons = (len(plan.autoencoders) - 1) * len(plan.priors)
     if seeds > 1:
-        how = f"Means and differences over {seeds} seeds, {confidence:.0%} t intervals; paired by seed, Student's test."
+        how = "Means and differences over {seeds} seeds, {confidence} t intervals; paired by seed, Student's test."
     else:
-        how = (
-            f"One seed: differences with {confidence:.0%} intervals over clips (not over trainings), paired on the "
-            "reference clips."
-        )
+        how = "One seed: differences with {confidence} intervals over clips (not over trainings), by reference clips."
+    subject = "{metric} of every arm against {baseline} with the same prior, dataset {dataset}."
+    corrected = "p-values are corrected by Holm's method for the {comparisons} comparisons of a column."
     return (
-        f"{title} of every arm against {BASELINE} with the same prior, dataset {dataset}.",
-        how,
-        f"p-values are corrected by Holm's method for the {comparisons} comparisons of a column.",
+        words(subject, metric=title, baseline=BASELINE, dataset=dataset),
+        words(how, seeds=seeds, confidence=confidence),
+        words(corrected, comparisons=(len(plan.autoencoders) - 1) * len(plan.priors)),
     )

@@ -5,6 +5,8 @@ a posteriori, dywergencja Kullbacka-Leiblera, odległość Frécheta, przedział
 osadzenie (embedding). Nouns behind a number stand where every number takes the same form.
 """
 
+from flowshot.report.page.polish import PAGE
+
 # Captions of tables and figures.
 _CAPTIONS = {
     "Quality of generated clips": "Jakość wygenerowanych klipów",
@@ -77,13 +79,44 @@ _HEADINGS = {
     "Autoencoders": "Autoenkodery",
     "Rate and distortion": "Szybkość i zniekształcenie",
     "autoencoder": "autoenkoder",
-    "prior": "a priori",
+    "prior": "rozkład a priori",
     "real (floor)": "rzeczywiste (granica)",
     "reconstruction": "rekonstrukcja",
     "external": "zewnętrzny",
     "mean {metric}": "średnie {metric}",
     "difference": "różnica",
+    "low": "od",
+    "high": "do",
     "p (Holm)": "p (Holm)",
+}
+
+# The page in Markdown.
+_README = {
+    "Results of the plan {plan}": "Wyniki planu {plan}",
+    "Every number below is in [results.csv](results.csv), {rows} rows. The tables are there as Markdown, LaTeX and "
+    "CSV, the figures as PNG and PDF. Written by the `report` stage: change the plan, not this page.": (
+        "Każda liczba jest w pliku [results.csv](results.csv) (liczba wierszy: {rows}). Tabele są zapisane jako "
+        "Markdown, LaTeX i CSV, a rysunki jako PNG i PDF. Stronę pisze etap `report`: zmień plan, nie stronę."
+    ),
+    "plan": "plan",
+    "datasets": "zbiory danych",
+    "autoencoders": "autoenkodery",
+    "priors": "rozkłady a priori",
+    "seeds": "ziarna",
+    "budget of each autoencoder": "budżet każdego autoenkodera",
+    "{steps} steps of {clips} clips": "kroki: {steps}, klipy w kroku: {clips}",
+    "trained on": "uczono na",
+    "code": "kod",
+}
+
+# Axes of figures and what is said of a figure that cannot be seen.
+_FIGURES = {
+    "Fréchet audio distance of every arm of {dataset}": "Odległość Frécheta (FAD) każdego wariantu, zbiór {dataset}",
+    "Reconstruction and Fréchet audio distance against KL of every training of {dataset}": (
+        "Rekonstrukcja i odległość Frécheta (FAD) względem KL każdego uczenia, zbiór {dataset}"
+    ),
+    "FAD ({embedding})": "FAD ({embedding})",
+    "FAD ({embedding}) of {prior}, hollow: of reconstructions": "FAD ({embedding}) {prior}, puste: rekonstrukcji",
 }
 
 # Titles of metrics, as `flowshot.report.registry` gives them.
@@ -91,6 +124,8 @@ _METRICS = {
     "FAD": "FAD",
     "KID ×10³": "KID ×10³",  # noqa: RUF001
     "prior NLL (nats)": "NLL a priori (naty)",
+    "prior NLL (bits/dimension)": "NLL a priori (bity/wymiar)",
+    "prior NLL (bits/dimension)": "NLL a priori (bity/wymiar)",
     "clips/s": "klipy/s",
     "FAD-infinity": "FAD-nieskończoność",
     "KAD ×10³": "KAD ×10³",  # noqa: RUF001
@@ -117,4 +152,4 @@ _METRICS = {
     "training (s)": "uczenie (s)",
 }
 
-POLISH = {**_CAPTIONS, **_HEADINGS, **_METRICS}
+POLISH = {**_CAPTIONS, **_HEADINGS, **_README, **_FIGURES, **_METRICS, **PAGE}

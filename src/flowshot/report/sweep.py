@@ -6,6 +6,8 @@ from dataclasses import replace
 import pandas as pd
 
 from flowshot.config.plan import PlanConfig
+from flowshot.report.captions import budget
+from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table
 from flowshot.report.registry import EMBEDDINGS, Metric, metric
 from flowshot.report.results import RECONSTRUCTION
@@ -40,7 +42,7 @@ def fad_column(prior: str, embedding: str) -> str:
     return f"fad {prior} {embedding}"
 
 
-def sweep_table(frame: pd.DataFrame, plan: PlanConfig, dataset: str, digits: int) -> Table | None:
+def sweep_table(frame: pd.DataFrame, plan: PlanConfig, dataset: str, digits: int, words: Words) -> Table | None:
     """A row for each autoencoder of the plan, mean over its trainings; None where there is nothing to compare."""
     runs = sweep_runs(frame, plan, dataset)
     if runs["autoencoder"].nunique() < 2:
@@ -48,12 +50,10 @@ def sweep_table(frame: pd.DataFrame, plan: PlanConfig, dataset: str, digits: int
     columns = _columns(runs, plan, digits)
     names = [name for name in plan.autoencoders if name in set(runs["autoencoder"])]
     rows = [Row(name, "", tuple(_cell(runs[runs["autoencoder"] == name][key]) for key in columns)) for name in names]
-    caption = (
-        f"Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips.",
-        f"Budget of every autoencoder: {plan.budget.steps} steps of {plan.budget.batch_size} clips.",
-        f"Mean ± standard deviation over {len(plan.seeds)} seeds." if len(plan.seeds) > 1 else "One seed.",
-    )
-    return Table("sweep", dataset, caption, tuple(columns.values()), (tuple(rows),), shows_prior=False)
+    subject = "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips."
+    spread = "Mean ± standard deviation over {seeds} seeds." if len(plan.seeds) > 1 else "One seed."
+    caption = (words(subject, dataset=dataset), budget(plan, words), words(spread, seeds=len(plan.seeds)))
+    return Table("sweep", dataset, caption, tuple(columns.values()), (tuple(rows),), shows_prior=False, words=words)
 
 
 def _columns(runs: pd.DataFrame, plan: PlanConfig, digits: int) -> dict[str, Column]:

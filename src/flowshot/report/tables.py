@@ -1,4 +1,4 @@
-"""The comparison tables of a dataset, before they become Markdown or LaTeX."""
+"""The comparison tables of a dataset, before they become Markdown, LaTeX or CSV."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,15 @@ import pandas as pd
 from flowshot.config.plan import PlanConfig
 from flowshot.metrics.sample_size import fewest_clips
 from flowshot.report.captions import table_caption
+from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table
 from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TableName, metric
 from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, Results
 
 
-def dataset_tables(results: Results, plan: PlanConfig, dataset: str, digits: int, confidence: float) -> list[Table]:
+def dataset_tables(
+    results: Results, plan: PlanConfig, dataset: str, digits: int, confidence: float, words: Words
+) -> list[Table]:
     """The tables of one dataset that have anything to show.
 
     Those that compare clips have a row for each arm between the floor and the reconstructions, and one for each
@@ -44,9 +47,10 @@ def dataset_tables(results: Results, plan: PlanConfig, dataset: str, digits: int
         ]
         compared = min(1, len(groups) - 1)
         groups[compared] = _mark_best(groups[compared], columns)
-        caption = table_caption(name, shown, plan, dataset, confidence, [row for rows in groups for row in rows])
+        rows = [row for rows in groups for row in rows]
+        caption = table_caption(name, shown, plan, dataset, confidence, rows, words)
         kept = tuple(tuple(row for row in rows if any(row.cells)) for rows in groups)
-        tables.append(Table(name, dataset, caption, columns, tuple(filter(None, kept)), name in COMPARE_CLIPS))
+        tables.append(Table(name, dataset, caption, columns, tuple(filter(None, kept)), name in COMPARE_CLIPS, words))
     return tables
 
 
