@@ -9,7 +9,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
-setup: .venv/.ready ## Virtual environment, pinned packages, flowshot itself, MLflow store
+setup: .venv/.ready ## Virtual environment, pinned packages, flowshot itself, MLflow store; EXTRAS=rave adds RAVE
+ifdef EXTRAS
+	@bash scripts/setup.sh $(EXTRAS)
+endif
 
 .venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
 	@bash scripts/setup.sh
@@ -24,9 +27,8 @@ lint: setup ## Format, lint and types
 test: setup lint ## Format, lint, types, and the tests
 	@pytest
 
-ui: setup ## The MLflow UI on this machine only
-	@echo "MLflow: http://127.0.0.1:5000"
-	@mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --host 127.0.0.1 --port 5000
+ui: setup ## The MLflow UI on this machine only; another port: make ui PORT=5001
+	@python -m flowshot.mlflow_ui $(or $(PORT),5000)
 
 bench: setup ## Measure speed; the numbers go to reports/benchmarks.json
 	@python scripts/bench.py

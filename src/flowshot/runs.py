@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from flowshot.files import sha256_of_file
 from flowshot.provenance import parameters_digest
 
+PREPARED = Path("data/prepared")
 CURVES = "training/"  # metrics with one prefix share a section of charts
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -46,9 +48,50 @@ class RunIdentity:
         """The training that an arm samples from."""
         return dataclasses.replace(self, prior=None)
 
+    @property
+    def description(self) -> str:
+        """What the run is of and what is found in it, as Markdown."""
+        model = f"the autoencoder `{self.autoencoder}`, trained on `{self.dataset}` with seed {self.seed}"
+        if self.prior is None:
+            about = (
+                f"The training of {model.replace(', trained', '')}. What samples from it is in the runs nested here."
+            )
+            stage = f"train@{self.dataset}-{self.autoencoder}-{self.seed}"
+        elif self.prior == "reconstruction":
+            about = f"The test clips through {model}: what its decoder can reach under any prior."
+            stage = f"reconstruct@{self.dataset}-{self.autoencoder}-{self.seed}"
+        else:
+            about = f"Clips drawn from the prior `{self.prior}` of {model}."
+            stage = f"score@{self.dataset}-{self.autoencoder}-{self.prior}-{self.seed}"
+        heard = "" if self.prior is None else " `audio/` has clips to listen to, `spectrograms.png` pictures of them."
+        again = f"Plan `{self.plan}`. Again: `dvc repro --force --single-item {stage}`"
+        return f"{about}{heard}\n\n{again}"
+
     def key(self, parameters: Mapping[str, Any], experiment: str = "") -> str:
         """What tells this run from every other: equal for equal names, parameters and DVC experiment."""
         return parameters_digest({**dataclasses.asdict(self), "parameters": parameters, "experiment": experiment})
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """The dataset that a run is of: `digest` tells one preparation of it from any other."""
+
+    name: str
+    digest: str
+    source: str
+    profile: dict[str, Any]
+
+
+def read_dataset_record(name: str) -> DatasetRecord | None:
+    """The record of a prepared dataset of the current folder; None where it is not there."""
+    folder = PREPARED / name
+    card, manifest = folder / "dataset.json", folder / "manifest.csv"
+    if not (card.is_file() and manifest.is_file()):
+        return None
+    known = json.loads(card.read_text(encoding="utf-8"))
+    wanted = ("sample_rate", "clip_samples", "licence", "origin", "incomplete", "counts")
+    profile = {key: known[key] for key in wanted if key in known}
+    return DatasetRecord(name, sha256_of_file(manifest)[:12], str(folder.resolve()), profile)
 
 
 def now() -> int:

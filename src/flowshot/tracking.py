@@ -9,68 +9,36 @@ A store that fails costs one warning on standard error, never the training or th
 """
 
 import functools
+import json
 import os
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flowshot.errors import FlowshotError
+from flowshot.local_store import Store, change_database, find_store, move_artifacts
 from flowshot.provenance import UNKNOWN, flatten, git_revision, parameters_digest
-from flowshot.runs import Number, RunIdentity, Status, now, read_curves, read_final_metrics
+from flowshot.runs import Number, RunIdentity, Status, now, read_curves, read_dataset_record, read_final_metrics
 
 EXPERIMENT = "flowshot"
 KEY = "flowshot.key"  # the tag by which a run is found again
+ABOUT = (
+    "One run for each training and, nested in it, one for each prior that samples from it and for its reconstructions. "
+    "Group by the tags `plan`, `dataset`, `autoencoder` or `prior`; curves of trainings are under `training/`."
+)
 CLIPS = 8  # how many of an arm's clips its run keeps
-
-
-@dataclass(frozen=True)
-class Store:
-    """Where runs are kept: an MLflow tracking URI, and the folder that anchors the local one."""
-
-    root: Path
-    uri: str
-
-    @property
-    def database(self) -> Path | None:
-        """The SQLite file of the local store; None where the user chose another store."""
-        path = self.root / "mlflow.db"
-        return path if self.uri == f"sqlite:///{path}" else None
-
-    @property
-    def artifacts(self) -> str | None:
-        """The URI of the local store's artifacts; None where the user's store decides."""
-        return (self.root / "mlartifacts").as_uri() if self.database else None
-
-
-def find_store() -> Store:
-    """The store of this repository, or the one that `MLFLOW_TRACKING_URI` names.
-
-    DVC sets `DVC_ROOT` for its stages to the repository the user is in, also for `dvc exp run --queue` and
-    `--temp`, whose working folder is deleted afterwards. Without it, the folder that holds `params.yaml`.
-
-    Raises:
-        FlowshotError: the folder's name cannot be part of a database URI.
-    """
-    here = Path.cwd()
-    above = next((folder for folder in (here, *here.parents) if (folder / "params.yaml").is_file()), here)
-    root = Path(os.environ.get("DVC_ROOT") or above).resolve()
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        return Store(root, uri)
-    if "?" in str(root):
-        raise FlowshotError(
-            f"{root}: MLflow keeps no database under a name with `?`; rename it, or set MLFLOW_TRACKING_URI"
-        )
-    return Store(root, f"sqlite:///{root / 'mlflow.db'}")
 
 
 def prepare_store(store: Store | None = None) -> None:
     """Create the database and the experiment unless they are there."""
     _open(store or find_store())
+
+
+def experiment_id(store: Store) -> str:
+    """The id of the experiment that holds all runs, which is made where it is missing."""
+    return _open(store)[1]
 
 
 def log_arm(
@@ -156,31 +124,13 @@ def _open(store: Store) -> tuple[Any, str]:
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             # The UI then opens on training runs and their charts instead of traces of language models.
-            kind = {"mlflow.experimentKind": "custom_model_development"}
-            return client, client.create_experiment(EXPERIMENT, artifact_location=store.artifacts, tags=kind)
+            tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": ABOUT}
+            return client, client.create_experiment(EXPERIMENT, artifact_location=store.artifacts, tags=tags)
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         if store.artifacts and experiment.artifact_location != store.artifacts:
-            _move_artifacts(store, experiment.artifact_location)
+            move_artifacts(store, experiment.artifact_location)
         return client, experiment.experiment_id
-
-
-def _change(store: Store, *statements: tuple[str, tuple[Any, ...]]) -> None:
-    """Change the local database where MLflow has no call for it: all of the statements or none."""
-    with closing(sqlite3.connect(str(store.database), timeout=20)) as connection, connection:
-        for statement, values in statements:
-            connection.execute(statement, values)
-
-
-def _move_artifacts(store: Store, old: str) -> None:
-    """Point the store of a repository that was moved or copied to where its artifacts are now.
-
-    MLflow keeps absolute paths; the runs of a copy would write into the original.
-    """
-    runs = "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?"
-    experiments = "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?"
-    new = store.artifacts
-    _change(store, (runs, (new, len(old) + 1, len(old), old)), (experiments, (new, old)))
 
 
 def _find_run(store: Store, key: str) -> Any | None:
@@ -203,7 +153,7 @@ def take_run(store: Store, identity: RunIdentity, parameters: Mapping[str, Any],
     run_id = run.info.run_id
     if store.database:
         values = (run_id,)
-        _change(
+        change_database(
             store,
             ("DELETE FROM metrics WHERE run_uuid = ?", values),
             ("DELETE FROM latest_metrics WHERE run_uuid = ?", values),
@@ -212,6 +162,7 @@ def take_run(store: Store, identity: RunIdentity, parameters: Mapping[str, Any],
     else:
         client.update_run(run_id, status="RUNNING")
     _log_texts(store, run_id, parameters, _tags(store, identity, parameters, parent))
+    _log_dataset(store, run_id, identity)
     return run_id
 
 
@@ -246,6 +197,7 @@ def _tags(store: Store, identity: RunIdentity, parameters: Mapping[str, Any], pa
         "git_revision": revision,
         "parameters_digest": parameters_digest(parameters),
         "mlflow.parentRunId": parent,
+        "mlflow.note.content": identity.description,
         "mlflow.source.name": Path(sys.argv[0]).name,
         "mlflow.source.git.commit": None if revision == UNKNOWN else revision.partition("+")[0],
     }
@@ -260,6 +212,20 @@ def _log_texts(store: Store, run_id: str, parameters: Mapping[str, Any], tags: M
     for start in range(0, len(texts), 100):  # MLflow takes no more at once
         client.log_batch(run_id, params=texts[start : start + 100])
     client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
+def _log_dataset(store: Store, run_id: str, identity: RunIdentity) -> None:
+    """Name the prepared dataset as the input of a run; logging it again changes nothing."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag  # imported here because it takes two seconds
+
+    record = read_dataset_record(identity.dataset)
+    if record is None:
+        return
+    dataset = Dataset(
+        record.name, record.digest, "local", json.dumps({"uri": record.source}), profile=json.dumps(record.profile)
+    )
+    context = InputTag("mlflow.data.context", "training" if identity.prior is None else "evaluation")
+    _client(store).log_inputs(run_id, [DatasetInput(dataset, [context])])
 
 
 def log_numbers(store: Store, run_id: str, numbers: Sequence[Number]) -> None:

@@ -90,7 +90,7 @@ def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:
     p_own, p_nf = (float(rows["flow", prior].split("|")[-2]) for prior in ("own", "nf"))
     assert p_own == pytest.approx(0.0197, abs=1e-3) and p_nf > 0.5
     assert (out / "drums/table-paired-fad.tex").exists()
-    assert "### FAD against no_nf" in (out / "README.md").read_text()
+    assert "### FAD against no\\_nf" in (out / "README.md").read_text()
 
 
 def test_several_seeds_have_t_intervals_of_means_and_differences(tmp_path: Path) -> None:
