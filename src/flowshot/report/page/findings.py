@@ -85,19 +85,21 @@ def _decoder_or_prior(value: float, decoder: float, floor: float, words: Words) 
     if value <= floor:
         return words("Its samples are no further away than real clips are from one another.")
     if value <= decoder:
-        said = (
-            "Test clips that it encodes and decodes reach {decoder}, no less: the decoder is the limit, not the prior."
-        )
-    elif value - decoder <= NEAR * (value - floor):
-        said = "Test clips that it encodes and decodes reach {decoder}, hardly less: its decoder is the limit."
-    else:
-        share = (value - decoder) / (value - floor)
         return words(
-            "Test clips that it encodes and decodes reach {decoder}: {share} of the way to the floor is its prior's.",
+            "Test clips that it encodes and decodes reach {decoder}, no less: its decoder is the limit.",
             decoder=reached,
-            share=f"{share:.0%}",
         )
-    return words(said, decoder=reached)
+    if value - decoder <= NEAR * (value - floor):
+        return words(
+            "Test clips that it encodes and decodes reach {decoder}, hardly less: its decoder is the limit.",
+            decoder=reached,
+        )
+    share = (value - decoder) / (value - floor)
+    return words(
+        "Test clips that it encodes and decodes reach {decoder}: {share} of the way to the floor is its prior's.",
+        decoder=reached,
+        share=f"{share:.0%}",
+    )
 
 
 def significant_differences(tables: Sequence[Table], alpha: float, words: Words) -> list[Finding]:

@@ -1,0 +1,151 @@
+"""A made-up project as the stages leave it: scores, models, clips and a dataset, of any plan."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from flowshot.config.evaluation import ReportConfig
+from flowshot.config.plan import PlanConfig
+from flowshot.config.training import BudgetConfig
+from flowshot.report.build import build_report
+from flowshot.report.results import planned_arms
+
+RATE, SAMPLES = 16000, 16000
+LATENT = 8
+# Recordings of the training clips and of the pairs; names that would be script if they were not text.
+SOURCES = ['kits/<script>window.pwned = 1</script> "rim".wav', "kits/o'hat & 🥁.wav", "kits/plain.wav"]
+
+
+def make_plan(**changes: object) -> PlanConfig:
+    axes = {"datasets": ("drums",), "autoencoders": ("no_nf", "flow"), "priors": ("own", "nf"), "seeds": (0,)}
+    return PlanConfig(**{"name": "tiny", **axes, "budget": BudgetConfig(250, 32), **changes})
+
+
+def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: bool = False) -> None:
+    """Write everything of every arm. The FAD of the flows is 4 lower than that of no_nf; `loud` clips are noise."""
+    draws = np.random.default_rng(0)
+    for dataset in plan.datasets:
+        write_dataset(root / "data" / "prepared" / dataset, dataset, seconds, draws)
+    for dataset, autoencoder, prior, seed in planned_arms(plan):
+        scores = root / "scores" / dataset / autoencoder / prior / f"{seed}.json"
+        write_json(scores, arm_scores(plan, autoencoder, prior, seed))
+        if autoencoder == "real":
+            continue
+        name = f"{dataset}/{autoencoder}/{prior}/seed{seed}"
+        write_json(scores.with_suffix(".run.json"), {"plan": plan.name, "name": name, "run_id": f"{seed:032x}"})
+        if prior == "reconstruction":
+            write_training(root / "models" / dataset / autoencoder / str(seed), plan, autoencoder)
+            write_demonstration(root / "demonstrations" / dataset / autoencoder / str(seed), seconds, draws, loud)
+        else:
+            write_generated(root / "generated" / dataset / autoencoder / prior / str(seed), seconds, draws, loud)
+
+
+def build(root: Path, plan: PlanConfig, out: Path, config: ReportConfig | None = None) -> Path:
+    """The report of the project, in `out`."""
+    out.mkdir(parents=True)
+    build_report(
+        plan, config or ReportConfig(), root / "scores", root / "models", out, confidence=0.95, revision="abc123"
+    )
+    return out
+
+
+def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int) -> list[dict]:
+    """Scores under two embeddings, as the `score` stage writes them."""
+    place = plan.autoencoders.index(autoencoder) if autoencoder in plan.autoencoders else 0
+    fad = {"real": 2.0, "reconstruction": 8.0}.get(prior, 14.0 - 4 * min(place, 1) + 0.1 * place + 0.5 * seed)
+    found = []
+    for embedding in ("yamnet", "logmel"):
+        about = {"embedder": embedding, "sample_rate": RATE, "dimensions": 16, "weights_sha256": "ab" * 32}
+        about |= {"runtime": "numpy 1.26.4", "policy": {"pad": "zero", "hop": 1.0}, "skipped": []}
+        influence = {"candidate_variance": 0.01, "reference": {f"source {i}": 0.02 * (i % 3 - 1) for i in range(40)}}
+        values = {"fad": fad, "kid": fad / 1000, "kid_p": 0.001, "precision": 0.5, "training_distance": 1.5}
+        for metric, value in values.items():
+            extra = {"influence": influence} if metric in ("fad", "kid") else {}
+            found.append(score(metric, embedding, value, **about, **extra))
+        closest = [
+            {"candidate": f"clip {i}", "training": str(i), "distance": 1.0 + i, "authentic": i > 0} for i in range(3)
+        ]
+        found.append(score("authenticity", embedding, 0.98, **about, closest=closest))
+    if prior == "reconstruction":
+        kl = 30.0 + place
+        latent = {"mrstft": 1.2 + 0.01 * place, "kl": kl, "mutual_information": kl - 8, "marginal_kl": 8.0}
+        found += [score(metric, "none", value) for metric, value in {**latent, "active_units": LATENT}.items()]
+    return found
+
+
+def score(metric: str, embedding: str, value: float, **details: object) -> dict:
+    number = {"metric": metric, "embedding": embedding, "value": value}
+    return {**number, "ci_low": 0.9 * value, "ci_high": 1.1 * value, "n": 40, **details}
+
+
+def write_training(folder: Path, plan: PlanConfig, autoencoder: str) -> None:
+    collapsed = autoencoder.startswith("collapsed")
+    used = 0 if collapsed else LATENT
+    diagnosis = {
+        "verdict": "collapsed" if collapsed else "healthy", "used_units": used, "latent_size": LATENT,
+        "reconstruction": 20.0, "shuffle_gap": 0.2 if collapsed else 9.0,
+        "machine": "2 cores, torch 2.11.0, cpu", "train_seconds": 61.5,
+    }  # fmt: skip
+    write_json(folder / "diagnostics.json", diagnosis)
+    with (folder / "history.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", "train_reconstruction", "train_kl", "valid_reconstruction", "mutual_information"])
+        for step in range(1, plan.budget.steps + 1, 2):
+            validated = (30 / step + 10, 5.0) if step % 50 == 1 else ("", "")
+            writer.writerow([step, 100 / step + 8, 200 / step + 20, *validated])
+
+
+def write_demonstration(folder: Path, seconds: float, draws: np.random.Generator, loud: bool) -> None:
+    folder.mkdir(parents=True)
+    write_json(folder / "pairs.json", [{"group": SOURCES[pair % len(SOURCES)]} for pair in range(4)])
+    names = [f"{pair}-{kind}" for pair in range(4) for kind in ("original", "reconstruction")]
+    for name in [*names, *(f"walk-{walk}-{step}" for walk in range(2) for step in range(7))]:
+        soundfile.write(folder / f"{name}.flac", sound(seconds, draws, loud), RATE, subtype="PCM_24")
+
+
+def write_generated(folder: Path, seconds: float, draws: np.random.Generator, loud: bool) -> None:
+    (folder / "listen").mkdir(parents=True)
+    clips = np.stack([sound(seconds, draws, loud) for _ in range(16)]).astype(np.float32)
+    np.save(folder / "clips.npy", clips)
+    for index, clip in enumerate(clips):
+        soundfile.write(folder / "listen" / f"{index:02d}.flac", clip, RATE, subtype="PCM_24")
+
+
+def write_dataset(folder: Path, name: str, seconds: float, draws: np.random.Generator) -> None:
+    folder.mkdir(parents=True)
+    rows, samples = [], int(seconds * RATE)
+    for split in ("train", "valid", "test"):
+        np.save(folder / f"{split}.npy", np.stack([sound(seconds, draws, False) for _ in range(3)]).astype(np.float32))
+        rows += [(i, split, SOURCES[i], SOURCES[i], 0, seconds, "", "00") for i in range(3)]
+    card = {
+        "name": name, "source": "folder", "sample_rate": RATE, "clip_samples": samples, "licence": "CC0 <b>",
+        "origin": "made by a test", "incomplete": [], "counts": {"clips": dict.fromkeys(("train", "valid", "test"), 3)},
+        "packages": [{"name": "kits", "version": "1.0", "licence": "CC0", "origin": "nowhere", "sha256": "cd" * 32}],
+    }  # fmt: skip
+    write_json(folder / "dataset.json", card)
+    write_rows(folder / "manifest.csv", "clip,split,group,source,start,seconds,label,sha256", rows)
+    audit = [(source, "kept", "", 1, RATE, 1, "") for source in SOURCES] + [("x.wav", "dropped", "silent", 1, 1, 1, "")]
+    write_rows(folder / "audit.csv", "source,status,reason,seconds,sample_rate,channels,copy_of", audit)
+
+
+def sound(seconds: float, draws: np.random.Generator, loud: bool) -> np.ndarray:
+    """A decaying tone, which compresses well, or noise, which does not."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    if loud:
+        return draws.uniform(-0.9, 0.9, len(time))
+    return 0.8 * np.sin(2 * np.pi * draws.uniform(100, 3000) * time) * np.exp(-time * draws.uniform(5, 30))
+
+
+def write_rows(path: Path, header: str, rows: list[tuple]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header.split(","))
+        writer.writerows(rows)
+
+
+def write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
