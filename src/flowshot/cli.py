@@ -7,11 +7,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from flowshot.commands import audit, check, diagnose, listening_test, report, run, sample, score
+from flowshot.commands import (
+    audit,
+    check,
+    diagnose,
+    export,
+    interpolate,
+    listening_test,
+    report,
+    run,
+    sample,
+    score,
+)
 from flowshot.commands.base import Outcome, WrongUse
 from flowshot.errors import FlowshotError
 
-COMMANDS = (check, run, audit, sample, score, diagnose, listening_test, report)
+COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
