@@ -48,7 +48,8 @@ def main() -> None:
     nats = -prior.log_prob(test_latents.flatten(0, 1)).unflatten(0, test_latents.shape[:2]).mean(1)
     with whole_folder(Path("priors").joinpath(*model_name, chosen.prior, str(chosen.seed))) as folder:
         prior.save(folder)
-        write_json(folder / "nats.json", summarise(nats.numpy(), dataset.groups("test"), params.score.confidence))
+        summary = summarise(nats.numpy(), dataset.groups("test"), params.score.confidence)
+        write_json(folder / "nats.json", summary | {"dimensions": test_latents.shape[-1]})
         write_json(folder / "prior.json", {"prior": chosen.prior, "fit_seconds": seconds})
 
 

@@ -14,7 +14,7 @@ from flowshot.params import read_params
 from flowshot.runs import RunIdentity
 from flowshot.scoring import (
     diagnostic_scores,
-    nats_score,
+    nats_scores,
     read_clips,
     reconstruction_scores,
     reference_clips,
@@ -69,7 +69,7 @@ def main() -> None:
             skip=config.on_bad_clip == "skip",
         )
     elif (prior / "nats.json").exists():
-        scores.append(nats_score(prior / "nats.json"))
+        scores += nats_scores(prior / "nats.json")
     if chosen.prior in ("own", RECONSTRUCTION):
         scores += diagnostic_scores(model / "diagnostics.json")
     scores_file = Path("scores") / drawn.with_name(f"{chosen.seed}.json")

@@ -19,7 +19,7 @@ from flowshot.metrics.score import Score
 from flowshot.scoring import (
     diagnostic_scores,
     floor_clips,
-    nats_score,
+    nats_scores,
     read_clips,
     read_scores,
     reconstruction_scores,
@@ -318,8 +318,15 @@ def test_distances_keep_what_a_paired_comparison_of_arms_needs() -> None:
 def test_what_other_stages_measured_becomes_scores(tmp_path: Path) -> None:
     (tmp_path / "seconds.json").write_text('{"seconds": 0.5, "clips": 20}')
     assert speed_score(tmp_path / "seconds.json") == Score("clips_per_second", "none", 40.0, None, None, 20)
-    (tmp_path / "nats.json").write_text('{"prior_nats": 9.5, "ci_low": 9, "ci_high": 10, "n": 16}')
-    assert nats_score(tmp_path / "nats.json") == Score("prior_nats", "none", 9.5, 9, 10, 16)
+    (tmp_path / "nats.json").write_text('{"prior_nats": 9.5, "ci_low": 9, "ci_high": 10, "n": 16, "dimensions": 4}')
+    nats, bits = nats_scores(tmp_path / "nats.json")
+    assert nats == Score("prior_nats", "none", 9.5, 9, 10, 16)
+    # A nat is 1 / log(2) bits, and there are 4 dimensions.
+    assert (bits.metric, bits.value, bits.n) == ("prior_bits", pytest.approx(9.5 * 1.442695 / 4), 16)
+    assert (bits.ci_low, bits.ci_high) == (pytest.approx(9 * 1.442695 / 4), pytest.approx(10 * 1.442695 / 4))
+    one = {"prior_nats": 9.5, "ci_low": None, "ci_high": None, "n": 1, "dimensions": 4}
+    (tmp_path / "nats.json").write_text(json.dumps(one))
+    assert [each.ci_low for each in nats_scores(tmp_path / "nats.json")] == [None, None]
     write_diagnostics(tmp_path / "diagnostics.json")
     found = {each.metric: each for each in diagnostic_scores(tmp_path / "diagnostics.json")}
     assert found["kl"] == Score("kl", "none", 30.0, None, None, 16)
@@ -382,7 +389,8 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
     write_arm("reconstruction", 0.9 * reference)
     write_diagnostics(Path("models/toy/no_nf/0/diagnostics.json"))
     Path("priors/toy/no_nf/own/0").mkdir(parents=True)
-    Path("priors/toy/no_nf/own/0/nats.json").write_text('{"prior_nats": 9.5, "ci_low": 9, "ci_high": 10, "n": 16}')
+    nats = {"prior_nats": 9.5, "ci_low": 9, "ci_high": 10, "n": 16, "dimensions": 4}
+    Path("priors/toy/no_nf/own/0/nats.json").write_text(json.dumps(nats))
     for name, arguments in (
         ("floor.py", ["toy"]),
         *(("score.py", ["toy", "no_nf", p, "0"]) for p in ("own", "reconstruction")),
@@ -394,7 +402,7 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
     shared = set(ALL.metrics) - {"label_diversity"}  # which only yamnet has
     paired = {"mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"}
     assert set(floor) == shared
-    assert set(own) == shared | {"clips_per_second", "prior_nats"} | DIAGNOSTICS
+    assert set(own) == shared | {"clips_per_second", "prior_nats", "prior_bits"} | DIAGNOSTICS
     assert set(reconstruction) == shared - {"kid_p", "kad_p"} | {"clips_per_second"} | paired | DIAGNOSTICS
     assert all(
         entry["n"] == 16

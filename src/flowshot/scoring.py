@@ -1,6 +1,7 @@
 """Scores of a set of clips: against held-out real clips, and from what the other stages measured."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -156,13 +157,21 @@ def speed_score(seconds_file: Path) -> Score:
     return Score("clips_per_second", NO_EMBEDDING, rate, None, None, int(taken["clips"]))
 
 
-def nats_score(nats_file: Path) -> Score:
-    """`prior_nats`, the mean negative log-density of held-out latents, from the `nats.json` of a fitted prior.
+def nats_scores(nats_file: Path) -> list[Score]:
+    """What the `nats.json` of a fitted prior says of held-out latents, which all priors of a model are judged by.
 
-    Raises FlowshotError as `read_numbers`.
+    `prior_nats` is their mean negative log-density for each clip, `prior_bits` the same in bits for each of the
+    `dimensions` of a latent. Raises FlowshotError as `read_numbers`; without an interval there is none.
     """
-    nats = read_numbers(nats_file, ("prior_nats", "ci_low", "ci_high", "n"))
-    return Score("prior_nats", NO_EMBEDDING, nats["prior_nats"], nats["ci_low"], nats["ci_high"], int(nats["n"]))
+    found = read_numbers(nats_file, ("prior_nats", "n", "dimensions"))
+    nats = read_json(nats_file)
+    per_bit = found["dimensions"] * math.log(2)
+    ends = (nats.get("ci_low"), nats.get("ci_high"))
+    scores = []
+    for metric, unit in (("prior_nats", 1.0), ("prior_bits", per_bit)):
+        low, high = (None if end is None else end / unit for end in ends)
+        scores.append(Score(metric, NO_EMBEDDING, found["prior_nats"] / unit, low, high, int(found["n"])))
+    return scores
 
 
 def diagnostic_scores(diagnostics_file: Path) -> list[Score]:

@@ -32,6 +32,7 @@ METRICS = {
         Metric("fad", "FAD", "lower"),
         Metric("kid", "KID ×10³", "lower", scale=1000.0),  # noqa: RUF001
         Metric("prior_nats", "prior NLL (nats)", "lower", within_autoencoder=True),
+        Metric("prior_bits", "prior NLL (bits/dimension)", "lower", within_autoencoder=True),
         Metric("clips_per_second", "clips/s", "higher"),
         Metric("fad_infinity", "FAD-infinity", "lower", "distances"),
         Metric("kad", "KAD ×10³", "lower", "distances", scale=1000.0),  # noqa: RUF001
