@@ -1,4 +1,4 @@
-"""Every prior behind the one interface: `own`, `nf` of every kind, `gmm`, `rectified_flow`."""
+"""Every prior behind the one interface: `own`, `nf` of every kind, `gmm`, `rectified_flow`, `rave`."""
 
 import math
 
@@ -7,7 +7,13 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.priors import FlowPriorConfig, GaussianMixturePriorConfig, PriorsConfig, RectifiedFlowPriorConfig
+from flowshot.config.priors import (
+    FlowPriorConfig,
+    GaussianMixturePriorConfig,
+    PriorsConfig,
+    RavePriorConfig,
+    RectifiedFlowPriorConfig,
+)
 from flowshot.errors import FlowshotError
 from flowshot.models.distributions import Prior
 from flowshot.models.flows import Flow
@@ -16,6 +22,7 @@ from flowshot.priors.gmm import GaussianMixturePrior
 from flowshot.priors.latents import draw_latents
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.own import OwnPrior
+from flowshot.priors.rave import RavePrior
 from flowshot.priors.rectified_flow import RectifiedFlowPrior
 from flowshot.priors.registry import PRIORS, make_prior
 
@@ -39,6 +46,12 @@ def rectified_prior(steps=30, size=SIZE, **other):
     return RectifiedFlowPrior(RectifiedFlowPriorConfig(steps=steps, **settings), size)
 
 
+def rave_prior(steps=30, size=SIZE, frames=1, **other):
+    torch.manual_seed(0)
+    settings = {"layers": 2, "width": 16, "skip": 16, "batch_size": 128, "learning_rate": 5e-3, **other}
+    return RavePrior(RavePriorConfig(steps=steps, **settings), size, frames)
+
+
 def own_prior(size=SIZE):
     torch.manual_seed(0)
     flow = Flow("nsf", size, layers=2, width=8)
@@ -54,11 +67,13 @@ FITTED = {
     **{kind: lambda steps=30, kind=kind: flow_prior(kind, steps) for kind in KINDS},
     "gmm": lambda steps=0: mixture_prior(),
     "rectified_flow": rectified_prior,
+    "rave": rave_prior,
 }
 OF_FIVE_DIMENSIONS = {
     FlowPrior: lambda: flow_prior(size=5),
     GaussianMixturePrior: lambda: mixture_prior(size=5),
     RectifiedFlowPrior: lambda: rectified_prior(size=5),
+    RavePrior: lambda: rave_prior(size=5),
 }
 every_fitted_prior = pytest.mark.parametrize("make", FITTED.values(), ids=FITTED.keys())
 every_prior = pytest.mark.parametrize(
@@ -149,6 +164,34 @@ def test_two_clusters_cost_less_than_under_one_gaussian(make):
     assert several < -entropy + 0.15
 
 
+def two_moons(count, seed):
+    """Two half circles of radius 1 that reach into each other, of width 0.1."""
+    draws = generator(seed)
+    angle, side = math.pi * torch.rand(count, generator=draws), torch.randint(2, (count,), generator=draws) * 2.0 - 1
+    centres = torch.stack([angle.cos() + side / 2, side * (angle.sin() - 0.25)], dim=-1)
+    return centres + 0.1 * torch.randn(count, 2, generator=draws)
+
+
+BENDING = {
+    "nf": lambda: flow_prior(steps=150, size=2),
+    "rectified_flow": lambda: rectified_prior(steps=300, size=2, width=64, layers=2),
+    "rave": lambda: rave_prior(steps=100, size=2, learning_rate=1e-2),
+}
+
+
+@pytest.mark.parametrize("make", BENDING.values(), ids=BENDING.keys())
+def test_two_moons_cost_far_less_than_under_one_gaussian(make):
+    train, valid, test = two_moons(2000, 1), two_moons(500, 2), two_moons(1000, 3)
+    prior, single = make(), mixture_prior(1, size=2)
+    for fitted in (prior, single):
+        fitted.fit(train, valid, generator())
+    difference = prior.log_prob(test) - single.log_prob(test)
+    assert float(difference.mean()) > 0.3
+    # Not by a density that is none: its own samples cost what the moons cost.
+    own = -prior.log_prob(prior.sample(1000, generator(4)))
+    assert abs(float(own.mean() + prior.log_prob(test).mean())) < 0.2
+
+
 def test_the_mixture_finds_both_clusters_at_their_places():
     prior = mixture_prior(2)
     prior.fit(two_clusters(2000), two_clusters(400, seed=5), generator())
@@ -168,7 +211,7 @@ def test_components_that_do_not_help_held_out_latents_are_not_kept():
 
 @pytest.mark.parametrize("count", [2, 3, 5, 20])
 def test_fewer_latents_than_parameters_still_give_a_density(count):
-    for prior in (mixture_prior(8), flow_prior(steps=5), rectified_prior(steps=5)):
+    for prior in (mixture_prior(8), flow_prior(steps=5), rectified_prior(steps=5), rave_prior(steps=5)):
         prior.fit(draws_of(gaussian(), count), draws_of(gaussian(), 10, seed=1), generator())
         assert torch.isfinite(prior.log_prob(draws_of(gaussian(), 50, seed=2))).all()
         assert torch.isfinite(prior.sample(50, generator())).all()

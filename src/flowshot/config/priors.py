@@ -70,6 +70,28 @@ class RectifiedFlowPriorConfig(Section):
 
 
 @dataclass(frozen=True)
+class RavePriorConfig(Section):
+    """RAVE's prior: the part of the variance that it predicts, its bins, and its network."""
+
+    fidelity: float = 0.95
+    bins: int = 32
+    layers: int = 10
+    kernel_size: int = 3
+    cycle: int = 4
+    width: int = 64
+    skip: int = 64
+    steps: int = 300
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        require(0 < self.fidelity <= 1, "fidelity must be above 0, and 1 at most")
+        require(self.bins >= 2, "bins must be at least 2")
+        sizes = (self.layers, self.kernel_size, self.cycle, self.width, self.skip, self.steps, self.batch_size)
+        require(min(*sizes, self.learning_rate) > 0, "every value must be above 0")
+
+
+@dataclass(frozen=True)
 class PriorsConfig(Section):
     """One section for each kind of prior."""
 
@@ -77,3 +99,4 @@ class PriorsConfig(Section):
     nf: FlowPriorConfig = field(default_factory=FlowPriorConfig)
     gmm: GaussianMixturePriorConfig = field(default_factory=GaussianMixturePriorConfig)
     rectified_flow: RectifiedFlowPriorConfig = field(default_factory=RectifiedFlowPriorConfig)
+    rave: RavePriorConfig = field(default_factory=RavePriorConfig)

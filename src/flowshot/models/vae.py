@@ -73,6 +73,11 @@ class VAE(nn.Module):
         self.decoder = Decoder(config, clip_samples)
 
     @property
+    def latent_shape(self) -> tuple[int, int]:
+        """Dimensions and frames of a latent: one vector is one frame."""
+        return self.config.latent_size, 1
+
+    @property
     def is_gaussian(self) -> bool:
         """Whether posterior and prior are both Gaussian, so that the divergence is exact and a sum over dimensions."""
         return self.posterior_flow is None and self.prior.flow is None

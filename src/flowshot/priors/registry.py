@@ -1,5 +1,6 @@
 """The priors by name. A new one is a file of its own, a line here, a section of `fit_prior`, and a test."""
 
+import math
 from collections.abc import Callable
 
 from flowshot.config.priors import PriorsConfig
@@ -9,13 +10,15 @@ from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.own import OwnPrior
+from flowshot.priors.rave import RavePrior
 from flowshot.priors.rectified_flow import RectifiedFlowPrior
 
 PRIORS: dict[str, Callable[[PriorsConfig, VAE], LatentPrior]] = {
     "own": lambda config, model: OwnPrior(model.prior),
-    "nf": lambda config, model: FlowPrior(config.nf, model.config.latent_size),
-    "gmm": lambda config, model: GaussianMixturePrior(config.gmm, model.config.latent_size),
-    "rectified_flow": lambda config, model: RectifiedFlowPrior(config.rectified_flow, model.config.latent_size),
+    "nf": lambda config, model: FlowPrior(config.nf, math.prod(model.latent_shape)),
+    "gmm": lambda config, model: GaussianMixturePrior(config.gmm, math.prod(model.latent_shape)),
+    "rectified_flow": lambda config, model: RectifiedFlowPrior(config.rectified_flow, math.prod(model.latent_shape)),
+    "rave": lambda config, model: RavePrior(config.rave, *model.latent_shape),
 }
 
 

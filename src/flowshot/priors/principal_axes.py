@@ -1,0 +1,67 @@
+"""Rotate latent frames to their principal axes, scale them to unit variance, and say how many axes matter."""
+
+import torch
+from torch import Tensor, nn
+
+from flowshot.errors import FlowshotError
+
+
+class PrincipalAxes(nn.Module):
+    """An affine map whose first axis has the largest variance of the frames, and so on; set by `fit`.
+
+    Unlike `Whitening` it orders the dimensions, which an autoregressive prior goes through.
+    """
+
+    mean: Tensor
+    axes: Tensor
+    scale: Tensor
+    kept: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("axes", torch.eye(size))
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("kept", torch.tensor(size))
+
+    def fit(self, frames: Tensor, fidelity: float) -> None:
+        """Take axes and variances from `frames: [n, size]`; `kept` is how many axes hold `fidelity` of all variance.
+
+        The covariance is pulled towards its diagonal with the weight of `size` observations, so that no axis has a
+        variance of 0 where there are few frames.
+
+        Raises:
+            FlowshotError: there are fewer than two frames, one is not finite, or a dimension is constant.
+        """
+        count, size = frames.shape
+        if count < 2 or not torch.isfinite(frames).all():
+            raise FlowshotError("the prior cannot be fitted: it needs at least two latents, all finite; train again")
+        mean = frames.double().mean(0)
+        centred = frames.double() - mean
+        covariance = centred.T @ centred / count
+        variance = covariance.diagonal()
+        constant = torch.nonzero(variance <= 0).flatten().tolist()
+        if constant:
+            raise FlowshotError(
+                f"the prior cannot be fitted: latent dimension {constant[0]} is constant; "
+                "train with a lower latent_size or beta"
+            )
+        covariance = (count * covariance + size * variance.diag()) / (count + size)
+        variances, axes = torch.linalg.eigh(covariance)
+        variances, axes = variances.flip(0).clamp_min(1e-12 * float(variances.max())), axes.flip(1)
+        explained = variances.cumsum(0) / variances.sum()
+        self.mean, self.axes, self.scale = mean.float(), axes.float(), variances.sqrt().float()
+        self.kept = (explained < fidelity).sum().add(1).clamp(max=size)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """`frames: [n, size]` along the axes, in standard deviations, the largest first."""
+        return (frames - self.mean) @ self.axes / self.scale
+
+    def inverse(self, standardised: Tensor) -> Tensor:
+        """Undo `forward`."""
+        return (standardised * self.scale) @ self.axes.T + self.mean
+
+    @property
+    def log_det(self) -> Tensor:
+        """log |d standardised / d frame|, a scalar: to be added to the density of each frame."""
+        return -self.scale.log().sum()

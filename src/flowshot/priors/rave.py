@@ -1,0 +1,120 @@
+"""RAVE's prior: an autoregressive model of the quantised principal components of latents."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flowshot.config.priors import RavePriorConfig
+from flowshot.priors.equiprobable import from_bins, log_density_in_bin, to_bins
+from flowshot.priors.fitting import fit_network
+from flowshot.priors.principal_axes import PrincipalAxes
+from flowshot.priors.rave_network import RaveNetwork
+from flowshot.priors.storage import load_tensors, save_tensors
+
+# Latents whose density is computed, or that are drawn, at once.
+BATCH_SIZE = 256
+
+
+class RavePrior(nn.Module):
+    """The prior of Caillon & Esling 2021 (2111.05011), with an exact density, on a latent vector or sequence.
+
+    Each frame is rotated to its principal axes and standardised. The first axes, which hold `config.fidelity` of the
+    variance, are quantised to bins that are equally probable under N(0, 1), and the network predicts them one by
+    one (`rave_network`). The others are N(0, 1), which is also how RAVE fills them in. A number is drawn within its bin
+    as N(0, 1) lies in it, so that the density of a latent is
+
+        log p = sum over predicted numbers of [log P(bin) + log(bins)] + sum over all of log N(z; 0, 1) + log |det|,
+
+    with the determinant of rotation and scaling once for each frame.
+
+    RAVE shifts a long sequence and leaves out the two ends where some dimensions are missing. Clips are short and need
+    all of their frames: here the missing ones are empty columns, and a single vector, for which RAVE's prior is not
+    defined, is a sequence of one frame, predicted dimension by dimension.
+
+    Args:
+        config: fidelity, bins, size of the network, and the length of the fit.
+        dimensions: of a frame.
+        frames: of a latent; 1 for one vector. A latent is given as `dimensions * frames` numbers, frames last.
+
+    Example:
+        >>> prior = RavePrior(RavePriorConfig(steps=2), dimensions=2, frames=3)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> prior.fit(torch.randn(64, 6), torch.randn(16, 6), generator)
+        >>> prior.sample(3, generator).shape
+        torch.Size([3, 6])
+    """
+
+    def __init__(self, config: RavePriorConfig, dimensions: int, frames: int = 1) -> None:
+        super().__init__()
+        self.config, self.dimensions, self.frames = config, dimensions, frames
+        self.axes = PrincipalAxes(dimensions)
+        # For all dimensions: how many are kept is known once latents are there.
+        self.network = RaveNetwork(
+            dimensions, config.bins, config.width, config.skip, config.layers, config.kernel_size, config.cycle
+        )
+
+    def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
+        """Minimise the cross-entropy of the bins of `latents: [n, size]`; keep what is best on `validation`."""
+        self.axes.fit(self._frames(latents), self.config.fidelity)
+        bins, held_out = self._bins(self._standardise(latents)), self._bins(self._standardise(validation))
+        fit_network(
+            self.network,
+            len(bins),
+            lambda rows: -self._log_probabilities(bins[rows]).mean(),
+            lambda: -float(self._of_all(held_out).mean()),
+            self.config,
+            generator,
+        )
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` draws, `[count, size]`."""
+        return torch.cat([self._sample(len(rows), generator) for rows in torch.arange(count).split(BATCH_SIZE)])
+
+    @torch.no_grad()
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """Log density of `latents: [n, size]` in nats, `[n]`."""
+        standardised, kept = self._standardise(latents), int(self.axes.kept)
+        probabilities = self._of_all(self._bins(standardised))
+        predicted = probabilities + log_density_in_bin(standardised[:, :kept], self.config.bins)
+        left_out = log_density_in_bin(standardised[:, kept:], 1)
+        return predicted.sum((1, 2)) + left_out.sum((1, 2)) + self.frames * self.axes.log_det
+
+    def save(self, folder: Path) -> None:
+        """Write axes and weights into `folder`."""
+        save_tensors(folder, self.state_dict())
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote."""
+        load_tensors(folder, self.load_state_dict)
+
+    def _sample(self, count: int, generator: torch.Generator) -> Tensor:
+        kept = int(self.axes.kept)
+        bins = self.network.sample(count, kept, self.frames, generator)
+        left_out = torch.randn(count, self.dimensions - kept, self.frames, generator=generator)
+        standardised = torch.cat([from_bins(bins, self.config.bins, generator), left_out], dim=1)
+        frames = self.axes.inverse(standardised.transpose(1, 2).flatten(0, 1))
+        return frames.unflatten(0, (count, self.frames)).transpose(1, 2).flatten(1)
+
+    def _frames(self, latents: Tensor) -> Tensor:
+        """`[n, dimensions * frames]` -> `[n * frames, dimensions]`."""
+        return latents.unflatten(1, (self.dimensions, self.frames)).transpose(1, 2).flatten(0, 1)
+
+    def _standardise(self, latents: Tensor) -> Tensor:
+        """`[n, dimensions * frames]` -> `[n, dimensions, frames]` along the principal axes."""
+        return self.axes(self._frames(latents)).unflatten(0, (len(latents), self.frames)).transpose(1, 2)
+
+    def _bins(self, standardised: Tensor) -> Tensor:
+        """`[n, dimensions, frames]` -> bins `[n, kept, frames]`."""
+        return to_bins(standardised[:, : int(self.axes.kept)], self.config.bins)
+
+    def _log_probabilities(self, bins: Tensor) -> Tensor:
+        """log P of each of `bins: [n, kept, frames]`, given those before it, in the same shape."""
+        logits = self.network(bins)
+        return -functional.cross_entropy(logits.flatten(0, 2), bins.flatten(), reduction="none").view_as(bins)
+
+    @torch.no_grad()
+    def _of_all(self, bins: Tensor) -> Tensor:
+        return torch.cat([self._log_probabilities(batch) for batch in bins.split(BATCH_SIZE)])
