@@ -9,6 +9,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ import torch
 from flowshot.comparison.embedded import NamedClips
 from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.config.evaluation import ScoreConfig
+from flowshot.config.priors import PriorsConfig
 from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
@@ -26,6 +28,7 @@ from flowshot.embeddings.registry import embedder
 from flowshot.files import write_json
 from flowshot.metrics.frechet import frechet_distance
 from flowshot.models.vae import VAE
+from flowshot.priors.registry import PRIORS, make_prior
 from flowshot.provenance import machine
 from flowshot.randomness import numpy_generator
 from flowshot.scoring import score_against_reference
@@ -53,6 +56,7 @@ def main() -> None:
         "frechet_distance_over_frechet_audio_distance": {
             f"d={d}, n={n}": frechet_speed(d, n) for d, n in ((512, 1000), (1024, 1000), (2048, 1000))
         },
+        "seconds_to_sample_1000_latents": prior_seconds(1000),
         "seconds_to_score_1000_against_1000_clips": scoring_seconds(1000),
     }
     write_json(Path("reports/benchmarks.json"), results)
@@ -171,6 +175,19 @@ def frechet_speed(dimensions: int, count: int) -> float:
         return float(peer.calculate_frechet_distance(*moments))
 
     return seconds(by_peer, runs=1) / seconds(lambda: frechet_distance(x, y))
+
+
+def prior_seconds(count: int) -> dict[str, float]:
+    """Seconds to draw latents from each prior at its default size, and how much longer `rave` takes than `nf`.
+
+    A clip takes this and its decoding. What the weights are does not matter, so none is fitted.
+    """
+    model, config = VAE(AutoencoderConfig(prior_flow="nsf"), round(SAMPLE_RATE * CLIP_SECONDS)), PriorsConfig()
+    taken = {}
+    for name in PRIORS:
+        prior = make_prior(name, config, model)
+        taken[name] = seconds(partial(prior.sample, count, torch.Generator().manual_seed(0)))
+    return taken | {"rave over nf": taken["rave"] / taken["nf"]}
 
 
 def scoring_seconds(count: int) -> float:

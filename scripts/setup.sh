@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv with the pinned packages and flowshot itself. Says which package could not be had, and what works without.
+# Arguments name extras of pyproject.toml, e.g. rave: only they are installed, into the .venv that is there.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -23,6 +24,17 @@ install() {
 }
 # The last lines of pip say which package it was.
 because() { grep -E '^ERROR' .venv/pip.log | tail -n 2 >&2; }
+
+if [ "$#" -gt 0 ]; then
+  for extra in "$@"; do
+    if ! install --editable ".[$extra]"; then
+      because
+      echo "error: the extra $extra could not be installed; see .venv/pip.log" >&2
+      exit 1
+    fi
+  done
+  exit 0
+fi
 
 echo "Installing the packages of constraints.txt into .venv (a few minutes the first time) ..."
 if ! install --editable .; then

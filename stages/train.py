@@ -6,6 +6,7 @@ all of that is written.
 
 While it trains, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A training
 that was interrupted, however, goes on from there when the same command runs again; the folder goes when it is done.
+RAVE alone (an autoencoder with a section `rave`) begins anew.
 """
 
 import csv
@@ -22,7 +23,8 @@ from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.diagnostics.latent import Diagnosis, diagnose
 from flowshot.errors import FlowshotError
 from flowshot.files import scratch_folder, whole_folder, write_json
-from flowshot.models.storage import ModelCard, save_model
+from flowshot.models.rave import RaveAutoencoder
+from flowshot.models.storage import ModelCard, make_autoencoder, save_model
 from flowshot.models.vae import VAE
 from flowshot.params import read_params
 from flowshot.provenance import machine, work_digest
@@ -35,6 +37,7 @@ from flowshot.training.likelihood import likelihood_of
 from flowshot.training.loop import HISTORY_COLUMNS, Trained, train
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.progress import Row, Weights
+from flowshot.training.rave import train_rave
 from flowshot.training_log import TrainingLog
 
 # Where a training lies while it goes on, and stays where it ends early: its state, and its best weights as a model.
@@ -52,8 +55,8 @@ def main() -> None:
     dataset = read_prepared(Path("data/prepared") / chosen.dataset)
     prepare_threads(training.threads or workers())
     seed_initial_weights(chosen.seed, *names[:2])
-    model = VAE(config, dataset.clip_samples).to(choose_device())
     card = ModelCard(config, dataset.name, dataset.sample_rate, dataset.clip_samples)
+    model = make_autoencoder(card).to(choose_device())
     identity = RunIdentity(params.plan.name, chosen.dataset, chosen.autoencoder, chosen.seed)
     parameters = params.training_parameters(chosen.dataset, chosen.autoencoder)
     digest = work_digest(parameters | {"seed": chosen.seed}, *dataset.files)
@@ -106,9 +109,12 @@ def train_with_log(
             bar.set_postfix(loss=f"{row['train_loss']:.3g}", kl=f"{row['train_kl']:.3g}")
             log.log(row, int(row["step"]))
 
+        learned, held_out = dataset.clips("train"), dataset.clips("valid")
+        generator = torch_generator(int(names[2]), "train", *names[:2])
+        if isinstance(model, RaveAutoencoder):
+            return train_rave(model, learned, held_out, training, budget, generator, show)
         return train(
-            model, dataset.clips("train"), dataset.clips("valid"), dataset.sample_rate, training, budget,
-            torch_generator(int(names[2]), "train", *names[:2]), show, keep, checkpoint,
+            model, learned, held_out, dataset.sample_rate, training, budget, generator, show, keep, checkpoint
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from flowshot.config.rave import RaveConfig
 from flowshot.config.sections import Section, require
 
 FlowKind = Literal["none", "nsf", "realnvp", "maf", "iaf"]
@@ -11,7 +12,10 @@ Activation = Literal["silu", "snake"]
 
 @dataclass(frozen=True)
 class AutoencoderConfig(Section):
-    """The VAE: its front end, widths and depths, latent size, and the flows in posterior and prior."""
+    """The VAE: its front end, widths and depths, latent size, and the flows in posterior and prior.
+
+    With `rave` it is the real RAVE instead, and the other values do not apply.
+    """
 
     front_end: Literal["pqmf", "strided"] = "pqmf"
     bands: int = 32
@@ -31,6 +35,7 @@ class AutoencoderConfig(Section):
     prior_flow: FlowKind = "none"
     flow_layers: int = 4
     flow_width: int = 128
+    rave: RaveConfig | None = None
 
     def __post_init__(self) -> None:
         require(len(self.channels) == len(self.strides) > 0, "channels and strides must have the same length")

@@ -9,7 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.rave import RaveConfig
 from flowshot.errors import FlowshotError
+from flowshot.models.rave import RaveAutoencoder
 from flowshot.models.vae import VAE
 
 MESSAGE_LENGTH = 200
@@ -23,6 +25,13 @@ class ModelCard:
     dataset: str
     sample_rate: int
     clip_samples: int
+
+
+def make_autoencoder(card: ModelCard) -> VAE:
+    """The untrained autoencoder that `card` describes; raises FlowshotError where its package is not installed."""
+    if card.autoencoder.rave is not None:
+        return RaveAutoencoder(card.autoencoder, card.clip_samples, card.sample_rate)
+    return VAE(card.autoencoder, card.clip_samples)
 
 
 def save_model(folder: Path, card: ModelCard, weights: dict[str, Tensor], last: dict[str, Tensor]) -> None:
@@ -47,7 +56,7 @@ def load_model(folder: Path) -> tuple[VAE, ModelCard]:
 
     try:
         card = _read_card(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        model = VAE(card.autoencoder, card.clip_samples)
+        model = make_autoencoder(card)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         # Weights of another configuration are listed by torch one by one.
@@ -57,9 +66,14 @@ def load_model(folder: Path) -> tuple[VAE, ModelCard]:
 
 
 def _read_card(raw: dict[str, Any]) -> ModelCard:
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in raw["autoencoder"].items()
-    }
+    values = _with_tuples(raw["autoencoder"])
+    if values.get("rave") is not None:
+        values["rave"] = RaveConfig(**_with_tuples(values["rave"]))
     return ModelCard(
         AutoencoderConfig(**values), str(raw["dataset"]), int(raw["sample_rate"]), int(raw["clip_samples"])
     )
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists alone, a configuration tuples alone."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

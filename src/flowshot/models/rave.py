@@ -1,0 +1,146 @@
+"""The real RAVE (Caillon & Esling 2021, 2111.05011) behind the interface of the VAE, from the package acids-rave.
+
+Nothing of it is copied: its classes are called, and its licence is CC BY-NC. It is an extra: `make setup EXTRAS=rave`.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.rave import RaveConfig
+from flowshot.errors import FlowshotError
+from flowshot.models.distributions import Posterior, Prior
+from flowshot.models.vae import VAE
+
+BANDS = 16  # of RAVE's filter bank, in all of its configurations
+# RAVE adds this to the softplus that is a posterior's standard deviation.
+SMALLEST_SCALE = 1e-4
+DISCRIMINATOR = "rave.discriminator."
+
+
+class RaveAutoencoder(VAE):
+    """A VAE whose encoder and decoder are RAVE's; its latent is a sequence of frames, flattened.
+
+    A clip is padded with zeros to `train_samples`, the length that RAVE is trained at, and of its frames those are
+    the latent that the clip itself reaches; the decoder makes clips of them, cut to their length. Their prior is
+    N(0, I), which RAVE's loss pulls every frame towards.
+
+    Args:
+        config: with its section `rave`.
+        clip_samples: length of every clip.
+        sample_rate: in Hz.
+
+    Raises:
+        FlowshotError: acids-rave is not installed, or a clip is longer than RAVE is to be trained at.
+
+    Example:
+        >>> rave = RaveAutoencoder(AutoencoderConfig(rave=RaveConfig()), 16000, 16000)
+        >>> rave.latent_shape
+        (16, 8)
+    """
+
+    def __init__(self, config: AutoencoderConfig, clip_samples: int, sample_rate: int) -> None:
+        nn.Module.__init__(self)
+        assert config.rave is not None
+        self.settings = config.rave
+        self.ratio = samples_of_a_frame(config.rave)
+        self.padded = -(-config.rave.train_samples // self.ratio) * self.ratio
+        if clip_samples > self.padded:
+            raise FlowshotError(
+                f"autoencoders: rave.train_samples is {self.padded}, but clips have {clip_samples} samples; raise it"
+            )
+        self.frames = -(-clip_samples // self.ratio)
+        self.clip_samples = clip_samples
+        # What else reads the configuration asks how large the latent is, and which flows there are: none.
+        size = config.rave.latent_size * self.frames
+        self.config = dataclasses.replace(config, latent_size=size, posterior_flow="none", prior_flow="none")
+        self.context = self.posterior_flow = None
+        self.prior = Prior(size)
+        self.sample_rate = sample_rate
+        with rave_configuration(config.rave, sample_rate) as package:
+            self.rave = package.RAVE(n_channels=1)
+
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """Dimensions and frames of a latent."""
+        return self.settings.latent_size, self.frames
+
+    def pad(self, clips: Tensor) -> Tensor:
+        """`clips: [batch, samples]` as RAVE takes them, `[batch, 1, padded]`."""
+        return functional.pad(clips, (0, self.padded - clips.shape[-1]))[:, None]
+
+    def posterior(self, clips: Tensor) -> Posterior:
+        """q(z|x) of `clips: [batch, samples]`: RAVE's frames, dimension by dimension."""
+        mean, scale = self.rave.encode(self.pad(clips))[..., : self.frames].float().chunk(2, dim=1)
+        return Posterior(mean.flatten(1), (functional.softplus(scale) + SMALLEST_SCALE).log().flatten(1))
+
+    def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
+
+        RAVE draws its noise from torch's global generator, which is seeded from `generator` and left as it was.
+        """
+        seed = 0 if generator is None else int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            decoded = self.rave.decode(latent.unflatten(1, self.latent_shape))
+        return decoded[:, 0, : self.clip_samples].clamp(-1, 1)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What encoding and decoding need: the discriminators of the second phase are left out."""
+        state = self.state_dict()
+        return {name: value.cpu().clone() for name, value in state.items() if not name.startswith(DISCRIMINATOR)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As every module, and also what `weights` gave; then the model cannot be trained any more."""
+        if not any(name.startswith(DISCRIMINATOR) for name in state_dict):
+            self.rave.discriminator = nn.Identity()
+        return super().load_state_dict(state_dict, strict, assign)
+
+
+def samples_of_a_frame(config: RaveConfig) -> int:
+    """How many samples of a clip become one frame of the latent."""
+    ratio = BANDS
+    for step in config.ratios:
+        ratio *= step
+    return ratio
+
+
+@contextmanager
+def rave_configuration(config: RaveConfig, sample_rate: int, phase_1_steps: int = 0) -> Iterator[Any]:
+    """The package `rave`, configured: its second phase begins after `phase_1_steps`.
+
+    The configuration is global, is asked for when modules are made and in every training step, and changes what is
+    made anywhere: so it is set for a block only.
+
+    Raises:
+        FlowshotError: acids-rave is not installed.
+    """
+    try:
+        # Imported here: an extra that takes seconds to import, and which other autoencoders do not need.
+        import gin
+        import rave
+    except ImportError as error:
+        raise FlowshotError(
+            f"autoencoder `rave` needs the package acids-rave ({error}); install it with `make setup EXTRAS=rave`"
+        ) from None
+    bindings = [
+        f"SAMPLING_RATE = {sample_rate}",
+        f"LATENT_SIZE = {config.latent_size}",
+        f"CAPACITY = {config.capacity}",
+        f"RATIOS = {list(config.ratios)}",
+        f"PHASE_1_DURATION = {phase_1_steps}",
+        # It cuts away what padding has touched, which in clips as short as ours is all.
+        "model.RAVE.valid_signal_crop = False",
+    ]
+    gin.clear_config()
+    try:
+        gin.parse_config_files_and_bindings([f"{config.config}.gin"], bindings)
+        yield rave
+    finally:
+        gin.clear_config()

@@ -1,0 +1,183 @@
+"""Train the real RAVE: its own steps, losses, discriminators and optimizers, on the clips of a prepared dataset."""
+
+import itertools
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from flowshot.config.training import BudgetConfig, TrainConfig
+from flowshot.errors import FlowshotError
+from flowshot.models.rave import RaveAutoencoder, rave_configuration
+from flowshot.training.batches import EndlessBatches, evenly_spaced, ordered_batches
+from flowshot.training.loop import Trained
+from flowshot.training.progress import Row
+
+BATCH_SIZE = 16  # of clips that are only looked at
+
+
+class Batches(IterableDataset[Tensor]):
+    """Padded batches `[batch, 1, samples]`, each made when it is asked for."""
+
+    def __init__(self, model: RaveAutoencoder, batches: Callable[[], Iterator[Tensor]]) -> None:
+        self.model, self.batches = model, batches
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self.model.pad(batch) for batch in self.batches())
+
+
+def train_rave(
+    model: RaveAutoencoder,
+    train_clips: np.ndarray,
+    valid_clips: np.ndarray,
+    config: TrainConfig,
+    budget: BudgetConfig,
+    generator: torch.Generator,
+    show: Callable[[Row], None],
+) -> Trained:
+    """Train `model` for `budget.steps` steps of `budget.batch_size` clips, of which each has as many seconds as any
+    other autoencoder's, both phases included; the weights of the last step are kept, as RAVE does.
+
+    Of `config` only `log_every` and `validate_every` apply: the rest is RAVE's own. RAVE's loss takes a divergence of
+    twice the nats and averages it over frames; in the history `train_kl` is in nats for each padded clip.
+
+    Raises:
+        FlowshotError: there are fewer validation frames than RAVE's principal components need.
+    """
+    check_validation_frames(model, len(valid_clips))
+    steps_of_phase_1 = max(1, round(model.settings.phase_1_share * budget.steps))
+    model.rave.warmup = steps_of_phase_1
+    learning = Batches(
+        model, lambda: itertools.islice(EndlessBatches(train_clips, budget.batch_size, generator), budget.steps)
+    )
+    held_out = Batches(model, lambda: ordered_batches(valid_clips, BATCH_SIZE))
+    start = time.perf_counter()
+    with rave_configuration(model.settings, model.sample_rate, steps_of_phase_1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice on workers, lengths and loggers
+        trainer, recorder = trainer_of(model, config, budget, show)
+        trainer.fit(model.rave, DataLoader(learning, batch_size=None), DataLoader(held_out, batch_size=None))
+    seconds = time.perf_counter() - start
+    model.cpu().eval()
+    of_valid = audio_distance(model, valid_clips)
+    of_train = audio_distance(model, evenly_spaced(train_clips, len(valid_clips)))
+    last = {
+        "step": float(budget.steps),
+        "seconds": seconds,
+        "valid_reconstruction": of_valid,
+        "train_reconstruction_clean": of_train,
+        "reconstruction_gap": of_valid - of_train,
+    }
+    history = merge_rows([*recorder.rows, last])
+    weights = model.weights()
+    return Trained(weights, budget.steps, weights, history, seconds)
+
+
+def trainer_of(
+    model: RaveAutoencoder, config: TrainConfig, budget: BudgetConfig, show: Callable[[Row], None]
+) -> tuple[Any, Any]:
+    """Lightning's trainer with RAVE's own schedules, and the logger that holds the history."""
+    # Imported here: an extra; without it there is no model to train.
+    import pytorch_lightning as lightning
+    from rave.model import BetaWarmupCallback, WarmupCallback
+
+    recorder = recorder_of(lightning, model.rave, model.padded // model.ratio, show)
+    trainer = lightning.Trainer(
+        max_steps=budget.steps,
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        devices=1,
+        logger=recorder,
+        log_every_n_steps=config.log_every,
+        val_check_interval=min(config.validate_every, budget.steps),
+        callbacks=[WarmupCallback(), BetaWarmupCallback()],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    return trainer, recorder
+
+
+def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
+    """Raise FlowshotError where RAVE could not find principal components of `clips` validation clips."""
+    frames = clips * (model.padded // model.ratio)
+    if frames < model.settings.latent_size:
+        raise FlowshotError(
+            f"autoencoder `rave`: {clips} validation clips have {frames} frames, but the principal components of "
+            f"{model.settings.latent_size} latent dimensions need as many; add clips or lower rave.latent_size"
+        )
+
+
+@torch.no_grad()
+def audio_distance(model: RaveAutoencoder, clips: np.ndarray) -> float:
+    """RAVE's own distance of `clips: [n, samples]` from their reconstructions, on average; always the same draws."""
+    generator, total = torch.Generator().manual_seed(0), 0.0
+    for batch in ordered_batches(clips, BATCH_SIZE):
+        decoded = model.decode(model.encode(batch, generator).squeeze(1), generator)
+        distances = model.rave.audio_distance(model.pad(batch), model.pad(decoded))
+        total += float(sum(distances.values())) * len(batch)
+    return total / len(clips)
+
+
+def recorder_of(lightning: Any, module: Any, frames: int, show: Callable[[Row], None]) -> Any:
+    """A logger of Lightning whose `rows` are the history; the audio and text that RAVE logs are not kept."""
+
+    class Ignore:
+        """RAVE writes audio and text to a TensorBoard of which there is none."""
+
+        def add_audio(self, *arguments: Any) -> None:
+            """Nothing."""
+
+        def add_text(self, *arguments: Any) -> None:
+            """Nothing."""
+
+    class Recorder(lightning.loggers.logger.Logger):
+        name, version, experiment = "rave", "0", Ignore()
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows: list[Row] = []
+            self.start = time.perf_counter()
+
+        def log_hyperparams(self, params: Any, *arguments: Any, **named: Any) -> None:
+            """Nothing: the model's configuration is kept elsewhere."""
+
+        def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+            """Keep a row of the history, and show it where it is one of training."""
+            row = row_of(metrics, int(step or 0) + 1, module.beta_factor, frames)
+            row["seconds"] = time.perf_counter() - self.start
+            self.rows.append(row)
+            if "train_loss" in row:
+                show(row)
+
+    return Recorder()
+
+
+def row_of(metrics: dict[str, float], step: int, beta: float, frames: int) -> Row:
+    """What RAVE logs, under the names that the history of every autoencoder has; terms of its own keep theirs."""
+    row: Row = {"step": float(step)}
+    terms = {name: float(value) for name, value in metrics.items() if name != "epoch"}
+    if "validation" in terms:
+        row["valid_reconstruction"] = terms["validation"]
+    distances = [value for name, value in terms.items() if name.startswith(("multiband_", "fullband_"))]
+    if distances:
+        divergence = terms.get("regularization", 0.0)
+        row["train_reconstruction"] = sum(distances)
+        row["train_loss"] = sum(distances) + divergence + terms.get("feature_matching", 0.0)
+        row["train_loss"] += terms.get("adversarial", 0.0)
+        row["train_kl"] = divergence / beta / 2 * frames
+        row["beta"] = beta
+        row |= {name: value for name, value in terms.items() if name not in ("beta_factor", "validation")}
+    return row
+
+
+def merge_rows(rows: list[Row]) -> list[Row]:
+    """One row a step, in their order; later values of a step win."""
+    merged: dict[float, Row] = {}
+    for row in rows:
+        merged.setdefault(row["step"], {}).update(row)
+    return [merged[step] for step in sorted(merged)]

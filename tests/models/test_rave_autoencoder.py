@@ -1,0 +1,161 @@
+"""The real RAVE behind the VAE's interface: what needs the extra is skipped without it, and says so."""
+
+import dataclasses
+import importlib.util
+import json
+import math
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.rave import RaveConfig
+from flowshot.config.training import BudgetConfig, TrainConfig
+from flowshot.errors import FlowshotError
+from flowshot.models.rave import RaveAutoencoder, samples_of_a_frame
+from flowshot.models.storage import ModelCard, load_model, make_autoencoder, save_model
+from flowshot.models.vae import VAE
+from flowshot.training.rave import check_validation_frames, merge_rows, row_of, train_rave
+
+TINY = RaveConfig(latent_size=4, capacity=4)
+CONFIG = AutoencoderConfig(rave=TINY)
+SAMPLES, RATE = 5000, 16000
+needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def tones(count):
+    time = np.arange(SAMPLES) / RATE
+    return np.stack([0.5 * np.sin(2 * np.pi * (200 + 60 * i) * time) * np.exp(-9 * time) for i in range(count)]).astype(
+        np.float32
+    )
+
+
+def tiny_rave():
+    torch.manual_seed(0)
+    return RaveAutoencoder(CONFIG, SAMPLES, RATE)
+
+
+def test_without_the_package_one_line_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rave", None)
+    with pytest.raises(FlowshotError, match=r"acids-rave .*make setup EXTRAS=rave") as caught:
+        make_autoencoder(ModelCard(CONFIG, "drums", RATE, SAMPLES))
+    assert "\n" not in str(caught.value)
+
+
+def test_clips_that_are_longer_than_training_are_refused_before_anything_is_built(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rave", None)
+    with pytest.raises(FlowshotError, match="clips have 40000 samples; raise it"):
+        RaveAutoencoder(CONFIG, 40000, RATE)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"latent_size": 1}, {"ratios": (4, 4)}, {"phase_1_share": 0.0}, {"train_samples": 16384}]
+)
+def test_sizes_that_rave_cannot_have_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        dataclasses.replace(TINY, **wrong)
+
+
+def test_a_frame_is_as_long_as_bands_and_ratios_say():
+    assert samples_of_a_frame(RaveConfig(ratios=(4, 4, 4, 2))) == 2048
+    assert samples_of_a_frame(RaveConfig(ratios=(4, 2, 2, 2))) == 512
+
+
+def test_too_few_validation_frames_for_principal_components_are_one_line():
+    model = SimpleNamespace(padded=32768, ratio=2048, settings=RaveConfig(latent_size=40))
+    check_validation_frames(model, 3)
+    with pytest.raises(FlowshotError, match=r"2 validation clips have 32 frames, .* 40 latent dimensions"):
+        check_validation_frames(model, 2)
+
+
+def test_what_rave_logs_becomes_a_row_in_nats():
+    """Its divergence is twice the nats and an average over frames, times its beta."""
+    logged = {"epoch": 0, "multiband_a": 1.0, "fullband_b": 2.0, "regularization": 0.6, "beta_factor": 0.1}
+    row = row_of(logged, 30, 0.1, 16)
+    assert row["step"] == 30 and row["train_reconstruction"] == 3.0
+    assert row["train_loss"] == pytest.approx(3.6)
+    assert row["train_kl"] == pytest.approx(0.6 / 0.1 / 2 * 16)
+    held_out = row_of({"validation": 4.0, "epoch": 0}, 30, 0.1, 16)
+    assert merge_rows([row, {"step": 40.0}, held_out]) == [{**row, "valid_reconstruction": 4.0}, {"step": 40.0}]
+
+
+@pytest.mark.parametrize("config", [AutoencoderConfig(), CONFIG], ids=["vae", "rave"])
+def test_the_card_of_a_model_comes_back(config, tmp_path, monkeypatch):
+    built = []
+
+    def build(card):
+        built.append(card)
+        return torch.nn.Linear(1, 1)
+
+    monkeypatch.setattr("flowshot.models.storage.make_autoencoder", build)
+    card = ModelCard(config, "drums", RATE, SAMPLES)
+    weights = torch.nn.Linear(1, 1).state_dict()
+    save_model(tmp_path, card, weights, weights)
+    assert load_model(tmp_path)[1] == card == built[0]
+
+
+def test_the_cards_of_models_that_were_trained_before_there_was_rave_are_read(tmp_path):
+    config = AutoencoderConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2))
+    weights = VAE(config, 250).state_dict()
+    save_model(tmp_path, ModelCard(config, "drums", RATE, 250), weights, weights)
+    raw = json.loads((tmp_path / "config.json").read_text())
+    del raw["autoencoder"]["rave"]
+    (tmp_path / "config.json").write_text(json.dumps(raw))
+    assert load_model(tmp_path)[1].autoencoder == config
+
+
+@needs_rave
+@torch.no_grad()
+def test_rave_encodes_to_a_flat_sequence_and_decodes_clips():
+    model, clips = tiny_rave().eval(), torch.from_numpy(tones(3))
+    assert model.latent_shape == (4, 3) and model.config.latent_size == 12
+    latents = model.encode(clips, generator(), draws=2)
+    assert latents.shape == (3, 2, 12)
+    decoded = model.decode(latents[:, 0], generator())
+    assert decoded.shape == clips.shape and decoded.abs().max() <= 1
+    assert (decoded == model.decode(latents[:, 0], generator())).all()
+    assert model.prior.sample(5, generator()).shape == (5, 12)
+
+
+@needs_rave
+@torch.no_grad()
+def test_the_posterior_is_what_rave_draws_from():
+    """Moments of many of RAVE's own draws."""
+    model, clips = tiny_rave().eval(), torch.from_numpy(tones(1))
+    posterior, encoded = model.posterior(clips), model.rave.encode(model.pad(clips))
+    draws = torch.stack([model.rave.encoder.reparametrize(encoded)[0] for _ in range(2000)])[:, 0, :, :3].flatten(1)
+    error = posterior.log_scale.exp()[0] / math.sqrt(2000)
+    assert ((draws.mean(0) - posterior.mean[0]).abs() < 5 * error).all()
+    assert (draws.std(0) / posterior.log_scale.exp()[0] - 1).abs().max() < 0.1
+
+
+@needs_rave
+def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
+    model, rows = tiny_rave(), []
+    before = model.rave.discriminator.state_dict()
+    before = {name: value.clone() for name, value in before.items()}
+    training = TrainConfig(log_every=1, validate_every=2)
+    trained = train_rave(
+        model, tones(5), tones(3), training, BudgetConfig(steps=4, batch_size=2), generator(), rows.append
+    )  # fmt: skip
+    assert [row["step"] for row in trained.history] == [1, 2, 3, 4] and len(rows) == 4
+    last = trained.best_row
+    assert last["reconstruction_gap"] == pytest.approx(
+        last["valid_reconstruction"] - last["train_reconstruction_clean"]
+    )
+    assert "adversarial" in trained.history[3] and "adversarial" not in trained.history[0]
+    after = model.rave.discriminator.state_dict()
+    assert any((before[name] != value).any() for name, value in after.items()), "the second phase did nothing"
+    save_model(tmp_path, ModelCard(CONFIG, "tones", RATE, SAMPLES), trained.best, trained.last)
+    loaded, card = load_model(tmp_path)
+    assert card.autoencoder == CONFIG
+    with torch.no_grad():
+        latents = torch.randn(2, 12, generator=generator())
+        assert (loaded.decode(latents) == model.eval().decode(latents)).all()
