@@ -21,7 +21,7 @@ DRAWS = 32
 # Other clips, to which densities are fitted besides, and draws of each.
 REFERENCE_CLIPS, REFERENCE_DRAWS = 256, 4
 # Of those whose own latent is decoded, so many are decoded from others' too: most of the diagnosis is decoding.
-COMPARED_CLIPS = 64
+COMPARED_CLIPS = 48
 BATCH_SIZE = 64
 
 Distance = Callable[[Tensor, Tensor], Tensor]
