@@ -1,5 +1,6 @@
 """What all sub-commands have in common."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flowshot.cli import COMMANDS, main
+from flowshot.commands.terminal import counted, working
 from flowshot.datasets import preparation
 
 NAMES = [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS]
@@ -63,10 +65,69 @@ def test_wrong_use_exits_with_2_and_prints_nothing_on_standard_output(arguments,
     assert "usage: flowshot" in err and "error: " in err.splitlines()[-1]
 
 
+def test_alone_it_prints_the_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    out, err = capsys.readouterr()
+    assert stop.value.code == 2 and out == "" and "examples:" in err and err.endswith("error: name a COMMAND\n")
+
+
 def test_outside_of_a_project_one_line_says_so(tmp_path):
     result = run("check", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "error: params.yaml: not found; run this in the folder that holds params.yaml\n"
+
+
+def test_verbose_gives_the_traceback_and_the_way_and_leaves_the_object_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "--verbose"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and "Traceback" in err and err.splitlines()[-1].startswith("error: params.yaml: not found")
+    assert main(["audit", str(tmp_path), "--json", "--verbose"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["files"] == 0 and "flowshot.cli: done in" in err
+    assert main(["audit", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "red"),
+    [((), {}, True), (("--no-color",), {}, False), ((), {"NO_COLOR": "1"}, False), ((), {"TERM": "dumb"}, False)],
+)
+def test_an_error_is_red_on_a_terminal_unless_asked_otherwise(tmp_path, monkeypatch, arguments, environment, red):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {"TERM": "xterm", **environment})
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["check", *arguments]) == 1
+    assert sys.stderr.getvalue().startswith("\x1b[31merror:\x1b[0m params" if red else "error: params")
+
+
+def test_signs_of_life_are_for_terminals_alone(monkeypatch):
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with working("waiting"):
+            pass
+        assert list(counted([1, 2], "counting", 2)) == [1, 2]
+        assert ("waiting" in stream.getvalue()) == ("counting" in stream.getvalue()) == shown
+
+
+def test_the_tab_key_offers_sub_commands_options_and_planned_arms(tmp_path):
+    """As the script of `register-python-argcomplete` asks: the line so far, and the answer in a file."""
+    offered = {}
+    for line in ("flowshot exp", "flowshot export --fo", "flowshot sample synth/no"):
+        answer = tmp_path / "answer"
+        completion = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
+        asked = {**completion, "_ARGCOMPLETE_STDOUT_FILENAME": str(answer), "_ARGCOMPLETE_IFS": "\n"}
+        run(cwd=Path(__file__).parents[1], env={**os.environ, **asked})
+        offered[line] = answer.read_text().split("\n")
+    assert "export " in offered["flowshot exp"] or "export" in offered["flowshot exp"]
+    assert any(word.startswith("--format") for word in offered["flowshot export --fo"])
+    assert any(word.startswith("synth/no_nf/own") for word in offered["flowshot sample synth/no"])
 
 
 def test_help_and_check_do_not_wait_for_heavy_libraries():

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from flowshot.commands.base import Commands, Outcome, add_clip_options, add_command, clip_config, table
 
+EXAMPLES = (
+    "flowshot audit ~/sounds --sample-rate 44100",
+    "flowshot audit ~/field-recordings --cut windows --seconds 2 --json | jq .reasons",
+)
+
 
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Say what would be kept or dropped of a folder of audio, and why."
-    parser = add_command(commands, "audit", description, ("flowshot audit ~/sounds --sample-rate 44100",), run)
+    parser = add_command(commands, "audit", description, EXAMPLES, run)
     parser.add_argument("folder", metavar="DIR", help="folder of audio, searched recursively")
     add_clip_options(parser)
     parser.add_argument("--cut", choices=("file", "windows"), default="file", help="clips: one a file, or windows")

@@ -39,6 +39,8 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.add_argument("--verbose", action="store_true", help="tell what happens, and where an error came from")
+    parser.add_argument("--no-color", action="store_true", help="no colours, as with the variable NO_COLOR")
     parser.set_defaults(run=run, parser=parser)
     return parser
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.commands.base import Commands, Outcome, add_command, table
+from flowshot.commands.completion import completed_by, trained_models
+from flowshot.commands.terminal import working
 from flowshot.config.sections import to_dict
 from flowshot.config.training import LossConfig
 from flowshot.errors import FlowshotError
@@ -19,8 +21,15 @@ PREPARED = Path("data/prepared")
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Diagnose the latent of a trained model on its validation clips: is the posterior collapsed?"
-    parser = add_command(commands, "diagnose", description, ("flowshot diagnose models/synth/nf_prior/0",), run)
-    parser.add_argument("model", metavar="MODEL_DIR", help="folder of a trained model")
+    parser = add_command(
+        commands,
+        "diagnose",
+        description,
+        ("flowshot diagnose models/synth/nf_prior/0", "flowshot diagnose models/synth/nf_prior/0 --json | jq .verdict"),
+        run,
+    )
+    model = parser.add_argument("model", metavar="MODEL_DIR", help="folder of a trained model")
+    completed_by(model, trained_models)
     parser.add_argument("--seed", type=int, default=0, help="of the posterior's draws (%(default)s)")
 
 
@@ -53,7 +62,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
     seen = dataset.clips("train")
-    found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
+    with working(f"diagnosing {folder}"):
+        found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
     require_finite(found, folder)
     about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
     per_dimension = sorted(found["kl_per_dimension"], reverse=True)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowshot.commands.arms import add_arm, load_arm, require_replaceable
 from flowshot.commands.base import Commands, Outcome, WrongUse, add_command, positive
-from flowshot.commands.sample import arm_names, first_trained_seed, load_arm, require_replaceable
 from flowshot.config.dataset import DatasetConfig
 from flowshot.errors import FlowshotError
 from flowshot.files import whole_folder
@@ -26,12 +26,11 @@ def add(commands: Commands) -> None:
         "flowshot interpolate samples/nf_prior/own --seed 3 --out walk",
     )
     parser = add_command(commands, "interpolate", description, examples, run)
-    parser.add_argument("arm", metavar="ARM", type=arm_names, help="DATASET/AUTOENCODER/PRIOR")
+    add_arm(parser)
     parser.add_argument("--from", dest="first", metavar="FILE", help="where the walk begins (a draw of the prior)")
     parser.add_argument("--to", dest="last", metavar="FILE", help="where it ends (a draw of the prior)")
     parser.add_argument("--steps", type=positive, default=9, help="how many clips, both ends among them (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")
-    parser.add_argument("--model-seed", type=int, help="which trained model (the plan's first seed that has one)")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
     parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
 
@@ -45,9 +44,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     out = Path(arguments.out).expanduser().resolve()
     require_replaceable(out, arguments.force)
     params = read_params()
-    model_seed = arguments.model_seed
-    if model_seed is None:
-        model_seed = first_trained_seed(params, arguments.arm)
+    arm = load_arm(arguments, params)
+    model, card = arm.model, arm.card
 
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
     import numpy as np
@@ -55,14 +53,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from flowshot.audio.flac import write_flac
     from flowshot.diagnostics.interpolation import interpolate, interpolate_latents
     from flowshot.randomness import torch_generator
-    from flowshot.stage import workers
-    from flowshot.training.device import prepare_threads
 
-    prepare_threads(workers())
-    model, prior, card = load_arm(arguments.arm, model_seed, params)
     generator = torch_generator(arguments.seed, "interpolate", *arguments.arm)
     if arguments.first is None:
-        ends = prior.sample(2, generator)
+        ends = arm.prior.sample(2, generator)
         clips = model.decode(interpolate_latents(model.prior, ends[0], ends[1], arguments.steps), generator)
         walk = clips.detach().numpy()
     else:
@@ -79,7 +73,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     except OSError as error:
         raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
     report = {
-        "arm": "/".join(arguments.arm), "model_seed": model_seed, "from": arguments.first, "to": arguments.last,
+        "arm": arm.name, "model_seed": arm.seed, "from": arguments.first, "to": arguments.last,
         "seed": arguments.seed, "steps": arguments.steps, "out": str(out), "sample_rate": card.sample_rate,
         "seconds": card.clip_samples / card.sample_rate,
     }  # fmt: skip

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowshot.commands.arms import Arm, add_model_seed, arm_names, require_replaceable
 from flowshot.commands.base import Commands, Outcome, WrongUse, add_command, positive, table
-from flowshot.commands.sample import Arm, arm_names, require_replaceable
+from flowshot.commands.completion import completed_by, planned_arms
+from flowshot.commands.terminal import counted, working
 from flowshot.config.sections import NAME
 from flowshot.errors import FlowshotError
 from flowshot.files import whole_folder, write_json
@@ -34,19 +36,20 @@ def add(commands: Commands) -> None:
     )
     parser = add_command(commands, "listening-test", description, examples, run)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
+    arms = what.add_argument(
         "--arms",
         metavar="ARM",
         nargs="+",
         type=arm_or_folder,
         help="DATASET/AUTOENCODER/PRIOR, all of one dataset; NAME=DIR for clips of any other system",
     )
+    completed_by(arms, planned_arms)
     what.add_argument("--analyse", metavar="FILE", nargs="+", help="the answers that listeners saved from the page")
     parser.add_argument("--out", metavar="DIR", help="folder for the page; the key to it goes beside, as DIR.key.json")
     parser.add_argument("--screens", type=count, default=8, help="screens to rate, one clip an arm (%(default)s)")
     parser.add_argument("--pairs", type=count, default=12, help="pairs to compare; at least one of every two arms")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of clips (%(default)s)")
-    parser.add_argument("--model-seed", type=int, help="which generated clips (the plan's first seed that has some)")
+    add_model_seed(parser)
     parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it, and its key")
     parser.add_argument("--key", metavar="FILE", help="key of the test (the *.key.json here or beside the answers)")
 
@@ -105,9 +108,10 @@ def make(arguments: argparse.Namespace) -> Outcome:
         "seed": arguments.seed,
         "sources": {name: str(source) for name, source in sources.items()},
     }
-    test = build_test(
-        clips, prepared.clips("test"), prepared.sample_rate, arguments.screens, arguments.pairs, facts, generator
-    )
+    with working("matching the loudness of clips"):
+        test = build_test(
+            clips, prepared.clips("test"), prepared.sample_rate, arguments.screens, arguments.pairs, facts, generator
+        )
     if test.unmatched:
         print(f"{len(test.unmatched)} clips are silent or too short to be as loud as the others", file=sys.stderr)
     try:
@@ -180,7 +184,8 @@ def read_folder(folder: Path, prepared: "PreparedDataset") -> "np.ndarray":
     from flowshot.commands.audio_sets import audio_files
 
     clips = []
-    for file in audio_files(str(folder))[0]:
+    audio = audio_files(str(folder))[0]
+    for file in counted(audio, str(folder), len(audio), "file"):
         try:
             with quiet_decoders():
                 excerpt = read_excerpt(file.path, prepared.sample_rate, prepared.clip_samples, "zero", "mix")

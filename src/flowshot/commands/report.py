@@ -3,6 +3,7 @@
 import argparse
 
 from flowshot.commands.base import Commands, Outcome, add_command
+from flowshot.commands.terminal import working
 from flowshot.params import read_params
 
 
@@ -18,7 +19,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from flowshot.report.build import write_plan_report
 
     params = read_params()
-    folder = write_plan_report(params)
+    with working(f"writing the report of {params.plan.name}"):
+        folder = write_plan_report(params)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     report = {"plan": params.plan.name, "folder": str(folder), "files": files}
     return Outcome(report, "\n".join(str(folder / file) for file in files))

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from flowshot.commands.audio_sets import audio_files, held_out_set, open_prepared, read_set, usable_pairs
 from flowshot.commands.base import Commands, Outcome, WrongUse, add_clip_options, add_command, clip_config, table
+from flowshot.commands.terminal import working
 from flowshot.config.evaluation import PolicyConfig, ScoreConfig
 from flowshot.config.sections import NAME, NAME_RULE
 from flowshot.errors import FlowshotError
@@ -18,8 +19,11 @@ from flowshot.params import read_params
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Measure how far a folder of audio is from another: FAD and KID, with intervals."
-    example = "flowshot score --reference ~/sounds --candidate drawn --embedding logmel"
-    parser = add_command(commands, "score", description, (example,), run)
+    examples = (
+        "flowshot score --reference ~/sounds --candidate drawn --embedding logmel",
+        "flowshot score --reference data/prepared/samples --candidate exported --as some_gan",
+    )
+    parser = add_command(commands, "score", description, examples, run)
     parser.add_argument(
         "--reference",
         metavar="DIR",
@@ -116,7 +120,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     sets = usable_pairs(sets)
     reference, candidate = sets["reference"], sets["candidate"]
     # A folder that is gone afterwards: this may run anywhere, and must leave nothing behind.
-    with TemporaryDirectory(prefix="flowshot.") as cache:
+    with TemporaryDirectory(prefix="flowshot.") as cache, working("embedding and comparing"):
         scores = score_against_reference(
             candidate.clips,
             reference.clips,
