@@ -40,7 +40,7 @@ def creators(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[subpr
         )
         for _ in range(4)
     ]
-    ended = [(process, *process.communicate(timeout=120)) for process in started]
+    ended = [(process, *process.communicate(timeout=600)) for process in started]
     return root, [subprocess.CompletedProcess(command, each.returncode, out, err) for each, out, err in ended]
 
 
@@ -148,6 +148,29 @@ def test_an_arm_is_logged_with_everything_a_reader_compares(store: Store, arm_fi
     assert files == {"model/config.json", "model/history.csv"}
     picture = store.root / "mlartifacts" / run.info.run_id / "artifacts" / "spectrograms.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_say_what_they_are_and_name_their_dataset(
+    store: Store, arm_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = tmp_path / "data/prepared/described"
+    prepared.mkdir(parents=True)
+    (prepared / "dataset.json").write_text('{"name": "described", "licence": "CC0", "secret": 1}')
+    (prepared / "manifest.csv").write_text("clip,split\n0,train\n")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        log(RunIdentity("quick", "described", "nf_prior", 3, "own"), arm_files, store)
+    found = runs(store, "described")
+    arm, training = found["described/nf_prior/own/seed3"], found["described/nf_prior/seed3"]
+    for run, context, stage in (
+        (arm, "evaluation", "score@described-nf_prior-own-3"),
+        (training, "training", "train@described-nf_prior-3"),
+    ):
+        (used,) = run.inputs.dataset_inputs
+        assert (used.dataset.name, used.dataset.profile) == ("described", '{"licence": "CC0"}')
+        assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", context)]
+        assert f"`dvc repro --force --single-item {stage}`" in run.data.tags["mlflow.note.content"]
+    assert arm.inputs.dataset_inputs[0].dataset.digest == training.inputs.dataset_inputs[0].dataset.digest
 
 
 def test_running_again_updates_the_run_and_doubles_no_step(store: Store, arm_files: dict[str, Path]) -> None:

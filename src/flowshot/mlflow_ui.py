@@ -11,6 +11,7 @@ from flowshot.tracking import experiment_id
 
 HOST = "127.0.0.1"  # loopback: no other machine sees it
 PORT = "5000"
+VIEW = "workflowType=machine_learning"  # else MLflow opens on traces of language models
 
 
 def free_port(text: str) -> int:
@@ -38,8 +39,8 @@ def main() -> None:
     """Say where the UI will be, and become its server."""
     port = free_port(sys.argv[1] if len(sys.argv) > 1 else PORT)
     store = find_store()
-    # The address of the experiment's runs: MLflow's first page is about language models.
-    print(f"MLflow: http://{HOST}:{port}/#/experiments/{experiment_id(store)}/runs (Ctrl-C ends it)", flush=True)
+    address = f"http://{HOST}:{port}/#/experiments/{experiment_id(store)}/runs?{VIEW}"
+    print(f"MLflow: {address} (Ctrl-C ends it)", flush=True)
     command = ["mlflow", "ui", "--backend-store-uri", store.uri, "--host", HOST, "--port", str(port)]
     try:
         os.execvp(command[0], command)
