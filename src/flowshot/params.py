@@ -22,6 +22,8 @@ from flowshot.errors import FlowshotError
 
 T = TypeVar("T")
 
+MAXIMUM_VALUES, MAXIMUM_DIGITS = 100_000, 400  # in a file of parameters, and of a whole number in it
+
 # Stands for the autoencoder in the scores and tables of real recordings.
 REAL = "real"
 
@@ -144,7 +146,10 @@ def merge(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str, A
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        _values(node, {})
+        raw = None if node is None else loader.construct_document(node)
     except FileNotFoundError:
         raise FlowshotError(f"{path}: not found; run this in the folder that holds params.yaml") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -155,6 +160,34 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise FlowshotError(f"{path}: expected sections such as `plan:` and `datasets:`, found {type(raw).__name__}")
     return raw
+
+
+def _values(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many values stand below a node once every `*name` is replaced by what it names.
+
+    Args:
+        node: of the document.
+        known: the numbers of nodes that were counted before, by their identity; what is being counted counts as none.
+
+    Raises:
+        ValueError: there are more than MAXIMUM_VALUES, as ten names of ten each would be after nine levels; or a whole
+            number is so long that Python would not write it down again.
+    """
+    if node is None or id(node) in known:
+        return 0 if node is None else known[id(node)]
+    known[id(node)] = 0
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag == "tag:yaml.org,2002:int" and len(node.value) > MAXIMUM_DIGITS:
+            raise ValueError(f"a number of {len(node.value)} digits")
+        total = 1
+    elif isinstance(node, yaml.MappingNode):
+        total = 1 + sum(_values(key, known) + _values(value, known) for key, value in node.value)
+    else:
+        total = 1 + sum(_values(value, known) for value in node.value)
+    if total > MAXIMUM_VALUES:
+        raise ValueError(f"more than {MAXIMUM_VALUES} values once its names are replaced by what they stand for")
+    known[id(node)] = total
+    return total
 
 
 def _check_names(entries: Any, section: str, path: Path) -> None:
