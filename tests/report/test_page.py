@@ -99,7 +99,13 @@ def test_several_seeds_are_compared_as_trainings(tmp_path: Path) -> None:
 
 def test_it_says_what_was_run_and_how_it_is_run_again(tmp_path: Path) -> None:
     page = page_of(tmp_path)
-    for text in ("250 steps of 32 clips", "2 cores, torch 2.11.0, cpu", "abc123", "made by a test", "3 kept, 1 silent"):
+    for text in (
+        "250 steps of 32 clips",
+        "2 cores, torch 2.11.0, cpu",
+        "abc123",
+        "made by a test",
+        "3 kept; dropped: 1 silent",
+    ):
         assert text in page
     assert f"{0:032x}" in page
     assert reproducing_command("drums", "flow", "nf", 0) in page

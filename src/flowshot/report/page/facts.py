@@ -83,7 +83,7 @@ def plan_facts(
         facts.append((words("training took"), took))
     return [
         *facts,
-        (words("numbers"), str(numbers)),
+        (words("numbers in results.csv"), str(numbers)),
         (words("revision of the code"), revision),
         (words("page written with"), listed(_versions())),
     ]

@@ -33,6 +33,7 @@ _FACTS = {
     "{seconds} s at {rate} Hz each": "po {seconds} s, {rate} Hz",
     "audit of the files": "przegląd plików",
     "{count} kept": "zachowano: {count}",
+    "dropped:": "odrzucono:",
     "Packages": "Pakiety",
     "How clips were embedded": "Jak wyznaczano osadzenia klipów",
     "embedding": "osadzenie",
@@ -45,7 +46,7 @@ _FACTS = {
     "{low} to {high} minutes for each of {count} trainings": (
         "od {low} do {high} minut na jedno z uczeń (było ich {count})"
     ),
-    "numbers": "liczb",
+    "numbers in results.csv": "liczb w results.csv",
     "revision of the code": "wersja kodu",
     "page written with": "stronę zapisano za pomocą",
     "dataset": "zbiór danych",
