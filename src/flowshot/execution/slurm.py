@@ -1,0 +1,73 @@
+"""Stages as jobs of a SLURM cluster, submitted all at once with what each waits for.
+
+The cluster must see the repository under the same path on every node, and the environment that runs this.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from flowshot.errors import FlowshotError
+from flowshot.execution.graph import DVC
+from flowshot.execution.schedule import Schedule
+
+JOBS = Path(".flowshot/slurm")
+
+
+def submit(schedule: Schedule, options: Mapping[str, Any], minutes: int) -> dict[str, str]:
+    """Submit every stage of `schedule`; returns the job of each.
+
+    A job starts when those of its parents have ended well; where one fails, SLURM removes what waits for it. DVC runs
+    the stage there, so that the repository's lock file is as after `dvc repro`.
+
+    Args:
+        schedule: what to run.
+        options: of `sbatch`, such as `partition` or `gres`; `cpus_per_task` becomes the number of threads.
+        minutes: after which SLURM ends a job.
+
+    Raises:
+        FlowshotError: there is no SLURM, no submitit, or an option that it does not know.
+    """
+    if shutil.which("sbatch") is None:
+        raise FlowshotError("there is no sbatch here; --engine slurm runs on a machine that submits to a SLURM cluster")
+    try:
+        from submitit import SlurmExecutor  # imported here: it is an extra
+        from submitit.helpers import CommandFunction
+    except ImportError:
+        raise FlowshotError("--engine slurm needs submitit; install it with `make setup EXTRAS=slurm`") from None
+    # submitit's jobs run where the modules and the programs of this process are.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    jobs: dict[str, str] = {}
+    for stage in TopologicalSorter(schedule.graph.parents).static_order():
+        if schedule.states.get(stage) != "waiting":
+            continue
+        executor = SlurmExecutor(folder=JOBS.absolute() / stage)
+        parents = [jobs[parent] for parent in sorted(schedule.graph.parents[stage]) if parent in jobs]
+        try:
+            executor.update_parameters(
+                job_name=stage, time=minutes,
+                additional_parameters={
+                    **options,
+                    "chdir": str(Path.cwd()),
+                    "kill_on_invalid_dep": "yes",
+                    **({"dependency": f"afterok:{':'.join(parents)}"} if parents else {}),
+                },
+            )  # fmt: skip
+            command = CommandFunction([*DVC, "--wait-for-lock", "repro", "-s", stage], verbose=True)
+            jobs[stage] = executor.submit(command).job_id
+        except (ValueError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
+            cancel(list(jobs.values()))
+            raise FlowshotError(f"SLURM did not take {stage} ({error}); what was submitted is cancelled") from None
+        schedule.start(stage)
+    return jobs
+
+
+def cancel(jobs: list[str]) -> None:
+    """Take jobs back."""
+    if jobs:
+        subprocess.run(["scancel", *jobs], check=False, capture_output=True)
