@@ -1,6 +1,8 @@
+import importlib.util
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flowshot.datasets.fetch import fetch
 from flowshot.params import read_params
@@ -57,3 +59,15 @@ def test_a_mistake_in_the_parameters_is_named(project, fails):
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("beta:", "bet:"))
     assert "unknown key" in fails("check")
+
+
+def test_a_package_that_an_autoencoder_of_the_plan_needs_is_asked_for_before_anything_runs(fetched, fails, monkeypatch):
+    path = fetched / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["plan"]["autoencoders"] = ["no_nf", "rave"]
+    path.write_text(yaml.safe_dump(params))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "autoencoders.rave: needs the package acids-rave" in fails("check")
+    params["datasets"]["mine"]["clip_seconds"] = 10.0
+    path.write_text(yaml.safe_dump(params))
+    assert "clips have 80000 samples" in fails("check")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from flowshot.commands.base import Commands, Outcome, add_command
 from flowshot.config.dataset import DatasetConfig
+from flowshot.config.rave import check_rave
 from flowshot.datasets.inputs import INDEX_FILE, folder_changed, list_files, user_folder
 from flowshot.errors import FlowshotError
-from flowshot.params import read_params
+from flowshot.params import Params, read_params
 
 RAW = Path("data/raw")
 
@@ -23,6 +24,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Check the plan; the index of a folder that changed is removed, so that its `fetch` stage is stale."""
     params = read_params()
     plan = params.plan
+    for autoencoder in plan.autoencoders:
+        _check_package(params, autoencoder)
     changed = [name for name in plan.datasets if _is_stale(name, params.dataset(name))]
     for name in changed:
         _remove(RAW / name)
@@ -30,6 +33,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
     lines = [f"{name}: {params.dataset(name).path} changed; `dvc repro` will fetch it again" for name in changed]
     lines.append(f"params.yaml: plan {plan.name}, {arms} {'arm' if arms == 1 else 'arms'}")
     return Outcome({"plan": plan.name, "arms": arms, "fetch_again": changed}, "\n".join(lines))
+
+
+def _check_package(params: Params, autoencoder: str) -> None:
+    """Before hours may go into the stages in front of `train`."""
+    config = params.autoencoder(autoencoder).rave
+    if config is None:
+        return
+    for dataset in params.plan.datasets:
+        clips = params.dataset(dataset)
+        check_rave(config, autoencoder, round(clips.sample_rate * clips.clip_seconds))
 
 
 def _is_stale(name: str, config: DatasetConfig) -> bool:

@@ -1,9 +1,14 @@
 """The real RAVE as autoencoder: which of its configurations, and what differs from it."""
 
+import importlib.util
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from flowshot.config.sections import Section, require
+from flowshot.errors import FlowshotError
+
+BANDS = 16  # of RAVE's filter bank, in all of its configurations
 
 
 @dataclass(frozen=True)
@@ -22,3 +27,31 @@ class RaveConfig(Section):
         require(len(self.ratios) == 4 and min(self.ratios) >= 1, "ratios must be four numbers above 0")
         require(0 < self.phase_1_share <= 1, "phase_1_share must be above 0, and 1 at most")
         require(self.train_samples >= 32768, "train_samples must be at least 32768, which RAVE's losses need")
+
+    @property
+    def frame_samples(self) -> int:
+        """How many samples of a clip become one frame of the latent."""
+        return BANDS * math.prod(self.ratios)
+
+    @property
+    def padded_samples(self) -> int:
+        """What clips are padded to: `train_samples`, in whole frames."""
+        return -(-self.train_samples // self.frame_samples) * self.frame_samples
+
+
+def check_rave(config: RaveConfig, autoencoder: str, clip_samples: int) -> None:
+    """Raise FlowshotError where clips are longer than RAVE is to be trained at, or its package is not installed.
+
+    It looks for the package without importing it, which takes seconds.
+    """
+    if clip_samples > config.padded_samples:
+        raise FlowshotError(
+            f"autoencoders.{autoencoder}: rave.train_samples is {config.padded_samples}, but clips have {clip_samples} "
+            "samples; raise it"
+        )
+    missing = [name for name in ("rave", "gin", "pytorch_lightning") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise FlowshotError(
+            f"autoencoders.{autoencoder}: needs the package acids-rave ({missing[0]} is missing); install it with "
+            "`make setup EXTRAS=rave`"
+        )

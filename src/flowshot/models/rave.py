@@ -4,6 +4,8 @@ Nothing of it is copied: its classes are called, and its licence is CC BY-NC. It
 """
 
 import dataclasses
+import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,12 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.rave import RaveConfig
-from flowshot.errors import FlowshotError
+from flowshot.config.rave import RaveConfig, check_rave
 from flowshot.models.distributions import Posterior, Prior
 from flowshot.models.vae import VAE
 
-BANDS = 16  # of RAVE's filter bank, in all of its configurations
 # RAVE adds this to the softplus that is a posterior's standard deviation.
 SMALLEST_SCALE = 1e-4
 DISCRIMINATOR = "rave.discriminator."
@@ -49,12 +49,8 @@ class RaveAutoencoder(VAE):
         nn.Module.__init__(self)
         assert config.rave is not None
         self.settings = config.rave
-        self.ratio = samples_of_a_frame(config.rave)
-        self.padded = -(-config.rave.train_samples // self.ratio) * self.ratio
-        if clip_samples > self.padded:
-            raise FlowshotError(
-                f"autoencoders: rave.train_samples is {self.padded}, but clips have {clip_samples} samples; raise it"
-            )
+        check_rave(config.rave, "rave", clip_samples)
+        self.ratio, self.padded = config.rave.frame_samples, config.rave.padded_samples
         self.frames = -(-clip_samples // self.ratio)
         self.clip_samples = clip_samples
         # What else reads the configuration asks how large the latent is, and which flows there are: none.
@@ -63,7 +59,8 @@ class RaveAutoencoder(VAE):
         self.context = self.posterior_flow = None
         self.prior = Prior(size)
         self.sample_rate = sample_rate
-        with rave_configuration(config.rave, sample_rate) as package:
+        with warnings.catch_warnings(), rave_configuration(config.rave, sample_rate) as package:
+            warnings.simplefilter("ignore")  # that it normalises weights in the way that torch had first
             self.rave = package.RAVE(n_channels=1)
 
     @property
@@ -103,32 +100,17 @@ class RaveAutoencoder(VAE):
         return super().load_state_dict(state_dict, strict, assign)
 
 
-def samples_of_a_frame(config: RaveConfig) -> int:
-    """How many samples of a clip become one frame of the latent."""
-    ratio = BANDS
-    for step in config.ratios:
-        ratio *= step
-    return ratio
-
-
 @contextmanager
 def rave_configuration(config: RaveConfig, sample_rate: int, phase_1_steps: int = 0) -> Iterator[Any]:
     """The package `rave`, configured: its second phase begins after `phase_1_steps`.
 
     The configuration is global, is asked for when modules are made and in every training step, and changes what is
     made anywhere: so it is set for a block only.
-
-    Raises:
-        FlowshotError: acids-rave is not installed.
     """
-    try:
-        # Imported here: an extra that takes seconds to import, and which other autoencoders do not need.
-        import gin
-        import rave
-    except ImportError as error:
-        raise FlowshotError(
-            f"autoencoder `rave` needs the package acids-rave ({error}); install it with `make setup EXTRAS=rave`"
-        ) from None
+    # Imported here: an extra that takes seconds to import, and which other autoencoders do not need.
+    import gin
+    import rave
+
     bindings = [
         f"SAMPLING_RATE = {sample_rate}",
         f"LATENT_SIZE = {config.latent_size}",
@@ -140,7 +122,12 @@ def rave_configuration(config: RaveConfig, sample_rate: int, phase_1_steps: int 
     ]
     gin.clear_config()
     try:
-        gin.parse_config_files_and_bindings([f"{config.config}.gin"], bindings)
+        # It calls an error every place in which it looks for a file before it finds it.
+        logging.disable(logging.ERROR)
+        try:
+            gin.parse_config_files_and_bindings([f"{config.config}.gin"], bindings)
+        finally:
+            logging.disable(logging.NOTSET)
         yield rave
     finally:
         gin.clear_config()

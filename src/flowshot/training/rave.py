@@ -1,6 +1,7 @@
 """Train the real RAVE: its own steps, losses, discriminators and optimizers, on the clips of a prepared dataset."""
 
 import itertools
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -85,6 +86,8 @@ def trainer_of(
     import pytorch_lightning as lightning
     from rave.model import BetaWarmupCallback, WarmupCallback
 
+    # What hardware there is, and that the last step was the last one.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     recorder = recorder_of(lightning, model.rave, model.padded // model.ratio, show)
     trainer = lightning.Trainer(
         max_steps=budget.steps,
