@@ -145,6 +145,8 @@ class ExportedArm(nn.Module):
     `noise: [bands, frames]` is the shape of the decoder's noise for one clip, empty where it has none.
     """
 
+    noise: list[int]  # of an empty list torch could not tell the type
+
     def __init__(
         self,
         arm: str,

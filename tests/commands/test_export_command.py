@@ -19,6 +19,9 @@ from flowshot.priors.registry import PRIORS, make_prior
 from flowshot.randomness import derive_seed, torch_generator
 from flowshot.torchscript import export, largest_difference
 
+# The file is to be loaded by this function, as long as torch has it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")
+
 KINDS = {
     "no_nf": {},
     "nf_posterior": {"posterior_flow": "iaf"},
