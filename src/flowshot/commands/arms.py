@@ -40,7 +40,9 @@ def add_arm(parser: argparse.ArgumentParser) -> None:
 
 def add_model_seed(parser: argparse.ArgumentParser) -> None:
     """`--model-seed`: which training of an arm."""
-    parser.add_argument("--model-seed", type=int, help="which trained model (the plan's first seed that has one)")
+    parser.add_argument(
+        "--model-seed", type=int, metavar="S", help="which trained model (the plan's first seed that has one)"
+    )
 
 
 def arm_names(text: str) -> Arm:

@@ -29,8 +29,10 @@ def add(commands: Commands) -> None:
     add_arm(parser)
     parser.add_argument("--from", dest="first", metavar="FILE", help="where the walk begins (a draw of the prior)")
     parser.add_argument("--to", dest="last", metavar="FILE", help="where it ends (a draw of the prior)")
-    parser.add_argument("--steps", type=positive, default=9, help="how many clips, both ends among them (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")
+    parser.add_argument(
+        "--steps", type=positive, default=9, metavar="N", help="how many clips, both ends among them (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
     parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
 

@@ -46,9 +46,17 @@ def add(commands: Commands) -> None:
     completed_by(arms, planned_arms)
     what.add_argument("--analyse", metavar="FILE", nargs="+", help="the answers that listeners saved from the page")
     parser.add_argument("--out", metavar="DIR", help="folder for the page; the key to it goes beside, as DIR.key.json")
-    parser.add_argument("--screens", type=count, default=8, help="screens to rate, one clip an arm (%(default)s)")
-    parser.add_argument("--pairs", type=count, default=12, help="pairs to compare; at least one of every two arms")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of clips (%(default)s)")
+    parser.add_argument(
+        "--screens", type=count, default=8, metavar="N", help="screens to rate, one clip an arm (%(default)s)"
+    )
+    parser.add_argument(
+        "--pairs",
+        type=count,
+        default=12,
+        metavar="N",
+        help="pairs to compare, at least one of every two arms (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the choice of clips (%(default)s)")
     add_model_seed(parser)
     parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it, and its key")
     parser.add_argument("--key", metavar="FILE", help="key of the test (the *.key.json here or beside the answers)")

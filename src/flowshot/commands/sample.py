@@ -31,8 +31,8 @@ def add(commands: Commands) -> None:
     )
     parser = add_command(commands, "sample", description, examples, run)
     add_arm(parser)
-    parser.add_argument("--n", type=positive, default=16, help="how many clips (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")
+    parser.add_argument("--n", type=positive, default=16, metavar="N", help="how many clips (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
     parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
 
