@@ -10,8 +10,11 @@ import soundfile
 from flowshot.config.evaluation import ReportConfig
 from flowshot.config.plan import PlanConfig
 from flowshot.config.training import BudgetConfig
-from flowshot.report.build import build_report
-from flowshot.report.results import planned_arms
+from flowshot.report.build import TITLES, build_report, plan_tables, table_title
+from flowshot.report.language import Language, Words
+from flowshot.report.page.build import write_page
+from flowshot.report.page.sources import Sources
+from flowshot.report.results import external_arms, planned_arms, read_results
 
 RATE, SAMPLES = 16000, 16000
 LATENT = 8
@@ -43,13 +46,22 @@ def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: 
             write_generated(root / "generated" / dataset / autoencoder / prior / str(seed), seconds, draws, loud)
 
 
-def build(root: Path, plan: PlanConfig, out: Path, config: ReportConfig | None = None) -> Path:
-    """The report of the project, in `out`."""
+def build(root: Path, plan: PlanConfig, out: Path) -> Path:
+    """The whole report of the project, in `out`."""
     out.mkdir(parents=True)
-    build_report(
-        plan, config or ReportConfig(), root / "scores", root / "models", out, confidence=0.95, revision="abc123"
-    )
+    build_report(plan, ReportConfig(), root / "scores", root / "models", out, confidence=0.95, revision="abc123")
     return out
+
+
+def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en") -> str:
+    """The page of the project alone, in `out`, without tables and figures beside it; returns its text."""
+    out.mkdir(parents=True)
+    words, results = Words(language), read_results(plan, root / "scores")
+    names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root / "scores"))))
+    tables = {name: plan_tables(results, plan, name, ReportConfig(language=language), 0.95) for name in names}
+    titles = {name: table_title(name, words) for name in TITLES}
+    write_page(out, Sources(root), plan, results, tables, titles, 0.95, "abc123", words)
+    return (out / "index.html").read_text(encoding="utf-8")
 
 
 def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int) -> list[dict]:
