@@ -129,6 +129,14 @@ def test_it_fits_a_phone_and_follows_the_dark_mode(browser, made, width, dark):
     page.close()
 
 
+def test_a_link_may_fill_the_name_in(browser, made):
+    page = browser.open(f"{made.as_uri()}#listener=ben%20b.")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    assert page.evaluate("document.getElementById('listener').value") == "ben b."
+    page.close()
+
+
 def test_controls_have_names_for_screen_readers(browser, made):
     page = begin(browser, made, "anna")
     page.call("Accessibility.enable")

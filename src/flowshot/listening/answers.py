@@ -84,16 +84,13 @@ def read_key(path: Path) -> Key:
 
 
 def find_key(answers: Sequence[Path]) -> Path:
-    """The key of the test that the first file answers: `*.key.json` here, beside the files, or in a folder above them.
+    """The key of the test that the first file answers: `*.key.json` here, beside the files, or in the folder above.
 
     Raises:
         FlowshotError: there is no such key, or the file has no answers.
     """
     test = _read_answers(answers[0])["test"]
-    folders = [
-        Path.cwd(),
-        *(place for file in answers for place in (file.absolute().parent, file.absolute().parents[1])),
-    ]
+    folders = [Path.cwd(), *(place for file in answers for place in [*file.absolute().parents][:2])]
     for path in sorted({path for folder in folders for path in folder.glob("*" + KEY_SUFFIX)}):
         try:
             if read_key(path).test == test:

@@ -71,7 +71,8 @@ function showStart() {
   const button = main.querySelector("[data-play]");
   button.addEventListener("click", () => play(test.example, button));
   const name = document.getElementById("listener");
-  name.value = decodeURIComponent((location.hash.match(/listener=([^&]*)/) || ["", ""])[1]);
+  // A link to `index.html#listener=anna` fills the name in.
+  name.value = new URLSearchParams(location.hash.slice(1)).get("listener") || "";
   document.getElementById("begin").addEventListener("submit", (event) => {
     event.preventDefault();
     const code = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
@@ -94,6 +95,7 @@ function showRating(step) {
     const slider = row.querySelector("input");
     const output = row.querySelector("output");
     button.querySelector(".name").textContent = `Sound ${place + 1}`;
+    button.setAttribute("aria-label", `Play sound ${place + 1}`);
     button.dataset.clip = clip;
     button.classList.toggle("heard", clip in stored.heard);
     button.addEventListener("click", () => play(clip, button));
