@@ -1,5 +1,6 @@
 """Write outputs whole or not at all, and name content by its hash."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.errors import FlowshotError
+
+# What the system says where a disk is full, broken or read-only, a file too large, or a folder somebody else's.
+UNWRITABLE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS,
+})  # fmt: skip
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Raise FlowshotError, one line about `place`, where the block fails because something cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise FlowshotError(
+            f"{place}: cannot be written ({error.strerror}); free space or change permissions"
+        ) from None
 
 
 @contextmanager
@@ -83,6 +102,12 @@ def _replace_folder(fresh: Path, folder: Path) -> None:
         fresh.rename(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    folder.rename(old / folder.name)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        folder.rename(old / folder.name)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            (old / folder.name).rename(folder)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)

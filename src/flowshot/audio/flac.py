@@ -1,5 +1,6 @@
 """Write clips as FLAC, for listening."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -16,5 +17,8 @@ def write_flac(path: Path, clip: np.ndarray, sample_rate: int) -> None:
     """
     if clip.ndim != 1 or not np.isfinite(clip).all():
         raise ValueError(f"a clip must be [samples] and finite, found shape {clip.shape}")
+    # Encoded in memory: what libsndfile says of a full disk is no OSError, and not always anything.
+    encoded = io.BytesIO()
+    soundfile.write(encoded, np.clip(clip, -1, 1), sample_rate, format="FLAC", subtype="PCM_24")
     with whole_file(path) as fresh:
-        soundfile.write(fresh, np.clip(clip, -1, 1), sample_rate, format="FLAC", subtype="PCM_24")
+        fresh.write_bytes(encoded.getvalue())

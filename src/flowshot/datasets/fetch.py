@@ -15,7 +15,7 @@ from flowshot.datasets.grouping import KIT_FILE
 from flowshot.datasets.inputs import AUDIO_FOLDER, CARD_FILE, folder_changed, user_folder, write_index
 from flowshot.datasets.soundfonts import write_one_shots
 from flowshot.errors import FlowshotError
-from flowshot.files import whole_folder, write_json
+from flowshot.files import whole_folder, write_json, writing
 from flowshot.stage import workers
 
 LICENCE_FOLDER = "licences"
@@ -37,7 +37,7 @@ def fetch(name: str, config: DatasetConfig, folder: Path, downloads: Path | None
         FlowshotError: the source cannot be had; what was at `folder` stays as it was.
     """
     card: dict[str, Any] = {"name": name, "source": config.source, "origin": TITLES[config.source]}
-    with whole_folder(folder) as fresh:
+    with writing(folder), whole_folder(folder) as fresh:
         if config.source == "folder":
             source = user_folder(name, config)
             card |= {"licence": LICENCES["folder"], "files": write_index(source, fresh)}

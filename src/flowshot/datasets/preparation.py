@@ -1,6 +1,5 @@
 """Prepare a dataset: fetched audio becomes three arrays of clips, a manifest, an audit and a card."""
 
-import errno
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from flowshot.datasets.selection import AuditRow, KeptClip, Selection, select, s
 from flowshot.datasets.splits import split_groups
 from flowshot.datasets.survey import FileSurvey, survey
 from flowshot.errors import FlowshotError
-from flowshot.files import whole_folder, write_json
+from flowshot.files import whole_folder, write_json, writing
 from flowshot.randomness import numpy_generator
 from flowshot.stage import workers as usable_cores
 
@@ -40,31 +39,24 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
     where = str(raw_folder) if config.path is None else config.path
     files = sorted(files, key=lambda file: not _extended(config, file))
     members = memberships(config, files)
-    try:
-        with whole_folder(out_folder) as fresh:
-            spools = fresh / "spools"
-            spools.mkdir()
-            surveys = survey(name, config, files, members, spools, workers)
-            fixed = _fixed_splits(config, files, members, surveys, where)
-            selection = select(files, members, surveys, config, fixed)
-            _require_clips(config, selection, where)
-            splits = _assign(config, selection, where)
-            for split in SPLITS:
-                _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
-            for spool in spools.iterdir():
-                spool.unlink()
-            spools.rmdir()
-            _write_manifest(fresh / "manifest.csv", splits)
-            write_audit(fresh / "audit.csv", selection.audit)
-            card = _card(name, config, raw_card, selection, splits)
-            write_json(fresh / "dataset.json", card)
-            (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        raise FlowshotError(
-            f"{out_folder}: cannot be written ({error.strerror}); free space or change permissions"
-        ) from None
+    with writing(out_folder), whole_folder(out_folder) as fresh:
+        spools = fresh / "spools"
+        spools.mkdir()
+        surveys = survey(name, config, files, members, spools, workers)
+        fixed = _fixed_splits(config, files, members, surveys, where)
+        selection = select(files, members, surveys, config, fixed)
+        _require_clips(config, selection, where)
+        splits = _assign(config, selection, where)
+        for split in SPLITS:
+            _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
+        for spool in spools.iterdir():
+            spool.unlink()
+        spools.rmdir()
+        _write_manifest(fresh / "manifest.csv", splits)
+        write_audit(fresh / "audit.csv", selection.audit)
+        card = _card(name, config, raw_card, selection, splits)
+        write_json(fresh / "dataset.json", card)
+        (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")
 
 
 def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None) -> list[AuditRow]:

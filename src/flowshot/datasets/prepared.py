@@ -44,7 +44,7 @@ class PreparedDataset:
 
     def clips(self, split: Split) -> np.ndarray:
         """The clips of a split, float32 `[clips, samples]` in [-1, 1], memory-mapped and read-only."""
-        return np.load(self.folder / f"{split}.npy", mmap_mode="r")
+        return np.load(self.folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
 
     def rows(self, split: Split) -> list[dict[str, str]]:
         """The manifest rows of a split, in the order of its clips."""

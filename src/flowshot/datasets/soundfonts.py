@@ -6,6 +6,7 @@ Recordings are taken as they are, without a synthesizer, so that the result depe
 synthesizer would repeat for as long as a key is held has no end of its own; it is given one here.
 """
 
+import io
 import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -45,7 +46,10 @@ def write_one_shots(path: Path, folder: Path) -> list[Path]:
         if audio is not None:
             file = folder / family / instrument / f"{number:04d} {_safe(recording.name)}.flac"
             file.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(file, audio, recording.rate, format="FLAC", subtype="PCM_16")
+            # Encoded in memory: what libsndfile says of a full disk is no OSError, and not always anything.
+            encoded = io.BytesIO()
+            soundfile.write(encoded, audio, recording.rate, format="FLAC", subtype="PCM_16")
+            file.write_bytes(encoded.getvalue())
             written.append(file)
     return written
 
