@@ -121,6 +121,12 @@ def test_rave_encodes_to_a_flat_sequence_and_decodes_clips():
     assert decoded.shape == clips.shape and decoded.abs().max() <= 1
     assert (decoded == model.decode(latents[:, 0], generator())).all()
     assert model.prior.sample(5, generator()).shape == (5, 12)
+    # With its own frames of silence behind them, as RAVE decodes all that it encoded.
+    means = model.rave.encode(model.pad(torch.zeros_like(clips))).chunk(2, 1)[0]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # of the noise that the decoder adds
+        whole = model.rave.decode(means)[:, 0, :SAMPLES].clamp(-1, 1)
+    torch.testing.assert_close(model.decode(means[..., :3].flatten(1)), whole, atol=1e-5, rtol=0)
 
 
 @needs_rave

@@ -28,8 +28,8 @@ class RaveAutoencoder(VAE):
     """A VAE whose encoder and decoder are RAVE's; its latent is a sequence of frames, flattened.
 
     A clip is padded with zeros to `train_samples`, the length that RAVE is trained at, and of its frames those are
-    the latent that the clip itself reaches; the decoder makes clips of them, cut to their length. Their prior is
-    N(0, I), which RAVE's loss pulls every frame towards.
+    the latent that the clip itself reaches. They are decoded with frames of silence behind them, and cut to the length
+    of the clip. Their prior is N(0, I), which RAVE's loss pulls every frame towards.
 
     Args:
         config: with its section `rave`.
@@ -85,8 +85,17 @@ class RaveAutoencoder(VAE):
         seed = 0 if generator is None else int(torch.randint(2**62, (), generator=generator, device=generator.device))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            decoded = self.rave.decode(latent.unflatten(1, self.latent_shape))
+            frames = latent.unflatten(1, self.latent_shape)
+            decoded = self.rave.decode(torch.cat([frames, self._silence().expand(len(frames), -1, -1)], dim=-1))
         return decoded[:, 0, : self.clip_samples].clamp(-1, 1)
+
+    def _silence(self) -> Tensor:
+        """The frames behind a clip, `[1, dimensions, frames]`: the decoder sees further than a clip is long.
+
+        They are the means that RAVE encodes silence to, which is what has followed every clip in training.
+        """
+        silence = self.rave.encode(self.pad(torch.zeros(1, self.clip_samples, device=self.rave.latent_mean.device)))
+        return silence.chunk(2, dim=1)[0][..., self.frames :]
 
     def weights(self) -> dict[str, Tensor]:
         """What encoding and decoding need: the discriminators of the second phase are left out."""
