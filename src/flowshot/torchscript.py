@@ -249,7 +249,8 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
 @torch.no_grad()
 def largest_difference(path: Path, model: VAE, prior: LatentPrior, batch_size: int) -> float:
     """Between what the file's methods and the model give, of clips and of latents, for several numbers of clips."""
-    loaded = torch.jit.load(path)
+    with quiet_tracing():
+        loaded = torch.jit.load(path)
     worst = 0.0
     for count in (1, 5):
         drawn = torch.from_numpy(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.priors import PriorsConfig
+from flowshot.config.priors import FlowPriorConfig, PriorsConfig, RectifiedFlowPriorConfig
 from flowshot.errors import FlowshotError
 from flowshot.generation import sample_clips
 from flowshot.models.storage import ModelCard, load_model, save_model
@@ -28,6 +28,9 @@ KINDS = {
     "nf_prior": {"prior_flow": "nsf"},
     "nf_both": {"posterior_flow": "iaf", "prior_flow": "nsf"},
 }
+SMALL = PriorsConfig(
+    nf=FlowPriorConfig(layers=2, width=8), rectified_flow=RectifiedFlowPriorConfig(layers=1, width=8, solver_steps=3)
+)
 SAMPLES = 500  # no multiple of bands and strides
 # Runs in a process of its own, and finds neither package.
 PROGRAM = """
@@ -70,7 +73,7 @@ def autoencoder(samples=SAMPLES, **changes):
 
 
 def fitted(name, model):
-    prior = make_prior(name, PriorsConfig(), model)
+    prior = make_prior(name, SMALL, model)
     latents = torch.randn(60, 5, generator=torch.Generator().manual_seed(1)) * 2 + 1
     if name == "gmm":
         prior.fit(latents, latents, torch.Generator().manual_seed(2))
