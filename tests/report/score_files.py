@@ -10,7 +10,7 @@ from flowshot.report.registry import METRICS
 from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, planned_arms
 
 LATENT = ("reconstruction", "autoencoder")  # tables of what only a reconstruction has
-UNHEARD = ("prior_nats", "clips_per_second")
+UNHEARD = ("prior_nats", "prior_bits", "clips_per_second")
 
 
 def write_scores_of(folder: Path, plan: PlanConfig, external: str = "", seed: int = 0) -> None:

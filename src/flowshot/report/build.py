@@ -11,6 +11,8 @@ from flowshot.files import whole_folder
 from flowshot.params import Params
 from flowshot.provenance import git_revision
 from flowshot.report.dvc_files import write_curves, write_metrics
+from flowshot.report.factorial import factorial_table
+from flowshot.report.interaction import draw_interaction
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
@@ -33,12 +35,17 @@ TITLES = {
     "paired-kid": "{metric} against {baseline}",
     "reconstruction": "Reconstruction",
     "autoencoder": "Autoencoders",
+    "factorial": "Factorial",
     "sweep": "Rate and distortion",
 }
 FORMATS = (("Markdown", "md"), ("LaTeX", "tex"), ("CSV", "csv"))
 # Behind which table a figure stands, its file without an ending, and what it shows.
 FIGURES = {
     "quality": ("fad", "Fréchet audio distance of every arm of {dataset}"),
+    "factorial": (
+        "interaction",
+        "FAD and KID of every prior on every autoencoder of {dataset}; dashed: reconstructions",
+    ),
     "sweep": ("rate-distortion", "Reconstruction and Fréchet audio distance against KL of every training of {dataset}"),
 }
 
@@ -101,6 +108,8 @@ def build_report(
             _write_table(table, plan.name, folder)
         if dataset in plan.datasets:
             draw_distances(folder / FIGURES["quality"][0], results.frame, plan, dataset, words)
+        if any(table.name == "factorial" for table in tables):
+            draw_interaction(folder / FIGURES["factorial"][0], results.frame, plan, dataset, words)
         if any(table.name == "sweep" for table in tables):
             draw_rate_distortion(folder / FIGURES["sweep"][0], results.frame, plan, dataset, words)
         figures = {name for name, (stem, _) in FIGURES.items() if (folder / f"{stem}.png").is_file()}
@@ -122,7 +131,8 @@ def plan_tables(
     if dataset in plan.datasets:
         tables += paired_tables(results, plan, dataset, config.digits, confidence, words)
         sweep = sweep_table(results.frame, plan, dataset, config.digits, words)
-        tables += [sweep] if sweep else []
+        factorial = factorial_table(results.frame, plan, dataset, config.digits, words)
+        tables += [table for table in (factorial, sweep) if table]
     return sorted(tables, key=lambda table: list(TITLES).index(table.name))
 
 

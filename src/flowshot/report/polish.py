@@ -62,6 +62,10 @@ _CAPTIONS = {
     "p-values are corrected by Holm's method for the {comparisons} comparisons of a column.": (
         "Wartości p skorygowano metodą Holma (liczba porównań w kolumnie: {comparisons})."
     ),
+    "Factorial, dataset {dataset}: every prior on every autoencoder, the best of each row in bold.": (
+        "Plan czynnikowy, zbiór danych {dataset}: każdy rozkład a priori w każdym autoenkoderze, najlepszy w wierszu "
+        "pogrubiono."
+    ),
     "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips.": (
         "Szybkość i zniekształcenie, zbiór danych {dataset}: KL klipów walidacyjnych, "
         "MR-STFT zrekonstruowanych klipów testowych."
@@ -77,6 +81,7 @@ _HEADINGS = {
     "{metric} against {baseline}": "{metric} względem {baseline}",
     "Reconstruction": "Rekonstrukcja",
     "Autoencoders": "Autoenkodery",
+    "Factorial": "Plan czynnikowy",
     "Rate and distortion": "Szybkość i zniekształcenie",
     "autoencoder": "autoenkoder",
     "prior": "rozkład a priori",
@@ -112,6 +117,9 @@ _README = {
 # Axes of figures and what is said of a figure that cannot be seen.
 _FIGURES = {
     "Fréchet audio distance of every arm of {dataset}": "Odległość Frécheta (FAD) każdego wariantu, zbiór {dataset}",
+    "FAD and KID of every prior on every autoencoder of {dataset}; dashed: reconstructions": (
+        "FAD i KID każdego rozkładu a priori w każdym autoenkoderze zbioru {dataset}; linie przerywane: rekonstrukcje"
+    ),
     "Reconstruction and Fréchet audio distance against KL of every training of {dataset}": (
         "Rekonstrukcja i odległość Frécheta (FAD) względem KL każdego uczenia, zbiór {dataset}"
     ),
@@ -124,7 +132,6 @@ _METRICS = {
     "FAD": "FAD",
     "KID ×10³": "KID ×10³",  # noqa: RUF001
     "prior NLL (nats)": "NLL a priori (naty)",
-    "prior NLL (bits/dimension)": "NLL a priori (bity/wymiar)",
     "prior NLL (bits/dimension)": "NLL a priori (bity/wymiar)",
     "clips/s": "klipy/s",
     "FAD-infinity": "FAD-nieskończoność",

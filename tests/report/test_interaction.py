@@ -1,0 +1,68 @@
+"""The table and the figure of a factorial, from results made here."""
+
+import pandas as pd
+import pytest
+
+from flowshot.config.plan import PlanConfig
+from flowshot.config.training import BudgetConfig
+from flowshot.report.factorial import factorial_table
+from flowshot.report.interaction import draw_interaction, interaction
+from flowshot.report.language import Words
+from flowshot.report.markup import markdown_table
+from flowshot.report.results import COLUMNS
+
+
+def plan(autoencoders=("no_nf", "rave"), priors=("own", "gmm")):
+    return PlanConfig("factorial", ("toy",), autoencoders, priors, (0, 1), BudgetConfig(100, 16))
+
+
+def results():
+    rows = []
+    for i, autoencoder in enumerate(("no_nf", "rave", "of another plan")):
+        for k, prior in enumerate(("own", "gmm", "reconstruction")):
+            for seed in (0, 1):
+                value = 10.0 + 4 * i - 2 * k + seed
+                rows.append(("toy", autoencoder, prior, seed, "fad", "yamnet", value))
+                rows.append(("toy", autoencoder, prior, seed, "fad", "logmel", 100.0))
+                rows.append(("toy", autoencoder, prior, seed, "kid", "yamnet", value / 1000))
+                rows.append(("toy", autoencoder, prior, seed, "prior_nats", "none", 70.0))
+    return pd.DataFrame([(*row, None, None, 50) for row in rows], columns=list(COLUMNS))
+
+
+def test_every_cell_of_the_factorial_has_its_mean_and_range_over_seeds_in_the_unit_of_the_tables():
+    found = interaction(results(), plan(), "toy").set_index(["metric", "autoencoder", "prior"])
+    assert set(found.index.get_level_values("autoencoder")) == {"no_nf", "rave"}
+    assert found.loc[("fad", "rave", "gmm")].tolist() == [12.5, 12.0, 13.0]
+    assert found.loc[("kid", "no_nf", "own")].tolist() == pytest.approx([10.5, 10.0, 11.0])
+    assert found.loc[("fad", "no_nf", "reconstruction"), "mean"] == 6.5
+    assert "prior_nats" not in found.index.get_level_values("metric")
+
+
+def test_the_figure_is_drawn_and_depends_on_the_numbers_alone(tmp_path):
+    for name, frame in (("a", results()), ("b", results()), ("c", results().assign(value=3.0))):
+        assert draw_interaction(tmp_path / name, frame, plan(), "toy", Words())
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c and (tmp_path / "a.pdf").is_file()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "dataset"),
+    [(plan(priors=("own",)), "toy"), (plan(autoencoders=("no_nf",)), "toy"), (plan(), "elsewhere")],
+)
+def test_what_is_no_factorial_has_no_figure(chosen, dataset, tmp_path):
+    assert not draw_interaction(tmp_path / "figure", results(), chosen, dataset, Words())
+    assert list(tmp_path.iterdir()) == []
+    assert factorial_table(results(), chosen, dataset, 3, Words()) is None
+
+
+def test_the_table_has_a_row_for_each_autoencoder_and_a_column_for_each_prior_and_metric():
+    frame = results()
+    frame.loc[(frame["metric"] == "prior_nats") & (frame["prior"] == "gmm"), "value"] = 65.0
+    table = factorial_table(frame, plan(), "toy", 3, Words())
+    assert [row.autoencoder for row in table.groups[0]] == ["no_nf", "rave"]
+    titles = [column.metric.title for column in table.columns]
+    assert titles[:2] == ["FAD own", "FAD gmm"] and titles[-1] == "prior NLL (nats) gmm" and len(titles) == 6
+    fad_of_own, fad_of_gmm, *_, nats_of_own, nats_of_gmm = table.groups[0][1].cells
+    assert (fad_of_own.value, fad_of_gmm.value, fad_of_gmm.spread) == (14.5, 12.5, pytest.approx(0.5**0.5))
+    assert fad_of_gmm.best and nats_of_gmm.best and not fad_of_own.best and not nats_of_own.best
+    assert "2 seeds" in markdown_table(table)
