@@ -97,6 +97,21 @@ def test_sounds_play_by_keyboard(page: Page) -> None:
     assert page.evaluate("document.activeElement === document.querySelector('.picture')")
 
 
+def test_a_sound_stopped_before_it_begins_is_no_error_and_one_that_is_gone_is_shown(
+    browser: Browser, report: Path
+) -> None:
+    tab = browser.open(report / "index.html")
+    tab.evaluate("[0, 1, 2].forEach(() => document.querySelector('.picture').click())")
+    tab.wait_for("document.querySelectorAll('.playing').length === 0")
+    assert tab.problems == []
+    assert tab.evaluate("document.querySelectorAll('.broken').length") == 0
+    tab.evaluate("document.querySelectorAll('audio')[1].src = 'gone.flac'")
+    tab.evaluate("document.querySelectorAll('.picture')[1].click()")
+    tab.wait_for("document.querySelectorAll('.broken').length === 1")
+    assert tab.evaluate("document.getElementById('status').textContent").startswith("reconstruction: kits/")
+    tab.close()
+
+
 def test_a_row_of_clips_plays_one_after_the_other(page: Page) -> None:
     started = (
         "window.started = []; document.addEventListener('play', e => started.push("

@@ -29,6 +29,15 @@ document.addEventListener("play", begin, true);
 document.addEventListener("pause", end, true);
 document.addEventListener("ended", end, true);
 
+const play = (audio) => {
+  audio.currentTime = 0;
+  audio.play().catch((error) => {
+    if (error.name === "AbortError") return; // stopped before it began
+    audio.parentElement.classList.add("broken");
+    status.textContent = `${audio.getAttribute("aria-label")}: ${error.message}`;
+  });
+};
+
 for (const audio of document.querySelectorAll(".clip audio")) {
   audio.controls = false;
   button(audio).disabled = false;
@@ -37,7 +46,7 @@ const pictures = [...document.querySelectorAll(".picture")];
 document.addEventListener("click", ({ target }) => {
   const audio = target.closest(".picture")?.parentElement.querySelector("audio");
   if (!audio) return;
-  if (audio.paused) { audio.currentTime = 0; audio.play(); } else audio.pause();
+  if (audio.paused) play(audio); else audio.pause();
 });
 document.addEventListener("keydown", (event) => {
   const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -54,7 +63,7 @@ for (const all of document.querySelectorAll(".play-all")) {
   const clips = [...all.parentElement.querySelectorAll("audio")];
   let at = -1;
   const stop = () => { at = -1; all.setAttribute("aria-pressed", "false"); };
-  const start = (index) => { at = index; clips[index].currentTime = 0; clips[index].play(); };
+  const start = (index) => { at = index; play(clips[index]); };
   all.hidden = false;
   all.addEventListener("click", () => {
     if (at >= 0) { const now = at; stop(); clips[now].pause(); return; }
