@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup repro test lint ui bench
+.PHONY: help setup repro test lint ui bench fuzz audit
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -32,3 +32,9 @@ ui: setup ## The MLflow UI on this machine only; another port: make ui PORT=5001
 
 bench: setup ## Measure speed; the numbers go to reports/benchmarks.json
 	@python scripts/bench.py
+
+fuzz: setup ## Feed 10,000 damaged files to the decoders and as many to the reader of parameters
+	@FLOWSHOT_FUZZ_CASES=10000 pytest tests/corpus/test_fuzz_decoder.py tests/test_bad_params.py
+
+audit: setup ## Known vulnerabilities of the pinned packages (pip-audit, in an environment of its own)
+	@python scripts/audit_packages.py

@@ -1,4 +1,7 @@
+import errno
 import io
+import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -10,6 +13,9 @@ from hypothesis import strategies as st
 
 from flowshot.datasets import archives
 from flowshot.datasets.archives import safe_path, unpack_tar, unpack_zip
+from flowshot.datasets.catalog import Package
+from flowshot.datasets.clients import Download
+from flowshot.datasets.fetch import _unpack_deb
 from flowshot.errors import FlowshotError
 
 
@@ -127,10 +133,65 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch):
         unpack_zip(zip_of(tmp_path / "many.zip", *members), tmp_path / "zip", everything)
 
 
-@pytest.mark.parametrize("names", [("a.wav", "a.wav"), ("a", "a/b.wav")])
+TWICE = [
+    ("a.wav", "a.wav"),
+    ("a", "a/b.wav"),
+    ("a.wav", "./a.wav"),
+    ("Kick.wav", "kick.WAV"),
+    ("\u00e9.wav", "e\u0301.wav"),
+]
+
+
+@pytest.mark.parametrize("names", TWICE)
 def test_a_name_that_comes_twice_is_refused(tmp_path, names):
+    """Also one that would be the same file where names differ neither in case nor in how accents are written."""
+    members = [(name, b"x") for name in names]
     with pytest.raises(FlowshotError, match="comes twice"):
-        unpack_tar(tar_of(*((name, b"x") for name in names)), "twice.tgz", tmp_path, everything)
+        unpack_tar(tar_of(*members), "twice.tgz", tmp_path / "tar", everything)
+    if names[0] != names[1]:  # of which zipfile warns, as it should
+        with pytest.raises(FlowshotError, match="comes twice"):
+            unpack_zip(zip_of(tmp_path / "twice.zip", *members), tmp_path / "zip", everything)
+
+
+@pytest.mark.parametrize("unwanted", ["../evil.wav", "/evil.wav"])
+def test_nothing_leaves_its_folder_through_a_debian_package(tmp_path, unwanted):
+    """dpkg-deb gives the tar archive inside a package, which is unpacked like any other."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("this machine has no Debian tools")
+    data, control = (
+        tar_of((unwanted, b"evil")).getvalue(),
+        tar_of(("./control", b"Package: evil\nVersion: 1\n")).getvalue(),
+    )
+    deb = tmp_path / "evil.deb"
+    deb.write_bytes(b"!<arch>\n" + b"".join(
+        f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content + b"\n" * (len(content) % 2)
+        for name, content in (("debian-binary", b"2.0\n"), ("control.tar.gz", control), ("data.tar.gz", data))
+    ))  # fmt: skip
+    package = Package("apt", "evil", "1", "0", "CC0-1.0", "made for a test", "usr")
+    with pytest.raises(FlowshotError, match="would leave its folder"):
+        _unpack_deb(Download(package, deb, "1", "0"), tmp_path / "inside", everything)
+    assert files_below(tmp_path) == ["evil.deb"]
+
+
+def test_a_size_below_zero_is_refused(tmp_path):
+    info = tarfile.TarInfo("a.wav")
+    info.size = -(1 << 30)
+    with pytest.raises(FlowshotError, match=r"size below zero|no readable tar"):
+        unpack_tar(io.BytesIO(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)), "odd.tar", tmp_path, everything)
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path):
+    with pytest.raises(FlowshotError, match="too long a name"):
+        unpack_tar(tar_of(("a" * 300 + ".wav", b"x")), "long.tgz", tmp_path, everything)
+
+
+def test_a_full_disk_is_not_called_a_damaged_archive(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(archives.Path, "open", full)
+    with pytest.raises(FlowshotError, match=r"a\.wav: cannot be written \(No space left on device\)"):
+        unpack_tar(tar_of(("a.wav", b"x")), "good.tgz", tmp_path, everything)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive at all", b"PK\x03\x04 broken", b"\x1f\x8b\x08\0 broken"])
@@ -143,8 +204,6 @@ def test_a_damaged_archive_is_one_line(tmp_path, content):
 
 
 def test_a_truncated_archive_is_one_line(tmp_path):
-    import os
-
     whole = tar_of(("noise.wav", os.urandom(100_000))).getvalue()
     with pytest.raises(FlowshotError, match="no readable tar"):
         unpack_tar(io.BytesIO(whole[:50_000]), "cut.tgz", tmp_path, everything)

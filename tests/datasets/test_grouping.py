@@ -52,11 +52,19 @@ def test_layers_of_a_kit_share_a_group_and_a_label(tmp_path):
     assert [member.label for member in memberships(config, listed)][:4] == ["kick", "kick", "snare", "snare"]
 
 
-@pytest.mark.parametrize("content", ["", "<drumkit", "\xff", "<a>" * 10])
-def test_a_damaged_kit_is_passed_over(tmp_path, content):
+ENTITIES = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
+HOSTILE = [
+    f'<!DOCTYPE kit [<!ENTITY e0 "laugh">{ENTITIES}]><drumkit_info>&e11;</drumkit_info>',  # 10^11 laughs
+    '<!DOCTYPE kit [<!ENTITY e SYSTEM "file:///etc/passwd">]><drumkit_info>&e;</drumkit_info>',
+    "<a>" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", ["", "<drumkit", "\xff", "<a>" * 10, *HOSTILE], ids=range(7))
+def test_a_damaged_or_hostile_kit_is_passed_over(tmp_path, content):
     path = tmp_path / "drumkit.xml"
     path.write_text(content, encoding="latin-1")
-    listed = [InputFile("drumkit.xml", path, 10, 0), *files(tmp_path, "a.wav")]
+    listed = [InputFile("drumkit.xml", path, len(content), 0), *files(tmp_path, "a.wav")]
     assert len(groups_of(DatasetConfig("folder", path="x"), listed)) == 2
 
 
