@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowshot.commands.completion import completed_by, planned_arms
+from flowshot.commands.terminal import working
 from flowshot.errors import FlowshotError
 from flowshot.params import Params
 
@@ -88,14 +89,15 @@ def load_arm(arguments: argparse.Namespace, params: Params) -> "LoadedArm":
     folders = Path("models", *arm[:2], str(seed)), Path("priors", *arm, str(seed))
     LOGGER.debug("loading %s and %s", *folders)
 
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
-    from flowshot.models.storage import load_model
-    from flowshot.priors.registry import make_prior
-    from flowshot.stage import workers
-    from flowshot.training.device import prepare_threads
+    with working(f"loading {'/'.join(arm)}"):
+        # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+        from flowshot.models.storage import load_model
+        from flowshot.priors.registry import make_prior
+        from flowshot.stage import workers
+        from flowshot.training.device import prepare_threads
 
-    prepare_threads(workers())
-    model, card = load_model(folders[0])
-    prior = make_prior(arm[2], params.fit_prior, model)
-    prior.load(folders[1])
+        prepare_threads(workers())
+        model, card = load_model(folders[0])
+        prior = make_prior(arm[2], params.fit_prior, model)
+        prior.load(folders[1])
     return LoadedArm("/".join(arm), seed, model, prior, card)
