@@ -27,7 +27,7 @@ class AutoencoderConfig(Section):
     decoder_dilations: tuple[int, ...] = (1, 3)
     kernel_size: int = 3
     activation: Activation = "silu"
-    upsampling: Literal["linear", "transposed"] = "linear"
+    upsampling: Literal["linear", "transposed"] = "transposed"
     pooling: Literal["flatten", "mean"] = "flatten"
     envelope: bool = True
     noise: bool = True
