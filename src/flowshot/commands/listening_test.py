@@ -56,7 +56,9 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="pairs to compare, at least one of every two arms (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the choice of clips (%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the choice of clips, or of resamples (%(default)s)"
+    )
     add_model_seed(parser)
     parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it, and its key")
     parser.add_argument("--key", metavar="FILE", help="key of the test (the *.key.json here or beside the answers)")
@@ -216,13 +218,12 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
     if answers.unfinished:
         print(f"not finished, but counted as far as they came: {', '.join(answers.unfinished)}", file=sys.stderr)
     systems = [*key.arms, *RESERVED]
-    settings = RESAMPLES, CONFIDENCE
-    how = numpy_generator(arguments.seed, "listening-test", "analysis")
-    means = analysis.rating_means(answers, systems, *settings, how)
     pairs = analysis.all_pairs(key.arms if len(key.arms) > 1 else [*key.arms, "real"])
-    shares = analysis.preference_shares(answers, pairs, *settings, how)
-    differences = analysis.rating_differences(answers, pairs, *settings, how)
-    strengths = analysis.strengths(answers, key.arms, *settings, how)
+    means = analysis.rating_means(answers, systems, CONFIDENCE)
+    shares = analysis.preference_shares(answers, pairs, CONFIDENCE)
+    differences = analysis.rating_differences(answers, pairs, CONFIDENCE)
+    generator = numpy_generator(arguments.seed, "listening-test", "analysis")
+    strengths = analysis.strengths(answers, key.arms, RESAMPLES, CONFIDENCE, generator)
     hears = hearing(answers.ratings)
     report = {
         "test": key.test, "listeners": answers.listeners, "unfinished": answers.unfinished, "confidence": CONFIDENCE,
