@@ -119,8 +119,8 @@ class Upsample(nn.Module):
 class TransposedUpsample(nn.Module):
     """A transposed convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames * stride]`.
 
-    Every output within a stride has weights of its own: at first a tone at the stride's rate, which `Upsample` avoids, and
-    soon attacks that lie between frames. In equal time it reconstructs better (docs/findings.md).
+    Every output within a stride has weights of its own: at first a tone at the stride's rate, which `Upsample` avoids,
+    and soon attacks that lie between frames. In equal time it reconstructs better (docs/findings.md).
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, kind: Activation = "silu") -> None:
