@@ -11,16 +11,20 @@ import numpy as np
 
 from flowshot.datasets.prepared import read_prepared
 from flowshot.errors import FlowshotError
-from flowshot.files import whole_folder, write_json
+from flowshot.files import scratch_folder, whole_folder, write_json
 from flowshot.metrics.mean_interval import mean_standard_error, student_interval
 from flowshot.models.storage import load_model
 from flowshot.params import read_params
 from flowshot.priors.latents import draw_latents
 from flowshot.priors.registry import make_prior
+from flowshot.provenance import work_digest
 from flowshot.randomness import seed_initial_weights, torch_generator
-from flowshot.stage import arguments, stage, workers
+from flowshot.stage import arguments, stage, stop_requests, warn, workers
+from flowshot.training.checkpoint import Checkpoint
 from flowshot.training.device import prepare_threads
 
+# Where a fit lies while it goes on, and stays where it ends early.
+CHECKPOINTS = Path(".flowshot/checkpoints/priors")
 # Draws of the posterior for each clip.
 TRAIN_DRAWS, HELD_OUT_DRAWS = 4, 4
 
@@ -32,7 +36,8 @@ def main() -> None:
     params = read_params()
     dataset = read_prepared(Path("data/prepared") / chosen.dataset)
     prepare_threads(workers())
-    model, _ = load_model(Path("models").joinpath(*model_name, str(chosen.seed)))
+    model_folder = Path("models").joinpath(*model_name, str(chosen.seed))
+    model, _ = load_model(model_folder)
     seed_initial_weights(chosen.seed, *model_name, chosen.prior)
     prior = make_prior(chosen.prior, params.fit_prior, model)
 
@@ -42,15 +47,20 @@ def main() -> None:
     valid_latents = draw_latents(model, dataset.clips("valid"), HELD_OUT_DRAWS, generator).flatten(0, 1)
     test_latents = draw_latents(model, dataset.clips("test"), HELD_OUT_DRAWS, generator)
 
-    start = time.perf_counter()
-    prior.fit(train_latents, valid_latents, torch_generator(chosen.seed, "fit_prior", *model_name, chosen.prior))
-    seconds = time.perf_counter() - start
-    nats = -prior.log_prob(test_latents.flatten(0, 1)).unflatten(0, test_latents.shape[:2]).mean(1)
-    with whole_folder(Path("priors").joinpath(*model_name, chosen.prior, str(chosen.seed))) as folder:
-        prior.save(folder)
-        summary = summarise(nats.numpy(), dataset.groups("test"), params.score.confidence)
-        write_json(folder / "nats.json", summary | {"dimensions": test_latents.shape[-1]})
-        write_json(folder / "prior.json", {"prior": chosen.prior, "fit_seconds": seconds})
+    name = (*model_name, chosen.prior, str(chosen.seed))
+    parameters = params.prior_parameters(chosen.prior)
+    digest = work_digest({"name": name, **parameters}, *dataset.files, model_folder / "weights.safetensors")
+    draws = torch_generator(chosen.seed, "fit_prior", *model_name, chosen.prior)
+    with scratch_folder(CHECKPOINTS.joinpath(*name, digest[:16])) as scratch, stop_requests() as stop_requested:
+        start = time.perf_counter()
+        prior.fit(train_latents, valid_latents, draws, Checkpoint(scratch, stop_requested, say=warn))
+        seconds = time.perf_counter() - start
+        nats = -prior.log_prob(test_latents.flatten(0, 1)).unflatten(0, test_latents.shape[:2]).mean(1)
+        with whole_folder(Path("priors").joinpath(*name)) as folder:
+            prior.save(folder)
+            summary = summarise(nats.numpy(), dataset.groups("test"), params.score.confidence)
+            write_json(folder / "nats.json", summary | {"dimensions": test_latents.shape[-1]})
+            write_json(folder / "prior.json", {"prior": chosen.prior, "fit_seconds": seconds})
 
 
 def summarise(nats: np.ndarray, groups: list[str], confidence: float) -> dict[str, float | int | None]:

@@ -11,7 +11,6 @@ RAVE alone (an autoencoder with a section `rave`) begins anew.
 
 import csv
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +29,7 @@ from flowshot.params import read_params
 from flowshot.provenance import machine, work_digest
 from flowshot.randomness import seed_initial_weights, torch_generator
 from flowshot.runs import RunIdentity
-from flowshot.stage import arguments, stage, stop_requests, workers
+from flowshot.stage import arguments, stage, stop_requests, warn, workers
 from flowshot.training.checkpoint import Checkpoint
 from flowshot.training.device import choose_device, prepare_threads
 from flowshot.training.likelihood import likelihood_of
@@ -65,7 +64,7 @@ def main() -> None:
         stop_requests() as stop_requested,
         TrainingLog(identity, parameters) as log,
     ):
-        checkpoint = Checkpoint(scratch, stop_requested, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+        checkpoint = Checkpoint(scratch, stop_requested, say=warn)
         trained = train_with_log(names, model, card, dataset, training, params.plan.budget, log, checkpoint)
         model.load_state_dict(trained.best)
         distance = ReconstructionLoss(training.loss, dataset.sample_rate)

@@ -29,6 +29,7 @@ SECTIONS_OF = {
     "training_parameters": {"datasets", "autoencoder", "autoencoders", "train", "plan"},
     # Of `fit_prior` too, but only under the name of a prior that is fitted; `reconstruct` has none.
     "arm_parameters": {"sample", "score"},
+    "prior_parameters": {"fit_prior"},
 }
 
 

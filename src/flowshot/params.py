@@ -64,9 +64,13 @@ class Params:
             "budget": to_dict(self.plan.budget),
         }
 
+    def prior_parameters(self, prior: str) -> dict[str, Any]:
+        """What a prior depends on besides its latents, by its name; nothing where it is not fitted."""
+        return {prior: to_dict(getattr(self.fit_prior, prior))} if hasattr(self.fit_prior, prior) else {}
+
     def arm_parameters(self, prior: str) -> dict[str, Any]:
         """What an arm depends on besides its training, nested by section."""
-        fitted = {prior: to_dict(getattr(self.fit_prior, prior))} if hasattr(self.fit_prior, prior) else {}
+        fitted = self.prior_parameters(prior)
         return {"fit_prior": fitted, "sample": to_dict(self.sample), "score": to_dict(self.score)}
 
 

@@ -52,6 +52,11 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+def warn(line: str) -> None:
+    """Say on standard error what went wrong without ending the stage."""
+    print(f"warning: {line}", file=sys.stderr)
+
+
 def workers() -> int:
     """How many processes or threads this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,5 @@
 """The loop in which a prior that is a network is fitted: few steps, and the best weights on held-out latents kept."""
 
-import copy
 import math
 from collections.abc import Callable
 from typing import Protocol
@@ -8,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
+from flowshot.training.progress import Progress, copy_weights
 from flowshot.training.schedules import learning_rate_factor
 
 # How often the held-out loss is looked at; the best weights are kept.
@@ -39,28 +40,35 @@ def fit_network(
     held_out_loss: Callable[[], float],
     config: FitConfig,
     generator: torch.Generator,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> None:
     """Minimise `loss`, a scalar of rows `[batch]` out of `count`; leave `network` with the best held-out weights.
 
-    The weights that the network starts from are a candidate too: a fit that only gets worse changes nothing.
+    The weights that the network starts from are a candidate too: a fit that only gets worse changes nothing. Nothing
+    but the rows and `loss` may draw from `generator` while this goes on, or it could not be taken up again.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_factor(step, WARMUP_STEPS, config.steps)
     )
-    best, best_loss = copy.deepcopy(network.state_dict()), _finite(held_out_loss())
-    for step in range(config.steps):
+    progress = Progress(copy_weights(network), best_loss=_finite(held_out_loss()))
+    parts: dict[str, Stateful] = {
+        "network": network, "optimizer": optimizer, "schedule": schedule, "rows": GeneratorState(generator),
+        "progress": progress,
+    }  # fmt: skip
+    checkpoint.restore(parts)
+    for step in range(progress.step, config.steps):
         value = loss(torch.randint(count, (config.batch_size,), generator=generator))
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
         optimizer.step()
         schedule.step()
+        progress.step = step + 1
         if (step + 1) % VALIDATE_EVERY_STEPS == 0 or step + 1 == config.steps:
-            loss_now = _finite(held_out_loss())
-            if loss_now < best_loss:
-                best, best_loss = copy.deepcopy(network.state_dict()), loss_now
-    network.load_state_dict(best)
+            progress.keep_if_better(network, _finite(held_out_loss()), always=False)
+        checkpoint.after_step(parts, step + 1, config.steps)
+    network.load_state_dict(progress.best)
 
 
 def _finite(loss: float) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor
 from flowshot.config.priors import GaussianMixturePriorConfig
 from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.whitening import Whitening
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Observations that the pooled covariance counts for, per latent dimension: with fewer clips than parameters,
 # covariances are pulled towards it instead of becoming singular (Fraley & Raftery 2007, J. Classification 24).
@@ -37,7 +38,9 @@ class GaussianMixturePrior:
         self.means: Tensor = torch.zeros(1, size, dtype=torch.double)
         self.factors: Tensor = torch.eye(size, dtype=torch.double)[None]
 
-    def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
+    def fit(
+        self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
+    ) -> None:
         """Fit to `latents: [n, size]`; `validation: [m, size]` chooses the number of components."""
         self.whitening.fit(latents)
         data, best, best_score = self.whitening(latents).double(), None, -math.inf

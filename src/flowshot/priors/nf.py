@@ -11,6 +11,7 @@ from flowshot.models.flows import Flow
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.whitening import Whitening
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 
 class FlowPrior(nn.Module):
@@ -37,7 +38,9 @@ class FlowPrior(nn.Module):
         self.whitening = Whitening(size)
         self.flow = Flow(config.kind, size, config.layers, config.width)
 
-    def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
+    def fit(
+        self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
+    ) -> None:
         """Maximise the likelihood of `latents: [n, size]`; keep the weights that are best on `validation`."""
         self.whitening.fit(latents)
         fit_network(
@@ -47,6 +50,7 @@ class FlowPrior(nn.Module):
             lambda: -float(self.log_prob(validation).mean()),
             self.config,
             generator,
+            checkpoint,
         )
 
     @torch.no_grad()

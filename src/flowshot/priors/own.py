@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from flowshot.models.distributions import Prior
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 
 class OwnPrior:
@@ -14,7 +15,9 @@ class OwnPrior:
     def __init__(self, prior: Prior) -> None:
         self.prior = prior.eval()
 
-    def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
+    def fit(
+        self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
+    ) -> None:
         """Nothing: it was fitted while the autoencoder trained."""
 
     @torch.no_grad()

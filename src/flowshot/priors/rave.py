@@ -12,6 +12,7 @@ from flowshot.priors.fitting import fit_network
 from flowshot.priors.principal_axes import PrincipalAxes
 from flowshot.priors.rave_network import RaveNetwork
 from flowshot.priors.storage import load_tensors, save_tensors
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Latents whose density is computed, or that are drawn, at once.
 BATCH_SIZE = 256
@@ -55,7 +56,9 @@ class RavePrior(nn.Module):
             dimensions, config.bins, config.width, config.skip, config.layers, config.kernel_size, config.cycle
         )
 
-    def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
+    def fit(
+        self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
+    ) -> None:
         """Minimise the cross-entropy of the bins of `latents: [n, size]`; keep what is best on `validation`."""
         self.axes.fit(self._frames(latents), self.config.fidelity)
         bins, held_out = self._bins(self._standardise(latents)), self._bins(self._standardise(validation))
@@ -66,6 +69,7 @@ class RavePrior(nn.Module):
             lambda: -float(self._of_all(held_out).mean()),
             self.config,
             generator,
+            checkpoint,
         )
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.velocity import VelocityNetwork, gaussian_rate
 from flowshot.priors.whitening import Whitening
 from flowshot.randomness import torch_generator
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Points of the path at which the held-out loss is taken; each is a held-out latent with its own noise and time.
 HELD_OUT_POINTS = 4096
@@ -46,7 +47,9 @@ class RectifiedFlowPrior(nn.Module):
         self.whitening = Whitening(size)
         self.velocity = VelocityNetwork(size, config.width, config.layers)
 
-    def fit(self, latents: Tensor, validation: Tensor, generator: torch.Generator) -> None:
+    def fit(
+        self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
+    ) -> None:
         """Regress on the paths to `latents: [n, size]`; keep the weights that are best on those to `validation`."""
         self.whitening.fit(latents)
         whitened, held_out = self.whitening(latents), self.whitening(validation)
@@ -64,6 +67,7 @@ class RectifiedFlowPrior(nn.Module):
             held_out_loss,
             self.config,
             generator,
+            checkpoint,
         )
 
     @torch.no_grad()
