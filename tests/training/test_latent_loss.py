@@ -38,7 +38,9 @@ def settings(**changes):
 
 def tiny_vae(**changes):
     torch.manual_seed(0)
-    values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "flow_layers": 1, "flow_width": 8}
+    # Not a default, on which the courses below would depend: some are of use only while the loss goes up and down.
+    values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "upsampling": "linear"}
+    values |= {"flow_layers": 1, "flow_width": 8}
     return VAE(AutoencoderConfig(**{**values, **changes}), SAMPLES)
 
 
