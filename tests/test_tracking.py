@@ -389,3 +389,20 @@ def test_the_key_depends_on_parameters_and_experiment_but_not_on_the_order_of_ke
 
 def test_flat_parameters_keep_text_as_it_is() -> None:
     assert flatten({"a": {"b": "x", "c": {"d": (1, 2)}}, "e": True}) == {"a.b": "x", "a.c.d": "[1, 2]", "e": "true"}
+
+
+def test_a_process_killed_while_it_makes_the_store_leaves_nothing_in_the_way_of_the_next(tmp_path):
+    """MLflow takes seconds to make its tables, one after the other."""
+    (tmp_path / "params.yaml").touch()  # anchors the store
+    environment = {name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
+    command = [sys.executable, "-m", "flowshot.tracking"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    while not (fresh := tmp_path / "mlflow.db.fresh").exists() or not fresh.stat().st_size:
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "mlflow.db").exists()
+    store = Store(tmp_path.resolve(), f"sqlite:///{tmp_path.resolve() / 'mlflow.db'}")
+    tracking.prepare_store(store)
+    assert store.database.exists()
+    assert not fresh.exists()

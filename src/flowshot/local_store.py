@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,18 @@ def find_store() -> Store:
             f"{root}: MLflow keeps no database under a name with `?`; rename it, or set MLFLOW_TRACKING_URI"
         )
     return Store(root, f"sqlite:///{root / 'mlflow.db'}")
+
+
+def create_database(database: Path, create: Callable[[str], object]) -> None:
+    """Let `create` make an MLflow database at the address that it is given; `database` appears whole or not at all.
+
+    MLflow cannot open the half that a process killed meanwhile would leave.
+    """
+    fresh = database.with_name(f"{database.name}.fresh")
+    for left in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+        left.unlink(missing_ok=True)
+    create(f"sqlite:///{fresh}")
+    fresh.replace(database)
 
 
 def change_database(store: Store, *statements: tuple[str, tuple[Any, ...]]) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flowshot.local_store import Store, change_database, find_store, move_artifacts
+from flowshot.local_store import Store, change_database, create_database, find_store, move_artifacts
 from flowshot.provenance import UNKNOWN, flatten, git_revision, parameters_digest
 from flowshot.runs import Number, RunIdentity, Status, now, read_curves, read_dataset_record, read_final_metrics
 
@@ -120,6 +120,8 @@ def _open(store: Store) -> tuple[Any, str]:
 
     # Two processes that create a database or an experiment at once both fail in MLflow.
     with _one_at_a_time(store):
+        if store.database and not store.database.exists():
+            create_database(store.database, lambda uri: MlflowClient(uri).search_experiments(max_results=1))
         client = MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
