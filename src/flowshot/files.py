@@ -91,6 +91,16 @@ def write_json(path: Path, value: Any) -> None:
         fresh.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises FlowshotError where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FlowshotError(f"{path}: not found; run `dvc repro` to make it") from None
+    except (OSError, ValueError) as error:
+        raise FlowshotError(f"{path}: cannot be read as JSON ({error}); run `dvc repro` to make it again") from None
+
+
 def sha256_of_file(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal, read piece by piece."""
     with path.open("rb") as file:

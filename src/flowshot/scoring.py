@@ -1,6 +1,5 @@
 """Scores of a set of clips: against held-out real clips, and from what the other stages measured."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from flowshot.embeddings.cache import EmbeddingCache
 from flowshot.embeddings.registry import embedder
 from flowshot.embeddings.usable import Skipped
 from flowshot.errors import FlowshotError
-from flowshot.files import write_json
+from flowshot.files import read_json, write_json
 from flowshot.metrics.mean_interval import mean_standard_error, student_interval
 from flowshot.metrics.score import NO_EMBEDDING, Score
 from flowshot.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
@@ -163,8 +162,8 @@ def nats_scores(nats_file: Path) -> list[Score]:
     `prior_nats` is their mean negative log-density for each clip, `prior_bits` the same in bits for each of the
     `dimensions` of a latent. Raises FlowshotError as `read_numbers`; without an interval there is none.
     """
-    found = read_numbers(nats_file, ("prior_nats", "n", "dimensions"))
     nats = read_json(nats_file)
+    found = numbers_of(nats, nats_file, ("prior_nats", "n", "dimensions"))
     per_bit = found["dimensions"] * math.log(2)
     ends = (nats.get("ci_low"), nats.get("ci_high"))
     scores = []
@@ -222,22 +221,16 @@ def read_clips(path: Path) -> np.ndarray:
 
 def read_numbers(path: Path, keys: Sequence[str]) -> dict[str, float]:
     """The numbers under `keys` of a JSON object. Raises FlowshotError where one is missing or no finite number."""
-    found = read_json(path)
+    return numbers_of(read_json(path), path, keys)
+
+
+def numbers_of(found: Any, path: Path, keys: Sequence[str]) -> dict[str, float]:
+    """As `read_numbers`, of what was read from `path`."""
     for key in keys:
         number = found.get(key) if isinstance(found, dict) else None
         if isinstance(number, bool) or not isinstance(number, int | float) or not np.isfinite(number):
             raise FlowshotError(f"{path}: `{key}` must be a finite number, found {number!r}; run `dvc repro` again")
     return {key: found[key] for key in keys}
-
-
-def read_json(path: Path) -> Any:
-    """The value in a JSON file. Raises FlowshotError where it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FlowshotError(f"{path}: not found; run `dvc repro` to make it") from None
-    except (OSError, ValueError) as error:
-        raise FlowshotError(f"{path}: cannot be read as JSON ({error}); run `dvc repro` to make it again") from None
 
 
 def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> HeldOutClips:

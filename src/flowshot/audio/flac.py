@@ -1,4 +1,4 @@
-"""Write clips as FLAC, for listening."""
+"""Audio as FLAC."""
 
 import io
 from pathlib import Path
@@ -9,6 +9,17 @@ import soundfile
 from flowshot.files import whole_file
 
 
+def flac_bytes(audio: np.ndarray, sample_rate: int, bits: int = 16) -> bytes:
+    """The file's bytes, of `[frames]` or `[frames, channels]`: integers as they are, floats cut off at [-1, 1].
+
+    In memory, because what libsndfile says of a full disk is no OSError, and not always anything.
+    """
+    file = io.BytesIO()
+    limited = np.clip(audio, -1, 1) if np.issubdtype(audio.dtype, np.floating) else audio
+    soundfile.write(file, limited, sample_rate, format="FLAC", subtype=f"PCM_{bits}")
+    return file.getvalue()
+
+
 def write_flac(path: Path, clip: np.ndarray, sample_rate: int) -> None:
     """Write a mono clip, float `[samples]`, as 24-bit FLAC, whole or not at all. What exceeds [-1, 1] is clipped.
 
@@ -17,8 +28,6 @@ def write_flac(path: Path, clip: np.ndarray, sample_rate: int) -> None:
     """
     if clip.ndim != 1 or not np.isfinite(clip).all():
         raise ValueError(f"a clip must be [samples] and finite, found shape {clip.shape}")
-    # Encoded in memory: what libsndfile says of a full disk is no OSError, and not always anything.
-    encoded = io.BytesIO()
-    soundfile.write(encoded, np.clip(clip, -1, 1), sample_rate, format="FLAC", subtype="PCM_24")
+    encoded = flac_bytes(clip, sample_rate, bits=24)
     with whole_file(path) as fresh:
-        fresh.write_bytes(encoded.getvalue())
+        fresh.write_bytes(encoded)

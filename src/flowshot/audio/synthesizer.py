@@ -5,7 +5,6 @@ A clip is a function of its label, its parameters and its noise, `render`; the p
 """
 
 import csv
-import io
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
+from flowshot.audio.flac import flac_bytes
 from flowshot.audio.synthesis.drums import DRUMS
 from flowshot.audio.synthesis.effects import EFFECTS
 from flowshot.audio.synthesis.envelopes import finish
@@ -135,10 +134,7 @@ def parameter_table() -> list[dict[str, str | float]]:
 def _write_clip(folder: Path, sample_rate: int, clip: Clip) -> None:
     audio = render(clip.label, clip.values, sample_rate, noise_generator(clip.seed, clip.file))
     samples = np.round(audio * FULL_SCALE).astype(np.int16)
-    # Encoded in memory: what libsndfile says of a full disk is no OSError, and not always anything.
-    encoded = io.BytesIO()
-    soundfile.write(encoded, samples, sample_rate, subtype="PCM_16", format="FLAC")
-    (folder / clip.file).write_bytes(encoded.getvalue())
+    (folder / clip.file).write_bytes(flac_bytes(samples, sample_rate))
 
 
 def _in_processes(work: partial[None], clips: list[Clip], workers: int) -> Iterator[None]:

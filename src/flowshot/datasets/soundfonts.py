@@ -6,15 +6,14 @@ Recordings are taken as they are, without a synthesizer, so that the result depe
 synthesizer would repeat for as long as a key is held has no end of its own; it is given one here.
 """
 
-import io
 import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from flowshot.audio.decode import HIGHEST_RATE, LOWEST_RATE
+from flowshot.audio.flac import flac_bytes
 from flowshot.audio.soundfont import Recording, SoundFont, Zone, read_soundfont
 from flowshot.datasets.grouping import Groups
 
@@ -46,10 +45,7 @@ def write_one_shots(path: Path, folder: Path) -> list[Path]:
         if audio is not None:
             file = folder / family / instrument / f"{number:04d} {_safe(recording.name)}.flac"
             file.parent.mkdir(parents=True, exist_ok=True)
-            # Encoded in memory: what libsndfile says of a full disk is no OSError, and not always anything.
-            encoded = io.BytesIO()
-            soundfile.write(encoded, audio, recording.rate, format="FLAC", subtype="PCM_16")
-            file.write_bytes(encoded.getvalue())
+            file.write_bytes(flac_bytes(audio, recording.rate))
             written.append(file)
     return written
 

@@ -1,17 +1,24 @@
 """The stages of the plan and what each of them waits for."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from flowshot.errors import FlowshotError
 
 # `"parent" -> "child";`, or a stage alone, as DVC writes its graph.
 EDGE = re.compile(r'^\s*"(?P<parent>[^"]+)"\s*(?:->\s*"(?P<child>[^"]+)")?\s*;?\s*$')
 DVC = (sys.executable, "-m", "dvc")
+
+
+def search_path() -> str:
+    """`PATH` for stages: first where this Python is, whose environment they need."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 @dataclass(frozen=True)

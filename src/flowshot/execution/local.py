@@ -4,12 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flowshot.execution.graph import DVC
+from flowshot.execution.graph import DVC, search_path
 
 LOGS = Path(".flowshot/logs")
 # How long stages that were asked to stop may take to finish their step and save.
@@ -28,12 +27,14 @@ class LocalMachine:
     slots: int
     gpus: Sequence[str] = field(default_factory=lambda: visible_gpus())
 
+    def environment(self, slot: int) -> dict[str, str]:
+        """The variables of a stage in a slot."""
+        gpu = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if len(self.gpus) > 1 else {}
+        return {**os.environ, "PATH": search_path(), **gpu}
+
     def start(self, stage: str, slot: int) -> "subprocess.Popen[bytes]":
         """Start a stage; its output goes to a file of `.flowshot/logs`."""
         LOGS.mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-        if len(self.gpus) > 1:
-            environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         mine = os.sched_getaffinity(0)
         try:
             # A child inherits it, and the stage has as many threads as cores: no two stages take turns on one.
@@ -42,7 +43,7 @@ class LocalMachine:
                 # A session of its own, so that Ctrl-C reaches it once, from us.
                 return subprocess.Popen(
                     [*DVC, "--wait-for-lock", "repro", "-s", stage],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self.environment(slot),
                     start_new_session=True,
                 )  # fmt: skip
         finally:

@@ -6,14 +6,13 @@ The cluster must see the repository under the same path on every node, and the e
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from flowshot.errors import FlowshotError
-from flowshot.execution.graph import DVC
+from flowshot.execution.graph import DVC, search_path
 from flowshot.execution.schedule import Schedule
 
 JOBS = Path(".flowshot/slurm")
@@ -41,7 +40,7 @@ def submit(schedule: Schedule, options: Mapping[str, Any], minutes: int) -> dict
     except ImportError:
         raise FlowshotError("--engine slurm needs submitit; install it with `make setup EXTRAS=slurm`") from None
     # submitit's jobs run where the modules and the programs of this process are.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["PATH"] = search_path()
     jobs: dict[str, str] = {}
     for stage in TopologicalSorter(schedule.graph.parents).static_order():
         if schedule.states.get(stage) != "waiting":

@@ -2,14 +2,13 @@
 
 import base64
 import hashlib
-import io
 import json
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import soundfile
 
+from flowshot.audio.flac import flac_bytes
 from flowshot.listening.design import Design
 
 ID_DIGITS = 12
@@ -17,9 +16,7 @@ ID_DIGITS = 12
 
 def flac_address(clip: np.ndarray, sample_rate: int) -> str:
     """A mono clip `[samples]` as 16-bit FLAC in a data URI, which every current browser plays without a server."""
-    written = io.BytesIO()
-    soundfile.write(written, np.clip(clip, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
-    return "data:audio/flac;base64," + base64.b64encode(written.getvalue()).decode("ascii")
+    return "data:audio/flac;base64," + base64.b64encode(flac_bytes(clip, sample_rate)).decode("ascii")
 
 
 def test_of(design: Design, audio: dict[str, str]) -> dict[str, Any]:

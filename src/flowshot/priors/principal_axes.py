@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flowshot.errors import FlowshotError
+from flowshot.priors.whitening import moments
 
 
 class PrincipalAxes(nn.Module):
@@ -27,31 +27,14 @@ class PrincipalAxes(nn.Module):
     def fit(self, frames: Tensor, fidelity: float) -> None:
         """Take axes and variances from `frames: [n, size]`; `kept` is how many axes hold `fidelity` of all variance.
 
-        The covariance is pulled towards its diagonal with the weight of `size` observations, so that no axis has a
-        variance of 0 where there are few frames.
-
-        Raises:
-            FlowshotError: there are fewer than two frames, one is not finite, or a dimension is constant.
+        Raises what `moments` raises: too few frames, one that is not finite, or a constant dimension.
         """
-        count, size = frames.shape
-        if count < 2 or not torch.isfinite(frames).all():
-            raise FlowshotError("the prior cannot be fitted: it needs at least two latents, all finite; train again")
-        mean = frames.double().mean(0)
-        centred = frames.double() - mean
-        covariance = centred.T @ centred / count
-        variance = covariance.diagonal()
-        constant = torch.nonzero(variance <= 0).flatten().tolist()
-        if constant:
-            raise FlowshotError(
-                f"the prior cannot be fitted: latent dimension {constant[0]} is constant; "
-                "train with a lower latent_size or beta"
-            )
-        covariance = (count * covariance + size * variance.diag()) / (count + size)
+        mean, covariance = moments(frames)
         variances, axes = torch.linalg.eigh(covariance)
         variances, axes = variances.flip(0).clamp_min(1e-12 * float(variances.max())), axes.flip(1)
         explained = variances.cumsum(0) / variances.sum()
         self.mean, self.axes, self.scale = mean.float(), axes.float(), variances.sqrt().float()
-        self.kept = (explained < fidelity).sum().add(1).clamp(max=size)
+        self.kept = (explained < fidelity).sum().add(1).clamp(max=frames.shape[1])
 
     def forward(self, frames: Tensor) -> Tensor:
         """`frames: [n, size]` along the axes, in standard deviations, the largest first."""

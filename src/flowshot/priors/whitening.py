@@ -6,6 +6,31 @@ from torch import Tensor, nn
 from flowshot.errors import FlowshotError
 
 
+def moments(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `[size]` and covariance `[size, size]` of `latents: [n, size]`, in double precision.
+
+    The covariance is pulled towards its diagonal with the weight of `size` observations, so that no direction has a
+    variance of 0 where there are few latents.
+
+    Raises:
+        FlowshotError: there are fewer than two latents, one is not finite, or a dimension is constant.
+    """
+    count, size = latents.shape
+    if count < 2 or not torch.isfinite(latents).all():
+        raise FlowshotError("the prior cannot be fitted: it needs at least two latents, all finite; train again")
+    mean = latents.double().mean(0)
+    centred = latents.double() - mean
+    covariance = centred.T @ centred / count
+    variance = covariance.diagonal()
+    constant = torch.nonzero(variance <= 0).flatten().tolist()
+    if constant:
+        raise FlowshotError(
+            f"the prior cannot be fitted: latent dimension {constant[0]} is constant; "
+            "train with a lower latent_size or beta"
+        )
+    return mean, (count * covariance + size * variance.diag()) / (count + size)
+
+
 class Whitening(nn.Module):
     """An affine map with a triangular matrix, set by `fit`.
 
@@ -28,29 +53,9 @@ class Whitening(nn.Module):
         self.register_buffer("factor", torch.eye(size))
 
     def fit(self, latents: Tensor) -> None:
-        """Take mean and covariance from `latents: [n, size]`.
-
-        The covariance is pulled towards its diagonal with the weight of `size` observations, so that it can be
-        inverted where there are few latents.
-
-        Raises:
-            FlowshotError: there are fewer than two latents, one is not finite, or a dimension is constant.
-        """
-        count, size = latents.shape
-        if count < 2 or not torch.isfinite(latents).all():
-            raise FlowshotError("the prior cannot be fitted: it needs at least two latents, all finite; train again")
-        centred = latents.double() - latents.double().mean(0)
-        covariance = centred.T @ centred / count
-        variance = covariance.diagonal()
-        constant = torch.nonzero(variance <= 0).flatten().tolist()
-        if constant:
-            raise FlowshotError(
-                f"the prior cannot be fitted: latent dimension {constant[0]} is constant; "
-                "train with a lower latent_size or beta"
-            )
-        covariance = (count * covariance + size * variance.diag()) / (count + size)
-        self.mean = latents.double().mean(0).float()
-        self.factor = torch.linalg.cholesky(covariance).float()
+        """Take mean and covariance from `latents: [n, size]`; raises what `moments` raises."""
+        mean, covariance = moments(latents)
+        self.mean, self.factor = mean.float(), torch.linalg.cholesky(covariance).float()
 
     def forward(self, latents: Tensor) -> Tensor:
         """Whiten `latents: [n, size]`."""

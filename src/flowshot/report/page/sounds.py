@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import soundfile
 
+from flowshot.audio.flac import flac_bytes
 from flowshot.audio.spectrogram import decibel_spectrogram
 from flowshot.errors import FlowshotError
 
@@ -138,12 +139,11 @@ def _palette() -> bytes:
 
 def _encoded(clip: np.ndarray, sample_rate: int, format: str) -> bytes:
     """A file's bytes; equal clips give equal bytes, which Ogg (with its random serial numbers) would not."""
+    if format == "flac":
+        return flac_bytes(clip, sample_rate)
     file = io.BytesIO()
-    if format == "mp3":
-        clip, sample_rate = _resampled(clip, sample_rate)
-        soundfile.write(file, np.clip(clip, -1, 1), sample_rate, format="MP3", subtype="MPEG_LAYER_III")
-    else:
-        soundfile.write(file, np.clip(clip, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
+    clip, sample_rate = _resampled(clip, sample_rate)
+    soundfile.write(file, np.clip(clip, -1, 1), sample_rate, format="MP3", subtype="MPEG_LAYER_III")
     return file.getvalue()
 
 

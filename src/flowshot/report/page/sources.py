@@ -1,7 +1,6 @@
 """Where the page finds what the stages wrote."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from flowshot.config.plan import PlanConfig
 from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.errors import FlowshotError
+from flowshot.files import read_json
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Sources:
         found = []
         for autoencoder, seed in names:
             folder = self.models / dataset / autoencoder / str(seed)
-            diagnostics = read_json(folder / "diagnostics.json") or {}
+            diagnostics = _read_if_there(folder / "diagnostics.json")
             curves = _curves(folder / "history.csv")
             if diagnostics or curves:
                 found.append(Training(dataset, autoencoder, seed, diagnostics, curves))
@@ -75,22 +75,12 @@ class Sources:
 
     def run_id(self, plan: PlanConfig, dataset: str, autoencoder: str, prior: str, seed: int) -> str | None:
         """Under which id MLflow keeps an arm; None where it was not logged under this plan."""
-        said = read_json(self.scores / dataset / autoencoder / prior / f"{seed}.run.json") or {}
+        said = _read_if_there(self.scores / dataset / autoencoder / prior / f"{seed}.run.json")
         return said.get("run_id") if said.get("plan") == plan.name else None
 
 
-def read_json(file: Path) -> Any:
-    """The value in a JSON file, or None where there is no file.
-
-    Raises:
-        FlowshotError: it holds something else.
-    """
-    if not file.is_file():
-        return None
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FlowshotError(f"{file}: cannot be read as JSON ({error}); run `dvc repro` to make it again") from None
+def _read_if_there(file: Path) -> dict[str, Any]:
+    return read_json(file) or {} if file.is_file() else {}
 
 
 def _curves(history: Path) -> dict[str, tuple[tuple[float, float], ...]]:
