@@ -25,7 +25,7 @@ import yaml
 from tqdm import tqdm
 
 from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import BudgetConfig, TrainConfig
+from flowshot.config.training import BudgetConfig, Precision, TrainConfig
 from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.files import write_json
 from flowshot.models.vae import VAE
@@ -56,9 +56,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4.0, help="of training, on one core")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="trainings side by side")
+    # In params.yaml's `auto`, a machine that multiplies bfloat16 would train otherwise than one that does not.
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="float32")
     parser.add_argument("--out", type=Path, default=Path("reports/ablation"))
     chosen = parser.parse_args()
-    options = read_options(chosen.options)
+    options = read_options(chosen.options, chosen.precision)
     chosen.out.mkdir(parents=True, exist_ok=True)
     results = chosen.out / "results.csv"
     done = {(row["option"], int(row["seed"])) for row in read_rows(results)}
@@ -77,8 +79,8 @@ def main() -> None:
     (chosen.out / "table.md").write_text(table(read_rows(results), list(options)), encoding="utf-8")
 
 
-def read_options(path: Path) -> dict[str, Option]:
-    """Every entry of the file, checked as entries of `autoencoders` in params.yaml are."""
+def read_options(path: Path, precision: Precision) -> dict[str, Option]:
+    """Every entry of the file, checked as entries of `autoencoders` in params.yaml are, in one precision."""
     base = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     merged = base | {"autoencoders": base["autoencoders"] | yaml.safe_load(path.read_text(encoding="utf-8"))}
     scratch = path.with_name(f".{path.stem}-{os.getpid()}.yaml")
@@ -88,7 +90,10 @@ def read_options(path: Path) -> dict[str, Option]:
     finally:
         scratch.unlink(missing_ok=True)
     names = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {name: Option(name, params.autoencoders[name], params.training[name]) for name in names}
+    return {
+        name: Option(name, params.autoencoders[name], replace(params.training[name], precision=precision))
+        for name in names
+    }
 
 
 def pin() -> None:

@@ -11,6 +11,9 @@ PARTS_NEEDED = (
 )
 
 
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
 @dataclass(frozen=True)
 class LossConfig(Section):
     """Weights of the reconstruction terms; 0 switches a term off."""
@@ -123,7 +126,7 @@ class TrainConfig(Section):
     validate_every: int = 100
     patience: int = 0
     average_decay: float = 0.0
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     threads: int = 0
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
