@@ -355,3 +355,12 @@ def test_the_parameters_of_a_run_are_all_that_it_depends_on(write):
     arm = params.arm_parameters("nf")
     assert arm["fit_prior"] == {"nf": to_dict(params.fit_prior.nf)} and arm["sample"]["batch_size"] == 8
     assert params.arm_parameters("reconstruction")["fit_prior"] == {}
+
+
+def test_repulsion_without_the_decoders_noise_is_one_line(tmp_path):
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["autoencoders"]["quiet"] = {"noise": False, "train": {"loss": {"repulsion": 1.0}}}
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump(params), encoding="utf-8")
+    with pytest.raises(FlowshotError, match=r"autoencoders\.quiet: loss\.repulsion needs a decoder with noise"):
+        read_params(file)

@@ -17,7 +17,7 @@ from flowshot.config.evaluation import ReportConfig, SampleConfig, ScoreConfig
 from flowshot.config.plan import PlanConfig
 from flowshot.config.priors import PriorsConfig
 from flowshot.config.sections import NAME, NAME_RULE, to_dict
-from flowshot.config.training import PARTS_NEEDED, BudgetConfig, TrainConfig
+from flowshot.config.training import NOISE_NEEDED, PARTS_NEEDED, BudgetConfig, TrainConfig
 from flowshot.errors import FlowshotError
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ def read_params(path: Path | str = "params.yaml") -> Params:
         difference = _difference(model.pop("train", None), f"{path}: autoencoders.{name}.train")
         autoencoders[name] = check(AutoencoderConfig, f"autoencoders.{name}", {**shared, **model})
         trainings[name] = check(TrainConfig, f"autoencoders.{name}.train", merge(training, difference))
-        _check_free_bits(autoencoders[name], trainings[name], f"{path}: autoencoders.{name}")
+        _check_together(autoencoders[name], trainings[name], f"{path}: autoencoders.{name}")
     params = Params(
         plan=check(PlanConfig, "plan", raw["plan"]),
         plans={name: check(PlanConfig, f"plans.{name}", plan) for name, plan in raw["plans"].items()},
@@ -212,8 +212,10 @@ def _difference(entry: Any, where: str) -> Mapping[str, Any]:
     return entry or {}
 
 
-def _check_free_bits(model: AutoencoderConfig, training: TrainConfig, where: str) -> None:
+def _check_together(model: AutoencoderConfig, training: TrainConfig, where: str) -> None:
     """Here already, before hours may go into the stages in front of `train`."""
+    if model.rave is None and training.loss.repulsion > 0 and not model.noise:
+        raise FlowshotError(f"{where}: {NOISE_NEEDED}")
     flows = model.posterior_flow != "none" or model.prior_flow != "none"
     if flows and training.free_bits > 0 and training.free_bits_of == "dimension":
         raise FlowshotError(f"{where}: {PARTS_NEEDED}")

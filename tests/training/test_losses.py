@@ -75,6 +75,24 @@ def test_scales_longer_than_the_clips_change_nothing():
     torch.testing.assert_close(with_long, ReconstructionLoss(LossConfig(fft_sizes=(512, 128)), 16000)(clips, others)[0])
 
 
+@pytest.mark.parametrize("term", TERMS)
+def test_repulsion_takes_off_half_the_distance_of_two_estimates(term):
+    one, two, clips = (noise(2, 2000, seed=seed) for seed in range(3))
+    plain, repelled = (ReconstructionLoss(only(term, repulsion=share), 16000) for share in (0.0, 1.0))
+    mean = 0.5 * (plain(one, clips)[0] + plain(two, clips)[0])
+    assert (repelled(one, clips, two)[0] < mean).all()
+    torch.testing.assert_close(repelled(one, clips, one)[0], plain(one, clips)[0], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("repulsion", "best"), [(0.0, 0.8), (1.0, 1.0)])
+def test_with_repulsion_noise_as_loud_as_the_recordings_is_best(repulsion, best):
+    """Without it the smallest loss is that of noise which is too soft."""
+    loss = ReconstructionLoss(only("linear_stft", repulsion=repulsion), 16000)
+    clips, one, two = (noise(16, 4000, seed=seed) for seed in range(3))
+    total = {level: float(loss(level * one, clips, level * two)[0].mean()) for level in (0.8, 1.0, 1.25)}
+    assert min(total, key=total.__getitem__) == best
+
+
 def test_several_floors_count_as_the_mean_of_each():
     clips, others = noise(2, 2000), noise(2, 2000, seed=1, level=0.01)
     for term in ("log_stft", "mel"):

@@ -9,7 +9,8 @@ PARTS_NEEDED = (
     "free_bits_of: dimension needs an autoencoder without flows, whose divergence is a sum over dimensions; "
     "use free_bits_of: total"
 )
-
+# Without noise both clips of a latent are the same, and nothing is taken off.
+NOISE_NEEDED = "loss.repulsion needs a decoder with noise: set noise: true, or repulsion: 0"
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -32,10 +33,16 @@ class LossConfig(Section):
     loudness: float = 0.0
     transient: float = 0.0
     waveform: float = 1.0
+    repulsion: float = 0.0
     likelihood: Literal["none", "laplace", "gaussian"] = "none"
     likelihood_scale: float = 0.05
 
     def __post_init__(self) -> None:
+        require(0 <= self.repulsion <= 1, "repulsion must lie between 0 and 1")
+        require(
+            self.repulsion == 0 or self.likelihood == "none",
+            "repulsion acts on the terms of the loss, which a likelihood replaces: set one of the two",
+        )
         require(self.likelihood_scale > 0, "likelihood_scale must be above 0")
         require(len(self.fft_sizes) > 0 and min(self.fft_sizes) >= 16, "fft_sizes must be at least 16 samples")
         require(len(self.log_floors) > 0 and min(self.log_floors) > 0, "log_floors must name values above 0")

@@ -52,8 +52,14 @@ class Decoder(nn.Module):
                 nn.init.constant_(head.bias, INITIAL_AMPLITUDE_LOGIT)
 
     def forward(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        frames = self.inner(latent).unflatten(1, (-1, self.frames))
-        features = self.layers(frames)
+        return self.render(self.features(latent), generator)
+
+    def features(self, latent: Tensor) -> Tensor:
+        """`latent: [batch, latent_size]` -> what the clip is made from, `[batch, channels, frames]`, without noise."""
+        return self.layers(self.inner(latent).unflatten(1, (-1, self.frames)))
+
+    def render(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """`features: [batch, channels, frames]` -> clips; each call draws its own noise from `generator`."""
         signal = self.waveform(features)
         if self.amplitude is not None:
             signal = torch.tanh(signal) * _amplitude(self.amplitude(features))

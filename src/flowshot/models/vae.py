@@ -25,13 +25,15 @@ INITIAL_LOG_SCALE = -3.0
 class Reconstruction:
     """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats.
 
-    `posterior` is q(z|x), of which `latent` is a draw.
+    `posterior` is q(z|x), of which `latent` is a draw. `again` is `clips` with another draw of the decoder's noise,
+    where one was asked for.
     """
 
     clips: Tensor
     latent: Tensor
     kl: Tensor
     posterior: Posterior
+    again: Tensor | None = None
 
 
 class VAE(nn.Module):
@@ -107,8 +109,12 @@ class VAE(nn.Module):
         """
         return self.decoder(latent, generator)
 
-    def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
-        """Encode, draw and decode `clips: [batch, samples]`."""
+    def forward(self, clips: Tensor, generator: torch.Generator | None = None, twice: bool = False) -> Reconstruction:
+        """Encode, draw and decode `clips: [batch, samples]`; `twice` with two draws of the decoder's noise."""
         posterior = self.posterior(clips)
         latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
-        return Reconstruction(self.decode(latent, generator), latent, kl, posterior)
+        if not twice:
+            return Reconstruction(self.decode(latent, generator), latent, kl, posterior)
+        features = self.decoder.features(latent)
+        first, again = (self.decoder.render(features, generator) for _ in range(2))
+        return Reconstruction(first, latent, kl, posterior, again)

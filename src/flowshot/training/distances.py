@@ -18,15 +18,16 @@ def magnitude(clips: Tensor, fft_size: int, window: Tensor) -> Tensor:
     return (power + EPSILON**2).sqrt() * (2 / window.sum())
 
 
-def linear_distance(estimate: Tensor, target: Tensor) -> Tensor:
-    """Distance of magnitudes relative to the target's, `[batch]`: it hears what is loud.
+def linear_distance(estimate: Tensor, target: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Distance of magnitudes relative to the target's (or those of `scale`), `[batch]`: it hears what is loud.
 
     Spectral convergence (Arik et al. 2018, 1808.06719, equation 1): a root of squares, so that a decoder that does
     not know yet where the energy lies does best with its mean. With absolute differences it does best with the
     median, which is silence, and stays there.
     """
     error = (estimate - target).square().sum((1, 2))
-    return ((error + EPSILON) / (target.square().sum((1, 2)) + EPSILON)).sqrt()
+    power = (target if scale is None else scale).square().sum((1, 2))
+    return ((error + EPSILON) / (power + EPSILON)).sqrt()
 
 
 def log_distance(estimate: Tensor, target: Tensor, floor: float) -> Tensor:
@@ -68,9 +69,12 @@ def energy_distance(estimate: Tensor, target: Tensor, floor: float) -> Tensor:
     return (_log_level(estimate, floor) - _log_level(target, floor)).abs().mean(-1)
 
 
-def waveform_distance(estimate: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of samples relative to the target's, `[batch]`: it ties phase at the attack."""
-    return (estimate - target).abs().mean(-1) / (target.abs().mean(-1) + 1e-3)
+def waveform_distance(estimate: Tensor, target: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of samples relative to the target's (or those of `scale`), `[batch]`.
+
+    It ties phase at the attack.
+    """
+    return (estimate - target).abs().mean(-1) / ((target if scale is None else scale).abs().mean(-1) + 1e-3)
 
 
 def _log_level(clips: Tensor, floor: float) -> Tensor:

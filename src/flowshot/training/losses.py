@@ -10,8 +10,16 @@
 | `transient` | rises of every frequency | attacks are dull |
 | `waveform` | phase, where it can be learned | attacks lose their first millisecond |
 
+`repulsion` makes the sum a generalized energy distance (Gritsenko et al. 2020, 2008.01160, equation 4; Szekely & Rizzo
+2013). A plain distance to one recording of noise is smallest for a decoder without noise: what is random is smeared to
+its median. Where half the distance of two decoded clips of one latent is taken off, the sum is smallest in
+expectation for a decoder whose noise is distributed as that of the recordings; every term is a distance of negative
+type, which that needs. It asks for a decoder with `noise`.
+
 With `train.loss.likelihood` the sum of these gives way to the misfit of a likelihood, in nats.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +40,14 @@ from flowshot.training.likelihood import misfit
 
 # The terms that compare spectra; the others compare samples.
 SPECTRAL = ("linear_stft", "log_stft", "mel", "loudness", "transient")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Clips `[batch, samples]` and their magnitude spectrograms, by FFT size."""
+
+    clips: Tensor
+    spectra: dict[int, Tensor]
 
 
 class ReconstructionLoss(nn.Module):
@@ -59,41 +75,61 @@ class ReconstructionLoss(nn.Module):
             self.register_buffer(f"mel_{size}", mel_filters(bands, size, sample_rate), persistent=False)
             self.register_buffer(f"hearing_{size}", k_weighting(size, sample_rate), persistent=False)
 
-    def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    @property
+    def needs_two(self) -> bool:
+        """Whether the loss takes two decoded clips of one latent, which differ in the decoder's noise."""
+        return self.config.repulsion > 0
+
+    def forward(
+        self, estimate: Tensor, target: Tensor, again: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Total `[batch]`, and each term's unweighted mean over the batch.
 
-        Scales that are longer than the clips are left out.
+        Scales that are longer than the clips are left out. With `again`, the same latents decoded with other noise,
+        each term is the mean of both distances from the target, less `repulsion` times half the distance of the two.
         """
         if self.config.likelihood != "none":
             nats = misfit(estimate, target, self.config.likelihood, self.config.likelihood_scale)
             return nats, {"misfit": nats.detach().mean()}
-        sizes = self._sizes(estimate.shape[-1]) if self.needs_spectra else []
-        # One pair of spectra for each scale serves every term.
-        spectra = {size: (self._magnitude(estimate, size), self._magnitude(target, size)) for size in sizes}
-        terms = {term: self._term(term, estimate, target, spectra) for term in self.weights}
+        heard, real = self._hear(estimate), self._hear(target)
+        terms = {term: self._distance(term, heard, real, real) for term in self.weights}
+        if again is not None and self.config.repulsion > 0:
+            other = self._hear(again)
+            for term, first in terms.items():
+                second, between = self._distance(term, other, real, real), self._distance(term, heard, other, real)
+                terms[term] = 0.5 * (first + second - self.config.repulsion * between)
         total = torch.stack([self.weights[term] * value for term, value in terms.items()]).sum(0)
         return total, {term: value.detach().mean() for term, value in terms.items()}
 
-    def _term(self, term: str, estimate: Tensor, target: Tensor, spectra: dict[int, tuple[Tensor, Tensor]]) -> Tensor:
+    def _hear(self, clips: Tensor) -> "Heard":
+        # One spectrum for each scale serves every term.
+        sizes = self._sizes(clips.shape[-1]) if self.needs_spectra else []
+        return Heard(clips, {size: self._magnitude(clips, size) for size in sizes})
+
+    def _distance(self, term: str, a: "Heard", b: "Heard", scale: "Heard") -> Tensor:
+        """A term's distance of `a` from `b`, `[batch]`; what is relative is relative to `scale`."""
         floors = self.config.log_floors
         if term == "energy":
-            return energy_distance(estimate, target, min(floors))
+            return energy_distance(a.clips, b.clips, min(floors))
         if term == "waveform":
-            return waveform_distance(estimate, target)
+            return waveform_distance(a.clips, b.clips, scale.clips)
         if term == "transient":
             # The shortest scale alone: the longer ones cannot tell when something rose.
-            shortest = min(spectra)
-            return transient_distance(*spectra[shortest], self.get_buffer(f"mel_{shortest}"), max(floors))
+            shortest = min(a.spectra)
+            filters = self.get_buffer(f"mel_{shortest}")
+            return transient_distance(a.spectra[shortest], b.spectra[shortest], filters, max(floors))
         values = []
-        for size, (a, b) in spectra.items():
+        for size, spectrum in a.spectra.items():
             if term == "linear_stft":
-                values.append(linear_distance(a, b))
+                values.append(linear_distance(spectrum, b.spectra[size], scale.spectra[size]))
             elif term == "log_stft":
-                values += [log_distance(a, b, floor) for floor in floors]
+                values += [log_distance(spectrum, b.spectra[size], floor) for floor in floors]
             elif term == "mel":
-                values += [mel_distance(a, b, self.get_buffer(f"mel_{size}"), floor) for floor in floors]
+                filters = self.get_buffer(f"mel_{size}")
+                values += [mel_distance(spectrum, b.spectra[size], filters, floor) for floor in floors]
             else:
-                values.append(loudness_distance(a, b, self.get_buffer(f"hearing_{size}"), min(floors)))
+                weighting = self.get_buffer(f"hearing_{size}")
+                values.append(loudness_distance(spectrum, b.spectra[size], weighting, min(floors)))
         return torch.stack(values).mean(0)
 
     def _magnitude(self, clips: Tensor, size: int) -> Tensor:

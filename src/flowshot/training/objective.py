@@ -23,8 +23,8 @@ class Objective:
     def __call__(self, clips: Tensor, step: int) -> tuple[Reconstruction, Tensor, dict[str, Tensor]]:
         """Of clips `[batch, samples]`: the forward pass, the loss at this step, and its parts for the history."""
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.bfloat16):
-            output = self.model(clips, self.noise)
-        reconstruction, terms = self.reconstruction_loss(output.clips, clips)
+            output = self.model(clips, self.noise, self.reconstruction_loss.needs_two)
+        reconstruction, terms = self.reconstruction_loss(output.clips, clips, output.again)
         reconstruction, kl = reconstruction.mean(), output.kl.mean()
         loss = reconstruction + self.latent_loss.weight(step) * self.latent_loss.charged(output)
         return output, loss, {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, **terms}

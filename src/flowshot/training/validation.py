@@ -72,8 +72,8 @@ def evaluate(
     for batch in ordered_batches(clips, batch_size):
         batch = batch.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
-            output = model(batch, noise)
-        reconstruction += float(reconstruction_loss(output.clips, batch)[0].sum())
+            output = model(batch, noise, reconstruction_loss.needs_two)
+        reconstruction += float(reconstruction_loss(output.clips, batch, output.again)[0].sum())
         kl += float(output.kl.sum())
         posteriors.append(output.posterior)
     return Evaluation(reconstruction / len(clips), kl / len(clips), join_posteriors(posteriors))
