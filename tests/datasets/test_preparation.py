@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,7 +221,7 @@ def test_the_same_recording_at_another_rate_goes_where_that_is_asked(
 def extended(tmp_path, write_audio, monkeypatch):
     """Prepares a source of 40 sounds, `small`, and one that adds a package, `added`, of the files that are given."""
 
-    def run(added):
+    def run(added, held_out="all"):
         def package(name):
             return Package("npm", name, "1", "0", "CC0-1.0", "made for a test", "x", takes="family")
 
@@ -236,6 +237,7 @@ def extended(tmp_path, write_audio, monkeypatch):
                 write_audio(raw / f"audio/added/{name}", audio)
             (raw / "card.json").write_text(json.dumps({"source": source, "licence": "CC0-1.0", "origin": "a test"}))
             config = DatasetConfig(source, sample_rate=8000, clip_seconds=0.25)
+            config = replace(config, held_out=held_out) if source == "samples" else config
             prepare(source, config, raw, tmp_path / "data/prepared" / source, 1)
             found[source] = {row["source"]: row for row in read_prepared(tmp_path / "data/prepared" / source).manifest}
         return found["samples_original"], found["samples"]
@@ -250,6 +252,22 @@ def test_a_source_that_adds_to_another_keeps_its_splits_and_fills_them_up(extend
         assert (large[source]["split"], large[source]["sha256"]) == (row["split"], row["sha256"])
     sizes = [sum(row["split"] == split for row in large.values()) for split in SPLITS]
     assert sizes == [80, 10, 10]
+
+
+def test_what_learns_from_more_can_be_judged_by_what_the_smaller_source_holds_out(extended, tmp_path):
+    small, large = extended({f"{number}/x/a.wav": struck(100 + number) for number in range(60)}, held_out="original")
+    for split in ("valid", "test"):
+        arrays = [
+            read_prepared(tmp_path / "data/prepared" / name).clips(split) for name in ("samples_original", "samples")
+        ]
+        assert np.array_equal(*arrays)
+    assert {source for source, row in large.items() if row["split"] != "train"} == {
+        source for source, row in small.items() if row["split"] != "train"
+    }
+    assert len(large) == 32 + 48 + 8
+    audit = audit_of(read_prepared(tmp_path / "data/prepared/samples"))
+    assert sum(row["reason"] == "held_out" for row in audit.values()) == 12
+    assert len(audit) == 100
 
 
 def test_what_is_added_goes_to_the_split_of_what_it_copies_and_is_held_out_in_doubt(extended):

@@ -41,6 +41,7 @@ class DatasetConfig(Section):
     split: SplitConfig = field(default_factory=SplitConfig)
     exclude: str = ""
     group: str = ""
+    held_out: Literal["all", "original"] = "all"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -49,6 +50,10 @@ class DatasetConfig(Section):
         )
         require(1000 <= self.sample_rate <= 384_000, "sample_rate must lie between 1000 and 384000")
         require(0 < self.clip_seconds <= 60, "clip_seconds must lie between 0 and 60")
+        require(
+            self.held_out == "all" or self.source == "samples",
+            "held_out: original belongs to source `samples`, which alone adds to another dataset",
+        )
         require(self.hop_seconds > 0, "hop_seconds must be above 0")
         require(self.level_db <= 0, "level_db must not be above 0")
         require(self.silence_db < 0, "silence_db must be below 0")

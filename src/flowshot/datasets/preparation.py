@@ -1,7 +1,7 @@
 """Prepare a dataset: fetched audio becomes three arrays of clips, a manifest, an audit and a card."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
     """
     raw_card, files = input_files(name, config, raw_folder)
     where = str(raw_folder) if config.path is None else config.path
-    files = sorted(files, key=lambda file: not _extended(config, file))
+    files = sorted(files, key=lambda file: not _extended(config, file.source))
     members = memberships(config, files)
     with writing(out_folder), whole_folder(out_folder) as fresh:
         spools = fresh / "spools"
@@ -46,7 +46,9 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
         fixed = _fixed_splits(config, files, members, surveys, where)
         selection = select(files, members, surveys, config, fixed)
         _require_clips(config, selection, where)
-        splits = _assign(config, selection, where)
+        chosen = _chosen(config, selection, where)
+        selection = _held_out_of_the_original(config, selection, chosen)
+        splits = _assign(config, selection, chosen)
         for split in SPLITS:
             _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
         for spool in spools.iterdir():
@@ -95,10 +97,10 @@ def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> N
     raise FlowshotError(f"{where}: no usable audio in {len(selection.audit)} files ({found}); {remedy}")
 
 
-def _extended(config: DatasetConfig, file: InputFile) -> bool:
-    """Whether the file is of the source that the dataset's own source adds to."""
+def _extended(config: DatasetConfig, source: str) -> bool:
+    """Whether a file, named by its `source`, is of the dataset that this one adds to."""
     packages = PACKAGES.get(EXTENDS.get(config.source, ""), ())
-    return file.source.partition("/")[0] in {package.collection for package in packages}
+    return source.partition("/")[0] in {package.collection for package in packages}
 
 
 def _fixed_splits(
@@ -115,7 +117,7 @@ def _fixed_splits(
     it is prepared by itself under the same settings (with `near_duplicates: keep`); then the groups of the added files
     go to the splits of what they are like, and the others fill up what is left.
     """
-    rows = [row for row, file in enumerate(files) if _extended(config, file)]
+    rows = [row for row, file in enumerate(files) if _extended(config, file.source)]
     if not rows:
         return {}
     alone = replace(config, near_duplicates="keep")
@@ -133,9 +135,25 @@ def _chosen(config: DatasetConfig, selection: Selection, where: str) -> dict[str
         raise FlowshotError(f"{where}: {error}") from None
 
 
-def _assign(config: DatasetConfig, selection: Selection, where: str) -> dict[Split, list[KeptClip]]:
+def _held_out_of_the_original(config: DatasetConfig, selection: Selection, chosen: Mapping[str, Split]) -> Selection:
+    """With `held_out: original`, without the added clips that `chosen` puts outside of training.
+
+    What is trained on more clips is then judged by those that the smaller dataset is judged by.
+    """
+    if config.held_out == "all":
+        return selection
+    clips = [c for c in selection.clips if chosen[c.group] == "train" or _extended(config, c.source)]
+    kept = {clip.source for clip in clips}
+    audit = [
+        replace(row, status="dropped", reason="held_out") if row.status == "kept" and row.source not in kept else row
+        for row in selection.audit
+    ]
+    left_out = len(selection.clips) - len(clips)
+    return replace(selection, clips=clips, audit=audit, dropped_clips=selection.dropped_clips | {"held_out": left_out})
+
+
+def _assign(config: DatasetConfig, selection: Selection, chosen: Mapping[str, Split]) -> dict[Split, list[KeptClip]]:
     """The clips of each split, shuffled, so that the first n of a split are a random n."""
-    chosen = _chosen(config, selection, where)
     splits: dict[Split, list[KeptClip]] = {split: [] for split in SPLITS}
     for clip in selection.clips:
         splits[chosen[clip.group]].append(clip)

@@ -29,6 +29,7 @@ REASONS = {
     "duplicate": "gives the same clips as an earlier file, bit for bit",
     "near_duplicate": "gives the same clips as an earlier file up to gain and differences below -40 dB",
     "same_recording": "an earlier file is the same recording at another level, rate or cut (`near_duplicates: drop`)",
+    "held_out": "would be held out, where `held_out: original` keeps that to the clips of the smaller dataset",
 }
 # The order in which a new group is tied to groups that have their split: what is like clips of two is held out.
 HELD_OUT_FIRST = ("test", "valid", None, "train")
