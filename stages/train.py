@@ -6,8 +6,7 @@ all of that is written.
 
 While it trains, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A training
 that was interrupted, however, goes on from there when the same command runs again; the folder goes when it is done.
-RAVE alone (an autoencoder with a section `rave`) begins anew. One that was exported elsewhere is not trained but
-checked, measured and written as the others: 0 steps, 0 seconds.
+A RAVE that was exported elsewhere is not trained but checked, measured and written as the others: 0 steps, 0 seconds.
 """
 
 import csv
@@ -118,7 +117,7 @@ def train_with_log(
             log.log(trained.best_row, trained.best_step)
             return trained
         if isinstance(model, RaveAutoencoder):
-            return train_rave(model, learned, held_out, training, budget, generator, show)
+            return train_rave(model, learned, held_out, training, budget, generator, show, checkpoint)
         return train(
             model, learned, held_out, dataset.sample_rate, training, budget, generator, show, keep, checkpoint
         )  # fmt: skip
