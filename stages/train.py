@@ -6,7 +6,7 @@ all of that is written.
 
 While it trains, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A training
 that was interrupted, however, goes on from there when the same command runs again; the folder goes when it is done.
-RAVE alone (an autoencoder with a section `rave`) begins anew.
+A RAVE that was exported elsewhere is not trained but checked, measured and written as the others: 0 steps, 0 seconds.
 """
 
 import csv
@@ -22,6 +22,7 @@ from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.diagnostics.latent import Diagnosis, diagnose
 from flowshot.errors import FlowshotError
 from flowshot.files import scratch_folder, whole_folder, write_json
+from flowshot.models.exported_rave import ExportedRave
 from flowshot.models.rave import RaveAutoencoder
 from flowshot.models.storage import ModelCard, make_autoencoder, save_model
 from flowshot.models.vae import VAE
@@ -32,6 +33,7 @@ from flowshot.runs import RunIdentity
 from flowshot.stage import arguments, stage, stop_requests, warn, workers
 from flowshot.training.checkpoint import Checkpoint
 from flowshot.training.device import choose_device, prepare_threads
+from flowshot.training.exported_rave import measure_exported
 from flowshot.training.likelihood import likelihood_of
 from flowshot.training.loop import HISTORY_COLUMNS, Trained, train
 from flowshot.training.losses import ReconstructionLoss
@@ -110,8 +112,12 @@ def train_with_log(
 
         learned, held_out = dataset.clips("train"), dataset.clips("valid")
         generator = torch_generator(int(names[2]), "train", *names[:2])
+        if isinstance(model, ExportedRave):
+            trained = measure_exported(model, learned, held_out, training, budget.batch_size, say=warn)
+            log.log(trained.best_row, trained.best_step)
+            return trained
         if isinstance(model, RaveAutoencoder):
-            return train_rave(model, learned, held_out, training, budget, generator, show)
+            return train_rave(model, learned, held_out, training, budget, generator, show, checkpoint)
         return train(
             model, learned, held_out, dataset.sample_rate, training, budget, generator, show, keep, checkpoint
         )  # fmt: skip
@@ -129,7 +135,7 @@ def write_model(
             "train_seconds": trained.seconds,
             "machine": f"{machine()}, {choose_device().type}",
             "steps": last_step,
-            "stopped_early": last_step < settings["budget"]["steps"],
+            "stopped_early": 0 < last_step < settings["budget"]["steps"],
             "best_step": trained.best_step,
             **{name: trained.best_row[name] for name in GENERALISATION},
             **settings,

@@ -1,10 +1,13 @@
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from exported_files import write_export
 from flowshot.datasets.fetch import fetch
+from flowshot.files import sha256_of_file
 from flowshot.params import read_params
 
 RAW = Path("data/raw/mine")
@@ -18,7 +21,7 @@ def fetched(project, write_sounds):
 
 
 def test_a_folder_as_it_was_indexed_is_left_alone(fetched, found):
-    assert found("check") == {"plan": "tiny", "arms": 4, "fetch_again": []}
+    assert found("check") == {"plan": "tiny", "arms": 4, "fetch_again": [], "take_again": []}
     assert (RAW / "index.json").is_file()
 
 
@@ -71,3 +74,45 @@ def test_a_package_that_an_autoencoder_of_the_plan_needs_is_asked_for_before_any
     params["datasets"]["mine"]["clip_seconds"] = 10.0
     path.write_text(yaml.safe_dump(params))
     assert "clips have 80000 samples" in fails("check")
+
+
+@pytest.fixture
+def exported(fetched):
+    """Names `mine.ts`, which is for the rate of the clips, as the plan's autoencoder; other settings may be given."""
+
+    def name(**settings):
+        path = fetched / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        params["autoencoders"]["my_rave"] = {"rave": {"exported": "mine.ts", **settings}}
+        params["plan"]["autoencoders"] = ["my_rave"]
+        path.write_text(yaml.safe_dump(params))
+
+    write_export(fetched / "mine.ts", rate=8000)
+    return name
+
+
+def test_an_exported_rave_is_checked_without_being_run_and_without_its_package(exported, fails, found, monkeypatch):
+    monkeypatch.setattr("torch.jit.load", lambda *arguments, **named: pytest.fail("it was run"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    exported()
+    assert "mine.ts: is not loaded" in fails("check")
+    exported(trust_exported=True)
+    assert found("check")["take_again"] == []
+    write_export(Path("mine.ts"), rate=44100)
+    assert "mine.ts: is for 44100 Hz, but the clips have 8000 Hz" in fails("check")
+    write_export(Path("mine.ts"), rate=8000, channels=2)
+    assert "mine.ts: is for 2 channels" in fails("check")
+    Path("mine.ts").unlink()
+    assert "mine.ts: not found" in fails("check")
+
+
+def test_a_model_of_an_exported_file_that_changed_is_made_again(exported, flowshot, found):
+    exported(trust_exported=True)
+    models = [Path(f"models/mine/my_rave/{seed}") for seed in (3, 4)]
+    for folder, digest in zip(models, (sha256_of_file(Path("mine.ts")), "0" * 64), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps({"exported_sha256": digest}))
+    status, out, _ = flowshot("check")
+    assert status == 0 and out.splitlines()[0].startswith("models/mine/my_rave/4: the exported file changed")
+    assert models[0].exists() and not models[1].exists()
+    assert found("check")["take_again"] == []

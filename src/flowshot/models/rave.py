@@ -82,9 +82,7 @@ class RaveAutoencoder(VAE):
 
         RAVE draws its noise from torch's global generator, which is seeded from `generator` and left as it was.
         """
-        seed = 0 if generator is None else int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with global_draws(generator):
             frames = latent.unflatten(1, self.latent_shape)
             decoded = self.rave.decode(torch.cat([frames, self._silence().expand(len(frames), -1, -1)], dim=-1))
         return decoded[:, 0, : self.clip_samples].clamp(-1, 1)
@@ -107,6 +105,15 @@ class RaveAutoencoder(VAE):
         if not any(name.startswith(DISCRIMINATOR) for name in state_dict):
             self.rave.discriminator = nn.Identity()
         return super().load_state_dict(state_dict, strict, assign)
+
+
+@contextmanager
+def global_draws(generator: torch.Generator | None) -> Iterator[None]:
+    """Within the block torch's global generator is seeded from `generator`, or with 0; then it is as it was."""
+    seed = 0 if generator is None else int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Train the real RAVE: its own steps, losses, discriminators and optimizers, on the clips of a prepared dataset."""
 
-import itertools
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,20 +14,22 @@ from flowshot.config.training import BudgetConfig, TrainConfig
 from flowshot.errors import FlowshotError
 from flowshot.models.rave import RaveAutoencoder, rave_configuration
 from flowshot.training.batches import EndlessBatches, evenly_spaced, ordered_batches
+from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.training.loop import Trained
 from flowshot.training.progress import Row
+from flowshot.training.rave_state import History, LearningBatches, RaveState
 
 BATCH_SIZE = 16  # of clips that are only looked at
 
 
-class Batches(IterableDataset[Tensor]):
-    """Padded batches `[batch, 1, samples]`, each made when it is asked for."""
+class HeldOutBatches(IterableDataset[Tensor]):
+    """Padded batches `[batch, 1, samples]` of all clips in their order, each made when it is asked for."""
 
-    def __init__(self, model: RaveAutoencoder, batches: Callable[[], Iterator[Tensor]]) -> None:
-        self.model, self.batches = model, batches
+    def __init__(self, model: RaveAutoencoder, clips: np.ndarray) -> None:
+        self.model, self.clips = model, clips
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self.model.pad(batch) for batch in self.batches())
+        return (self.model.pad(batch) for batch in ordered_batches(self.clips, BATCH_SIZE))
 
 
 def train_rave(
@@ -40,6 +40,7 @@ def train_rave(
     budget: BudgetConfig,
     generator: torch.Generator,
     show: Callable[[Row], None],
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> Trained:
     """Train `model` for `budget.steps` steps of `budget.batch_size` clips, of which each has as many seconds as any
     other autoencoder's, both phases included; the weights of the last step are kept, as RAVE does.
@@ -47,22 +48,29 @@ def train_rave(
     Of `config` only `log_every` and `validate_every` apply: the rest is RAVE's own. RAVE's loss takes a divergence of
     twice the nats and averages it over frames; in the history `train_kl` is in nats for each padded clip.
 
+    It is kept in `checkpoint` and taken up again from there, as `loop.train` does it: on the same machine and number of
+    threads the weights end the same, bit for bit. `show` is then first given the rows of the steps before.
+
     Raises:
+        Interrupted: a stop was requested, and the checkpoint is written.
         FlowshotError: there are fewer validation frames than RAVE's principal components need.
     """
     check_validation_frames(model, len(valid_clips))
     steps_of_phase_1 = max(1, round(model.settings.phase_1_share * budget.steps))
     model.rave.warmup = steps_of_phase_1
-    learning = Batches(
-        model, lambda: itertools.islice(EndlessBatches(train_clips, budget.batch_size, generator), budget.steps)
-    )
-    held_out = Batches(model, lambda: ordered_batches(valid_clips, BATCH_SIZE))
-    start = time.perf_counter()
+    learning = LearningBatches(model, EndlessBatches(train_clips, budget.batch_size, generator), budget.steps)
+    history = History(show)
+    state = RaveState(model, learning, history, checkpoint)
     with rave_configuration(model.settings, model.sample_rate, steps_of_phase_1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers, lengths and loggers
-        trainer, recorder = trainer_of(model, config, budget, show)
-        trainer.fit(model.rave, DataLoader(learning, batch_size=None), DataLoader(held_out, batch_size=None))
-    seconds = time.perf_counter() - start
+        trainer = trainer_of(model, config, budget, history, state)
+        state.restore(trainer)
+        loaders = [DataLoader(each, batch_size=None) for each in (learning, HeldOutBatches(model, valid_clips))]
+        trainer.fit(model.rave, *loaders)
+    if trainer.interrupted:
+        # Lightning takes a second Ctrl-C for the end of the training.
+        raise KeyboardInterrupt
+    seconds = history.seconds
     model.cpu().eval()
     of_valid = audio_distance(model, valid_clips)
     of_train = audio_distance(model, evenly_spaced(train_clips, len(valid_clips)))
@@ -73,36 +81,35 @@ def train_rave(
         "train_reconstruction_clean": of_train,
         "reconstruction_gap": of_valid - of_train,
     }
-    history = merge_rows([*recorder.rows, last])
     weights = model.weights()
-    return Trained(weights, budget.steps, weights, history, seconds)
+    return Trained(weights, budget.steps, weights, merge_rows([*history.rows, last]), seconds)
 
 
 def trainer_of(
-    model: RaveAutoencoder, config: TrainConfig, budget: BudgetConfig, show: Callable[[Row], None]
-) -> tuple[Any, Any]:
-    """Lightning's trainer with RAVE's own schedules, and the logger that holds the history."""
+    model: RaveAutoencoder, config: TrainConfig, budget: BudgetConfig, history: History, state: RaveState
+) -> Any:
+    """Lightning's trainer with RAVE's own schedules; it fills `history`, and tells `state` of every step."""
     # Imported here: an extra; without it there is no model to train.
     import pytorch_lightning as lightning
     from rave.model import BetaWarmupCallback, WarmupCallback
 
     # What hardware there is, and that the last step was the last one.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    recorder = recorder_of(lightning, model.rave, model.padded // model.ratio, show)
-    trainer = lightning.Trainer(
+    # Before the schedules, which look at their own state at the same time.
+    keeper = lightning.callbacks.LambdaCallback(on_train_batch_start=lambda *given: state.before_step(given[-1]))
+    return lightning.Trainer(
         max_steps=budget.steps,
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=1,
-        logger=recorder,
+        logger=recorder_of(lightning, model.rave, model.padded // model.ratio, history),
         log_every_n_steps=config.log_every,
         val_check_interval=min(config.validate_every, budget.steps),
-        callbacks=[WarmupCallback(), BetaWarmupCallback()],
+        callbacks=[keeper, WarmupCallback(), BetaWarmupCallback()],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    return trainer, recorder
 
 
 def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
@@ -126,8 +133,8 @@ def audio_distance(model: RaveAutoencoder, clips: np.ndarray) -> float:
     return total / len(clips)
 
 
-def recorder_of(lightning: Any, module: Any, frames: int, show: Callable[[Row], None]) -> Any:
-    """A logger of Lightning whose `rows` are the history; the audio and text that RAVE logs are not kept."""
+def recorder_of(lightning: Any, module: Any, frames: int, history: History) -> Any:
+    """A logger of Lightning that fills `history`; the audio and text that RAVE logs are not kept."""
 
     class Ignore:
         """RAVE writes audio and text to a TensorBoard of which there is none."""
@@ -141,21 +148,12 @@ def recorder_of(lightning: Any, module: Any, frames: int, show: Callable[[Row], 
     class Recorder(lightning.loggers.logger.Logger):
         name, version, experiment = "rave", "0", Ignore()
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.rows: list[Row] = []
-            self.start = time.perf_counter()
-
         def log_hyperparams(self, params: Any, *arguments: Any, **named: Any) -> None:
             """Nothing: the model's configuration is kept elsewhere."""
 
         def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-            """Keep a row of the history, and show it where it is one of training."""
-            row = row_of(metrics, int(step or 0) + 1, module.beta_factor, frames)
-            row["seconds"] = time.perf_counter() - self.start
-            self.rows.append(row)
-            if "train_loss" in row:
-                show(row)
+            """Make a row of the history."""
+            history.add(row_of(metrics, int(step or 0) + 1, module.beta_factor, frames))
 
     return Recorder()
 

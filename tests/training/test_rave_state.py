@@ -1,0 +1,109 @@
+"""Trainings of RAVE that are interrupted and go on; what needs the extra is skipped without it."""
+
+import importlib.util
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.rave import RaveConfig
+from flowshot.config.training import BudgetConfig, TrainConfig
+from flowshot.errors import FlowshotError, Interrupted
+from flowshot.models.rave import RaveAutoencoder
+from flowshot.training.batches import EndlessBatches
+from flowshot.training.checkpoint import Checkpoint
+from flowshot.training.rave import train_rave
+from flowshot.training.rave_state import GlobalDraws, History, LearningBatches
+
+SAMPLES, RATE, STEPS = 3000, 16000, 6
+needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
+
+
+def tones(count):
+    pitch = np.linspace(0.05, 0.4, count)[:, None]
+    return (0.5 * np.sin(pitch * np.arange(SAMPLES)) * np.exp(-np.arange(SAMPLES) / 1000)).astype(np.float32)
+
+
+def learning(steps=5):
+    model = SimpleNamespace(pad=lambda clips: clips[:, None])
+    clips = np.arange(7, dtype=np.float32)[:, None]
+    return LearningBatches(model, EndlessBatches(clips, 2, torch.Generator().manual_seed(0)), steps)
+
+
+def test_batches_that_were_fetched_ahead_come_again():
+    expected = list(learning())
+    assert len(expected) == 5 and expected[0].shape == (2, 1, 1)
+    batches = learning()
+    fetched = iter(batches)
+    for _ in range(4):
+        next(fetched)
+    batches.go_to(2)
+    again = learning()
+    again.load_state_dict(batches.state_dict())
+    assert [batch.tolist() for batch in again] == [batch.tolist() for batch in expected[2:]]
+
+
+def test_global_draws_are_drawn_again():
+    state = GlobalDraws().state_dict()
+    first = torch.rand(3)
+    GlobalDraws().load_state_dict(state)
+    assert torch.equal(first, torch.rand(3))
+
+
+def test_a_history_goes_on_with_its_seconds_and_shows_steps_alone():
+    shown = []
+    history = History(shown.append)
+    history.add({"step": 1.0, "train_loss": 2.0})
+    history.add({"step": 1.0, "valid_reconstruction": 3.0})
+    again = History(shown.append)
+    again.load_state_dict(history.state_dict() | {"seconds": 100.0})
+    again.show_again()
+    assert [row["step"] for row in shown] == [1, 1] and all("train_loss" in row for row in shown)
+    again.add({"step": 2.0, "train_loss": 1.0})
+    assert len(again.rows) == 3 and len(history.rows) == 2 and again.rows[-1]["seconds"] > 100
+
+
+def run(checkpoint, rows=None, latent_size=4):
+    """A training of its own process, as far as random numbers go: weights and generators are made anew."""
+    torch.manual_seed(0)
+    settings = RaveConfig(latent_size=latent_size, capacity=2, phase_1_share=0.5)
+    model = RaveAutoencoder(AutoencoderConfig(rave=settings), SAMPLES, RATE)
+    model.rave.receptive_field += 1  # or RAVE would spend most of the test on it
+    return train_rave(
+        model, tones(5), tones(2), TrainConfig(log_every=1, validate_every=2), BudgetConfig(STEPS, batch_size=2),
+        torch.Generator().manual_seed(0), (lambda row: None) if rows is None else rows.append, checkpoint,
+    )  # fmt: skip
+
+
+def stopping(folder, after):
+    """A checkpoint at whose `after`-th step somebody asks to stop."""
+    steps = itertools.count(1)
+    return Checkpoint(folder, lambda: next(steps) == after)
+
+
+def without_time(history):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
+
+
+@needs_rave
+def test_an_interrupted_training_of_rave_ends_bit_for_bit_like_one_that_was_not(tmp_path):
+    """Interrupted behind a validation, and in the second phase, where discriminator and decoder take turns."""
+    expected = run(Checkpoint(None))
+    with pytest.raises(Interrupted, match="stopped after step 2 of 6; the same command goes on from there"):
+        run(stopping(tmp_path, 2))
+    with pytest.raises(Interrupted, match="stopped after step 5 of 6"):
+        run(stopping(tmp_path, 3))
+    rows = []
+    again = run(Checkpoint(tmp_path), rows)
+    assert expected.last.keys() == again.last.keys()
+    assert all(torch.equal(value, again.last[name]) for name, value in expected.last.items())
+    assert without_time(again.history) == without_time(expected.history)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    seconds = [row["seconds"] for row in again.history]
+    assert seconds == sorted(seconds)
+    with pytest.raises(FlowshotError, match="no state of this training") as caught:
+        run(Checkpoint(tmp_path), latent_size=5)
+    assert "\n" not in str(caught.value)
