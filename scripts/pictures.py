@@ -20,7 +20,7 @@ from flowshot.report.plots import draw_distances
 from flowshot.report.style import drawn_figure
 from flowshot.stage import stage
 
-COLUMNS = 5
+COLUMNS = 8
 WORDS = Words()
 
 
@@ -53,7 +53,7 @@ def draw_clips(stem: Path, dataset: str, autoencoder: str, prior: str, seed: str
     generated = np.load(made / prior / seed / "clips.npy", mmap_mode="r")
     places = np.linspace(0, len(real) - 1, COLUMNS).astype(int)
     rows = (("real", real[places]), ("reconstructed", reconstructed[places]), ("generated", generated[:COLUMNS]))
-    with drawn_figure(stem, 6.6, 2.8, WORDS) as figure:
+    with drawn_figure(stem, 9.0, 3.0, WORDS) as figure:
         panels = figure.subplots(len(rows), COLUMNS, sharex=True, sharey=True)
         for line, (name, clips) in zip(panels, rows, strict=True):
             line[0].set_ylabel(f"{name}\nkHz")
