@@ -79,11 +79,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
-    """`folder` for this process alone: it goes where the block ends well, and stays for the next try where it raises.
+def one_process_at(folder: Path) -> Iterator[None]:
+    """What is done with `folder` in the block is done by this process alone; the lock of one that was killed is gone.
 
     Raises:
-        FlowshotError: another process has it.
+        FlowshotError: another process is at it.
     """
     # Imported here, because most of what writes files needs no lock.
     from filelock import FileLock, Timeout
@@ -94,10 +94,24 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
         lock.acquire()
     except Timeout:
         raise FlowshotError(f"{folder}: another process is at this work; wait for it, or stop it") from None
-    with lock:
+    try:
+        yield
+    finally:
+        # Before it is released, or another process might have it by then.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """`folder` for this process alone: it goes where the block ends well, and stays for the next try where it raises.
+
+    Raises:
+        FlowshotError: another process has it.
+    """
+    with one_process_at(folder):
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
-        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

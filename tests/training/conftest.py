@@ -4,8 +4,10 @@ import csv
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,25 @@ def start_stage():
 def start_train_stage(start_stage):
     """Starts `stages/train.py tones NAME 0` in a folder, in a process of its own."""
     return lambda folder, name, **settings: start_stage(folder, "train", name, "0", **settings)
+
+
+@pytest.fixture(scope="session")
+def killed():
+    """Starts a stage and kills it after so many seconds, earlier where it had ended by then; the project it was in."""
+
+    def kill(start, projects, seconds):
+        for folder in projects:
+            process = start(folder)
+            time.sleep(seconds)
+            process.kill()
+            if process.wait() == -signal.SIGKILL:
+                states = len(list((folder / ".flowshot").rglob("state.pt")))
+                print(f"killed after {seconds:.2f} s, {states} state kept")
+                return folder
+            seconds *= 0.8
+        raise AssertionError("always too late")
+
+    return kill
 
 
 @pytest.fixture

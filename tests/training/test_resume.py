@@ -51,17 +51,17 @@ def runs_of(folder):
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_killed_training_ends_as_if_it_had_not_been_killed(kill, uninterrupted, tone_project, start_train_stage):
+def test_a_killed_training_ends_as_if_it_had_not_been_killed(
+    kill, uninterrupted, tone_project_at, start_train_stage, killed, tmp_path
+):
     expected, seconds = uninterrupted
-    folder = tone_project("no_nf", {}, BUDGET, **SETTINGS)
-    process = start_train_stage(folder, "no_nf", checkpoint_seconds=0.0)
-    # Spread over the training, whose start is the import of torch.
-    after = seconds * np.random.default_rng(kill).uniform(0.4, 1.0)
-    time.sleep(after)
-    process.kill()
-    status = process.wait()
-    kept = len(list((folder / ".flowshot").rglob("state.pt")))
-    print(f"killed after {after:.2f} s of {seconds:.2f}: status {status}, {kept} state kept")
+    projects = (tone_project_at(tmp_path / str(i), "no_nf", {}, BUDGET, **SETTINGS) for i in range(20))
+    folder = killed(
+        lambda folder: start_train_stage(folder, "no_nf", checkpoint_seconds=0.0),
+        projects,
+        # Spread over the training, whose start is the import of torch.
+        seconds * np.random.default_rng(kill).uniform(0.4, 1.0),
+    )
     assert start_train_stage(folder, "no_nf").wait() == 0
     assert weights_of(folder) == expected
     statuses, doubled = runs_of(folder)

@@ -55,18 +55,15 @@ def fitted(folder, prior):
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_killed_fit_ends_as_if_it_had_not_been_killed(kill, uninterrupted, trained, start_stage, tmp_path):
+def test_a_killed_fit_ends_as_if_it_had_not_been_killed(kill, uninterrupted, trained, start_stage, killed, tmp_path):
     prior = list(PRIORS)[kill % len(PRIORS)]
     expected, seconds = uninterrupted(prior)
-    folder = shutil.copytree(trained, tmp_path / "project")
-    process = start_stage(folder, "fit_prior", "no_nf", prior, "0", checkpoint_seconds=0.0)
-    # Spread over the stage, which begins with the import of torch.
-    after = seconds * np.random.default_rng(kill).uniform(0.4, 1.0)
-    time.sleep(after)
-    process.kill()
-    status = process.wait()
-    kept = len(list((folder / ".flowshot").rglob("state.pt")))
-    print(f"killed after {after:.2f} s of {seconds:.2f}: status {status}, {kept} state kept")
+    folder = killed(
+        lambda folder: start_stage(folder, "fit_prior", "no_nf", prior, "0", checkpoint_seconds=0.0),
+        (shutil.copytree(trained, tmp_path / str(i)) for i in range(20)),
+        # Spread over the stage, which begins with the import of torch.
+        seconds * np.random.default_rng(kill).uniform(0.5, 1.0),
+    )
     assert start_stage(folder, "fit_prior", "no_nf", prior, "0").wait() == 0
     assert fitted(folder, prior) == expected
     assert [path for path in (folder / ".flowshot").rglob("*") if path.is_file()] == []
