@@ -31,12 +31,19 @@ def writing(place: Path) -> Iterator[None]:
     """Raise FlowshotError, one line about `place`, where the block fails because something cannot be written."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
+    except Exception as error:
+        if (reason := unwritable(error)) is None:
             raise
-        raise FlowshotError(
-            f"{place}: cannot be written ({error.strerror}); free space or change permissions"
-        ) from None
+        raise FlowshotError(f"{place}: cannot be written ({reason}); free space or change permissions") from None
+
+
+def unwritable(error: Exception) -> str | None:
+    """What the system says where `error` came of something that cannot be written; None where it did not."""
+    number = error.errno if isinstance(error, OSError) else None
+    # Libraries in Rust, such as safetensors, say it in words.
+    if found := re.search(r"\(os error (\d+)\)", str(error)):
+        number = int(found[1])
+    return os.strerror(number) if number in UNWRITABLE else None
 
 
 @contextmanager
