@@ -128,8 +128,8 @@ def keep(store: Store, record: RunRecord) -> bool:
 
 def warn(store: Store, reason: object, kept: bool = True) -> None:
     """Say on standard error, in one line, that the store failed; what was to be logged goes on."""
-    later = "; they are kept until it answers: `flowshot sync` sends them" if kept else ""
-    print(f"warning: MLflow at {store.uri} misses numbers of this run: {short(reason)}{later}", file=sys.stderr)
+    later = "they are kept until it answers: `flowshot sync` sends them" if kept else "no copy could be kept"
+    print(f"warning: MLflow at {store.uri} misses numbers of this run: {short(reason)}; {later}", file=sys.stderr)
 
 
 def short(reason: object) -> str:

@@ -68,3 +68,18 @@ def test_a_killed_fit_ends_as_if_it_had_not_been_killed(kill, uninterrupted, tra
     assert fitted(folder, prior) == expected
     assert [path for path in (folder / ".flowshot").rglob("*") if path.is_file()] == []
     assert [path.name for path in (folder / "priors").rglob(".*")] == []
+
+
+def test_two_people_who_fit_the_same_at_once_get_one_right_result(uninterrupted, trained, start_stage, tmp_path):
+    expected, _ = uninterrupted("nf")
+    folder = shutil.copytree(trained, tmp_path / "project")
+    both = [start_stage(folder, "fit_prior", "no_nf", "nf", "0", checkpoint_seconds=0.0) for _ in range(2)]
+    errors = [process.communicate()[1] for process in both]
+    # The second may begin when the first has ended, and does the same again.
+    assert 0 in [process.returncode for process in both], errors
+    for process, error in zip(both, errors, strict=True):
+        if process.returncode:
+            assert error.startswith("error: .flowshot/checkpoints/priors/tones/no_nf/nf/0/") and error.count("\n") == 1
+            assert "another process is at this work" in error
+    assert fitted(folder, "nf") == expected
+    assert [path for path in (folder / ".flowshot").rglob("*") if path.is_file()] == []
