@@ -11,7 +11,7 @@ import numpy as np
 
 from flowshot.datasets.prepared import read_prepared
 from flowshot.errors import FlowshotError
-from flowshot.files import scratch_folder, whole_folder, write_json
+from flowshot.files import scratch_folder, whole_folder, write_json, writing
 from flowshot.metrics.mean_interval import mean_standard_error, student_interval
 from flowshot.models.storage import load_model
 from flowshot.params import read_params
@@ -41,22 +41,23 @@ def main() -> None:
     seed_initial_weights(chosen.seed, *model_name, chosen.prior)
     prior = make_prior(chosen.prior, params.fit_prior, model)
 
-    # The same latents for every prior of a model, so that their nats compare.
-    generator = torch_generator(chosen.seed, "latents", *model_name)
-    train_latents = draw_latents(model, dataset.clips("train"), TRAIN_DRAWS, generator).flatten(0, 1)
-    valid_latents = draw_latents(model, dataset.clips("valid"), HELD_OUT_DRAWS, generator).flatten(0, 1)
-    test_latents = draw_latents(model, dataset.clips("test"), HELD_OUT_DRAWS, generator)
-
     name = (*model_name, chosen.prior, str(chosen.seed))
     parameters = params.prior_parameters(chosen.prior)
     digest = work_digest({"name": name, **parameters}, *dataset.files, model_folder / "weights.safetensors")
     draws = torch_generator(chosen.seed, "fit_prior", *model_name, chosen.prior)
     with scratch_folder(CHECKPOINTS.joinpath(*name, digest[:16])) as scratch, stop_requests() as stop_requested:
-        start = time.perf_counter()
-        prior.fit(train_latents, valid_latents, draws, Checkpoint(scratch, stop_requested, say=warn))
-        seconds = time.perf_counter() - start
-        nats = -prior.log_prob(test_latents.flatten(0, 1)).unflatten(0, test_latents.shape[:2]).mean(1)
-        with whole_folder(Path("priors").joinpath(*name)) as folder:
+        with dataset.required_unchanged():
+            # The same latents for every prior of a model, so that their nats compare.
+            generator = torch_generator(chosen.seed, "latents", *model_name)
+            train_latents = draw_latents(model, dataset.clips("train"), TRAIN_DRAWS, generator).flatten(0, 1)
+            valid_latents = draw_latents(model, dataset.clips("valid"), HELD_OUT_DRAWS, generator).flatten(0, 1)
+            test_latents = draw_latents(model, dataset.clips("test"), HELD_OUT_DRAWS, generator)
+            start = time.perf_counter()
+            prior.fit(train_latents, valid_latents, draws, Checkpoint(scratch, stop_requested, say=warn))
+            seconds = time.perf_counter() - start
+            nats = -prior.log_prob(test_latents.flatten(0, 1)).unflatten(0, test_latents.shape[:2]).mean(1)
+        out = Path("priors").joinpath(*name)
+        with writing(out), whole_folder(out) as folder:
             prior.save(folder)
             summary = summarise(nats.numpy(), dataset.groups("test"), params.score.confidence)
             write_json(folder / "nats.json", summary | {"dimensions": test_latents.shape[-1]})

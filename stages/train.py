@@ -21,7 +21,7 @@ from flowshot.config.training import BudgetConfig, TrainConfig
 from flowshot.datasets.prepared import PreparedDataset, read_prepared
 from flowshot.diagnostics.latent import Diagnosis, diagnose
 from flowshot.errors import FlowshotError
-from flowshot.files import scratch_folder, whole_folder, write_json
+from flowshot.files import scratch_folder, whole_folder, write_json, writing
 from flowshot.models.exported_rave import ExportedRave
 from flowshot.models.rave import RaveAutoencoder
 from flowshot.models.storage import ModelCard, make_autoencoder, save_model
@@ -66,14 +66,16 @@ def main() -> None:
         stop_requests() as stop_requested,
         TrainingLog(identity, parameters) as log,
     ):
-        checkpoint = Checkpoint(scratch, stop_requested, say=warn)
-        trained = train_with_log(names, model, card, dataset, training, params.plan.budget, log, checkpoint)
-        model.load_state_dict(trained.best)
-        distance = ReconstructionLoss(training.loss, dataset.sample_rate)
-        diagnosis = diagnose(
-            model.cpu(), dataset.clips("valid"), lambda a, b: distance(a, b)[0],
-            torch_generator(chosen.seed, "diagnose", *names[:2]), dataset.clips("train"), likelihood_of(training.loss),
-        )  # fmt: skip
+        with dataset.required_unchanged():
+            checkpoint = Checkpoint(scratch, stop_requested, say=warn)
+            trained = train_with_log(names, model, card, dataset, training, params.plan.budget, log, checkpoint)
+            model.load_state_dict(trained.best)
+            distance = ReconstructionLoss(training.loss, dataset.sample_rate)
+            generator = torch_generator(chosen.seed, "diagnose", *names[:2])
+            diagnosis = diagnose(
+                model.cpu(), dataset.clips("valid"), lambda a, b: distance(a, b)[0], generator,
+                dataset.clips("train"), likelihood_of(training.loss),
+            )  # fmt: skip
         log.log({f"diagnosis/{name}": value for name, value in diagnosis.numbers.items()}, trained.best_step)
         settings = {"training": to_dict(training), "budget": to_dict(params.plan.budget)}
         parameter_count = sum(parameter.numel() for parameter in model.parameters())
@@ -98,10 +100,17 @@ def train_with_log(
     checkpoint: Checkpoint,
 ) -> Trained:
     """Train `names` (dataset, autoencoder, seed); best weights so far are kept beside the checkpoint, as a model."""
+    said: list[str] = []
 
     def keep(weights: Weights, step: int) -> None:
-        with whole_folder(checkpoint.folder / "best") as folder:
-            save_model(folder, card, weights, weights)
+        try:
+            with writing(checkpoint.folder / "best"), whole_folder(checkpoint.folder / "best") as folder:
+                save_model(folder, card, weights, weights)
+        except FlowshotError as error:
+            # As with a checkpoint: a full disk must not end a training that may yet find room for its end.
+            if not said:
+                warn(f"{error}; training goes on")
+            said.append(str(error))
 
     with progress_bar("/".join(names), budget.steps) as bar:
 
@@ -127,7 +136,7 @@ def write_model(
     folder: Path, card: ModelCard, trained: Trained, diagnosis: Diagnosis, settings: dict[str, Any]
 ) -> None:
     """Write what the stage promises, whole or not at all."""
-    with whole_folder(folder) as fresh:
+    with writing(folder), whole_folder(folder) as fresh:
         save_model(fresh, card, trained.best, trained.last)
         write_history(fresh / "history.csv", trained.history)
         last_step = int(trained.history[-1]["step"])

@@ -1,10 +1,19 @@
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 
 from flowshot.errors import FlowshotError
-from flowshot.files import scratch_folder, sha256_of_file, whole_file, whole_folder, write_json
+from flowshot.files import (
+    _temporary_names_at_first,
+    scratch_folder,
+    sha256_of_file,
+    whole_file,
+    whole_folder,
+    write_json,
+)
 
 
 class Mishap(Exception):
@@ -99,3 +108,79 @@ def test_a_scratch_folder_stays_for_the_next_try_where_the_work_fails(tmp_path):
         _ = 1 / 0
     with scratch_folder(tmp_path / "abc") as again:
         assert again.exists()
+
+
+WRITERS = {
+    "folder": "with whole_folder(Path('out')) as fresh:\n    (fresh / 'half').touch()\n    wait()",
+    "file": "with whole_file(Path('out.json')) as fresh:\n    fresh.write_text('half')\n    wait()",
+    "folder that moves away": (
+        "rename = Path.rename\n"
+        "Path.rename = lambda self, target: rename(self, target) if self.name == 'out' else wait()\n"
+        "with whole_folder(Path('out')) as fresh:\n    pass"
+    ),
+}
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """Starts a process that runs code until it waits; hands it out to be killed."""
+
+    def start(code):
+        program = (
+            "import time\nfrom pathlib import Path\nfrom flowshot.files import whole_file, whole_folder\n"
+            "def wait():\n    print(flush=True)\n    time.sleep(60)\n"
+        )
+        process = subprocess.Popen([sys.executable, "-c", program + code], cwd=tmp_path, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    return start
+
+
+def write_anew(folder):
+    with whole_folder(folder / "out") as fresh:
+        (fresh / "new").write_text("new")
+    write_json(folder / "out.json", "new")
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_a_killed_process_left_goes_with_the_next_output(tmp_path, killed, writer):
+    (tmp_path / "out").mkdir()
+    (tmp_path / ".out.settings.json").write_text("somebody's own")
+    process = killed(WRITERS[writer])
+    process.kill()
+    process.wait()
+    _temporary_names_at_first.cache_clear()
+    assert any(path.name.startswith(".out.") for path in tmp_path.iterdir())
+    write_anew(tmp_path)
+    assert contents(tmp_path) == {".out.settings.json": "somebody's own", "out/new": "new", "out.json": '"new"\n'}
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("writer", ["folder", "file"])
+def test_what_another_process_writes_at_the_moment_is_left_alone(tmp_path, killed, writer):
+    process = killed(WRITERS[writer])
+    _temporary_names_at_first.cache_clear()
+    before = contents(tmp_path)
+    write_anew(tmp_path)
+    assert before.items() <= contents(tmp_path).items()
+    process.kill()
+    process.wait()
+
+
+def test_an_output_moved_away_by_a_process_that_was_killed_is_there_again_where_the_next_one_fails(tmp_path, killed):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    process = killed(WRITERS["folder that moves away"])
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(Mishap), whole_folder(tmp_path / "out"):
+        raise Mishap
+    assert contents(tmp_path) == {"out/old": "old"}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_block_that_misses_a_file_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "out"):
+        (tmp_path / "missing").read_text()

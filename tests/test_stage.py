@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from flowshot.errors import FlowshotError
@@ -59,3 +60,12 @@ def test_there_is_at_least_one_worker():
 
 def test_a_stage_returns_nothing():
     assert stage(lambda: None) is None
+
+
+def test_a_memory_mapped_file_that_is_cut_off_is_one_line_and_ends_the_stage(tmp_path):
+    path = tmp_path / "clips.npy"
+    np.save(path, np.ones((100, 4096), np.float32))
+    body = f"import numpy, os; clips = numpy.load({str(path)!r}, mmap_mode='r'); os.truncate({str(path)!r}, 8192); "
+    result = run_stage(body + "clips[numpy.array([3, 99])]; print('read')")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: a file of data/ became shorter") and result.stderr.count("\n") == 1

@@ -18,6 +18,7 @@ import soundfile
 from flowshot import tracking
 from flowshot.errors import FlowshotError
 from flowshot.provenance import flatten, parameters_digest
+from flowshot.run_record import gather_facts
 from flowshot.runs import RunIdentity
 from flowshot.tracking import CLIPS, Store, find_store, log_arm
 from flowshot.training_log import TrainingLog
@@ -258,7 +259,7 @@ store = Store(Path(sys.argv[1]), sys.argv[2])
 log = TrainingLog(RunIdentity("quick", "killed", "no_nf", 0), {"beta": 1.0}, store, every_seconds=0.05)
 for step in range(3):
     log.log({"loss": 1.0 + step}, step)
-while log._waiting:
+while log._sent < 3:
     time.sleep(0.05)
 print("logged", flush=True)
 time.sleep(60)
@@ -280,7 +281,7 @@ time.sleep(60)
 
 def test_scoring_completes_the_curves_of_a_training_whose_log_was_cut(store: Store, arm_files: dict[str, Path]) -> None:
     arm = RunIdentity("quick", "cut", "no_nf", 0, "own")
-    run_id = tracking.take_run(store, arm.training, TRAINING)
+    run_id = tracking.take_run(store, gather_facts(arm.training, TRAINING))
     log(arm, arm_files, store)
     run = runs(store, "cut")[arm.training.name]
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")

@@ -24,6 +24,7 @@ from flowshot.commands import (
     run,
     sample,
     score,
+    sync,
 )
 from flowshot.commands.base import Outcome, WrongUse
 from flowshot.commands.completion import offer_completions
@@ -39,7 +40,7 @@ EPILOG = """examples:
 Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong use."""
 LOGGER = logging.getLogger("flowshot.cli")
 
-COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export)
+COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export, sync)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

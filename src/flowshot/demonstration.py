@@ -9,7 +9,7 @@ import torch
 
 from flowshot.audio.flac import write_flac
 from flowshot.diagnostics.interpolation import interpolate
-from flowshot.files import whole_folder, write_json
+from flowshot.files import whole_folder, write_json, writing
 from flowshot.models.vae import VAE
 
 PAIRS = 4  # an even number: a walk joins each two of them
@@ -53,7 +53,7 @@ def write_demonstration(folder: Path, shown: Demonstration, sample_rate: int) ->
     `0-original.flac`, `0-reconstruction.flac` and so on are the pairs; `walk-0-0.flac`, `walk-0-1.flac` the steps of
     the first walk.
     """
-    with whole_folder(folder) as fresh:
+    with writing(folder), whole_folder(folder) as fresh:
         write_json(fresh / "pairs.json", [{"group": group} for group in shown.groups])
         for pair, (original, reconstruction) in enumerate(zip(shown.originals, shown.reconstructions, strict=True)):
             write_flac(fresh / f"{pair}-original.flac", original, sample_rate)

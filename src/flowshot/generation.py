@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from flowshot.audio.flac import write_flac
-from flowshot.files import whole_folder, write_json
+from flowshot.files import whole_folder, write_json, writing
 from flowshot.models.vae import VAE
 from flowshot.priors.base import LatentPrior
 from flowshot.training.batches import ordered_batches
@@ -47,7 +47,7 @@ def reconstruct_clips(model: VAE, clips: np.ndarray, batch_size: int, generator:
 
 def write_generated(folder: Path, generated: Generated, sample_rate: int) -> None:
     """Write `clips.npy`, `seconds.json` and the first clips as FLAC under `listen/`, whole or not at all."""
-    with whole_folder(folder) as fresh:
+    with writing(folder), whole_folder(folder) as fresh:
         np.save(fresh / "clips.npy", generated.clips.astype(np.float32))
         write_json(fresh / "seconds.json", {"seconds": generated.seconds, "clips": len(generated.clips)})
         (fresh / "listen").mkdir()

@@ -1,6 +1,7 @@
 """What every script in `stages/` shares: one-line errors, and how many processes to use."""
 
 import argparse
+import ctypes
 import os
 import signal
 import sys
@@ -9,16 +10,50 @@ from contextlib import contextmanager
 from types import FrameType
 
 from flowshot.errors import FlowshotError
+from flowshot.files import unwritable
 
 
 def stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; a FlowshotError becomes one line on standard error and exit status 1."""
     try:
-        main()
+        with _last_words():
+            main()
     except FlowshotError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if (reason := unwritable(error)) is None:
+            raise
+        sys.exit(f"error: {error.filename or 'an output'}: {reason}; free space or change permissions")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; earlier outputs are untouched, run `dvc repro` to go on")
+
+
+LAST_WORDS = (
+    b"error: a file of data/ became shorter, or its disk failed, while this read it; nothing was written, "
+    b"run `dvc repro` to start anew with what is there now\n"
+)
+
+
+@contextmanager
+def _last_words() -> Iterator[None]:
+    """Within the block, a memory-mapped file that is cut off ends the process with one line instead of without a word.
+
+    The system then sends SIGBUS to the very instruction that reads. A handler of the module `signal` would run behind
+    that instruction, which is never; one that is called from C can speak and end the process, and no more.
+    """
+    handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
+
+    def speak(_: int) -> None:
+        os.write(2, LAST_WORDS)
+        os._exit(1)
+
+    handler, libc = handler_type(speak), ctypes.CDLL(None)
+    libc.signal.restype, libc.signal.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
+    before = libc.signal(signal.SIGBUS, ctypes.cast(handler, ctypes.c_void_p))
+    try:
+        yield
+    finally:
+        libc.signal(signal.SIGBUS, before)
 
 
 def arguments(description: str, *names: str) -> argparse.Namespace:

@@ -4,8 +4,8 @@ A run belongs to a key: what it is (plan, dataset, autoencoder, prior, seed), th
 the DVC experiment if there is one. Logging the same key again updates the same run; its numbers are replaced,
 so that no curve holds a step twice. Other parameters are another run, because MLflow never changes a parameter.
 
-A store that fails costs one warning on standard error, never the training or the scores.
-`python -m flowshot.tracking` makes the store.
+A store that fails costs one warning on standard error, never the training or the scores: what it was not told is kept
+(`unsent.py`), and `flowshot sync` tells it. `python -m flowshot.tracking` makes the store.
 """
 
 import functools
@@ -14,26 +14,35 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from flowshot.local_store import Store, change_database, create_database, find_store, move_artifacts
-from flowshot.provenance import UNKNOWN, flatten, git_revision, parameters_digest
-from flowshot.runs import Number, RunIdentity, Status, now, read_curves, read_dataset_record, read_final_metrics
+from flowshot.provenance import flatten
+from flowshot.run_record import RunFacts, RunRecord, gather_facts
+from flowshot.runs import CURVES, Number, RunIdentity, Status, now, read_curves, read_final_metrics
+from flowshot.unsent import forget_unsent, keep_unsent
 
 EXPERIMENT = "flowshot"
 KEY = "flowshot.key"  # the tag by which a run is found again
+PARENT = "mlflow.parentRunId"
 ABOUT = (
     "One run for each training and, nested in it, one for each prior that samples from it and for its reconstructions. "
     "Group by the tags `plan`, `dataset`, `autoencoder` or `prior`; curves of trainings are under `training/`."
 )
+AUDIO = "audio"  # where a run shows clips
 CLIPS = 8  # how many of an arm's clips its run keeps
 
 
 def prepare_store(store: Store | None = None) -> None:
     """Create the database and the experiment unless they are there."""
     _open(store or find_store())
+
+
+def ask(store: Store) -> None:
+    """Raise whatever MLflow raises where the store does not answer."""
+    _client(store).get_experiment_by_name(EXPERIMENT)
 
 
 def experiment_id(store: Store) -> str:
@@ -69,31 +78,63 @@ def log_arm(
     store = store or find_store()
     try:
         history = model_folder / "history.csv"
-        curves, metrics = read_curves(history), read_final_metrics(scores_file)
         clips = sorted((generated_folder / "listen").glob("*.flac"))[:CLIPS]
         folders = {"model": model_folder, "prior": prior_folder, "generated": generated_folder}
-        files = [("scores", scores_file), ("model", history), *(("audio", clip) for clip in clips)]
+        files = [("scores", scores_file), ("model", history), *((AUDIO, clip) for clip in clips)]
         files += [(name, file) for name, folder in folders.items() if folder for file in sorted(folder.glob("*.json"))]
-        client = _client(store)
-        parent = _finished_training(store, arm.training, training_parameters, curves)
-        run_id = take_run(store, arm, {**training_parameters, **arm_parameters}, parent)
-        log_numbers(store, run_id, curves + metrics)
-        for place, file in files:
-            client.log_artifact(run_id, str(file), place)
-        if clips:
-            _log_spectrograms(store, run_id, clips)
-        finish_run(store, run_id, "FINISHED")
-        return run_id
+        record = RunRecord(
+            gather_facts(arm, {**training_parameters, **arm_parameters}),
+            (*read_curves(history), *read_final_metrics(scores_file)),
+            "FINISHED",
+            tuple(files),
+            gather_facts(arm.training, training_parameters),
+        )
     except Exception as error:
         # The scores are written; they are worth more than their copy in MLflow.
-        warn(store, error)
+        warn(store, error, kept=False)
+        return None
+    try:
+        run_id = send(store, record)
+        forget_unsent(store, record.facts)
+        return run_id
+    except Exception as error:
+        warn(store, error, kept=keep(store, record))
         return None
 
 
-def warn(store: Store, reason: object) -> None:
+def send(store: Store, record: RunRecord) -> str:
+    """Log all of a run, and of an arm its training where that is not logged yet; the id of the run."""
+    parent = None
+    if record.training:
+        curves = [number for number in record.numbers if number.metric.startswith(CURVES)]
+        parent = _finished_training(store, record.training, curves)
+    run_id = take_run(store, record.facts, parent)
+    log_numbers(store, run_id, record.numbers)
+    for place, file in record.files:
+        _client(store).log_artifact(run_id, str(file), place)
+    if clips := [file for place, file in record.files if place == AUDIO]:
+        _log_spectrograms(store, run_id, clips)
+    finish_run(store, run_id, record.status)
+    return run_id
+
+
+def keep(store: Store, record: RunRecord) -> bool:
+    """Keep for `flowshot sync` what the store was not told; whether that was possible."""
+    with suppress(OSError):
+        keep_unsent(store, record)
+        return True
+    return False
+
+
+def warn(store: Store, reason: object, kept: bool = True) -> None:
     """Say on standard error, in one line, that the store failed; what was to be logged goes on."""
-    line = " ".join(str(reason).split())[:300]
-    print(f"warning: MLflow at {store.uri} misses numbers of this run: {line}", file=sys.stderr)
+    later = "they are kept until it answers: `flowshot sync` sends them" if kept else "no copy could be kept"
+    print(f"warning: MLflow at {store.uri} misses numbers of this run: {short(reason)}; {later}", file=sys.stderr)
+
+
+def short(reason: object) -> str:
+    """What an error of MLflow says, in one line."""
+    return " ".join(str(reason).split())[:300]
 
 
 @contextmanager
@@ -116,8 +157,15 @@ def _open(store: Store) -> tuple[Any, str]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     from mlflow.tracking import MlflowClient  # imported here because it takes two seconds
 
+    if not store.database:
+        # Without the lock: behind a server that never answers, everybody would wait for everybody's patience.
+        client = MlflowClient(store.uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is not None and experiment.lifecycle_stage == "active":
+            return client, experiment.experiment_id
     # Two processes that create a database or an experiment at once both fail in MLflow.
     with _one_at_a_time(store):
         if store.database and not store.database.exists():
@@ -141,18 +189,21 @@ def _find_run(store: Store, key: str) -> Any | None:
     return runs[0] if runs else None
 
 
-def take_run(store: Store, identity: RunIdentity, parameters: Mapping[str, Any], parent: str | None = None) -> str:
-    """The id of the run of this key, set to running, with parameters and tags, and without numbers."""
+def take_run(store: Store, facts: RunFacts, parent: str | None = None) -> str:
+    """The id of the run of these facts, set to running, with parameters and tags, and without numbers."""
     client, experiment_id = _open(store)
-    key = identity.key(parameters, os.environ.get("DVC_EXP_NAME", ""))
+    key, replaced = facts.key, None
     with _one_at_a_time(store):  # or two processes with one key would make a run each
         run = _find_run(store, key)
         if run is not None and run.data.metrics and not store.database:
             # Another store than ours forgets numbers only with their run, which goes to its trash.
-            client.delete_run(run.info.run_id)
+            client.delete_run(replaced := run.info.run_id)
             run = None
-        run = run or client.create_run(experiment_id, run_name=identity.name, tags={KEY: key})
-    run_id = run.info.run_id
+        run = run or client.create_run(experiment_id, run_name=facts.identity.name, tags={KEY: key})
+    run_id = str(run.info.run_id)
+    if replaced:
+        for nested in client.search_runs([experiment_id], f"tags.`{PARENT}` = '{replaced}'"):
+            client.set_tag(nested.info.run_id, PARENT, run_id)
     if store.database:
         values = (run_id,)
         change_database(
@@ -163,8 +214,8 @@ def take_run(store: Store, identity: RunIdentity, parameters: Mapping[str, Any],
         )
     else:
         client.update_run(run_id, status="RUNNING")
-    _log_texts(store, run_id, parameters, _tags(store, identity, parameters, parent))
-    _log_dataset(store, run_id, identity)
+    _log_texts(store, run_id, facts.parameters, {**facts.tags, **({PARENT: parent} if parent else {})})
+    _log_dataset(store, run_id, facts)
     return run_id
 
 
@@ -173,37 +224,15 @@ def finish_run(store: Store, run_id: str, status: Status) -> None:
     _client(store).set_terminated(run_id, status)
 
 
-def _finished_training(
-    store: Store, training: RunIdentity, parameters: Mapping[str, Any], curves: Sequence[Number]
-) -> str:
+def _finished_training(store: Store, training: RunFacts, curves: Sequence[Number]) -> str:
     """The id of the run of a training that has ended; where its log was cut or lost, it is completed."""
-    run = _find_run(store, training.key(parameters, os.environ.get("DVC_EXP_NAME", "")))
+    run = _find_run(store, training.key)
     if run is not None and run.info.status == "FINISHED":
         return str(run.info.run_id)
-    run_id = take_run(store, training, parameters)
+    run_id = take_run(store, training)
     log_numbers(store, run_id, curves)
     finish_run(store, run_id, "FINISHED")
     return run_id
-
-
-def _tags(store: Store, identity: RunIdentity, parameters: Mapping[str, Any], parent: str | None) -> dict[str, str]:
-    revision = git_revision(Path.cwd())
-    tags = {
-        "plan": identity.plan,
-        "dataset": identity.dataset,
-        "autoencoder": identity.autoencoder,
-        "prior": identity.prior,
-        "seed": str(identity.seed),
-        "stage": os.environ.get("DVC_STAGE"),
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
-        "git_revision": revision,
-        "parameters_digest": parameters_digest(parameters),
-        "mlflow.parentRunId": parent,
-        "mlflow.note.content": identity.description,
-        "mlflow.source.name": Path(sys.argv[0]).name,
-        "mlflow.source.git.commit": None if revision == UNKNOWN else revision.partition("+")[0],
-    }
-    return {name: value for name, value in tags.items() if value}
 
 
 def _log_texts(store: Store, run_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
@@ -216,17 +245,17 @@ def _log_texts(store: Store, run_id: str, parameters: Mapping[str, Any], tags: M
     client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
-def _log_dataset(store: Store, run_id: str, identity: RunIdentity) -> None:
+def _log_dataset(store: Store, run_id: str, facts: RunFacts) -> None:
     """Name the prepared dataset as the input of a run; logging it again changes nothing."""
     from mlflow.entities import Dataset, DatasetInput, InputTag  # imported here because it takes two seconds
 
-    record = read_dataset_record(identity.dataset)
+    record = facts.dataset
     if record is None:
         return
     dataset = Dataset(
         record.name, record.digest, "local", json.dumps({"uri": record.source}), profile=json.dumps(record.profile)
     )
-    context = InputTag("mlflow.data.context", "training" if identity.prior is None else "evaluation")
+    context = InputTag("mlflow.data.context", "training" if facts.identity.prior is None else "evaluation")
     _client(store).log_inputs(run_id, [DatasetInput(dataset, [context])])
 
 

@@ -6,15 +6,18 @@ from types import TracebackType
 from typing import Any
 
 from flowshot.errors import Interrupted
+from flowshot.run_record import RunRecord, gather_facts
 from flowshot.runs import Number, RunIdentity, Status, curve_numbers, now
-from flowshot.tracking import Store, find_store, finish_run, log_numbers, take_run, warn
+from flowshot.tracking import Store, find_store, finish_run, keep, log_numbers, take_run, warn
+from flowshot.unsent import forget_unsent
 
 
 class TrainingLog:
     """The run of a training, filled while it goes on.
 
     A thread of its own talks to MLflow, so that neither its import (2 s) nor a slow server holds training up.
-    What could not be sent is kept and tried again at the next turn, and at the end.
+    What could not be sent is tried again at the next turn, and at the end; where that fails too, all of the run is
+    kept on disk for `flowshot sync`.
 
         with TrainingLog(RunIdentity("quick", "synth", "no_nf", seed=0), parameters) as log:
             log.log({"loss": 1.5, "kl": 60.0}, step=10)
@@ -37,29 +40,32 @@ class TrainingLog:
             every_seconds: time between two calls of MLflow.
             patience_seconds: how long `finish` waits for a store that does not answer.
         """
-        self._training, self._parameters, self._store = training, parameters, store or find_store()
+        self._facts, self._store = gather_facts(training, parameters), store or find_store()
         self._every_seconds, self._patience_seconds = every_seconds, patience_seconds
-        self._waiting: list[Number] = []
-        self._lock, self._done = threading.Lock(), threading.Event()
+        self._numbers: list[Number] = []
+        self._sent = 0  # how many of them
+        self._done = threading.Event()
         self._run_id: str | None = None
         self._status: Status = "FINISHED"
-        self._warned = False
+        self._warned = self._told = False
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
 
     def log(self, row: Mapping[str, Any], step: int) -> None:
         """Take the numbers of a step; returns at once. None and empty cells are left out."""
-        numbers = curve_numbers(row, step, now())
-        with self._lock:
-            self._waiting += numbers
+        self._numbers += curve_numbers(row, step, now())
 
     def finish(self, status: Status = "FINISHED") -> None:
-        """Send what is waiting and close the run."""
+        """Send what is waiting and close the run, or keep it."""
         self._status = status
         self._done.set()
         self._thread.join(self._patience_seconds)
-        if self._thread.is_alive():
-            warn(self._store, "it does not answer")
+        if not self._told:
+            kept = keep(self._store, RunRecord(self._facts, tuple(self._numbers), status))
+            self._warn("it does not answer" if self._thread.is_alive() else "it failed", kept)
+        # The thread may have come through meanwhile.
+        if self._told:
+            forget_unsent(self._store, self._facts)
 
     def __enter__(self) -> "TrainingLog":
         return self
@@ -75,21 +81,29 @@ class TrainingLog:
         self._try_to_send()
 
     def _try_to_send(self) -> None:
+        if self._told:
+            return
         try:
             self._send()
         except Exception as error:
             # Whatever is wrong with the store, the training is worth more.
-            if not self._warned:
-                warn(self._store, error)
-            self._warned = True
+            self._warn(error)
+
+    def _warn(self, reason: object, kept: bool = True) -> None:
+        # Once; but that even a copy is lost is said behind a promise to keep one.
+        if not (self._warned and kept):
+            warn(self._store, reason, kept)
+        self._warned = True
 
     def _send(self) -> None:
         if self._run_id is None:
-            self._run_id = take_run(self._store, self._training, self._parameters)
+            self._run_id = take_run(self._store, self._facts)
+            # What an earlier try left: the rows of a training that goes on are given again.
+            forget_unsent(self._store, self._facts)
         last = self._done.is_set()
-        while batch := self._waiting[:1000]:
+        while batch := self._numbers[self._sent : self._sent + 1000]:
             log_numbers(self._store, self._run_id, batch)
-            with self._lock:
-                del self._waiting[: len(batch)]
+            self._sent += len(batch)
         if last:
             finish_run(self._store, self._run_id, self._status)
+            self._told = True

@@ -1,11 +1,14 @@
 import csv
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
 
 from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
 from flowshot.errors import FlowshotError
+from flowshot.files import whole_folder
 
 COUNTS = {"train": 5, "valid": 3, "test": 2}
 SAMPLES = 40
@@ -108,3 +111,47 @@ def test_arrays_of_another_shape_are_one_line(folder, array):
 def test_nothing_is_unpickled(folder):
     np.save(folder / "train.npy", np.array([{"code": 1}] * 5, dtype=object), allow_pickle=True)
     error_of(folder)
+
+
+def prepared_again(folder, change=lambda fresh: None):
+    """Replaced as a whole, as `prepare` does it."""
+    with whole_folder(folder) as fresh:
+        shutil.copytree(folder, fresh, dirs_exist_ok=True)
+        change(fresh)
+
+
+def other_manifest(folder):
+    text = (folder / "manifest.csv").read_text()
+    (folder / "manifest.csv").write_text(text.replace("train 0", "train 9"))
+
+
+def written_into(folder):
+    with (folder / "valid.npy").open("r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(b"\0\0\0\0")
+    os.utime(folder / "valid.npy", ns=(0, 0))  # another time than before, however coarse the clock of the disk is
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: prepared_again(folder, other_manifest),
+        written_into,
+        lambda folder: os.truncate(folder / "train.npy", 200),
+        shutil.rmtree,
+    ],
+    ids=["other clips", "written into", "cut off", "gone"],
+)
+def test_a_dataset_that_changes_while_it_is_read_is_one_line(folder, change):
+    dataset = read_prepared(folder)
+    with pytest.raises(FlowshotError, match="mine: changed while this ran"), dataset.required_unchanged():
+        change(folder)
+
+
+@pytest.mark.parametrize("change", [lambda folder: None, prepared_again], ids=["left alone", "the same again"])
+def test_a_dataset_that_is_the_same_again_is_none_that_changed(folder, change):
+    dataset = read_prepared(folder)
+    read = dataset.clips("train")
+    with dataset.required_unchanged():
+        change(folder)
+    np.testing.assert_array_equal(read, clips("train"))

@@ -4,8 +4,10 @@ import csv
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,19 +48,44 @@ def tone_project_at():
 
 
 @pytest.fixture(scope="session")
-def start_train_stage():
-    """Starts `stages/train.py tones NAME 0` in a folder, in a process of its own."""
+def start_stage():
+    """Starts `stages/SCRIPT.py tones WORDS` in a folder, in a process of its own."""
 
-    def start(folder, name, checkpoint_seconds=None):
-        paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    def start(folder, script, *words, checkpoint_seconds=None, **variables):
+        paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", **variables}
         if checkpoint_seconds is not None:
             paths["FLOWSHOT_CHECKPOINT_SECONDS"] = str(checkpoint_seconds)
         environment = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")} | paths
-        command = [sys.executable, str(ROOT / "stages/train.py"), "tones", name, "0"]
+        command = [sys.executable, str(ROOT / f"stages/{script}.py"), "tones", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def start_train_stage(start_stage):
+    """Starts `stages/train.py tones NAME 0` in a folder, in a process of its own."""
+    return lambda folder, name, **settings: start_stage(folder, "train", name, "0", **settings)
+
+
+@pytest.fixture(scope="session")
+def killed():
+    """Starts a stage and kills it after so many seconds, earlier where it had ended by then; the project it was in."""
+
+    def kill(start, projects, seconds):
+        for folder in projects:
+            process = start(folder)
+            time.sleep(seconds)
+            process.kill()
+            if process.wait() == -signal.SIGKILL:
+                states = len(list((folder / ".flowshot").rglob("state.pt")))
+                print(f"killed after {seconds:.2f} s, {states} state kept")
+                return folder
+            seconds *= 0.8
+        raise AssertionError("always too late")
+
+    return kill
 
 
 @pytest.fixture

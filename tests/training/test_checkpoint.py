@@ -1,6 +1,7 @@
 """Trainings that are interrupted and go on."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -122,6 +123,17 @@ def test_states_are_written_as_often_as_asked_and_leave_no_other_file(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["previous.pt", "state.pt"]
     run(Checkpoint(tmp_path / "rare", every_seconds=3600.0))
     assert not (tmp_path / "rare").exists()
+
+
+def test_a_clock_that_jumps_neither_floods_the_disk_nor_ends_the_checkpoints(tmp_path, monkeypatch):
+    year, jumps = 365 * 86400, itertools.count()
+    monkeypatch.setattr(time, "time", lambda: year * (50 + (-1) ** next(jumps)))
+    monkeypatch.setattr(time, "time_ns", lambda: int(time.time() * 1e9))
+    seconds = [row["seconds"] for row in run(Checkpoint(tmp_path / "rare", every_seconds=3600.0)).history]
+    assert not (tmp_path / "rare").exists()
+    assert seconds == sorted(seconds) and 0 < seconds[-1] < 3600
+    run(Checkpoint(tmp_path / "often", every_seconds=0.0))
+    assert (tmp_path / "often/state.pt").exists()
 
 
 def test_a_generator_draws_again_what_it_drew():

@@ -11,6 +11,10 @@ import pytest
 
 KILLS = int(os.environ.get("FLOWSHOT_KILLS", "1"))
 BUDGET = {"steps": 60, "batch_size": 4}
+MODEL = {
+    f"models/tones/no_nf/0/{name}"
+    for name in ("config.json", "diagnostics.json", "history.csv", "last.safetensors", "weights.safetensors")
+}
 SETTINGS = {"validate_every": 20, "log_every": 5, "beta_warmup_steps": 5, "warmup_steps": 2}
 
 
@@ -21,7 +25,15 @@ def uninterrupted(tone_project_at, start_train_stage, tmp_path_factory):
     start = time.monotonic()
     process = start_train_stage(folder, "no_nf")
     assert process.wait() == 0
+    assert outputs_of(folder) == MODEL
     return weights_of(folder), time.monotonic() - start
+
+
+def outputs_of(folder):
+    """Every file of the project, hidden ones too, but for what it is made of and MLflow's."""
+    given = ("data", "mlartifacts", "params.yaml", "mlflow.db", "mlflow.db.lock")
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(path) for path in paths if path.parts[0] not in given}
 
 
 def weights_of(folder):
@@ -39,21 +51,23 @@ def runs_of(folder):
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_killed_training_ends_as_if_it_had_not_been_killed(kill, uninterrupted, tone_project, start_train_stage):
+def test_a_killed_training_ends_as_if_it_had_not_been_killed(
+    kill, uninterrupted, tone_project_at, start_train_stage, killed, tmp_path
+):
     expected, seconds = uninterrupted
-    folder = tone_project("no_nf", {}, BUDGET, **SETTINGS)
-    process = start_train_stage(folder, "no_nf", checkpoint_seconds=0.0)
-    # Spread over the training, whose start is the import of torch.
-    time.sleep(seconds * np.random.default_rng(kill).uniform(0.4, 1.0))
-    process.kill()
-    process.wait()
+    projects = (tone_project_at(tmp_path / str(i), "no_nf", {}, BUDGET, **SETTINGS) for i in range(20))
+    folder = killed(
+        lambda folder: start_train_stage(folder, "no_nf", checkpoint_seconds=0.0),
+        projects,
+        # Spread over the training, whose start is the import of torch.
+        seconds * np.random.default_rng(kill).uniform(0.4, 1.0),
+    )
     assert start_train_stage(folder, "no_nf").wait() == 0
     assert weights_of(folder) == expected
     statuses, doubled = runs_of(folder)
     assert statuses == ["FINISHED"]
     assert doubled == []
-    left = [path for path in (folder / ".flowshot").rglob("*") if path.is_file()]
-    assert left == []
+    assert outputs_of(folder) == MODEL
 
 
 def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(uninterrupted, tone_project, start_train_stage):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from flowshot.errors import FlowshotError
+from flowshot.files import sha256_of_file
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -67,6 +70,40 @@ class PreparedDataset:
         and every arm are compared at this one n, the size of the smaller of the two held-out splits.
         """
         return min(len(self.rows("valid")), len(self.rows("test")))
+
+    @contextmanager
+    def required_unchanged(self) -> Iterator[None]:
+        """Refuse at the end of the block what was made in it, where the dataset is not what it was at the beginning.
+
+        Arrays that are replaced as a whole, as `prepare` does, are read on as they were, and the same dataset prepared
+        again is the same. What somebody writes into an array that is being read is a change whatever it is.
+
+        Raises:
+            FlowshotError: it changed.
+        """
+        arrays, contents = self._arrays_on_disk(), self._contents()
+        yield
+        found = self._arrays_on_disk()
+        written_into = [a[0] == b[0] and a != b for a, b in zip(arrays, found, strict=True)]
+        if any(written_into) or (found != arrays and self._contents() != contents):
+            raise FlowshotError(
+                f"{self.folder}: changed while this ran, so nothing of it is kept; run `dvc repro` to start anew with "
+                "what is there now"
+            )
+
+    def _arrays_on_disk(self) -> list[tuple[int, int, int]]:
+        """Which file each array is, how large, and when it was last written; zeros where it is gone."""
+        states = []
+        for split in SPLITS:
+            try:
+                found = (self.folder / f"{split}.npy").stat()
+                states.append((found.st_ino, found.st_size, found.st_mtime_ns))
+            except OSError:
+                states.append((0, 0, 0))
+        return states
+
+    def _contents(self) -> list[str | None]:
+        return [sha256_of_file(path) if path.is_file() else None for path in self.files]
 
 
 def read_prepared(folder: Path | str) -> PreparedDataset:
