@@ -16,7 +16,7 @@ from flowshot.diagnostics.watch import watch
 from flowshot.local_store import Store
 from flowshot.models.vae import VAE
 from flowshot.runs import RunIdentity
-from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint
+from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training_log import TrainingLog
 
@@ -63,7 +63,7 @@ def checkpoint_share() -> Numbers:
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.zeros(2, CLIP_SAMPLES)).clips.sum().backward()
     optimizer.step()
-    parts = {"model": model, "optimizer": optimizer}
+    parts: dict[str, Stateful] = {"model": model, "optimizer": optimizer}
     with TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder, "state"), every_seconds=0)
         taken = seconds(lambda: checkpoint.after_step(parts, 1, 10))
