@@ -64,6 +64,15 @@ def test_clips_are_memory_mapped_and_cannot_be_changed(folder):
         mapped[0, 0] = 1
 
 
+def test_the_manifest_is_read_anew_and_knows_its_length(folder):
+    manifest = read_prepared(folder).manifest
+    assert len(manifest) == sum(COUNTS.values()) == len(list(manifest)) == len(list(manifest))
+    assert dict(manifest.counts) == COUNTS
+    assert manifest[1] == list(manifest)[1]
+    with pytest.raises(IndexError):
+        manifest[len(manifest)]
+
+
 def test_comparisons_use_as_many_clips_as_the_smaller_held_out_split_has(folder):
     assert read_prepared(folder).reference_size == 2
 

@@ -1,10 +1,16 @@
-"""Read a prepared dataset: memory-mapped clips, their manifest rows, and the dataset's card."""
+"""Read a prepared dataset: memory-mapped clips, their manifest rows, and the dataset's card.
+
+Each split is one array in one file. Clips are read from it as they are asked for, and rows of the manifest likewise, so
+that a million clips take no more memory than ten thousand.
+"""
 
 import csv
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +25,41 @@ MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "lab
 
 
 @dataclass(frozen=True)
+class Manifest:
+    """The rows of `manifest.csv`, read anew from the file whenever they are asked for.
+
+    `counts` is how many there are of each split.
+    """
+
+    path: Path
+    counts: Mapping[str, int]
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        with self.path.open(newline="", encoding="utf-8") as file:
+            yield from csv.DictReader(file)
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+    def __getitem__(self, index: int) -> dict[str, str]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.path}: no row {index} of {len(self)}")
+        return next(islice(self, index, None))
+
+    @classmethod
+    def open(cls, path: Path) -> "Manifest":
+        """Read the file once to count its rows; raises OSError, ValueError or KeyError where it is no manifest."""
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if "split" not in header:
+                raise KeyError("split")
+            column = header.index("split")
+            counts = Counter(row[column] if len(row) > column else "" for row in rows if row)
+        return cls(path, counts)
+
+
+@dataclass(frozen=True)
 class PreparedDataset:
     """A folder that the `prepare` stage wrote.
 
@@ -28,7 +69,7 @@ class PreparedDataset:
 
     folder: Path
     card: dict[str, Any]
-    manifest: list[dict[str, str]]
+    manifest: Manifest
 
     @property
     def name(self) -> str:
@@ -55,7 +96,7 @@ class PreparedDataset:
 
     def groups(self, split: Split) -> list[str]:
         """What each clip of a split must not be separated from (its track, its instrument)."""
-        return [row["group"] for row in self.rows(split)]
+        return [row["group"] for row in self.manifest if row["split"] == split]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -69,7 +110,7 @@ class PreparedDataset:
         Distances such as FAD depend on the number of clips, so the reference (test), the floor (validation)
         and every arm are compared at this one n, the size of the smaller of the two held-out splits.
         """
-        return min(len(self.rows("valid")), len(self.rows("test")))
+        return min(self.manifest.counts["valid"], self.manifest.counts["test"])
 
     @contextmanager
     def required_unchanged(self) -> Iterator[None]:
@@ -115,13 +156,11 @@ def read_prepared(folder: Path | str) -> PreparedDataset:
     folder = Path(folder)
     try:
         card = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
-            manifest = list(csv.DictReader(file))
-        dataset = PreparedDataset(folder, card, manifest)
+        dataset = PreparedDataset(folder, card, Manifest.open(folder / "manifest.csv"))
         found = {split: dataset.clips(split).shape for split in SPLITS}
-        expected = {split: (len(dataset.rows(split)), dataset.clip_samples) for split in SPLITS}
+        expected = {split: (dataset.manifest.counts[split], dataset.clip_samples) for split in SPLITS}
         _ = dataset.name, dataset.sample_rate
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise FlowshotError(
             f"{folder}: no prepared dataset ({type(error).__name__}: {error}); run `dvc repro prepare@{folder.name}`"
         ) from None

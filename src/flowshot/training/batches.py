@@ -11,9 +11,9 @@ from torch import Tensor
 class EndlessBatches(Iterator[Tensor]):
     """Batches `[batch, samples]` float32 of `clips: [n, samples]`, shuffled anew in every epoch, without end.
 
-    `clips` may be memory-mapped: a batch reads only its own rows. A set smaller than `batch_size` is repeated
-    within a batch, so that every step sees the same number of clips. Nothing but the batches may draw from
-    `generator`, or the order cannot be taken up again.
+    `clips` may be memory-mapped: a batch reads only its own rows, and all that is kept of an epoch is its order, a
+    number a clip. A set smaller than `batch_size` is repeated within a batch, so that every step sees the same number
+    of clips. Nothing but the batches may draw from `generator`, or the order cannot be taken up again.
 
     Example:
         >>> batches = EndlessBatches(np.zeros((5, 8), np.float32), 4, torch.Generator().manual_seed(0))
@@ -26,8 +26,15 @@ class EndlessBatches(Iterator[Tensor]):
         self._begin_epoch()
 
     def __next__(self) -> Tensor:
-        rows = np.array([self._next_row() for _ in range(self._batch_size)])
-        return torch.from_numpy(np.asarray(self._clips[rows], dtype=np.float32))
+        rows: list[Tensor] = []
+        missing = self._batch_size
+        while missing > 0:
+            if self._position == len(self._order):
+                self._begin_epoch()
+            rows.append(self._order[self._position : self._position + missing])
+            self._position += len(rows[-1])
+            missing -= len(rows[-1])
+        return torch.from_numpy(np.asarray(self._clips[torch.cat(rows).numpy()], dtype=np.float32))
 
     def state_dict(self) -> dict[str, Any]:
         """What decides the order from here on."""
@@ -41,14 +48,8 @@ class EndlessBatches(Iterator[Tensor]):
 
     def _begin_epoch(self) -> None:
         self._before_epoch = self._generator.get_state()
-        self._order = torch.randperm(len(self._clips), generator=self._generator).tolist()
+        self._order = torch.randperm(len(self._clips), generator=self._generator)
         self._position = 0
-
-    def _next_row(self) -> int:
-        if self._position == len(self._order):
-            self._begin_epoch()
-        self._position += 1
-        return int(self._order[self._position - 1])
 
 
 def ordered_batches(clips: np.ndarray, batch_size: int) -> Iterator[Tensor]:

@@ -1,0 +1,36 @@
+"""How fast clips are made."""
+
+from functools import partial
+
+import torch
+
+from benchmarks.measuring import CLIP_SAMPLES, CLIP_SECONDS, Numbers, default_model, seconds
+from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.config.evaluation import SampleConfig
+from flowshot.config.priors import PriorsConfig
+from flowshot.generation import sample_clips
+from flowshot.models.vae import VAE
+from flowshot.priors.registry import PRIORS, make_prior
+
+
+@torch.no_grad()
+def decoding(count: int = 64) -> Numbers:
+    """The default decoder alone."""
+    model = default_model().eval()
+    latents = torch.zeros(count, model.config.latent_size)
+    return {"times real time": count * CLIP_SECONDS / seconds(lambda: model.decode(latents))}
+
+
+def sampling(count: int = 256) -> Numbers:
+    """Clips from every prior at its default size, decoding included, and latents alone from `rave` against `nf`.
+
+    What the weights are does not matter to the time, so no prior is fitted. `own` is a flow here.
+    """
+    model, config = VAE(AutoencoderConfig(prior_flow="nsf"), CLIP_SAMPLES).eval(), PriorsConfig()
+    batch_size, numbers, latents = SampleConfig().batch_size, Numbers(), {}
+    for name in PRIORS:
+        prior = make_prior(name, config, model)
+        draw = partial(sample_clips, model, prior, count, batch_size, torch.Generator().manual_seed(0))
+        numbers[f"{name}, times real time"] = count * CLIP_SECONDS / seconds(draw, runs=2)
+        latents[name] = seconds(partial(prior.sample, count, torch.Generator().manual_seed(0)), runs=2)
+    return numbers | {"latents: seconds of rave over nf": latents["rave"] / latents["nf"]}
