@@ -13,6 +13,11 @@ from flowshot.models.pqmf import PQMF
 INITIAL_AMPLITUDE_LOGIT = -2.2
 
 
+# `[batch, channels, frames]`, and what is added to the logits of the amplitudes of waveform and noise, each
+# `[batch, bands, frames]`, where there are levels.
+Features = tuple[Tensor, Tensor | None, Tensor | None]
+
+
 class Decoder(nn.Module):
     """The encoder's mirror: latent to frames, levels of residual blocks with upsampling, and the front end.
 
@@ -23,6 +28,10 @@ class Decoder(nn.Module):
     With `noise`, white noise of learned amplitude is added in each sub-band (or to the waveform). Hats, snares and
     tails are noise, whose phase no latent can hold; a deterministic decoder can only blur it. Filtered noise as a
     branch of its own: Engel et al. 2020 (DDSP, 2001.04643), Caillon & Esling 2021 (RAVE, 2111.05011).
+
+    With `levels`, the latent raises and lowers these amplitudes by a linear map as well, each sub-band over the whole
+    clip and over each innermost frame. What was wrong most in decoded clips was the balance of their bands: nine right
+    numbers a clip took as much of the distance away as two thousand of the rest (docs/findings.md).
 
     Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in [-1, 1].
     """
@@ -46,7 +55,12 @@ class Decoder(nn.Module):
         self.waveform = nn.Conv1d(widths[0], bands, 7, padding=3)
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
         self.noise_amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.noise else None
+        self.levels: nn.Linear | None = None
+        if config.levels:
+            self.levels = nn.Linear(config.latent_size, 2 * bands * (1 + self.frames))
         initialise(self)
+        if self.levels is not None:
+            nn.init.zeros_(self.levels.weight)
         for head in (self.amplitude, self.noise_amplitude):
             if head is not None and head.bias is not None:
                 nn.init.constant_(head.bias, INITIAL_AMPLITUDE_LOGIT)
@@ -54,17 +68,23 @@ class Decoder(nn.Module):
     def forward(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.render(self.features(latent), generator)
 
-    def features(self, latent: Tensor) -> Tensor:
-        """`latent: [batch, latent_size]` -> what the clip is made from, `[batch, channels, frames]`, without noise."""
-        return self.layers(self.inner(latent).unflatten(1, (-1, self.frames)))
+    def features(self, latent: Tensor) -> Features:
+        """`latent: [batch, latent_size]` -> what the clip is made from, without noise."""
+        features = self.layers(self.inner(latent).unflatten(1, (-1, self.frames)))
+        if self.levels is None:
+            return features, None, None
+        whole, parts = self.levels(latent).unflatten(1, (-1, 1 + self.frames)).split([1, self.frames], dim=-1)
+        logits = whole + functional.interpolate(parts, size=features.shape[-1], mode="linear")
+        return features, *logits.chunk(2, dim=1)
 
-    def render(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`features: [batch, channels, frames]` -> clips; each call draws its own noise from `generator`."""
+    def render(self, made_from: Features, generator: torch.Generator | None = None) -> Tensor:
+        """Clips from what `features` gave; each call draws its own noise from `generator`."""
+        features, level, noise_level = made_from
         signal = self.waveform(features)
         if self.amplitude is not None:
-            signal = torch.tanh(signal) * _amplitude(self.amplitude(features))
+            signal = torch.tanh(signal) * _amplitude(self.amplitude(features), level)
         if self.noise_amplitude is not None:
-            amplitude = _amplitude(self.noise_amplitude(features))
+            amplitude = _amplitude(self.noise_amplitude(features), noise_level)
             signal = signal + amplitude * _white_noise(amplitude, generator)
         with torch.autocast(signal.device.type, enabled=False):
             signal = signal.float()
@@ -72,9 +92,9 @@ class Decoder(nn.Module):
         return _soft_limit(clips)[:, : self.clip_samples]
 
 
-def _amplitude(logit: Tensor) -> Tensor:
+def _amplitude(logit: Tensor, more: Tensor | None) -> Tensor:
     """In (0, 1). Squared, so that silence (-80 dB) lies at a logit of -4.6 and not twice as far."""
-    return torch.sigmoid(logit).square()
+    return torch.sigmoid(logit if more is None else logit + more).square()
 
 
 def _white_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:

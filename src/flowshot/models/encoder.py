@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,6 +12,8 @@ from flowshot.models.pqmf import PQMF
 
 # The mu of the mu-law: levels below about -60 dB are linear.
 COMPANDING = 1000.0
+# Of full scale; levels below are silence.
+SILENT_POWER = 1e-8
 
 
 def front_stride(config: AutoencoderConfig) -> int:
@@ -37,12 +40,24 @@ def compand(signal: Tensor) -> Tensor:
     return signal.sign() * (COMPANDING * signal.abs()).log1p() * (4 / math.log1p(COMPANDING))
 
 
+def log_levels(bands: Tensor, stretches: int) -> Tensor:
+    """Log levels of `bands: [batch, bands, frames]` over all frames and over each of `stretches` equal parts of them.
+
+    `[batch, bands, 1 + stretches]`, about -2 for silence (-80 dB) and 2 for full scale.
+    """
+    power = bands.float().square()
+    parts = power.unflatten(-1, (stretches, -1)).mean(-1)
+    nepers = 0.5 * (torch.cat([power.mean(-1, keepdim=True), parts], dim=-1) + SILENT_POWER).log()
+    return nepers * (4 / -math.log(SILENT_POWER**0.5)) + 2
+
+
 class Encoder(nn.Module):
     """Front end, levels of residual blocks with downsampling between them, and pooling over time.
 
     Shapes: clips `[batch, samples]` -> features `[batch, self.size]`. With pooling `flatten` the features keep
     the time of events; with `mean` they are the average over frames, so the heads see a pooled vector and the
-    posterior's width is not narrowed by averaging afterwards.
+    posterior's width is not narrowed by averaging afterwards. With `levels` the log levels of the sub-bands, over the
+    clip and over each innermost frame, come behind them: how loud and how bright a clip is, the heads need not guess.
     """
 
     def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
@@ -59,11 +74,17 @@ class Encoder(nn.Module):
             layers.append(Downsample(widths[level], widths[level + 1], stride, config.activation))
         self.layers = nn.Sequential(*layers, activation(config.activation, widths[-1]))
         initialise(self.layers)
-        frames = frames_of(config, clip_samples)
-        self.size = widths[-1] * frames if self.pooling == "flatten" else widths[-1]
+        self.frames = frames_of(config, clip_samples)
+        self.size = widths[-1] * self.frames if self.pooling == "flatten" else widths[-1]
+        self.levels = config.levels
+        if self.levels:
+            self.size += front_stride(config) * (1 + self.frames)
 
     def forward(self, clips: Tensor) -> Tensor:
         clips = functional.pad(clips, (0, self.padding))
         frames = clips.unsqueeze(1) if self.bank is None else self.bank.analysis(clips)
         features = self.layers(compand(frames))
-        return features.flatten(1) if self.pooling == "flatten" else features.mean(-1)
+        features = features.flatten(1) if self.pooling == "flatten" else features.mean(-1)
+        if self.levels:
+            features = torch.cat([features, log_levels(frames, self.frames).flatten(1).to(features.dtype)], dim=1)
+        return features
