@@ -12,7 +12,7 @@ from flowshot.config.training import LossConfig
 from flowshot.models.blocks import ResidualBlock
 from flowshot.models.decoder import Decoder
 from flowshot.models.distributions import gaussian_kl
-from flowshot.models.encoder import Encoder, frames_of, padded_samples
+from flowshot.models.encoder import Encoder, frames_of, log_levels, padded_samples
 from flowshot.models.vae import VAE
 from flowshot.training.losses import ReconstructionLoss
 
@@ -153,6 +153,32 @@ def test_an_envelope_can_make_digital_silence():
         assert decoder(torch.randn(2, 3, generator=generator())).abs().max() < 1e-8
 
 
+def test_log_levels_are_of_the_clip_and_of_its_parts():
+    bands = torch.zeros(1, 2, 12)
+    bands[0, 0, :4] = 1.0
+    levels = log_levels(bands, stretches=3)
+    assert levels.shape == (1, 2, 4)
+    torch.testing.assert_close(levels[0, 1], torch.full((4,), -2.0))
+    torch.testing.assert_close(levels[0, 0, 1:], torch.tensor([2.0, -2.0, -2.0]))
+    assert -2.0 < levels[0, 0, 0] < 2.0
+
+
+def test_the_latent_sets_the_level_of_bands_and_of_parts_directly():
+    decoder = Decoder(tiny(latent_size=4 * 2 * (1 + frames_of(tiny(), 256))), 256)
+    latent = torch.zeros(1, decoder.inner.in_features)
+    with torch.no_grad():
+        decoder.levels.weight.copy_(torch.eye(len(latent[0])))
+        before = decoder(latent)
+        of_band = latent.unflatten(
+            1, (2, 4, -1)
+        )  # for waveform and noise, of each band: of the clip, then of its parts
+        of_band[..., 0] = -20.0
+        assert decoder(latent).abs().max() < 1e-6
+        of_band[..., 0], of_band[..., -1] = 0.0, -20.0
+        after = decoder(latent)
+    assert after[0, -8:].abs().max() < 0.1 * before[0, -8:].abs().max()
+
+
 def test_a_residual_block_starts_as_the_identity():
     """On its own and within the whole autoencoder, whatever initialises the other layers."""
     for block in [m for m in make(tiny()).modules() if isinstance(m, ResidualBlock)]:
@@ -189,8 +215,8 @@ def test_encoding_draws_from_the_posterior_that_the_loss_is_of(arm):
 @every_pooling
 @pytest.mark.parametrize(
     "decoder",
-    [{"envelope": False}, {"noise": False}, {"activation": "snake"}, {"upsampling": "transposed"}, {}],
-    ids=["no envelope", "no noise", "snake", "transposed", "default"],
+    [{"envelope": False}, {"noise": False}, {"levels": False}, {"activation": "snake"}, {"upsampling": "linear"}, {}],
+    ids=["no envelope", "no noise", "no levels", "snake", "linear", "default"],
 )
 def test_every_parameter_of_every_arm_learns(arm, front_end, pooling, decoder):
     """Zero-initialised layers hold back the gradient of what lies before them for one step."""

@@ -31,7 +31,7 @@ class AutoencoderConfig(Section):
     pooling: Literal["flatten", "mean"] = "flatten"
     envelope: bool = True
     noise: bool = True
-    levels: bool = False
+    levels: bool = True
     posterior_flow: FlowKind = "none"
     prior_flow: FlowKind = "none"
     flow_layers: int = 4
@@ -46,7 +46,6 @@ class AutoencoderConfig(Section):
             "decoder_channels must be empty, or have the length of strides and be above 0",
         )
         require(min(*self.encoder_dilations, *self.decoder_dilations, 1) > 0, "dilations must be above 0")
-        require(self.envelope or not self.levels, "levels are those of the envelope: set envelope: true")
         require(self.latent_size >= 2, "latent_size must be at least 2")
         require(self.kernel_size % 2 == 1 and self.kernel_size > 0, "kernel_size must be odd")
         require(self.bands >= 2 and self.bands & (self.bands - 1) == 0, "bands must be a power of two")

@@ -56,7 +56,7 @@ class Decoder(nn.Module):
         self.amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.envelope else None
         self.noise_amplitude = nn.Conv1d(widths[0], bands, 7, padding=3) if config.noise else None
         self.levels: nn.Linear | None = None
-        if config.levels:
+        if config.levels and (config.envelope or config.noise):
             self.levels = nn.Linear(config.latent_size, 2 * bands * (1 + self.frames))
         initialise(self)
         if self.levels is not None:
