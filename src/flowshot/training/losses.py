@@ -2,7 +2,7 @@
 
 | term | hears | without it |
 |---|---|---|
-| `linear_stft` | what is loud | levels and pitches of the loudest partials are off |
+| `linear_stft` | what is loud | off by default: where a pitch is uncertain, it is smallest for what is too soft |
 | `log_stft` | what is quiet, down to the floors | tails hiss or are missing |
 | `mel` | timbre as coarsely as the ear above 1 kHz | noise costs as much as a wrong tone |
 | `energy` | the level over time, silence as silence | attacks and decays are smeared |
