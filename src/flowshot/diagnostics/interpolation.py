@@ -57,10 +57,11 @@ def interpolate_latents(prior: Prior, first: Tensor, second: Tensor, steps: int)
         raise ValueError(f"an interpolation has at least its 2 ends, found {steps} steps")
     ends = torch.stack([first, second])
     if prior.flow is None:
-        return great_circle(ends[0], ends[1], steps)
-    base, _ = prior.flow.to_base(ends)
-    latents, _ = prior.flow.to_latent(great_circle(base[0], base[1], steps))
-    # The flow's inverse is exact to about 1e-6; the ends are known exactly.
+        latents = great_circle(ends[0], ends[1], steps)
+    else:
+        base, _ = prior.flow.to_base(ends)
+        latents, _ = prior.flow.to_latent(great_circle(base[0], base[1], steps))
+    # Circle and flow return to the ends but for rounding (the flow's inverse: about 1e-6); they are known exactly.
     return torch.cat([ends[:1], latents[1:-1], ends[1:]])
 
 

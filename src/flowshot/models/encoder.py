@@ -41,13 +41,15 @@ def compand(signal: Tensor) -> Tensor:
 
 
 def log_levels(bands: Tensor, stretches: int) -> Tensor:
-    """Log levels of `bands: [batch, bands, frames]` over all frames and over each of `stretches` equal parts of them.
+    """Log levels of `bands: [batch, bands, frames]` over all frames and over each of `stretches` (or 0) equal parts.
 
     `[batch, bands, 1 + stretches]`, about -2 for silence (-80 dB) and 2 for full scale.
     """
     power = bands.float().square()
-    parts = power.unflatten(-1, (stretches, -1)).mean(-1)
-    nepers = 0.5 * (torch.cat([power.mean(-1, keepdim=True), parts], dim=-1) + SILENT_POWER).log()
+    levels = power.mean(-1, keepdim=True)
+    if stretches > 0:
+        levels = torch.cat([levels, power.unflatten(-1, (stretches, -1)).mean(-1)], dim=-1)
+    nepers = 0.5 * (levels + SILENT_POWER).log()
     return nepers * (4 / -math.log(SILENT_POWER**0.5)) + 2
 
 
@@ -56,8 +58,9 @@ class Encoder(nn.Module):
 
     Shapes: clips `[batch, samples]` -> features `[batch, self.size]`. With pooling `flatten` the features keep
     the time of events; with `mean` they are the average over frames, so the heads see a pooled vector and the
-    posterior's width is not narrowed by averaging afterwards. With `levels` the log levels of the sub-bands, over the
-    clip and over each innermost frame, come behind them: how loud and how bright a clip is, the heads need not guess.
+    posterior's width is not narrowed by averaging afterwards. With `levels` the log levels of the sub-bands come
+    behind them, over the clip and, where the time of events is kept, over each innermost frame: how loud and how bright
+    a clip is, the heads need not guess.
     """
 
     def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
@@ -74,8 +77,8 @@ class Encoder(nn.Module):
             layers.append(Downsample(widths[level], widths[level + 1], stride, config.activation))
         self.layers = nn.Sequential(*layers, activation(config.activation, widths[-1]))
         initialise(self.layers)
-        self.frames = frames_of(config, clip_samples)
-        self.size = widths[-1] * self.frames if self.pooling == "flatten" else widths[-1]
+        self.frames = frames_of(config, clip_samples) if self.pooling == "flatten" else 0
+        self.size = widths[-1] * max(self.frames, 1)
         self.levels = config.levels
         if self.levels:
             self.size += front_stride(config) * (1 + self.frames)
