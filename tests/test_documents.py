@@ -91,6 +91,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MLFLOW_TRACKING_URI", "nowhere://")  # a store costs seconds, and has tests of its own
         patch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
         run_plan(patch)
+        shutil.rmtree(folder / ".flowshot/unsent")  # `flowshot sync` would look for that store
         shutil.copytree(folder / "generated/mine/nf_prior/own/0/listen", folder / "exported")
         for arguments in (
             ["init", "--quiet"],

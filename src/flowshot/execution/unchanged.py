@@ -67,8 +67,9 @@ def locked_paths(lock: Path) -> list[str]:
     # Imported here, because whoever asks whether anything changed needs no YAML.
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    stages = (yaml.load(lock.read_text(encoding="utf-8"), loader) or {}).get("stages", {})
+    # As yaml.safe_load, by the reader in C where there is one: ten times faster.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(lock.read_text(encoding="utf-8"))
+    stages = (loader.get_single_data() or {}).get("stages", {})
     return sorted(
         {entry["path"] for stage in stages.values() for kind in ("deps", "outs") for entry in stage.get(kind, [])}
     )
