@@ -64,8 +64,12 @@ BENCHMARKS = {
         "`fetch` and `prepare` against `rave preprocess` on one folder of WAV files, each as a command on all cores.",
         {"times faster than `rave preprocess`": Wanted(3)},
     ),
-    "decoding": Benchmark(sampling.decoding, "The default decoder."),
-    "sampling": Benchmark(sampling.sampling, "256 clips from each prior at its default size, decoding included."),
+    "decoding": Benchmark(sampling.decoding, "The default decoder.", {"times real time": Wanted(100)}),
+    "sampling": Benchmark(
+        sampling.sampling,
+        "1,000 latents from each prior at its default size, and 1,000 clips of one second, decoding included.",
+        {f"{name}, seconds for 1000 latents": Wanted(5, at_least=False) for name in ("nf", "gmm", "rectified_flow")},
+    ),
     "embedding": Benchmark(scoring.embedding, "YAMNet, resampling included."),
     "Fréchet distance": Benchmark(
         scoring.frechet, "The distance and its moments, against frechet-audio-distance on the same embeddings."
