@@ -41,6 +41,14 @@ def test_it_is_measured_as_every_other_and_not_trained(tmp_path):
     assert all(torch.equal(trained.best[name], value) for name, value in trained.last.items())
 
 
+def test_repulsion_is_of_a_noise_that_is_learned_and_changes_nothing_here(tmp_path):
+    path = write_export(tmp_path / "model.ts")
+    model = ExportedRave(AutoencoderConfig(rave=RaveConfig(exported=str(path), trust_exported=True)), SAMPLES, RATE)
+    repelled = TrainConfig(loss=LossConfig(fft_sizes=(128, 32), repulsion=1.0))
+    row = measure_exported(model, waves(8), waves(4), repelled, 3, pytest.fail).best_row
+    assert row["valid_reconstruction"] == measured(path).best_row["valid_reconstruction"]
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [

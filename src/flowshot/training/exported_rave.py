@@ -46,7 +46,8 @@ def measure_exported(
             f"{model.path}: clips come out {late} samples late, as an export for streaming has it; set "
             f"rave.exported_delay to {model.delay + late}"
         )
-    loss = ReconstructionLoss(config.loss, model.sample_rate).to(seen.device)
+    # Nothing is taken off for noise that is not learned here, and whose draws are the file's own.
+    loss = ReconstructionLoss(dataclasses.replace(config.loss, repulsion=0.0), model.sample_rate).to(seen.device)
     # Compiled code of others is run in the precision that it was made for.
     config = dataclasses.replace(config, precision="float32")
     row = {"step": 0.0, **validate(model, valid_clips, train_clips, loss, config, batch_size), "seconds": 0.0}
