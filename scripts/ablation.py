@@ -6,7 +6,8 @@ Writes `results.csv` in the folder `--out`, one row a training, and `table.md`, 
 in `results.csv` is not done again. The test split is not read.
 
 Equal time by equal steps would be unfair to what is quick, and a clock in the loop could not be repeated: so the time
-of a step is measured first, in processor time of one core, and kept in `seconds_per_step.json`.
+of a step is measured first, in processor time of one core, and kept in `seconds_per_step.json`. Other programs slow a
+core for minutes on end: so an option is timed in turns with the defaults, and their ratio counts.
 """
 
 import argparse
@@ -34,8 +35,19 @@ from flowshot.randomness import seed_initial_weights, torch_generator
 
 BATCH_SIZE = 16
 # Of the timed steps the median counts; the first ones, in which memory is found, and the last, which validates, do not.
-TIMED_STEPS, UNTIMED_STEPS = 20, 3
-COLUMNS = ("option", "seed", "steps", "fad", "kid", "valid_reconstruction", "reconstruction_gap", "kl", "train_seconds")
+TIMED_STEPS, UNTIMED_STEPS = 12, 3
+# Of an option and the defaults, in turns.
+ROUNDS = 3
+BASE = "params_yaml"  # the defaults, as `seconds_per_step.json` names them
+COLUMNS = (
+    "option", "seed", "steps", "fad", "kid", "constant_tone", "valid_reconstruction", "reconstruction_gap", "kl",
+    "train_seconds",
+)  # fmt: skip
+# Of the table: column of the results, factor, and digits.
+CELLS = {
+    "FAD": ("fad", 1, 1), "KID x 1000": ("kid", 1000, 1), "shared tone (dB)": ("constant_tone", 1, 1),
+    "loss": ("valid_reconstruction", 1, 2), "gap": ("reconstruction_gap", 1, 2), "KL": ("kl", 1, 0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,8 +76,11 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     results = chosen.out / "results.csv"
     done = {(row["option"], int(row["seed"])) for row in read_rows(results)}
-    names = chosen.only or list(options)
-    seconds = measured_steps(chosen.out / "seconds_per_step.json", chosen.dataset, [options[name] for name in names])
+    names = chosen.only or [name for name in options if name != BASE]
+    base = options.pop(BASE)
+    seconds = measured_steps(
+        chosen.out / "seconds_per_step.json", chosen.dataset, base, [options[name] for name in names], chosen.jobs
+    )
     work = [
         (chosen.dataset, options[name], seed, round(chosen.minutes * 60 / seconds[name]))
         for seed in chosen.seeds
@@ -80,19 +95,19 @@ def main() -> None:
 
 
 def read_options(path: Path, precision: Precision) -> dict[str, Option]:
-    """Every entry of the file, checked as entries of `autoencoders` in params.yaml are, in one precision."""
+    """Every entry of the file, and `BASE`, checked as `autoencoders` in params.yaml are, in one precision."""
     base = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    merged = base | {"autoencoders": base["autoencoders"] | yaml.safe_load(path.read_text(encoding="utf-8"))}
+    entries = {BASE: {}, **yaml.safe_load(path.read_text(encoding="utf-8"))}
+    merged = base | {"autoencoders": base["autoencoders"] | entries}
     scratch = path.with_name(f".{path.stem}-{os.getpid()}.yaml")
     try:
         scratch.write_text(yaml.safe_dump(merged), encoding="utf-8")
         params: Params = read_params(scratch)
     finally:
         scratch.unlink(missing_ok=True)
-    names = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {
         name: Option(name, params.autoencoders[name], replace(params.training[name], precision=precision))
-        for name in names
+        for name in entries
     }
 
 
@@ -102,23 +117,30 @@ def pin() -> None:
     os.sched_setaffinity(0, {cores[(multiprocessing.current_process()._identity[0] - 1) % len(cores)]})
 
 
-def measured_steps(path: Path, dataset: str, options: list[Option]) -> dict[str, float]:
+def measured_steps(path: Path, dataset: str, base: Option, options: list[Option], jobs: int) -> dict[str, float]:
     """Seconds of one step of every option on one core, from `path` where they are there already."""
     known: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     missing = [option for option in options if option.name not in known]
     if missing:
-        with multiprocessing.get_context("spawn").Pool(1, initializer=pin, maxtasksperchild=1) as pool:
-            for option, seconds in zip(missing, pool.map(time_steps, [(dataset, o) for o in missing], 1), strict=True):
-                known[option.name] = seconds
+        with multiprocessing.get_context("spawn").Pool(jobs, initializer=pin, maxtasksperchild=1) as pool:
+            timed = pool.map(time_in_turns, [(dataset, base, option) for option in missing], 1)
+        of_base = known.setdefault(base.name, statistics.median(seconds for seconds, _ in timed))
+        known |= {option.name: of_base * ratio for option, (_, ratio) in zip(missing, timed, strict=True)}
         write_json(path, known)
     return known
 
 
-def time_steps(work: tuple[str, Option]) -> float:
+def time_in_turns(work: tuple[str, Option, Option]) -> tuple[float, float]:
+    """Seconds of a step of the defaults, and those of the option over them: medians over the rounds."""
+    dataset, base, option = work
+    rounds = [(time_steps(dataset, base), time_steps(dataset, option)) for _ in range(ROUNDS)]
+    return statistics.median(one for one, _ in rounds), statistics.median(other / one for one, other in rounds)
+
+
+def time_steps(dataset: str, option: Option) -> float:
     """Seconds of processor time of one step of an option, its second phase weighted by its share."""
     from flowshot.training.loop import train
 
-    dataset, option = work
     prepared, model = prepare(dataset, option, seed=0)
     share = option.train.adversarial.share
     times: list[float] = []
@@ -147,6 +169,7 @@ def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
     """Train one option and measure its reconstructions of the validation clips."""
     from flowshot.embeddings.registry import embedder
     from flowshot.generation import reconstruct_clips
+    from flowshot.metrics.constant_tone import constant_tone
     from flowshot.metrics.frechet import frechet_distance
     from flowshot.metrics.kernel import kid
     from flowshot.training.loop import train
@@ -166,8 +189,9 @@ def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
     row = trained.best_row
     return {
         "option": option.name, "seed": seed, "steps": steps, "fad": frechet_distance(decoded, real),
-        "kid": kid(decoded, real), "valid_reconstruction": row["valid_reconstruction"],
-        "reconstruction_gap": row["reconstruction_gap"], "kl": row["valid_kl"], "train_seconds": trained.seconds,
+        "kid": kid(decoded, real), "constant_tone": constant_tone(made, prepared.sample_rate).decibels,
+        "valid_reconstruction": row["valid_reconstruction"], "reconstruction_gap": row["reconstruction_gap"],
+        "kl": row["valid_kl"], "train_seconds": trained.seconds,
     }  # fmt: skip
 
 
@@ -181,33 +205,33 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
     """Add a training; the file is there after the first, whatever becomes of the others."""
-    new = not path.is_file()
+    rows = read_rows(path)
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if new:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else COLUMNS, extrasaction="ignore")
+        if not rows:
             writer.writeheader()
         writer.writerow(row)
 
 
 def table(rows: list[dict[str, str]], names: list[str]) -> str:
     """Markdown: a row an option, each number the mean over seeds with half the range of the seeds behind it."""
-    lines = ["| option | n seeds | steps | FAD | KID x 1000 | loss | gap | KL |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines = [f"| option | n seeds | steps | {' | '.join(CELLS)} |", f"|---{'|--:' * (2 + len(CELLS))}|"]
     for name in names:
         mine = [row for row in rows if row["option"] == name]
         if mine:
+            # A column that came later is missing from older results.
             cells = [
-                spread([float(row[key]) * factor for row in mine], digits)
-                for key, factor, digits in (
-                    ("fad", 1, 1), ("kid", 1000, 1), ("valid_reconstruction", 1, 2), ("reconstruction_gap", 1, 2),
-                    ("kl", 1, 0),
-                )
-            ]  # fmt: skip
+                spread([float(row[key]) * factor for row in mine if key in row], digits)
+                for key, factor, digits in CELLS.values()
+            ]
             lines.append(f"| `{name}` | {len(mine)} | {mine[0]['steps']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Mean, and half of the distance of the largest from the smallest where there are several."""
+    """Mean, and half of the distance of the largest from the smallest where there are several; "-" for none."""
+    if not values:
+        return "-"
     if len(values) == 1:
         return f"{values[0]:.{digits}f}"
     return f"{statistics.mean(values):.{digits}f} ± {(max(values) - min(values)) / 2:.{digits}f}"

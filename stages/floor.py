@@ -12,6 +12,7 @@ from flowshot.scoring import (
     floor_clips,
     reference_clips,
     score_against_reference,
+    tone_scores,
     training_clips,
     write_scores,
 )
@@ -34,6 +35,7 @@ def main() -> None:
         candidate_groups=floor.groups,
         training=training_clips(prepared),
     )
+    scores += tone_scores(floor.clips, prepared.sample_rate)
     write_scores(Path("scores") / name / "real" / "real" / "0.json", scores)
 
 

@@ -20,6 +20,7 @@ from flowshot.scoring import (
     reference_clips,
     score_against_reference,
     speed_score,
+    tone_scores,
     training_clips,
     write_scores,
 )
@@ -58,7 +59,7 @@ def main() -> None:
         candidate_groups=reference.groups if paired else None,
         training=training_clips(prepared),
     )
-    scores.append(speed_score(generated / "seconds.json"))
+    scores += [*tone_scores(clips, prepared.sample_rate), speed_score(generated / "seconds.json")]
     if paired:
         scores += reconstruction_scores(
             clips,

@@ -26,6 +26,7 @@ from flowshot.scoring import (
     reference_clips,
     score_against_reference,
     speed_score,
+    tone_scores,
     write_scores,
 )
 
@@ -74,6 +75,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def score(candidate: np.ndarray, reference: np.ndarray, config: ScoreConfig = LOGMEL, **options: object) -> list[Score]:
     groups = [f"test {i}" for i in range(len(reference))]
     return score_against_reference(candidate, reference, groups, RATE, config, seed=0, **options)  # type: ignore[arg-type]
+
+
+def test_a_shared_tone_is_scored_over_what_sounds_and_not_at_all_where_nothing_does() -> None:
+    clips = sounds(6, 0)
+    clips[4:] = 0.0
+    (found,) = tone_scores(clips, RATE)
+    assert (found.metric, found.embedding, found.n) == ("constant_tone", "none", 4)
+    assert found.details["hertz"] > 0
+    assert tone_scores(np.zeros_like(clips), RATE) == []
 
 
 def test_reference_and_floor_have_the_size_of_the_smaller_held_out_split() -> None:
@@ -399,7 +409,7 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
         assert result.returncode == 0, result.stderr
     floor, own = metrics_of("scores/toy/real/real/0.json"), metrics_of("scores/toy/no_nf/own/0.json")
     reconstruction = metrics_of("scores/toy/no_nf/reconstruction/0.json")
-    shared = set(ALL.metrics) - {"label_diversity"}  # which only yamnet has
+    shared = set(ALL.metrics) - {"label_diversity"} | {"constant_tone"}  # the former only yamnet has
     paired = {"mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"}
     assert set(floor) == shared
     assert set(own) == shared | {"clips_per_second", "prior_nats", "prior_bits"} | DIAGNOSTICS

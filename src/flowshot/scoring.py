@@ -18,6 +18,7 @@ from flowshot.embeddings.registry import embedder
 from flowshot.embeddings.usable import Skipped
 from flowshot.errors import FlowshotError
 from flowshot.files import read_json, write_json
+from flowshot.metrics.constant_tone import constant_tone
 from flowshot.metrics.mean_interval import mean_standard_error, student_interval
 from flowshot.metrics.score import NO_EMBEDDING, Score
 from flowshot.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
@@ -145,6 +146,17 @@ def reconstruction_scores(
     }
     scores = [_mean_score(metric, values, groups, confidence) for metric, values in found.items()]
     return [replace(score, details=details) for score in scores]
+
+
+def tone_scores(clips: np.ndarray, sample_rate: int) -> list[Score]:
+    """`constant_tone` of `clips: [n, samples]` in dB, with its place in `hertz` among the details.
+
+    Its n is the number of clips that sound; where none does there is no tone to speak of, and no score.
+    """
+    tone = constant_tone(clips, sample_rate)
+    if tone.clips == 0:
+        return []
+    return [Score("constant_tone", NO_EMBEDDING, tone.decibels, None, None, tone.clips, {"hertz": tone.hertz})]
 
 
 def speed_score(seconds_file: Path) -> Score:

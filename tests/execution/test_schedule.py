@@ -99,6 +99,21 @@ def test_after_a_request_to_stop_nothing_starts_and_what_runs_is_handed_back():
     assert len(schedule.named("waiting")) == 3
 
 
+def test_a_stage_is_alone_while_nothing_else_runs_or_could_run():
+    arms = {"train a": frozenset({"prepare"}), "train b": frozenset({"prepare"})}
+    graph = StageGraph({"prepare": frozenset(), **arms, "report": frozenset(arms)})
+    schedule = Schedule(graph, graph.parents)
+    assert schedule.alone("prepare")
+    schedule.finish("prepare", succeeded=True)
+    assert not schedule.alone("train a")
+    schedule.start("train a")
+    schedule.finish("train b", succeeded=True)
+    assert schedule.alone("train a")
+    assert not schedule.alone("report"), "a training still runs"
+    schedule.finish("train a", succeeded=True)
+    assert schedule.alone("report")
+
+
 @given(slots=st.integers(1, 9), cores=st.sets(st.integers(0, 63), min_size=1, max_size=16))
 def test_slots_share_out_all_cores(slots, cores):
     shares = [cores_of(slot, slots, cores) for slot in range(slots)]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.models.blocks import ResidualBlock, Snake, initialise, upsample
+from flowshot.models.blocks import CentredConvolution, ResidualBlock, Snake, initialise, upsample
 
 
 def ripple(frames, stride):
@@ -55,3 +55,10 @@ def test_a_residual_block_starts_as_the_identity(kind):
     initialise(block)
     x = torch.randn(2, 4, 9)
     torch.testing.assert_close(block(x), x)
+
+
+def test_a_centred_convolution_answers_no_constant_not_even_at_the_ends():
+    layer = CentredConvolution(3, 5, 7)
+    with torch.no_grad():
+        assert layer(torch.randn(2, 3, 1).expand(2, 3, 11)).abs().max() < 1e-5
+        assert layer(torch.randn(2, 3, 11)).abs().max() > 0.1

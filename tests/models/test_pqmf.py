@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
-from flowshot.models.pqmf import PQMF
+from flowshot.models.pqmf import PQMF, overlap_add, polyphase_kernel
 
 BANDS = (2, 4, 8, 16, 32, 64)
 
@@ -53,3 +55,17 @@ def test_a_sine_is_in_the_band_of_its_frequency_alone(bands):
 
 def test_the_filters_are_not_written_with_the_weights():
     assert PQMF(8).state_dict() == {}
+
+
+@pytest.mark.parametrize(("channels", "bands", "periods"), [(1, 2, 2), (3, 4, 8), (8, 8, 12)])
+@pytest.mark.parametrize("frames", [1, 5, 30])
+def test_adding_overlapping_filters_is_a_transposed_convolution(channels, bands, periods, frames):
+    filters = np.random.default_rng(0).normal(size=(channels, periods * bands + 1))
+    values = torch.randn(2, channels, frames, generator=torch.Generator().manual_seed(0))
+    kernel = torch.tensor(filters, dtype=torch.float32).unsqueeze(1)
+    whole = functional.conv_transpose1d(values, kernel, stride=bands)[:, 0]
+    start = periods * bands // 2
+    torch.testing.assert_close(
+        overlap_add(values, polyphase_kernel(filters, bands)), whole[:, start : start + frames * bands],
+        atol=1e-4, rtol=0,
+    )  # fmt: skip

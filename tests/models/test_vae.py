@@ -1,6 +1,7 @@
 """Encoder, decoder and the whole autoencoder, over what `params.yaml` may say of them."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.config.training import LossConfig
 from flowshot.models.blocks import ResidualBlock
-from flowshot.models.decoder import Decoder
+from flowshot.models.decoder import Decoder, Features, without_mean
 from flowshot.models.distributions import gaussian_kl
 from flowshot.models.encoder import Encoder, frames_of, log_levels, padded_samples
 from flowshot.models.vae import VAE
@@ -43,6 +44,17 @@ def sounds(count, samples, seed=0):
     """Decaying noise, as loud as full scale allows."""
     noise = torch.rand(count, samples, generator=torch.Generator().manual_seed(seed)) * 2 - 1
     return noise * torch.linspace(1, 0, samples) ** 2
+
+
+class Constant(torch.nn.Module):
+    """A layer that says the same whatever it is given."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, _):
+        return self.output.bfloat16()
 
 
 def generator(seed=0):
@@ -121,10 +133,11 @@ def test_the_divergence_under_mean_pooling_is_that_of_the_pooled_vector(front_en
 
 @pytest.mark.parametrize("envelope", [False, True])
 @pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("tones", [0, 2])
 @every_front_end
-def test_the_decoder_is_bounded_whatever_the_latent(front_end, envelope, noise):
+def test_the_decoder_is_bounded_whatever_the_latent(front_end, envelope, noise, tones):
     torch.manual_seed(0)
-    decoder = Decoder(tiny(front_end=front_end, envelope=envelope, noise=noise), 250)
+    decoder = Decoder(tiny(front_end=front_end, envelope=envelope, noise=noise, tones=tones), 250)
     with torch.no_grad():
         for scale in (0.0, 1.0, 10.0, 1e4):
             clips = decoder(scale * torch.randn(4, 3, generator=generator()))
@@ -132,9 +145,9 @@ def test_the_decoder_is_bounded_whatever_the_latent(front_end, envelope, noise):
             assert clips.abs().max() <= 1
 
 
-@pytest.mark.parametrize("noise", [False, True])
-def test_a_decoder_without_generator_is_deterministic(noise):
-    model, latent = make(tiny(noise=noise)), torch.ones(2, 3)
+@pytest.mark.parametrize(("noise", "tones"), [(False, 0), (True, 0), (False, 1), (True, 1)])
+def test_a_decoder_without_generator_is_deterministic(noise, tones):
+    model, latent = make(tiny(noise=noise, tones=tones)), torch.ones(2, 3)
     with torch.no_grad():
         first, again = model.decode(latent), model.decode(latent)
         torch.randn(10)  # what others draw changes nothing
@@ -142,15 +155,38 @@ def test_a_decoder_without_generator_is_deterministic(noise):
         drawn = [model.decode(latent, generator(seed)) for seed in (1, 1, 2)]
     assert (first == again).all()
     assert (drawn[0] == drawn[1]).all()
-    assert (drawn[0] == drawn[2]).all() != noise
+    assert (drawn[0] == drawn[2]).all() != (noise or tones > 0)
 
 
 def test_an_envelope_can_make_digital_silence():
-    decoder = Decoder(tiny(noise=False), 250)
+    decoder = Decoder(tiny(noise=False, tones=0), 250)
     with torch.no_grad():
         decoder.amplitude.bias.fill_(-20.0)
         decoder.amplitude.weight.zero_()
         assert decoder(torch.randn(2, 3, generator=generator())).abs().max() < 1e-8
+
+
+def test_without_its_mean_a_constant_dies_away_and_nothing_sounds_before_it_begins():
+    constant = torch.zeros(1, 2, 40)
+    constant[..., 10:] = 1.0
+    centred = without_mean(constant, 8)
+    assert centred[..., :10].abs().max() == 0
+    assert centred[..., 18:].abs().max() < 1e-6
+    alternating = torch.tensor([1.0, -1.0]).repeat(20)[None, None]
+    torch.testing.assert_close(without_mean(alternating, 8)[..., 8:], alternating[..., 8:])
+
+
+def test_no_constant_is_left_of_a_sub_band_that_was_computed_in_bfloat16():
+    decoder = Decoder(tiny(noise=False, tones=0, envelope=False, levels=False), 400)
+    frames, _ = decoder.features(torch.zeros(1, 3))
+    # Its mean over 8 frames lies between two numbers of bfloat16.
+    dented = torch.ones(1, decoder.waveform.out_channels, frames.shape[-1])
+    dented[..., ::8] = 0.9921875
+    decoder.waveform = Constant(dented)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        clips = decoder.render(Features(frames, None))
+    assert clips.dtype == torch.float32 and clips.abs().max() > 1e-4
+    assert clips[0, 160:320].mean().abs() < 1e-5
 
 
 def test_log_levels_are_of_the_clip_and_of_its_parts():
@@ -165,17 +201,17 @@ def test_log_levels_are_of_the_clip_and_of_its_parts():
 
 def test_the_latent_sets_the_level_of_bands_and_of_parts_directly():
     torch.manual_seed(0)
-    decoder = Decoder(tiny(latent_size=4 * 2 * (1 + frames_of(tiny(), 256))), 256)
+    # Rows: four bands of waveform and of noise each, and two tones in each band.
+    config = tiny(tones=2)
+    decoder = Decoder(replace(config, latent_size=4 * (2 + 2) * (1 + frames_of(config, 256))), 256)
     latent = torch.zeros(1, decoder.inner.in_features)
     with torch.no_grad():
         decoder.levels.weight.copy_(torch.eye(len(latent[0])))
         before = decoder(latent)
-        of_band = latent.unflatten(
-            1, (2, 4, -1)
-        )  # for waveform and noise, of each band: of the clip, then of its parts
-        of_band[..., 0] = -20.0
+        rows = latent.unflatten(1, (16, -1))  # of the clip, then of its parts
+        rows[..., 0] = -20.0
         assert decoder(latent).abs().max() < 1e-6
-        of_band[..., 0], of_band[..., -1] = 0.0, -20.0
+        rows[..., 0], rows[..., -1] = 0.0, -20.0
         after = decoder(latent)
     assert after[0, -8:].abs().max() < 0.1 * before[0, -8:].abs().max()
 

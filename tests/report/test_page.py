@@ -23,7 +23,7 @@ from flowshot.report.page import render
 from flowshot.report.page.charts import HEIGHT, WIDTH, Points, bars, chart, thinned, ticks
 from flowshot.report.page.facts import reproducing_command
 from flowshot.report.page.figures import CURVES
-from flowshot.report.page.findings import copies, distance_from_the_floor, what_could_be_chance
+from flowshot.report.page.findings import copies, distance_from_the_floor, shared_tones, what_could_be_chance
 from flowshot.report.page.polish import PAGE
 from flowshot.report.page.sounds import Shelf, waveform_outline, write_spectrogram
 from flowshot.report.page.sources import Sources
@@ -55,6 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         (13.0, "reach 13, no less: its decoder is the limit"),
         (9.5, "reach 9.5, hardly less: its decoder is the limit"),
         (4.0, "reach 4: 75% of the way to the floor is its prior's"),
+        (1.0, "reach 1: 100% of the way to the floor is its prior's"),
     ],
 )
 def test_the_distance_from_the_floor_is_shared_between_decoder_and_prior(decoder: float, said: str) -> None:
@@ -68,6 +69,12 @@ def test_samples_at_the_floor_are_said_to_be_there() -> None:
     arms = {("real", "real"): 2.0, ("no_nf", "own"): 1.9, ("no_nf", "reconstruction"): 1.5}
     (finding,) = distance_from_the_floor(frame("fad", arms), make_plan(), WORDS)
     assert "no further away than real clips" in finding.sentence
+
+
+def test_of_a_single_training_nothing_is_counted(tmp_path: Path) -> None:
+    said = " ".join(page_of(tmp_path, make_plan(autoencoders=("no_nf",), seeds=(0,))).split())
+    assert "The training is not collapsed. no_nf: " in said
+    assert "None of" not in said and "for each of" not in said
 
 
 def test_arms_that_could_be_real_by_chance_are_named_with_their_p() -> None:
@@ -84,6 +91,16 @@ def test_copies_are_bad_news_and_none_are_good_news() -> None:
     (finding,) = copies(frame("training_distance", far), make_plan(), WORDS)
     assert finding.kind == "good"
     assert "YAMNet 1.2 (flow / own)" in finding.sentence
+
+
+def test_a_tone_that_all_clips_of_an_arm_share_is_bad_news_unless_real_clips_have_it_too() -> None:
+    values = {("no_nf", "own"): 12.34, ("flow", "own"): 5.0, ("real", "real"): 1.0}
+    shown = frame("constant_tone", values).assign(embedding="none")
+    (finding,) = shared_tones(shown, make_plan(), WORDS)
+    assert (finding.kind, finding.evidence) == ("bad", ("no_nf / own: 12.3 dB",))
+    assert "in real clips it is 1.0 dB" in finding.sentence
+    humming = frame("constant_tone", {**values, ("real", "real"): 9.0}).assign(embedding="none")
+    assert shared_tones(humming, make_plan(), WORDS) == []
 
 
 def test_significant_differences_and_collapse_are_found_with_their_numbers(page: str) -> None:

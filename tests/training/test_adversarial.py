@@ -47,14 +47,14 @@ def tiny_vae(**changes):
     return VAE(AutoencoderConfig(**{**values, **changes}), SAMPLES)
 
 
-def run(steps=8, model=None, callbacks=None, rate=5e-3, **adversarial):
+def run(steps=8, model=None, callbacks=None, rate=5e-3, seed=0, **adversarial):
     config = TrainConfig(
         beta_warmup_steps=5, warmup_steps=2, log_every=1, validate_every=1, precision="float32", learning_rate=rate,
         loss=LossConfig(fft_sizes=(128, 32)), adversarial=AdversarialConfig(**{**SMALL, **adversarial}),
     )  # fmt: skip
     return train(
         model or tiny_vae(), sines(8), sines(5, seed=1), 16000, config, BudgetConfig(steps, 4),
-        torch.Generator().manual_seed(0), **(callbacks or {}),
+        torch.Generator().manual_seed(seed), **(callbacks or {}),
     )  # fmt: skip
 
 
@@ -235,11 +235,14 @@ def test_the_phase_has_its_curves_and_the_old_ones_mean_what_they_did(kind):
 
 
 def test_behind_a_phase_the_best_weights_are_the_last_whatever_validation_says():
-    """With a learning rate so high that the loss goes up and down."""
-    improvements = []
-    callbacks = {"on_best": lambda weights, step: improvements.append(step)}
-    trained = run(12, callbacks=callbacks, rate=0.1, share=0.25)
-    valid = {int(row["step"]): row["valid_loss"] for row in trained.history}
+    """With a learning rate so high that the loss goes up and down, and a seed with which it ends up."""
+    for seed in range(20):  # which seed does depends on the last bit, and so on the machine
+        improvements = []
+        callbacks = {"on_best": lambda weights, step, steps=improvements: steps.append(step)}
+        trained = run(12, callbacks=callbacks, rate=0.1, seed=seed, share=0.25)
+        valid = {int(row["step"]): row["valid_loss"] for row in trained.history}
+        if min(valid, key=valid.get) < 12:
+            break
     assert min(valid, key=valid.get) < 12, "the case is of no use where the last step has the lowest loss"
     assert trained.best_step == 12
     assert all(torch.equal(trained.best[name], weight) for name, weight in trained.last.items())
@@ -255,7 +258,7 @@ def test_discriminators_that_diverge_stop_training_with_one_line_and_good_weight
     kept = []
     callbacks = {"on_best": lambda weights, step: kept.append((step, weights))}
     with pytest.raises(FlowshotError) as caught:
-        run(12, callbacks=callbacks, share=0.5, learning_rate=1e30)
+        run(12, callbacks=callbacks, share=0.5, learning_rate=1e30, loss="least_squares")
     message = str(caught.value)
     assert "\n" not in message and "not finite" in message
     for term in ("train_loss", "train_reconstruction", *COLUMNS):

@@ -7,13 +7,15 @@ from flowshot.training.distances import (
     energy_distance,
     linear_distance,
     log_distance,
+    log_magnitude,
     loudness_distance,
-    magnitude,
     mel_distance,
+    texture_distance,
     transient_distance,
     waveform_distance,
 )
 from flowshot.training.hearing import k_weighting, mel_filters
+from flowshot.training.spectrum import magnitude
 
 FLOOR = 1e-4
 
@@ -26,13 +28,8 @@ def spectra(*clips, fft_size=512):
     return [magnitude(clip, fft_size, torch.hann_window(fft_size)) for clip in clips]
 
 
-@pytest.mark.parametrize("fft_size", [64, 512, 2048])
-def test_a_full_scale_sine_has_magnitude_one(fft_size):
-    bin_number = fft_size // 8
-    sine = torch.sin(2 * math.pi * bin_number / fft_size * torch.arange(4 * fft_size))[None]
-    spectrum = magnitude(sine, fft_size, torch.hann_window(fft_size))
-    assert spectrum.shape == (1, fft_size // 2 + 1, 17)
-    assert spectrum[0, bin_number, 4:-4].mean() == pytest.approx(1, abs=0.01)
+def logarithms(pair, floor=FLOOR):
+    return [log_magnitude(spectrum, floor) for spectrum in pair]
 
 
 def test_a_faint_hiss_in_silence_is_heard_by_the_log_terms_and_not_by_the_linear_one():
@@ -40,7 +37,7 @@ def test_a_faint_hiss_in_silence_is_heard_by_the_log_terms_and_not_by_the_linear
     burst[:, :500] = noise(1, 500)
     hissing = burst + noise(1, 4000, seed=1, level=1e-3)
     assert linear_distance(*spectra(hissing, burst)) < 0.02
-    assert log_distance(*spectra(hissing, burst), FLOOR) > 0.2
+    assert log_distance(*logarithms(spectra(hissing, burst))) > 0.2
     assert energy_distance(hissing, burst, FLOOR) > 1.0
 
 
@@ -48,7 +45,7 @@ def test_half_the_level_is_a_distance_of_half_and_of_log_two():
     clips = noise(1, 8000)
     pair = spectra(clips / 2, clips)
     assert linear_distance(*pair) == pytest.approx(0.5, abs=1e-3)
-    assert log_distance(*pair, 1e-9) == pytest.approx(math.log(2), abs=1e-3)
+    assert log_distance(*logarithms(pair, 1e-9)) == pytest.approx(math.log(2), abs=1e-3)
     assert mel_distance(*pair, mel_filters(32, 512, 16000), 1e-9) == pytest.approx(math.log(2), abs=1e-3)
     assert loudness_distance(*pair, k_weighting(512, 16000), 1e-9) == pytest.approx(math.log(2), abs=1e-3)
     assert energy_distance(clips / 2, clips, 1e-9) == pytest.approx(math.log(2), abs=1e-3)
@@ -77,3 +74,26 @@ def test_an_attack_that_is_missing_costs_and_a_faster_decay_does_not():
 def test_one_frame_has_no_transient():
     frame = torch.rand(2, 65, 1)
     assert transient_distance(frame, 2 * frame, torch.ones(1, 65) / 65, FLOOR).tolist() == [0, 0]
+
+
+def test_texture_tells_noise_from_steady_sound_where_log_magnitudes_prefer_what_is_steady():
+    recording, other = noise(1, 32000), noise(1, 32000, seed=1)
+    # Periodic in the FFT's size, with flat magnitudes: each bin is a steady tone.
+    phases = 2 * math.pi * torch.rand(257, generator=torch.Generator().manual_seed(2))
+    period = torch.fft.irfft(torch.polar(torch.ones(257), phases))
+    steady = (period * 0.3 / period.std()).repeat(63)[None, :32000]
+    pairs = [spectra(sound, recording) for sound in (other, steady)]
+    by_magnitude, by_texture = (
+        [distance(*logarithms(pair)) for pair in pairs] for distance in (log_distance, texture_distance)
+    )
+    assert by_magnitude[1] < by_magnitude[0]
+    assert by_texture[1] > 1.3 * by_texture[0]
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_texture_of_fewer_frames_than_it_compares_is_a_number(frames):
+    pair = torch.rand(2, 2, 65, frames)
+    assert torch.isfinite(texture_distance(*logarithms(pair))).all()
+    silent = torch.zeros(1, 65, frames, requires_grad=True)
+    texture_distance(*logarithms((silent, pair[1, :1]))).sum().backward()
+    assert torch.isfinite(silent.grad).all()

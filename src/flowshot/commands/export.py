@@ -12,7 +12,9 @@ from flowshot.files import whole_file
 from flowshot.params import read_params
 
 LOGGER = logging.getLogger(__name__)
-LARGEST_DIFFERENCE = 1e-5  # between the file's audio and the model's
+# Between the file's audio and the model's: -80 dB of full scale. Rounding of float32 reaches 1e-5, in other places on
+# every processor; what was recorded wrongly is off by far more.
+LARGEST_DIFFERENCE = 1e-4
 METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
 
 

@@ -50,7 +50,13 @@ def _run_here(schedule: Schedule, arguments: argparse.Namespace) -> Outcome:
     machine = LocalMachine(arguments.jobs)
     begin = time.monotonic()
     with stop_requests() as stop_requested, live_table(schedule) as show:
-        left = run_schedule(schedule, arguments.jobs, machine.start, stop_requested, show)
+        left = run_schedule(
+            schedule,
+            arguments.jobs,
+            lambda stage, slot: machine.start(stage, slot, schedule.alone(stage)),
+            stop_requested,
+            show,
+        )
         stop(left)
     report = {state: schedule.named(state) for state in ("done", "failed", "skipped", "waiting")}
     seconds = time.monotonic() - begin

@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from flowshot.embeddings.cache import EmbeddingCache
     from flowshot.embeddings.registry import embedder
     from flowshot.metrics.sample_size import fewest_clips
-    from flowshot.scoring import score_against_reference, score_entry, training_clips, write_scores
+    from flowshot.scoring import score_against_reference, score_entry, tone_scores, training_clips, write_scores
 
     for name in scoring.embeddings:
         # An embedding that cannot run fails before minutes go into decoding.
@@ -133,6 +133,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
             training=None if prepared is None else training_clips(prepared),
             names={role: each.files for role, each in sets.items()},
         )
+    scores += tone_scores(candidate.clips, config.sample_rate)
     # For pairs of arms only; and it names every file.
     scores = [replace(score, details={k: v for k, v in score.details.items() if k != "influence"}) for score in scores]
     if arguments.name:
@@ -143,7 +144,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     few = {
         (score.metric, score.embedding)
         for score in scores
-        if score.n < fewest_clips(score.metric, score.details["dimensions"])
+        if score.n < fewest_clips(score.metric, score.details.get("dimensions", 0))
     }
     report = {
         **{role: each.facts for role, each in sets.items()},

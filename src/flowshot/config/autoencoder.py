@@ -27,11 +27,13 @@ class AutoencoderConfig(Section):
     decoder_dilations: tuple[int, ...] = (1, 3)
     kernel_size: int = 3
     activation: Activation = "silu"
-    upsampling: Literal["linear", "transposed"] = "transposed"
+    upsampling: Literal["linear", "transposed"] = "linear"
     pooling: Literal["flatten", "mean"] = "flatten"
     envelope: bool = True
     noise: bool = True
     levels: bool = True
+    centred: bool = True
+    tones: int = 1
     posterior_flow: FlowKind = "none"
     prior_flow: FlowKind = "none"
     flow_layers: int = 4
@@ -49,4 +51,5 @@ class AutoencoderConfig(Section):
         require(self.latent_size >= 2, "latent_size must be at least 2")
         require(self.kernel_size % 2 == 1 and self.kernel_size > 0, "kernel_size must be odd")
         require(self.bands >= 2 and self.bands & (self.bands - 1) == 0, "bands must be a power of two")
+        require(0 <= self.tones <= 64, "tones must be between 0 and 64")
         require(self.flow_layers > 0 and self.flow_width > 0, "flow_layers and flow_width must be above 0")

@@ -20,7 +20,7 @@ class LossConfig(Section):
     """Weights of the reconstruction terms; 0 switches a term off."""
 
     TERMS: ClassVar[tuple[str, ...]] = (
-        "linear_stft", "log_stft", "mel", "energy", "loudness", "transient", "waveform",
+        "linear_stft", "log_stft", "mel", "energy", "loudness", "transient", "texture", "waveform",
     )  # fmt: skip
 
     fft_sizes: tuple[int, ...] = (2048, 512, 128)
@@ -32,6 +32,7 @@ class LossConfig(Section):
     energy: float = 10.0
     loudness: float = 0.0
     transient: float = 0.0
+    texture: float = 20.0
     waveform: float = 0.0
     repulsion: float = 0.0
     likelihood: Literal["none", "laplace", "gaussian"] = "none"

@@ -32,13 +32,13 @@ class LocalMachine:
         gpu = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if len(self.gpus) > 1 else {}
         return {**os.environ, "PATH": search_path(), **gpu}
 
-    def start(self, stage: str, slot: int) -> "subprocess.Popen[bytes]":
-        """Start a stage; its output goes to a file of `.flowshot/logs`."""
+    def start(self, stage: str, slot: int, alone: bool = False) -> "subprocess.Popen[bytes]":
+        """Start a stage, on all cores if it is `alone`; its output goes to a file of `.flowshot/logs`."""
         LOGS.mkdir(parents=True, exist_ok=True)
         mine = os.sched_getaffinity(0)
         try:
             # A child inherits it, and the stage has as many threads as cores: no two stages take turns on one.
-            os.sched_setaffinity(0, cores_of(slot, self.slots, mine))
+            os.sched_setaffinity(0, mine if alone else cores_of(slot, self.slots, mine))
             with log_file(stage).open("wb") as log:
                 # A session of its own, so that Ctrl-C reaches it once, from us.
                 return subprocess.Popen(

@@ -57,6 +57,11 @@ class Schedule:
             and all(self.states.get(parent, "done") == "done" for parent in self.graph.parents[stage])
         ]
 
+    def alone(self, stage: str) -> bool:
+        """Whether nothing runs beside `stage`, and nothing can before it has ended."""
+        others = {name for name, state in self.states.items() if state in ("waiting", "running")}
+        return others <= self.graph.with_downstream({stage})
+
     def start(self, stage: str) -> None:
         """Note that `stage` runs."""
         self.states[stage] = "running"

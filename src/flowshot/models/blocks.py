@@ -82,6 +82,21 @@ def residual_stack(
     return nn.Sequential(*(ResidualBlock(channels, kernel_size, dilation, kind) for dilation in dilations))
 
 
+class CentredConvolution(nn.Conv1d):
+    """A convolution that answers no constant: each of its kernels has mean 0 over time, and there is no bias.
+
+    Beyond its ends the input goes on as it ended, so that constants do not sound there either.
+
+    Shapes: `[batch, inputs, frames]` -> `[batch, outputs, frames]`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int) -> None:
+        super().__init__(inputs, outputs, kernel_size, padding=kernel_size // 2, padding_mode="replicate", bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight - self.weight.mean(-1, keepdim=True), None)
+
+
 class Downsample(nn.Module):
     """A strided convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames / stride]`."""
 

@@ -32,7 +32,7 @@ class PQMF(nn.Module):
     """
 
     analysis_filters: Tensor
-    synthesis_filters: Tensor
+    synthesis_kernel: Tensor
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class PQMF(nn.Module):
         analysis, synthesis = _filters(bands)
         # Not in the weights file: they follow from the number of bands.
         self.register_buffer("analysis_filters", torch.tensor(analysis, dtype=torch.float32), persistent=False)
-        self.register_buffer("synthesis_filters", torch.tensor(synthesis, dtype=torch.float32), persistent=False)
+        self.register_buffer("synthesis_kernel", polyphase_kernel(synthesis, bands), persistent=False)
 
     def analysis(self, waveform: Tensor) -> Tensor:
         """`waveform: [batch, samples]`, samples a multiple of `bands` -> `[batch, bands, samples / bands]`."""
@@ -50,15 +50,42 @@ class PQMF(nn.Module):
 
     def synthesis(self, sub_bands: Tensor) -> Tensor:
         """`sub_bands: [batch, bands, frames]` -> `[batch, frames * bands]`."""
-        taps = self.synthesis_filters.shape[-1]
-        waveform = functional.conv_transpose1d(sub_bands, self.synthesis_filters.unsqueeze(1), stride=self.bands)
-        start = taps // 2
-        return waveform[:, 0, start : start + sub_bands.shape[-1] * self.bands]
+        return overlap_add(sub_bands, self.synthesis_kernel)
+
+
+def polyphase_kernel(filters: np.ndarray, bands: int) -> Tensor:
+    """Synthesis filters as the kernel of `overlap_add`.
+
+    A transposed convolution of stride `bands` with one output is an ordinary one with `bands` outputs, the samples of
+    a frame (Vaidyanathan 1993, "Multirate systems and filter banks", section 4.3). On one CPU core
+    torch computed that form five times faster for the 64 filters of 257 taps of `ToneBank`.
+
+    Args:
+        filters: `[channels, periods * bands + 1]`, with an even number of periods.
+        bands: samples a frame.
+
+    Returns:
+        `[bands, channels, periods + 1]`
+    """
+    channels, taps = filters.shape
+    periods, rest = divmod(taps - 1, bands)
+    assert rest == 0 and periods % 2 == 0, "the filter's middle must be the first sample of a frame"
+    phases = np.zeros((channels, (periods + 1) * bands))
+    phases[:, :taps] = filters
+    # torch's conv1d correlates: the periods are turned round.
+    kernel = phases.reshape(channels, periods + 1, bands)[:, ::-1].transpose(2, 0, 1)
+    return torch.tensor(np.ascontiguousarray(kernel), dtype=torch.float32)
+
+
+def overlap_add(channels: Tensor, kernel: Tensor) -> Tensor:
+    """Every value of `channels: [batch, channels, frames]` times its filter, summed: `[batch, frames * bands]`."""
+    frames = functional.conv1d(channels, kernel, padding=kernel.shape[-1] // 2)
+    return frames.transpose(1, 2).flatten(1)
 
 
 @functools.cache  # encoder and decoder have the same bank, and its prototype takes a search
 def _filters(bands: int) -> tuple[np.ndarray, np.ndarray]:
-    """Analysis and synthesis filters `[bands, taps]`, as kernels of torch's correlation and its transpose."""
+    """Analysis filters `[bands, taps]` as kernels of torch's correlation, and synthesis filters as they are."""
     order = PERIODS * bands
     prototype = _prototype(bands, order)
     n = np.arange(order + 1) - order / 2
@@ -67,7 +94,6 @@ def _filters(bands: int) -> tuple[np.ndarray, np.ndarray]:
     phase = np.where(k % 2 == 0, 1, -1) * np.pi / 4
     analysis = 2 * prototype * np.cos(angle + phase)
     synthesis = 2 * prototype * np.cos(angle - phase) * bands
-    # torch's conv1d correlates, and its transpose convolves: only the analysis filter is turned round.
     return analysis[:, ::-1].copy(), synthesis
 
 
@@ -77,17 +103,17 @@ def _prototype(bands: int, order: int) -> np.ndarray:
     golden = (math.sqrt(5) - 1) / 2
     for _ in range(60):
         left, right = high - golden * (high - low), low + golden * (high - low)
-        if _overlap_error(_kaiser_lowpass(left, order), bands) < _overlap_error(_kaiser_lowpass(right, order), bands):
+        if _overlap_error(kaiser_low_pass(left, order), bands) < _overlap_error(kaiser_low_pass(right, order), bands):
             high = right
         else:
             low = left
-    return _kaiser_lowpass((low + high) / 2, order)
+    return kaiser_low_pass((low + high) / 2, order)
 
 
-def _kaiser_lowpass(cutoff: float, order: int) -> np.ndarray:
+def kaiser_low_pass(cutoff: float, order: int, beta: float = KAISER_BETA) -> np.ndarray:
     """A windowed sinc of `order + 1` taps; `cutoff` in units of the Nyquist frequency."""
     n = np.arange(order + 1) - order / 2
-    return cutoff * np.sinc(cutoff * n) * np.kaiser(order + 1, KAISER_BETA)
+    return cutoff * np.sinc(cutoff * n) * np.kaiser(order + 1, beta)
 
 
 def _overlap_error(prototype: np.ndarray, bands: int) -> float:

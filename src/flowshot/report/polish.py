@@ -134,6 +134,7 @@ _METRICS = {
     "prior NLL (nats)": "NLL a priori (naty)",
     "prior NLL (bits/dimension)": "NLL a priori (bity/wymiar)",
     "clips/s": "klipy/s",
+    "shared tone (dB)": "wspólny ton (dB)",
     "FAD-infinity": "FAD-nieskończoność",
     "KAD ×10³": "KAD ×10³",  # noqa: RUF001
     "p (KID)": "p (KID)",

@@ -22,7 +22,7 @@ class Metric:
     # Where only the arms of one autoencoder compare, because the metric is measured in its latent space.
     within_autoencoder: bool = False
     whole: bool = False  # a count, shown with all of its digits
-    over_clips: bool = True  # its `n` is a number of clips
+    over_clips: bool = True  # its `n` is the number of clips that were compared
     scale: float = 1.0  # tables show the value times this, and the title says so
 
 
@@ -34,6 +34,8 @@ METRICS = {
         Metric("prior_nats", "prior NLL (nats)", "lower", within_autoencoder=True),
         Metric("prior_bits", "prior NLL (bits/dimension)", "lower", within_autoencoder=True),
         Metric("clips_per_second", "clips/s", "higher"),
+        # Real clips have one by chance, and less than that is no better. Its n leaves out silent clips.
+        Metric("constant_tone", "shared tone (dB)", over_clips=False),
         Metric("fad_infinity", "FAD-infinity", "lower", "distances"),
         Metric("kad", "KAD ×10³", "lower", "distances", scale=1000.0),  # noqa: RUF001
         # A p-value is no degree of quality: once two arms differ from real clips, it does not order them.

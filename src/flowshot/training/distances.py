@@ -1,6 +1,5 @@
-"""Distances of clips `[batch, samples]` and of their spectra `[batch, bins, frames]`: pure functions to `[batch]`."""
+"""Distances of clips `[batch, samples]` or of their spectrograms `[batch, bins, frames]`, magnitudes or logarithms."""
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -8,14 +7,13 @@ from torch.nn import functional
 ENERGY_FRAME = 256
 ENERGY_HOP = 128
 EPSILON = 1e-7
+# Frames over which the texture term compares variations: 64 ms of the FFT of 512 at 16 kHz.
+TEXTURE_FRAMES = 8
 
 
-def magnitude(clips: Tensor, fft_size: int, window: Tensor) -> Tensor:
-    """Magnitude spectrogram `[batch, fft_size // 2 + 1, frames]`; a full-scale sine reads about 1."""
-    spectrum = torch.stft(clips, fft_size, fft_size // 4, window=window, return_complex=True, pad_mode="constant")
-    power = spectrum.real.square() + spectrum.imag.square()
-    # The root's slope is infinite at 0, where a silent clip is.
-    return (power + EPSILON**2).sqrt() * (2 / window.sum())
+def log_magnitude(spectrum: Tensor, floor: float) -> Tensor:
+    """log(magnitude + floor) in nepers: what lies well below `floor` counts as silence."""
+    return (spectrum + floor).log()
 
 
 def linear_distance(estimate: Tensor, target: Tensor, scale: Tensor | None = None) -> Tensor:
@@ -30,9 +28,9 @@ def linear_distance(estimate: Tensor, target: Tensor, scale: Tensor | None = Non
     return ((error + EPSILON) / (power + EPSILON)).sqrt()
 
 
-def log_distance(estimate: Tensor, target: Tensor, floor: float) -> Tensor:
-    """Mean distance of log magnitudes in nepers, `[batch]`: it hears what is quiet, down to `floor`."""
-    return ((estimate + floor).log() - (target + floor).log()).abs().mean((1, 2))
+def log_distance(log_estimate: Tensor, log_target: Tensor) -> Tensor:
+    """Mean distance of log magnitudes in nepers, `[batch]`: it hears what is quiet, down to their floor."""
+    return (log_estimate - log_target).abs().mean((1, 2))
 
 
 def mel_distance(estimate: Tensor, target: Tensor, filters: Tensor, floor: float) -> Tensor:
@@ -41,7 +39,7 @@ def mel_distance(estimate: Tensor, target: Tensor, filters: Tensor, floor: float
     Magnitudes are averaged within a band before they are compared: noise, whose single bins are random, costs
     little once its level in the band is right.
     """
-    return log_distance(filters @ estimate, filters @ target, floor)
+    return log_distance(log_magnitude(filters @ estimate, floor), log_magnitude(filters @ target, floor))
 
 
 def loudness_distance(estimate: Tensor, target: Tensor, weighting: Tensor, floor: float) -> Tensor:
@@ -59,9 +57,19 @@ def transient_distance(estimate: Tensor, target: Tensor, filters: Tensor, floor:
     music signals", section III): a decay that is a little faster or slower is no fault of the attack. In bands,
     `filters: [bands, bins]`, because the single bins of noise rise and fall at random.
     """
-    rises = [(filters @ spectrum + floor).log().diff(dim=-1).relu() for spectrum in (estimate, target)]
+    rises = [log_magnitude(filters @ spectrum, floor).diff(dim=-1).relu() for spectrum in (estimate, target)]
     # A single frame has no rise; the sum over nothing is 0, its mean would be no number.
     return (rises[0] - rises[1]).abs().sum((1, 2)) / max(1, rises[0][0].numel())
+
+
+def texture_distance(log_estimate: Tensor, log_target: Tensor) -> Tensor:
+    """Mean distance of how much log magnitudes vary from frame to frame, in nepers, `[batch]`.
+
+    The magnitudes of noise vary by a constant (their logarithm has a standard deviation of pi / sqrt(24), that of a
+    Rayleigh distribution), those of a steady tone do not. The other terms prefer a tone of the right level to noise of
+    the right level, because noise is never where the target's is.
+    """
+    return (_variation(log_estimate) - _variation(log_target)).abs().mean((1, 2))
 
 
 def energy_distance(estimate: Tensor, target: Tensor, floor: float) -> Tensor:
@@ -75,6 +83,14 @@ def waveform_distance(estimate: Tensor, target: Tensor, scale: Tensor | None = N
     It ties phase at the attack.
     """
     return (estimate - target).abs().mean(-1) / ((target if scale is None else scale).abs().mean(-1) + 1e-3)
+
+
+def _variation(logarithm: Tensor) -> Tensor:
+    """Standard deviation of log magnitudes over runs of frames, `[batch, bins, runs]`."""
+    frames = min(TEXTURE_FRAMES, logarithm.shape[-1])
+    moments = [functional.avg_pool1d(power, frames, max(1, frames // 2)) for power in (logarithm, logarithm.square())]
+    # The root's slope is infinite at 0, where silence is.
+    return (functional.relu(moments[1] - moments[0].square()) + EPSILON).sqrt()
 
 
 def _log_level(clips: Tensor, floor: float) -> Tensor:

@@ -8,13 +8,14 @@
 | `energy` | the level over time, silence as silence | attacks and decays are smeared |
 | `loudness` | the level as loud as it is heard | bass outweighs what the ear hears best |
 | `transient` | rises of every frequency | attacks are dull |
+| `texture` | noise as noise and tones as tones | a tone of the right level is nearer to noise than noise is |
 | `waveform` | phase, where it can be learned | attacks lose their first millisecond |
 
 `repulsion` makes the sum a generalized energy distance (Gritsenko et al. 2020, 2008.01160; Szekely & Rizzo 2013). A
 plain distance of linear magnitudes to one recording of noise is smallest for noise that is too soft. Where half the
 distance of two decoded clips of one latent is taken off, the sum is smallest in expectation for noise distributed as
 that of the recordings; every term is a distance of negative type, which that needs. It asks for a decoder with `noise`.
-In the one training that tried it FAD was worse (docs/findings.md).
+In both trainings that tried it FAD was worse (docs/findings.md).
 
 With `train.loss.likelihood` the sum of these gives way to the misfit of a likelihood, in nats.
 """
@@ -29,25 +30,28 @@ from flowshot.training.distances import (
     energy_distance,
     linear_distance,
     log_distance,
+    log_magnitude,
     loudness_distance,
-    magnitude,
     mel_distance,
+    texture_distance,
     transient_distance,
     waveform_distance,
 )
 from flowshot.training.hearing import k_weighting, mel_filters
 from flowshot.training.likelihood import misfit
+from flowshot.training.spectrum import magnitude
 
 # The terms that compare spectra; the others compare samples.
-SPECTRAL = ("linear_stft", "log_stft", "mel", "loudness", "transient")
+SPECTRAL = ("linear_stft", "log_stft", "mel", "loudness", "transient", "texture")
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Clips `[batch, samples]` and their magnitude spectrograms, by FFT size."""
+    """Clips `[batch, samples]`, their magnitude spectrograms by FFT size, and the logarithms of these by floor too."""
 
     clips: Tensor
     spectra: dict[int, Tensor]
+    logarithms: dict[tuple[int, float], Tensor]
 
 
 class ReconstructionLoss(nn.Module):
@@ -102,9 +106,22 @@ class ReconstructionLoss(nn.Module):
         return total, {term: value.detach().mean() for term, value in terms.items()}
 
     def _hear(self, clips: Tensor) -> "Heard":
-        # One spectrum for each scale serves every term.
+        # One spectrum for each scale serves every term, and one logarithm for each floor.
         sizes = self._sizes(clips.shape[-1]) if self.needs_spectra else []
-        return Heard(clips, {size: self._magnitude(clips, size) for size in sizes})
+        spectra = {size: magnitude(clips, size, self.get_buffer(f"window_{size}")) for size in sizes}
+        logarithms = {
+            (size, floor): log_magnitude(spectrum, floor)
+            for size, spectrum in spectra.items()
+            for floor in self._logarithm_floors()
+        }
+        return Heard(clips, spectra, logarithms)
+
+    def _logarithm_floors(self) -> set[float]:
+        """The floors at which a term compares log magnitudes bin by bin."""
+        floors = self.config.log_floors
+        if "log_stft" in self.weights:
+            return set(floors)
+        return {min(floors)} if "texture" in self.weights else set()
 
     def _distance(self, term: str, a: "Heard", b: "Heard", scale: "Heard") -> Tensor:
         """A term's distance of `a` from `b`, `[batch]`; what is relative is relative to `scale`."""
@@ -123,7 +140,10 @@ class ReconstructionLoss(nn.Module):
             if term == "linear_stft":
                 values.append(linear_distance(spectrum, b.spectra[size], scale.spectra[size]))
             elif term == "log_stft":
-                values += [log_distance(spectrum, b.spectra[size], floor) for floor in floors]
+                values += [log_distance(a.logarithms[size, floor], b.logarithms[size, floor]) for floor in floors]
+            elif term == "texture":
+                quietest = size, min(floors)
+                values.append(texture_distance(a.logarithms[quietest], b.logarithms[quietest]))
             elif term == "mel":
                 filters = self.get_buffer(f"mel_{size}")
                 values += [mel_distance(spectrum, b.spectra[size], filters, floor) for floor in floors]
@@ -131,9 +151,6 @@ class ReconstructionLoss(nn.Module):
                 weighting = self.get_buffer(f"hearing_{size}")
                 values.append(loudness_distance(spectrum, b.spectra[size], weighting, min(floors)))
         return torch.stack(values).mean(0)
-
-    def _magnitude(self, clips: Tensor, size: int) -> Tensor:
-        return magnitude(clips, size, self.get_buffer(f"window_{size}"))
 
     def _sizes(self, samples: int) -> list[int]:
         fitting = [size for size in self.config.fft_sizes if size <= samples]

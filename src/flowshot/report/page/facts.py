@@ -79,7 +79,11 @@ def plan_facts(
     ]
     if seconds:
         low, high = (words.number(f"{limit / 60:.1f}") for limit in (min(seconds), max(seconds)))
-        took = words("{low} to {high} minutes for each of {count} trainings", low=low, high=high, count=len(seconds))
+        took = (
+            words("{low} to {high} minutes for each of {count} trainings", low=low, high=high, count=len(seconds))
+            if len(seconds) > 1
+            else words("{minutes} minutes", minutes=low)
+        )
         facts.append((words("training took"), took))
     return [
         *facts,

@@ -3,24 +3,36 @@
 Nothing is weighed here: a sentence appears where a rule that is written below holds, and carries what it holds by.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
 from flowshot.config.plan import PlanConfig
+from flowshot.metrics.score import NO_EMBEDDING
 from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Table
+from flowshot.report.page.arms import (
+    arm_name,
+    arms_of_plan,
+    by_arm,
+    embedding_title,
+    embeddings_of,
+    mean_of_arms,
+    short_number,
+)
 from flowshot.report.page.sources import Training
 from flowshot.report.page.tables import MINUS
 from flowshot.report.paired import BASELINE
-from flowshot.report.registry import EMBEDDINGS, metric
+from flowshot.report.registry import metric
 from flowshot.report.results import REAL, RECONSTRUCTION
 
 # Where samples lie within this share of their autoencoder's reconstructions, the decoder is what keeps them from real
 # clips: another prior could win that share at most.
 NEAR = 0.1
+# A tone that all clips share is news where it stands out by so many dB more than in real clips.
+SHARED_TONE_DB = 6.0
 
 Kind = Literal["good", "bad", "plain"]
 
@@ -51,27 +63,28 @@ def findings(
         *collapsed_arms(trainings, plan, words),
         *what_could_be_chance(mine, plan, 1 - confidence, words),
         *copies(mine, plan, words),
+        *shared_tones(mine, plan, words),
     ]
 
 
 def distance_from_the_floor(frame: pd.DataFrame, plan: PlanConfig, words: Words) -> list[Finding]:
     """In each embedding: the best arm, the floor, and whether the decoder or the prior is what lies between."""
     found = []
-    for embedding in _embeddings(frame, "fad"):
-        values = _means(frame, "fad", embedding)
+    for embedding in embeddings_of(frame, "fad"):
+        values = mean_of_arms(frame, "fad", embedding)
         floor = values.get((REAL, REAL))
-        arms = _of_plan(values, plan)
+        arms = arms_of_plan(values, plan)
         if floor is None or floor <= 0 or not arms:
             continue
         best = min(arms, key=lambda arm: arms[arm])
         sentence = words(
             "In FAD ({embedding}) the arm nearest to real clips is {arm} at {value}: {ratio} times the floor of "
             "{floor}, which held-out real clips reach.",
-            embedding=_title(embedding),
-            arm=_arm(best),
-            value=_number(arms[best], words),
-            ratio=_number(arms[best] / floor, words),
-            floor=_number(floor, words),
+            embedding=embedding_title(embedding),
+            arm=arm_name(best),
+            value=short_number(arms[best], words),
+            ratio=short_number(arms[best] / floor, words),
+            floor=short_number(floor, words),
         )
         decoder = values.get((best[0], RECONSTRUCTION))
         if decoder is not None:
@@ -81,7 +94,7 @@ def distance_from_the_floor(frame: pd.DataFrame, plan: PlanConfig, words: Words)
 
 
 def _decoder_or_prior(value: float, decoder: float, floor: float, words: Words) -> str:
-    reached = _number(decoder, words)
+    reached = short_number(decoder, words)
     if value <= floor:
         return words("Its samples are no further away than real clips are from one another.")
     if value <= decoder:
@@ -94,7 +107,8 @@ def _decoder_or_prior(value: float, decoder: float, floor: float, words: Words) 
             "Test clips that it encodes and decodes reach {decoder}, hardly less: its decoder is the limit.",
             decoder=reached,
         )
-    share = (value - decoder) / (value - floor)
+    # Reconstructions may lie below the floor: they are of the very clips that are compared with.
+    share = min(1.0, (value - decoder) / (value - floor))
     return words(
         "Test clips that it encodes and decodes reach {decoder}: {share} of the way to the floor is its prior's.",
         decoder=reached,
@@ -118,7 +132,7 @@ def significant_differences(tables: Sequence[Table], alpha: float, words: Words)
             known.sort(key=lambda one: one[2].value)
             differ = [one for one in known if one[2].value < alpha]
             evidence = tuple(
-                _difference(_arm((row.autoencoder, row.prior)), value, p, difference, p_value, words)
+                _difference(arm_name((row.autoencoder, row.prior)), value, p, difference, p_value, words)
                 for row, value, p in differ
             )
             title = metric(table.name.removeprefix("paired-")).title
@@ -139,7 +153,7 @@ def significant_differences(tables: Sequence[Table], alpha: float, words: Words)
                     **numbers,
                     total=len(known),
                     p=_probability(p, p_value, words),
-                    arm=_arm((row.autoencoder, row.prior)),
+                    arm=arm_name((row.autoencoder, row.prior)),
                 )
             better = sum(value.value < 0 for _, value, _ in differ)
             kind: Kind = "plain" if not differ or 0 < better < len(differ) else "good" if better else "bad"
@@ -177,7 +191,11 @@ def collapsed_arms(trainings: Sequence[Training], plan: PlanConfig, words: Words
         )
         return [Finding(sentence, "bad", tuple(_usage(one, plan, words) for one in unused))]
     worst = min(judged, key=lambda one: _fraction(one))
-    sentence = words("None of {total} trainings is collapsed; the least used latent is that of", total=len(judged))
+    sentence = (
+        words("None of {total} trainings is collapsed; the least used latent is that of", total=len(judged))
+        if len(trainings) > 1
+        else words("The training is not collapsed.")
+    )
     return [Finding(f"{sentence} {_usage(worst, plan, words)}", "good")]
 
 
@@ -204,23 +222,23 @@ def _usage(training: Training, plan: PlanConfig, words: Words) -> str:
 def what_could_be_chance(frame: pd.DataFrame, plan: PlanConfig, alpha: float, words: Words) -> list[Finding]:
     """The arms that KID's permutation test tells from real clips in no seed, embedding by embedding."""
     found, told = [], []
-    for embedding in _embeddings(frame, "kid_p"):
+    for embedding in embeddings_of(frame, "kid_p"):
         tested = frame[(frame["metric"] == "kid_p") & (frame["embedding"] == embedding)]
         smallest = tested.groupby(["autoencoder", "prior"], sort=False)["value"].min()
-        arms = _of_plan(_by_arm(smallest), plan)
+        arms = arms_of_plan(by_arm(smallest), plan)
         alike = {arm: p for arm, p in arms.items() if p >= alpha}
         if alike:
-            evidence = tuple(f"{_arm(arm)}: p = {words.number(f'{p:.3f}')}" for arm, p in alike.items())
+            evidence = tuple(f"{arm_name(arm)}: p = {words.number(f'{p:.3f}')}" for arm, p in alike.items())
             sentence = words(
                 "KID ({embedding}) cannot tell {count} of {total} arms from real clips.",
-                embedding=_title(embedding),
+                embedding=embedding_title(embedding),
                 count=len(alike),
                 total=len(arms),
             )
             found.append(Finding(sentence, "good", evidence))
         elif arms:
             largest = max(arms.values())
-            told.append(f"{_title(embedding)}: p ≤ {words.number(f'{largest:.3f}')}")
+            told.append(f"{embedding_title(embedding)}: p ≤ {words.number(f'{largest:.3f}')}")
     if told:
         sentence = words("KID tells every arm from real clips by permutation:")
         found.append(Finding(f"{sentence} {'; '.join(told)}."))
@@ -230,21 +248,21 @@ def what_could_be_chance(frame: pd.DataFrame, plan: PlanConfig, alpha: float, wo
 def copies(frame: pd.DataFrame, plan: PlanConfig, words: Words) -> list[Finding]:
     """Whether samples of an arm lie nearer to training clips than unseen real clips do, embedding by embedding."""
     found, far = [], []
-    for embedding in _embeddings(frame, "training_distance"):
-        arms = _of_plan(_means(frame, "training_distance", embedding), plan)
+    for embedding in embeddings_of(frame, "training_distance"):
+        arms = arms_of_plan(mean_of_arms(frame, "training_distance", embedding), plan)
         close = {arm: value for arm, value in arms.items() if value < 1}
         if close:
-            evidence = tuple(f"{_arm(arm)}: {_number(value, words)}" for arm, value in close.items())
+            evidence = tuple(f"{arm_name(arm)}: {short_number(value, words)}" for arm, value in close.items())
             sentence = words(
                 "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
                 "these parts of that distance. Listen to their neighbours below.",
-                embedding=_title(embedding),
+                embedding=embedding_title(embedding),
                 count=len(close),
             )
             found.append(Finding(sentence, "bad", evidence))
         elif arms:
             nearest = min(arms, key=lambda arm: arms[arm])
-            far.append(f"{_title(embedding)} {_number(arms[nearest], words)} ({_arm(nearest)})")
+            far.append(f"{embedding_title(embedding)} {short_number(arms[nearest], words)} ({arm_name(nearest)})")
     if far:
         sentence = words(
             "The samples of no arm lie nearer to training clips than unseen real clips do. The nearest, as multiples "
@@ -254,37 +272,20 @@ def copies(frame: pd.DataFrame, plan: PlanConfig, words: Words) -> list[Finding]
     return found
 
 
-def _embeddings(frame: pd.DataFrame, metric: str) -> list[str]:
-    present = set(frame[frame["metric"] == metric]["embedding"])
-    return [name for name in EMBEDDINGS if name in present] + sorted(present - set(EMBEDDINGS))
-
-
-def _means(frame: pd.DataFrame, metric: str, embedding: str) -> dict[tuple[str, str], float]:
-    """By (autoencoder, prior), over seeds."""
-    shown = frame[(frame["metric"] == metric) & (frame["embedding"] == embedding)]
-    return _by_arm(shown.groupby(["autoencoder", "prior"], sort=False)["value"].mean())
-
-
-def _by_arm(values: pd.Series) -> dict[tuple[str, str], float]:
-    rows = values.reset_index()
-    return {
-        (str(name), str(prior)): float(value)
-        for name, prior, value in zip(rows["autoencoder"], rows["prior"], rows["value"], strict=True)
-    }
-
-
-def _of_plan(values: Mapping[tuple[str, str], float], plan: PlanConfig) -> dict[tuple[str, str], float]:
-    """Without the floor, reconstructions and external systems."""
-    return {arm: value for arm, value in values.items() if arm[0] in plan.autoencoders and arm[1] in plan.priors}
-
-
-def _title(embedding: str) -> str:
-    return EMBEDDINGS.get(embedding, embedding)
-
-
-def _arm(arm: tuple[str, str]) -> str:
-    return f"{arm[0]} / {arm[1]}"
-
-
-def _number(value: float, words: Words) -> str:
-    return words.number(f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}")
+def shared_tones(frame: pd.DataFrame, plan: PlanConfig, words: Words) -> list[Finding]:
+    """The arms in whose clips one tone or offset is always heard, which embeddings may not mind."""
+    values = mean_of_arms(frame, "constant_tone", NO_EMBEDDING)
+    floor = values.get((REAL, REAL), 0.0)
+    arms = arms_of_plan(values, plan)
+    loud = {arm: value for arm, value in arms.items() if value > floor + SHARED_TONE_DB}
+    if not loud:
+        return []
+    sentence = words(
+        "In {count} of {total} arms all clips share a tone or an offset, so many dB above its surroundings; in real "
+        "clips it is {floor} dB.",
+        count=len(loud),
+        total=len(arms),
+        floor=words.number(f"{floor:.1f}"),
+    )
+    evidence = tuple(f"{arm_name(arm)}: {words.number(f'{value:.1f}')} dB" for arm, value in loud.items())
+    return [Finding(sentence, "bad", evidence)]

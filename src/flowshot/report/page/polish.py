@@ -43,6 +43,7 @@ _FACTS = {
     "clip policy": "sposób podania klipów",
     "not recorded": "nie zapisano",
     "training took": "czas uczenia",
+    "{minutes} minutes": "{minutes} min",
     "{low} to {high} minutes for each of {count} trainings": (
         "od {low} do {high} minut na jedno z uczeń (było ich {count})"
     ),
@@ -168,6 +169,7 @@ _FINDINGS = {
         "W {count} z {total} uczeń dekoder pomija wektor ukryty, w całości lub w części (zapadnięcie rozkładu a "
         "posteriori)."
     ),
+    "The training is not collapsed.": "Rozkład a posteriori się nie zapadł.",
     "None of {total} trainings is collapsed; the least used latent is that of": (
         "W żadnym z {total} uczeń rozkład a posteriori się nie zapadł; najmniej używa wektora ukrytego"
     ),
@@ -192,6 +194,11 @@ _FINDINGS = {
     "distance:": (
         "Próbki żadnego wariantu nie leżą bliżej klipów uczących niż nieznane klipy rzeczywiste. Najbliższe, jako "
         "wielokrotność tej odległości:"
+    ),
+    "In {count} of {total} arms all clips share a tone or an offset, so many dB above its surroundings; in real clips "
+    "it is {floor} dB.": (
+        "Klipy wariantów (liczba: {count} z {total}) mają wspólny ton lub składową stałą, o tyle dB ponad otoczeniem; "
+        "w klipach rzeczywistych jest to {floor} dB."
     ),
 }
 
