@@ -110,7 +110,7 @@ def test_an_informative_posterior_is_healthy_and_its_information_is_not_bounded_
 @pytest.mark.parametrize("scale", [0.02, 0.5, 1.0])
 def test_the_divergence_is_the_sum_of_its_parts(flows, scale):
     diagnosis = diagnose(model_with_posterior(first_samples, scale, flows), clips(150), distance, generator())
-    assert diagnosis.mutual_information + diagnosis.marginal_kl == pytest.approx(diagnosis.kl, abs=1e-5)
+    assert diagnosis.mutual_information + diagnosis.marginal_kl == pytest.approx(diagnosis.kl, abs=1e-4)
     assert diagnosis.mutual_information_low <= diagnosis.mutual_information <= diagnosis.mutual_information_high + 1e-6
     assert diagnosis.marginal_kl >= 0
     assert len(diagnosis.kl_per_dimension) == SIZE
@@ -132,7 +132,7 @@ def test_the_information_of_a_gaussian_channel_is_recovered(flows, scale):
 
 def test_between_gaussians_the_divergence_per_dimension_adds_up():
     diagnosis = diagnose(model_with_posterior(first_samples, 0.3), clips(100), distance, generator())
-    assert sum(diagnosis.kl_per_dimension) == pytest.approx(diagnosis.kl, rel=1e-5)
+    assert sum(diagnosis.kl_per_dimension) == pytest.approx(diagnosis.kl, rel=1e-4)
 
 
 def test_under_untrained_flows_the_divergence_per_dimension_is_near_that_of_the_gaussians():

@@ -57,7 +57,7 @@ def test_every_clip_becomes_one_vector(probe: dict, name: str) -> None:
     assert found["name"] == name and found["dimensions"] == DIMENSIONS[name]
     assert found["shape"] == [2 if name == "clap" else 4, DIMENSIONS[name]] and found["finite"]
     assert found["distance"] > 1e-3  # of a tone and noise, relative to their size
-    assert found["repeated"] < 1e-5  # alone or among others
+    assert found["repeated"] < 1e-4  # alone or among others
     assert "frechet-audio-distance 0.3" in found["runtime"] and "torch 2" in found["runtime"]
 
 
@@ -69,9 +69,9 @@ def test_weights_are_told_apart_and_so_is_the_code_of_vggish(probe: dict) -> Non
 
 @needs_package
 def test_the_package_itself_makes_the_same_vectors_of_clips_that_it_neither_repeats_nor_cuts(probe: dict) -> None:
-    assert probe["pann"]["from_package"] < 1e-6
+    assert probe["pann"]["from_package"] < 1e-5
     # Ten repetitions of a second are its own way of making ten seconds.
-    assert probe["clap"]["from_package"] < 1e-6
+    assert probe["clap"]["from_package"] < 1e-5
 
 
 @needs_package

@@ -62,7 +62,7 @@ def test_each_clip_is_judged_by_itself():
     discriminators, batch = Discriminators(EVERY_KIND, generator()), clips(500, count=4)
     together, alone = discriminators(batch), discriminators(batch[1:2])
     for a, b in zip(together, alone, strict=True):
-        assert torch.allclose(a.logits[1:2], b.logits, atol=1e-5)
+        assert torch.allclose(a.logits[1:2], b.logits, rtol=1e-4, atol=1e-4)
 
 
 def test_a_period_discriminator_mixes_no_phases():

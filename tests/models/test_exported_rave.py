@@ -224,4 +224,4 @@ torch.save(model.decode(torch.ones(2, 12)), {str(tmp_path / "decoded.pt")!r})
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     decoded = torch.load(tmp_path / "decoded.pt", weights_only=True)
-    torch.testing.assert_close(decoded, model.decode(torch.ones(2, 12)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(decoded, model.decode(torch.ones(2, 12)), atol=1e-4, rtol=0)

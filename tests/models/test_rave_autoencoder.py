@@ -126,7 +126,7 @@ def test_rave_encodes_to_a_flat_sequence_and_decodes_clips():
     with torch.random.fork_rng():
         torch.manual_seed(0)  # of the noise that the decoder adds
         whole = model.rave.decode(means)[:, 0, :SAMPLES].clamp(-1, 1)
-    torch.testing.assert_close(model.decode(means[..., :3].flatten(1)), whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.decode(means[..., :3].flatten(1)), whole, atol=1e-4, rtol=0)
 
 
 @needs_rave

@@ -137,7 +137,7 @@ def test_the_decoders_terms_grow_from_nothing_over_the_warm_up():
     for step in (10, 15):
         loss, terms = adversary.step(real, 0.5 * real, step)
         expected = 3.0 * terms["adversarial"] + 2.0 * terms["feature_matching"]
-        assert float(loss) == pytest.approx(adversary.weight(step) * float(expected), rel=1e-5)
+        assert float(loss) == pytest.approx(adversary.weight(step) * float(expected), rel=1e-4)
 
 
 def test_the_decoders_gradient_passes_the_discriminators_and_stays_in_the_clips():

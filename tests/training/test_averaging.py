@@ -77,5 +77,5 @@ def test_an_averaged_autoencoder_reconstructs_as_its_source_when_that_does_not_c
         average.update()
     with torch.no_grad():
         source, averaged = (each(clips, torch.Generator().manual_seed(0)) for each in (model, average.model))
-    assert torch.allclose(source.clips, averaged.clips, atol=1e-6)
-    assert torch.allclose(source.kl, averaged.kl, rtol=1e-5)
+    assert torch.allclose(source.clips, averaged.clips, atol=1e-5)
+    assert torch.allclose(source.kl, averaged.kl, rtol=1e-4)

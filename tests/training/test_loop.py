@@ -124,7 +124,7 @@ def test_the_best_weights_are_those_with_the_lowest_validation_loss():
         model = tiny_vae()
         model.load_state_dict(weights)
         row = validate(model, valid, valid, ReconstructionLoss(LOSS, 16000), config, 4)
-        assert row["valid_loss"] == pytest.approx(by_step[trained.best_step], rel=1e-5)
+        assert row["valid_loss"] == pytest.approx(by_step[trained.best_step], rel=1e-4)
 
 
 def test_validation_repeats_itself_and_weighs_every_clip_once():
@@ -133,7 +133,7 @@ def test_validation_repeats_itself_and_weighs_every_clip_once():
     assert one == two
     assert one["valid_loss"] == pytest.approx(one["valid_reconstruction"] + 0.5 * one["valid_kl"], rel=1e-6)
     # The divergence between Gaussians is exact, whatever the noise: only the batches differ.
-    assert validate(model, clips, clips, loss, settings(), 3)["valid_kl"] == pytest.approx(one["valid_kl"], rel=1e-5)
+    assert validate(model, clips, clips, loss, settings(), 3)["valid_kl"] == pytest.approx(one["valid_kl"], rel=1e-4)
 
 
 def assert_stops_with_one_line(run_training, step=None):
