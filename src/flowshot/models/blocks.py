@@ -135,7 +135,7 @@ class TransposedUpsample(nn.Module):
     """A transposed convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames * stride]`.
 
     Every output within a stride has weights of its own: at first a tone at the stride's rate, which `Upsample` avoids,
-    and soon attacks that lie between frames. In equal time it reconstructs better (docs/findings.md).
+    and soon attacks that lie between frames. After long trainings the tone came back (docs/decoder.md).
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, kind: Activation = "silu") -> None:

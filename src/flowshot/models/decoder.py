@@ -43,12 +43,12 @@ class Decoder(nn.Module):
 
     With `centred`, the waveform of a sub-band has no constant part. A constant sub-band is a tone where two of them
     meet, and convolutions make constants easily: without, all decoded clips had tones at the same frequencies
-    (docs/findings.md). The last kernels have no mean, so that there
-    are no constants to begin with, and the running mean is taken off what tanh may have made constant again.
+    (docs/decoder.md). The last kernels have no mean, so that there are no constants to begin with, and the running mean
+    is taken off what tanh may have made constant again.
 
     With `levels`, the latent raises and lowers these amplitudes by a linear map as well, each sub-band over the whole
     clip and over each innermost frame. Without, the balance of bands in decoded clips was off: putting nine numbers of
-    it right in each clip took FAD from 13.0 to 10.5 (docs/findings.md).
+    it right in each clip took FAD from 13.0 to 10.5 (docs/decoder.md).
 
     Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in [-1, 1].
     """

@@ -15,7 +15,7 @@
 plain distance of linear magnitudes to one recording of noise is smallest for noise that is too soft. Where half the
 distance of two decoded clips of one latent is taken off, the sum is smallest in expectation for noise distributed as
 that of the recordings; every term is a distance of negative type, which that needs. It asks for a decoder with `noise`.
-In both trainings that tried it FAD was worse (docs/findings.md).
+Wherever it was tried FAD was worse (docs/findings.md).
 
 With `train.loss.likelihood` the sum of these gives way to the misfit of a likelihood, in nats.
 """
