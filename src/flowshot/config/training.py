@@ -25,7 +25,7 @@ class LossConfig(Section):
 
     fft_sizes: tuple[int, ...] = (2048, 512, 128)
     linear_stft: float = 0.0
-    log_stft: float = 10.0
+    log_stft: float = 0.0
     log_floors: tuple[float, ...] = (1e-4,)
     mel: float = 20.0
     mel_bands: int = 64
