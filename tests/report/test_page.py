@@ -1,4 +1,4 @@
-"""The page before a browser sees it: sentences from planted numbers, charts, sounds, and what is missing."""
+"""The page before a browser sees it: sentences from planted numbers, its facts, and what is missing."""
 
 import ast
 import re
@@ -6,26 +6,19 @@ import shlex
 import string
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
-from page_project import RATE, build_page, make_plan, write_json, write_project
-from PIL import Image
+from page_project import build_page, make_plan, write_json, write_project
 
 from flowshot.config.plan import PlanConfig
 from flowshot.errors import FlowshotError
 from flowshot.report.language import Language, Words
 from flowshot.report.page import render
-from flowshot.report.page.charts import HEIGHT, WIDTH, Points, bars, chart, thinned, ticks
 from flowshot.report.page.facts import reproducing_command
 from flowshot.report.page.figures import CURVES
 from flowshot.report.page.findings import copies, distance_from_the_floor, shared_tones, what_could_be_chance
 from flowshot.report.page.polish import PAGE
-from flowshot.report.page.sounds import Shelf, waveform_outline, write_spectrogram
 from flowshot.report.page.sources import Sources
 from flowshot.report.polish import POLISH
 
@@ -198,125 +191,6 @@ def test_an_external_dataset_has_tables_and_no_sounds(tmp_path: Path) -> None:
     page = build_page(tmp_path, plan, tmp_path / "out")
     assert "my gan" in page
     assert "Sounds of drums" in page and "Sounds of birds" not in page
-
-
-# Charts.
-
-
-@given(low=st.floats(-1e6, 1e6), width=st.floats(0, 1e6))
-def test_ticks_are_few_and_hold_the_range(low: float, width: float) -> None:
-    found, first, last = ticks(low, low + width)
-    rounding = 1e-9 * (abs(low) + width)
-    assert first <= low + rounding and low + width - rounding <= last
-    assert 2 <= len(found) <= 8
-    assert len({text for _, text in found}) == len(found), "two ticks read the same"
-    assert [value for value, _ in found] == sorted(value for value, _ in found)
-
-
-@given(st.lists(st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)), min_size=1, max_size=400), st.booleans())
-def test_what_is_drawn_lies_within_the_axes(values: list[tuple[float, float]], lines: bool) -> None:
-    drawn = chart("t", "x", "y", [Points("a", 0, tuple(values))], lines=lines)
-    assert drawn is not None
-    numbers = [float(one) for one in re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", drawn.drawn[0].path)]
-    places = list(zip(numbers[::2], numbers[1::2], strict=True)) if lines else list(drawn.drawn[0].marks)
-    assert places
-    assert all(drawn.left - 0.1 <= x <= drawn.right + 0.1 for x, _ in places)
-    assert all(drawn.top - 0.1 <= y <= drawn.bottom + 0.1 for _, y in places)
-    assert drawn.right < WIDTH and drawn.bottom < HEIGHT
-
-
-def test_numbers_that_are_none_are_left_out_of_charts() -> None:
-    nothing = Points("a", 0, ((1.0, float("nan")), (2.0, float("inf"))))
-    assert chart("t", "x", "y", [nothing], lines=True) is None
-    drawn = chart("t", "x", "y", [nothing, Points("b", 1, ((1.0, 2.0), (2.0, 3.0)))], lines=True)
-    assert drawn is not None and [one.name for one in drawn.drawn] == ["b"]
-
-
-@given(st.integers(1, 2000))
-def test_a_thinned_curve_keeps_its_ends_and_its_level(count: int) -> None:
-    values = [(float(i), 3.0) for i in range(count)]
-    kept = thinned(values, 160)
-    assert len(kept) <= max(160, min(count, 160))
-    assert (kept[0], kept[-1]) == (values[0], values[-1])
-    assert {y for _, y in kept} == {3.0}
-
-
-def test_bars_share_one_scale_and_their_parts_touch() -> None:
-    found = bars(
-        [("a", 0, [("x", 30.0, "30"), ("y", 10.0, "10")], "40"), ("b", 1, [("x", 5.0, "5"), ("y", -1.0, "-1")], "4")]
-    )
-    assert [part.width for part in found[0].parts] == [75.0, 25.0]
-    assert found[0].parts[1].x == found[0].parts[0].width
-    assert [part.width for part in found[1].parts] == [12.5, 0.0]
-
-
-# Sounds.
-
-
-def noise(count: int, seconds: float = 1.0, rate: int = RATE) -> list[np.ndarray]:
-    draws = np.random.default_rng(count)
-    return [draws.uniform(-0.9, 0.9, int(seconds * rate)).astype(np.float32) for _ in range(count)]
-
-
-def sizes(folder: Path, ending: str) -> int:
-    return sum(path.stat().st_size for path in folder.rglob(f"*.{ending}"))
-
-
-def test_sounds_within_the_budget_are_flac_as_they_were(tmp_path: Path) -> None:
-    shelf, (clip,) = Shelf(tmp_path), noise(1)
-    shelf.add("a b/0", clip, RATE)
-    written = shelf.write()
-    heard, rate = soundfile.read(tmp_path / "a b" / "0.flac", dtype="float32")
-    assert rate == RATE and written["a b/0"].address == "a%20b/0.flac"
-    np.testing.assert_allclose(heard, clip, atol=2**-15)
-
-
-@pytest.mark.parametrize("rate", [16000, 22000, 96000])
-def test_sounds_over_the_budget_are_mp3_and_fit_into_it(tmp_path: Path, rate: int) -> None:
-    shelf = Shelf(tmp_path, budget=150_000)
-    for index, clip in enumerate(noise(10, rate=rate)):
-        shelf.add(f"{index}", clip, rate)
-    shelf.write()
-    assert shelf.format == "mp3" and shelf.longest_seconds is None
-    assert not list(tmp_path.glob("*.flac"))
-    assert 0 < sizes(tmp_path, "mp3") <= shelf.budget
-    assert soundfile.info(tmp_path / "0.mp3").duration == pytest.approx(1.0, abs=0.1)
-
-
-def test_sounds_far_over_the_budget_are_cut(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, budget=50_000)
-    for index, clip in enumerate(noise(10, seconds=2.0)):
-        shelf.add(f"{index}", clip, RATE)
-    written = shelf.write()
-    assert 0 < sizes(tmp_path, "mp3") <= 1.1 * shelf.budget
-    assert shelf.longest_seconds is not None
-    assert all(sound.seconds == pytest.approx(shelf.longest_seconds, abs=0.01) for sound in written.values())
-
-
-def test_a_sound_shown_twice_is_kept_once(tmp_path: Path) -> None:
-    shelf, (clip,) = Shelf(tmp_path), noise(1, 0.1)
-    assert [shelf.add("x", clip, RATE) for _ in range(2)] == ["x", "x"]
-    shelf.write()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.flac", "x.png"]
-
-
-@pytest.mark.parametrize("samples", [1, 50, 16000])
-def test_a_waveform_follows_its_clip(samples: int) -> None:
-    numbers = [float(one) for one in re.findall(r"[\d.]+", waveform_outline(np.full(samples, 0.5)))]
-    heights = numbers[1::2]
-    assert min(heights) == pytest.approx(16 - 0.5 * 15.5 - 0.5, abs=0.1)
-    assert max(heights) == pytest.approx(16.5)
-    assert set(re.findall(r"[\d.]+", waveform_outline(np.zeros(samples)))[1::2]) == {"15.5", "16.5"}
-
-
-def test_a_tone_is_a_bright_line_at_its_height(tmp_path: Path) -> None:
-    tone = np.sin(2 * np.pi * 6000 * np.arange(RATE) / RATE)
-    write_spectrogram(tmp_path / "tone.png", tone, RATE)
-    picture = np.asarray(Image.open(tmp_path / "tone.png").convert("L")).astype(float)
-    brightest = int(picture.mean(axis=1).argmax())
-    assert brightest == pytest.approx((1 - 6000 / 8000) * picture.shape[0], abs=2)
-    write_spectrogram(tmp_path / "silence.png", np.zeros(10), RATE)
-    assert np.asarray(Image.open(tmp_path / "silence.png").convert("L")).max() < 5
 
 
 # Languages and packaging.
