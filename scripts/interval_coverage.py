@@ -76,9 +76,9 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("an arm of `samples`, YAMNet", 118, 1024, 1.0, 0.2, 1.2, grouped=True),
+    Scenario("an arm of `samples_original`, YAMNet", 118, 1024, 1.0, 0.2, 1.2, grouped=True),
     Scenario("its floor", 118, 1024, 1.0, grouped=True),
-    Scenario("an arm of `samples`, log-mel", 118, 128, 1.0, 0.2, 1.2, grouped=True),
+    Scenario("an arm of `samples_original`, log-mel", 118, 128, 1.0, 0.2, 1.2, grouped=True),
     Scenario("few clips, independent", 60, 128, 1.0, 0.5, 1.3),
     Scenario("more clips", 200, 128, 0.5, 0.1, 1.1, metrics=(*KERNELS, "fad", *P_VALUES)),
     Scenario("as many as the limit needs", 512, 64, 0.5, 0.1, 1.1, metrics=("fad", "fad_infinity")),

@@ -61,7 +61,7 @@ class Material:
 def main() -> None:
     """Score every grade of every fault and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, default=Path("data/prepared/samples"))
+    parser.add_argument("--dataset", type=Path, default=Path("data/prepared/samples_original"))
     parser.add_argument("--out", type=Path, default=Path("docs/sense.md"))
     arguments = parser.parse_args()
     prepared, cache = read_prepared(arguments.dataset), EmbeddingCache()

@@ -18,7 +18,7 @@ MATRIX = 8192  # rows and columns of the product that says what the card reaches
 
 
 def gpu(steps: int = 100) -> Numbers:
-    """Training of the default model in bfloat16 with the batch of the budget `gpu`."""
+    """Training of the default model in bfloat16; steps of the plan `thesis` count as bare and without flows."""
     if not torch.cuda.is_available():
         return {}
     device, batch_size = torch.device("cuda"), 64
@@ -38,7 +38,7 @@ def gpu(steps: int = 100) -> Numbers:
         "samples a second": batch_size * CLIP_SECONDS * SAMPLE_RATE / of_step,
         "share of a bfloat16 matrix product's operations a second": counter.get_total_flops() / of_step / peak,
         "GiB of GPU memory": memory,
-        "minutes of all trainings of the plan thesis": trainings * clips / batch_size * of_step / 60,
+        "minutes of as many bare steps as the plan thesis has clips for": trainings * clips / batch_size * of_step / 60,
     }
 
 
