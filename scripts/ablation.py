@@ -41,11 +41,12 @@ ROUNDS = 3
 BASE = "params_yaml"  # the defaults, as `seconds_per_step.json` names them
 COLUMNS = (
     "option", "seed", "steps", "fad", "kid", "constant_tone", "valid_reconstruction", "reconstruction_gap", "kl",
-    "train_seconds",
+    "train_seconds", "envelope_correlation", "log_spectral_distance",
 )  # fmt: skip
 # Of the table: column of the results, factor, and digits.
 CELLS = {
     "FAD": ("fad", 1, 1), "KID x 1000": ("kid", 1000, 1), "shared tone (dB)": ("constant_tone", 1, 1),
+    "envelope": ("envelope_correlation", 1, 3), "spectrum (dB)": ("log_spectral_distance", 1, 1),
     "loss": ("valid_reconstruction", 1, 2), "gap": ("reconstruction_gap", 1, 2), "KL": ("kl", 1, 0),
 }  # fmt: skip
 
@@ -172,6 +173,8 @@ def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
     from flowshot.metrics.constant_tone import constant_tone
     from flowshot.metrics.frechet import frechet_distance
     from flowshot.metrics.kernel import kid
+    from flowshot.metrics.spectral import log_spectral_distance
+    from flowshot.metrics.waveform import envelope_correlation
     from flowshot.training.loop import train
 
     dataset, option, seed, steps = work
@@ -192,6 +195,8 @@ def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
         "kid": kid(decoded, real), "constant_tone": constant_tone(made, prepared.sample_rate).decibels,
         "valid_reconstruction": row["valid_reconstruction"], "reconstruction_gap": row["reconstruction_gap"],
         "kl": row["valid_kl"], "train_seconds": trained.seconds,
+        "envelope_correlation": envelope_correlation(made, valid, prepared.sample_rate).mean(),
+        "log_spectral_distance": log_spectral_distance(made, valid).mean(),
     }  # fmt: skip
 
 
