@@ -25,14 +25,14 @@ class LossConfig(Section):
 
     fft_sizes: tuple[int, ...] = (2048, 512, 128)
     linear_stft: float = 0.0
-    log_stft: float = 0.0
+    log_stft: float = 10.0
     log_floors: tuple[float, ...] = (1e-4,)
     mel: float = 20.0
     mel_bands: int = 64
     energy: float = 10.0
     loudness: float = 0.0
     transient: float = 0.0
-    texture: float = 0.0
+    texture: float = 20.0
     waveform: float = 0.0
     repulsion: float = 0.0
     likelihood: Literal["none", "laplace", "gaussian"] = "none"
