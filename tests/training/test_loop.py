@@ -16,7 +16,7 @@ from flowshot.training.validation import VALIDATION_COLUMNS
 
 SAMPLES = 256
 LOSS = LossConfig(fft_sizes=(128, 32))
-TERMS = ("log_stft", "mel", "energy", "texture")  # of the loss as it is by default
+TERMS = ("log_stft", "mel", "energy")  # of the loss as it is by default
 
 
 def sines(count, seed=0):

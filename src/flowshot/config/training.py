@@ -32,7 +32,7 @@ class LossConfig(Section):
     energy: float = 10.0
     loudness: float = 0.0
     transient: float = 0.0
-    texture: float = 20.0
+    texture: float = 0.0
     waveform: float = 0.0
     repulsion: float = 0.0
     likelihood: Literal["none", "laplace", "gaussian"] = "none"
