@@ -8,7 +8,7 @@
 | `energy` | the level over time, silence as silence | attacks and decays are smeared |
 | `loudness` | the level as loud as it is heard | off by default: no gain over `energy` |
 | `transient` | rises of every frequency | off by default: no gain that stands out |
-| `texture` | noise as noise and tones as tones | off by default: no gain, though to `log_stft` tones are near to noise |
+| `texture` | noise as noise and tones as tones | off by default: no gain, though `log_stft` likes tones for noise |
 | `waveform` | phase, where it can be learned | off by default: no gain |
 
 `repulsion` makes the sum a generalized energy distance (Gritsenko et al. 2020, 2008.01160; Szekely & Rizzo 2013). A
