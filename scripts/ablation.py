@@ -81,6 +81,9 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     results = chosen.out / "results.csv"
     done = {(row["option"], int(row["seed"])) for row in read_rows(results)}
+    unknown = ", ".join(name for name in chosen.only if name not in options)
+    if unknown:
+        parser.error(f"--only {unknown}: not in {chosen.options}")
     names = chosen.only or [name for name in options if name != BASE]
     base = options.pop(BASE)
     seconds = measured_steps(
@@ -144,19 +147,25 @@ def time_in_turns(work: tuple[str, Option, Option]) -> tuple[float, float]:
 
 def time_steps(dataset: str, option: Option) -> float:
     """Seconds of processor time of one step of an option, its second phase weighted by its share."""
+    share = option.train.adversarial.share
+    plain = timed_step(dataset, option, share=0.0) if share < 1 else 0.0
+    return (1 - share) * plain + (share * timed_step(dataset, option, share=1.0) if share else 0.0)
+
+
+def timed_step(dataset: str, option: Option, share: float) -> float:
+    """Seconds of processor time of one step of an option, all of them before its second phase or all in it."""
     from flowshot.training.loop import train
 
     prepared, model = prepare(dataset, option, seed=0)
-    share = option.train.adversarial.share
+    adversarial = replace(option.train.adversarial, share=share)
     times: list[float] = []
     train(
         model, prepared.clips("train"), prepared.clips("valid")[:2], prepared.sample_rate,
-        replace(option.train, log_every=1, validate_every=10 * TIMED_STEPS), BudgetConfig(TIMED_STEPS, BATCH_SIZE),
-        torch_generator(0, "time"), lambda row: times.append(time.process_time()),
+        replace(option.train, log_every=1, validate_every=10 * TIMED_STEPS, adversarial=adversarial),
+        BudgetConfig(TIMED_STEPS, BATCH_SIZE), torch_generator(0, "time"),
+        lambda row: times.append(time.process_time()),
     )  # fmt: skip
-    seconds, second_phase = np.diff(times[:-1]), TIMED_STEPS - round(share * TIMED_STEPS)
-    plain = statistics.median(seconds[UNTIMED_STEPS : second_phase - 1])
-    return (1 - share) * plain + (share * statistics.median(seconds[second_phase:]) if share else 0.0)
+    return statistics.median(np.diff(times[:-1])[UNTIMED_STEPS:])
 
 
 def prepare(dataset: str, option: Option, seed: int) -> tuple[PreparedDataset, VAE]:

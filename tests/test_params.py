@@ -43,6 +43,7 @@ VALID = {
     "report": {"digits": 2},
 }
 MISSING = object()
+DILATIONS = ("encoder_dilations", "decoder_dilations")
 
 
 def changed(place, value):
@@ -357,10 +358,19 @@ def test_the_parameters_of_a_run_are_all_that_it_depends_on(write):
     assert params.arm_parameters("reconstruction")["fit_prior"] == {}
 
 
-def test_repulsion_without_the_decoders_noise_is_one_line(tmp_path):
+@pytest.mark.parametrize("still", [{"tones": 0}, {"front_end": "strided"}])
+def test_repulsion_with_a_decoder_that_draws_nothing_is_one_line(still, tmp_path):
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     params["autoencoders"]["quiet"] = {"noise": False, "train": {"loss": {"repulsion": 1.0}}}
     file = tmp_path / "params.yaml"
     file.write_text(yaml.safe_dump(params), encoding="utf-8")
-    with pytest.raises(FlowshotError, match=r"autoencoders\.quiet: loss\.repulsion needs a decoder with noise"):
+    read_params(file)
+    params["autoencoders"]["quiet"] |= still
+    file.write_text(yaml.safe_dump(params), encoding="utf-8")
+    with pytest.raises(FlowshotError, match=r"autoencoders\.quiet: loss\.repulsion needs a decoder that draws"):
         read_params(file)
+
+
+def test_an_autoencoder_may_have_no_residual_blocks(write):
+    params = read_params(write(changed("autoencoder", VALID["autoencoder"] | {key: [] for key in DILATIONS})))
+    assert params.autoencoders["no_nf"].encoder_dilations == params.autoencoders["no_nf"].decoder_dilations == ()

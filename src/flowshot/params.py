@@ -17,7 +17,7 @@ from flowshot.config.evaluation import ReportConfig, SampleConfig, ScoreConfig
 from flowshot.config.plan import PlanConfig
 from flowshot.config.priors import PriorsConfig
 from flowshot.config.sections import NAME, NAME_RULE, to_dict
-from flowshot.config.training import NOISE_NEEDED, PARTS_NEEDED, BudgetConfig, TrainConfig
+from flowshot.config.training import DRAWS_NEEDED, PARTS_NEEDED, BudgetConfig, TrainConfig
 from flowshot.errors import FlowshotError
 
 T = TypeVar("T")
@@ -214,8 +214,9 @@ def _difference(entry: Any, where: str) -> Mapping[str, Any]:
 
 def _check_together(model: AutoencoderConfig, training: TrainConfig, where: str) -> None:
     """Here already, before hours may go into the stages in front of `train`."""
-    if model.rave is None and training.loss.repulsion > 0 and not model.noise:
-        raise FlowshotError(f"{where}: {NOISE_NEEDED}")
+    draws = model.noise or (model.tones > 0 and model.front_end == "pqmf")
+    if model.rave is None and training.loss.repulsion > 0 and not draws:
+        raise FlowshotError(f"{where}: {DRAWS_NEEDED}")
     flows = model.posterior_flow != "none" or model.prior_flow != "none"
     if flows and training.free_bits > 0 and training.free_bits_of == "dimension":
         raise FlowshotError(f"{where}: {PARTS_NEEDED}")

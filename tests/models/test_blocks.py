@@ -31,6 +31,17 @@ def test_interpolation_leaves_no_tone_at_the_strides_rate_and_a_transposed_convo
     assert ripples["transposed"] > 0.05
 
 
+@pytest.mark.parametrize("upsampling", ["linear", "transposed"])
+@pytest.mark.parametrize("stride", [2, 4, 8])
+def test_upsampling_of_either_kind_starts_with_the_power_it_is_given(stride, upsampling):
+    torch.manual_seed(0)
+    layer = upsample(AutoencoderConfig(upsampling=upsampling, activation="silu"), 64, 64, stride)
+    initialise(layer)
+    with torch.no_grad():
+        power = layer(torch.randn(8, 64, 100)).square().mean()
+    assert 0.5 < float(power) < 2
+
+
 def test_snake_is_its_formula_and_learns_its_rate():
     snake = Snake(3)
     with torch.no_grad():

@@ -17,6 +17,7 @@ from exported_files import DIMENSIONS, RATIO, write_export
 from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.config.priors import GaussianMixturePriorConfig, PriorsConfig
 from flowshot.config.rave import RaveConfig
+from flowshot.diagnostics.latent import diagnose
 from flowshot.errors import FlowshotError
 from flowshot.generation import reconstruct_clips, sample_clips
 from flowshot.models.exported_rave import ExportedRave
@@ -225,3 +226,10 @@ torch.save(model.decode(torch.ones(2, 12)), {str(tmp_path / "decoded.pt")!r})
     subprocess.run([sys.executable, "-c", program], check=True)
     decoded = torch.load(tmp_path / "decoded.pt", weights_only=True)
     torch.testing.assert_close(decoded, model.decode(torch.ones(2, 12)), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("late", [0, 32])
+def test_an_export_whose_decoder_hears_its_latents_is_not_called_collapsed(late, tmp_path):
+    model = load(write_export(tmp_path / "model.ts", late=late), exported_delay=late)
+    found = diagnose(model, waves(40), lambda a, b: (a - b).square().mean(-1), torch.Generator().manual_seed(0))
+    assert found.used_units > 0 and found.verdict != "collapsed", found.reason

@@ -28,6 +28,19 @@ def test_a_tone_is_a_sinusoid_of_its_frequency_amplitude_and_phase_and_nothing_e
         assert 10 * math.log10(float(error)) < (-55 if place == 0.3 else -40)  # the latter where two bands meet
 
 
+def test_a_tone_keeps_its_phase_to_the_end_of_a_minute():
+    bands, frames = 32, 60 * 48000 // 32
+    draws = torch.full((1, bands, 2), 0.3)
+    amplitudes = torch.zeros(1, bands, frames)
+    amplitudes[0, -1] = 0.5
+    end = ToneBank(bands, 1)(amplitudes, draws)[0, -20 * bands : -8 * bands].double()
+    # The frequency as the bank has it: that of the double differs by a sixty-millionth.
+    frequency = float((bands - 1 + draws[0, 0, 0]) / 2)
+    samples = torch.arange(bands * frames, dtype=torch.double)[-20 * bands : -8 * bands]
+    expected = 0.5 * torch.cos(2 * math.pi * (frequency / bands * samples + float(draws[0, 0, 1])))
+    assert 10 * math.log10(float((end - expected).square().mean() / expected.square().mean())) < -30
+
+
 def test_a_tone_is_heard_in_its_slot_alone_wherever_it_lies_there():
     for place in (0.05, 0.5, 0.95):
         waveform, _ = rung(bands=8, tones=2, slot=5, place=place)

@@ -217,6 +217,16 @@ def test_fewer_latents_than_parameters_still_give_a_density(count):
         assert torch.isfinite(prior.sample(50, generator())).all()
 
 
+@pytest.mark.parametrize("count", [5, 20, 40])
+def test_a_mixture_of_fewer_latents_than_dimensions_is_no_worse_than_a_gaussian_of_shrunk_covariance(count):
+    latents, validation, test = torch.randn(3, 200, 24, generator=generator()).split(1)
+    prior = mixture_prior(8, size=24)
+    prior.fit(latents[0, :count], validation[0], generator())
+    whitened = prior.whitening(test[0])
+    gaussian = -0.5 * (whitened.square() + math.log(2 * math.pi)).sum(-1) + prior.whitening.log_det
+    assert prior.log_prob(test[0]).mean() > gaussian.mean() - 0.5
+
+
 @every_prior
 def test_the_generator_decides_the_samples(make):
     prior = make(FEW)

@@ -110,6 +110,15 @@ def test_without_free_bits_the_whole_divergence_is_charged():
         ) == pytest.approx(3.2)
 
 
+@pytest.mark.parametrize("of", ["total", "dimension"])
+def test_weights_are_kept_by_a_loss_that_charges_what_training_charges(of):
+    config = settings(free_bits=8.0, free_bits_of=of, beta=1.0)
+    row = trained(2, config).history[-1]
+    allowance = 8.0 * tiny_vae().config.latent_size
+    assert row["valid_kl"] < allowance
+    assert row["valid_loss"] == pytest.approx(row["valid_reconstruction"] + allowance, rel=1e-6)
+
+
 @given(kl=st.lists(st.floats(0, 50), min_size=1, max_size=6), free=st.floats(0.01, 10))
 def test_what_is_charged_is_never_below_the_divergence_or_the_allowance(kl, free):
     values = torch.tensor([kl], dtype=torch.float64)

@@ -47,7 +47,7 @@ class AutoencoderConfig(Section):
             len(self.decoder_channels) in (0, len(self.strides)) and min((*self.decoder_channels, 1)) > 0,
             "decoder_channels must be empty, or have the length of strides and be above 0",
         )
-        require(min(*self.encoder_dilations, *self.decoder_dilations, 1) > 0, "dilations must be above 0")
+        require(min((*self.encoder_dilations, *self.decoder_dilations, 1)) > 0, "dilations must be above 0")
         require(self.latent_size >= 2, "latent_size must be at least 2")
         require(self.kernel_size % 2 == 1 and self.kernel_size > 0, "kernel_size must be odd")
         require(self.bands >= 2 and self.bands & (self.bands - 1) == 0, "bands must be a power of two")

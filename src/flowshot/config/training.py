@@ -9,8 +9,10 @@ PARTS_NEEDED = (
     "free_bits_of: dimension needs an autoencoder without flows, whose divergence is a sum over dimensions; "
     "use free_bits_of: total"
 )
-# Without noise both clips of a latent are the same, and nothing is taken off.
-NOISE_NEEDED = "loss.repulsion needs a decoder with noise: set noise: true, or repulsion: 0"
+# Without draws both clips of a latent are the same, and nothing is taken off.
+DRAWS_NEEDED = (
+    "loss.repulsion needs a decoder that draws: set noise: true (or, of sub-bands, tones: 1), or repulsion: 0"
+)
 
 Precision = Literal["auto", "float32", "bfloat16"]
 

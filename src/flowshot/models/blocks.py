@@ -1,6 +1,8 @@
 """Convolution blocks that encoder and decoder share."""
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +19,15 @@ def initialise(module: nn.Module) -> None:
     """
     # SiLU about halves the power of a unit Gaussian, as ReLU does; Snake keeps it and adds a little.
     snake = any(isinstance(layer, Snake) for layer in module.modules())
+    nonlinearity: Literal["linear", "relu"] = "linear" if snake else "relu"
     for layer in module.modules():
         if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear" if snake else "relu")
+            if isinstance(layer, nn.ConvTranspose1d):
+                # `kaiming_normal_` would count outputs for inputs, and taps of which an output has one in `stride`.
+                inputs = layer.in_channels * layer.kernel_size[0] / layer.stride[0]
+                nn.init.normal_(layer.weight, std=nn.init.calculate_gain(nonlinearity) / math.sqrt(inputs))
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     for layer in module.modules():

@@ -107,11 +107,13 @@ class ExportedRave(VAE):
         caches = self.caches
         rows = min((len(cache) for cache in caches), default=len(batch))
         parts = []
+        # The diagnosis asks what the output does when a latent moves; nobody else needs a graph.
+        wanted = torch.is_grad_enabled() and batch.requires_grad
         # The profiling executor compiles anew, for minutes in all, whenever a size is new.
-        with torch.no_grad(), torch.jit.optimized_execution(False):
+        with torch.set_grad_enabled(wanted), torch.jit.optimized_execution(False):
             for part in batch.split(max(1, rows)):
                 for cache in caches:
-                    cache.zero_()
+                    cache.detach_().zero_()
                 parts.append(method(part))
         return [torch.cat(each) for each in zip(*parts, strict=True)]
 

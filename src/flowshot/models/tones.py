@@ -45,8 +45,9 @@ class ToneBank(nn.Module):
                 phase at the start in cycles.
         """
         slots = torch.arange(self.bands * self.tones, device=draws.device)
-        # In cycles a frame; all the slots together reach half a cycle a sample, the Nyquist frequency.
-        frequencies = ((slots + draws[..., 0]) / (2 * self.tones)).unsqueeze(-1)
+        # In cycles a frame; all the slots together reach half a cycle a sample, the Nyquist frequency. Whole cycles
+        # make no difference at whole frames, but would cost digits: in long clips the phase would be noise.
+        frequencies = ((slots + draws[..., 0]) / (2 * self.tones)).unsqueeze(-1) % 1
         frames = torch.arange(amplitudes.shape[-1], device=draws.device)
         # The modulo keeps the digits that a float has left for the fraction of a cycle.
         angles = 2 * math.pi * ((frequencies * frames + draws[..., 1:]) % 1)

@@ -20,7 +20,8 @@ class GaussianMixturePrior:
     """The simple baseline that is hard to beat on the latents of an autoencoder (Ghosh et al. 2020, 1903.12436).
 
     Mixtures of 1, 2, 4 ... up to `config.components` Gaussians with full covariances are fitted; the one with the
-    highest likelihood of the validation latents is kept.
+    highest likelihood of the validation latents is kept. The Gaussian of the whitening is a candidate too: its
+    covariance is shrunk, where that of fewer clips than dimensions is flat in some directions.
 
     Example:
         >>> prior = GaussianMixturePrior(GaussianMixturePriorConfig(components=2), size=3)
@@ -43,13 +44,14 @@ class GaussianMixturePrior:
     ) -> None:
         """Fit to `latents: [n, size]`; `validation: [m, size]` chooses the number of components."""
         self.whitening.fit(latents)
-        data, best, best_score = self.whitening(latents).double(), None, -math.inf
+        data = self.whitening(latents).double()
+        self._set(torch.ones(1), torch.zeros(1, self.size), torch.eye(self.size)[None])
+        best, best_score = (self.weights, self.means, self.factors), float(self.log_prob(validation).mean())
         for components in _candidates(self.config.components, len(latents)):
             self._expectation_maximisation(data, components, generator)
             score = float(self.log_prob(validation).mean())
             if score > best_score:
                 best, best_score = (self.weights, self.means, self.factors), score
-        assert best is not None
         self.weights, self.means, self.factors = best
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:

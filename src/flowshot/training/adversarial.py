@@ -17,9 +17,10 @@ gradient is bounded; faint noise lies over real and decoded clips, so that digit
 (instance noise: Sonderby et al. 2016, 1610.04490). There is no R1 penalty (Mescheder et al. 2018, 1801.04406): it takes
 second derivatives, about the price of another discriminator step, and bounds what the reconstruction loss bounds here.
 
-The default weights are set by gradients at the decoded clips: of a VAE trained for 700 steps on `samples` the
-reconstruction loss had a norm of 23 there, and with discriminators of 40 steps feature matching one of 0.15 to 0.4 and
-the adversarial term one of 0.08, which grows as they learn. They were not chosen by how the result sounds or scores.
+The default weights are set by gradients at the decoded clips: of a VAE trained for 700 steps on `samples`, with the
+loss and the decoder of then, the reconstruction loss had a norm of 23 there, and with discriminators of 40 steps
+feature matching one of 0.15 to 0.4 and the adversarial term one of 0.08, which grows as they learn. They were not
+chosen by how the result sounds or scores.
 """
 
 from typing import Any, Literal

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flowshot.config.training import PARTS_NEEDED, TrainConfig
 from flowshot.errors import FlowshotError
-from flowshot.models.distributions import gaussian_kl
+from flowshot.models.distributions import Posterior, gaussian_kl
 from flowshot.models.vae import Reconstruction
 from flowshot.training.schedules import beta_at, cyclical_beta_at
 
@@ -38,6 +38,19 @@ def with_free_bits(kl: Tensor, free: float) -> Tensor:
         free: of each part, in nats.
     """
     return kl.mean(0).clamp_min(free).sum()
+
+
+def charged_divergence(kl: Tensor, posterior: Posterior, config: TrainConfig) -> Tensor:
+    """The divergence of `kl: [batch]` that is charged, in nats, a scalar: its mean, as far as it is not free.
+
+    Of the whole latent, the allowance is `free_bits` times the number of dimensions: it needs no parts, and so holds
+    under flows, whose divergence is the expectation of one log ratio.
+    """
+    if not config.free_bits:
+        return kl.mean()
+    if config.free_bits_of == "dimension":
+        return with_free_bits(gaussian_kl(posterior.mean, posterior.log_scale), config.free_bits)
+    return with_free_bits(kl[:, None], config.free_bits * posterior.mean.shape[-1])
 
 
 def controlled_beta(beta: float, kl: float, target: float) -> float:
@@ -81,18 +94,12 @@ class LatentLoss:
         return beta_at(step, self.beta, self.config.beta_warmup_steps)
 
     def charged(self, output: Reconstruction) -> Tensor:
-        """The divergence that is charged, in nats, a scalar: its mean over the batch, as far as it is not free.
+        """The divergence that is charged, in nats, a scalar.
 
-        Of the whole latent, the allowance is `free_bits` times the number of dimensions: it needs no parts, and so
-        holds under flows, whose divergence is the expectation of one log ratio. It is bounded from one draw a clip, of
-        which a batch's mean is not the expectation: near the allowance a little more than it is charged.
+        It is bounded from one draw a clip, of which a batch's mean is not the expectation: near the allowance a little
+        more than it is charged.
         """
-        free = self.config.free_bits
-        if not free:
-            return output.kl.mean()
-        if self.config.free_bits_of == "dimension":
-            return with_free_bits(gaussian_kl(output.posterior.mean, output.posterior.log_scale), free)
-        return with_free_bits(output.kl[:, None], free * output.latent.shape[-1])
+        return charged_divergence(output.kl, output.posterior, self.config)
 
     def state_dict(self) -> dict[str, float]:
         """Where the controller has moved the weight."""

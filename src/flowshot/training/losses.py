@@ -14,7 +14,7 @@
 `repulsion` makes the sum a generalized energy distance (Gritsenko et al. 2020, 2008.01160; Szekely & Rizzo 2013). A
 plain distance of linear magnitudes to one recording of noise is smallest for noise that is too soft. Where half the
 distance of two decoded clips of one latent is taken off, the sum is smallest in expectation for noise distributed as
-that of the recordings; every term is a distance of negative type, which that needs. It asks for a decoder with `noise`.
+that of the recordings; every term is a distance of negative type, which that needs. It asks for a decoder that draws.
 Wherever it was tried FAD was worse (docs/findings.md).
 
 With `train.loss.likelihood` the sum of these gives way to the misfit of a likelihood, in nats.

@@ -13,6 +13,7 @@ from flowshot.models.distributions import Posterior
 from flowshot.models.vae import VAE
 from flowshot.training.batches import evenly_spaced, ordered_batches
 from flowshot.training.device import uses_bfloat16
+from flowshot.training.latent_loss import charged_divergence
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.progress import Row
 
@@ -44,14 +45,18 @@ def validate(
 ) -> Row:
     """Losses over all of `valid_clips: [n, samples]` with the full beta, how far training clips are ahead, the latent.
 
+    The loss by which weights are kept charges what the training charges: nats that are free cost nothing here either.
+
     The gap between the two reconstructions grows as training clips are learned by heart. These are the same ones at
     every call, at most as many as there are validation clips, without augmentation.
     """
     held_out = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
+    kl = torch.tensor([held_out.kl], dtype=torch.double)
+    charged = float(charged_divergence(kl, held_out.posterior, config))
     seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
     seen = evaluate(model, seen_clips, reconstruction_loss, config, batch_size).reconstruction
     return {
-        "valid_loss": held_out.reconstruction + config.beta * held_out.kl,
+        "valid_loss": held_out.reconstruction + config.beta * charged,
         "valid_reconstruction": held_out.reconstruction,
         "valid_kl": held_out.kl,
         "train_reconstruction_clean": seen,
