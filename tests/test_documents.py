@@ -38,8 +38,8 @@ ONLY_PARSED = {
     "python scripts/": "trains, or draws what a finished plan made; that the script exists is checked",
 }
 # What readers have, and what stands for it here.
-READERS = {"/path/to/my/sounds": "sounds", "data/prepared/samples": "data/prepared/mine"}
-READERS |= {" samples/": " mine/", "/nf_both/": "/nf_prior/"}
+READERS = {"/path/to/my/sounds": "sounds", "data/prepared/synth": "data/prepared/mine"}
+READERS |= {" synth/": " mine/", "/nf_both/": "/nf_prior/"}
 RATE = 8000
 AUTOENCODERS, PRIORS = ("no_nf", "nf_prior"), ("own", "nf")
 

@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Write a trained arm as a TorchScript file that encodes, decodes and samples without this package."
     examples = (
-        "flowshot export samples/nf_prior/own --format torchscript --out nf_prior.pt",
+        "flowshot export synth/nf_prior/own --format torchscript --out nf_prior.pt",
         "python -c \"import torch; print(torch.jit.load('nf_prior.pt').sample(16, 1).shape)\"",
     )
     parser = add_command(commands, "export", description, examples, run)

@@ -22,8 +22,8 @@ def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Walk from one sound to another through the latent space of a trained arm, and write FLAC."
     examples = (
-        "flowshot interpolate samples/nf_prior/own --from kick.wav --to snare.wav --steps 9 --out walk",
-        "flowshot interpolate samples/nf_prior/own --seed 3 --out walk",
+        "flowshot interpolate synth/nf_prior/own --from kick.wav --to snare.wav --steps 9 --out walk",
+        "flowshot interpolate synth/nf_prior/own --seed 3 --out walk",
     )
     parser = add_command(commands, "interpolate", description, examples, run)
     add_arm(parser)

@@ -30,8 +30,8 @@ def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Make a page on which people rate and compare arms blindly; or analyse what they answered."
     examples = (
-        "flowshot listening-test --arms samples/no_nf/own samples/nf_both/own --out listening",
-        "flowshot listening-test --arms samples/nf_both/own some_gan=exported --screens 10 --pairs 20 --out listening",
+        "flowshot listening-test --arms synth/no_nf/own synth/nf_both/own --out listening",
+        "flowshot listening-test --arms synth/nf_both/own some_gan=exported --screens 10 --pairs 20 --out listening",
         "flowshot listening-test --analyse answers-anna.json answers-ben.json",
     )
     parser = add_command(commands, "listening-test", description, examples, run)

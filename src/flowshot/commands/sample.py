@@ -26,8 +26,8 @@ def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Draw clips from a trained arm and write them as FLAC."
     examples = (
-        "flowshot sample samples/nf_prior/own --n 32 --seed 1 --out drawn",
-        "flowshot sample samples/nf_both/nf --model-seed 1 --out drawn --force",
+        "flowshot sample synth/nf_prior/own --n 32 --seed 1 --out drawn",
+        "flowshot sample synth/nf_both/nf --model-seed 1 --out drawn --force",
     )
     parser = add_command(commands, "sample", description, examples, run)
     add_arm(parser)

@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     description = "Measure how far a folder of audio is from another: FAD and KID, with intervals."
     examples = (
         "flowshot score --reference ~/sounds --candidate drawn --embedding logmel",
-        "flowshot score --reference data/prepared/samples --candidate exported --as some_gan",
+        "flowshot score --reference data/prepared/synth --candidate exported --as some_gan",
     )
     parser = add_command(commands, "score", description, examples, run)
     parser.add_argument(

