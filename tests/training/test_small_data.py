@@ -126,20 +126,27 @@ def test_the_best_weights_are_the_averaged_ones_and_the_last_ones_are_not():
     assert differing(trained.last, run(10, valid=valid, config=settings(learning_rate=0.02)).last) == []
 
 
+def stopping_step(losses, patience):
+    """The first validation behind which `patience` ones, itself included, are no better than the best before them."""
+    steps = sorted(losses)
+    for i in range(patience, len(steps)):
+        before, since = steps[: i - patience + 1], steps[i - patience + 1 : i + 1]
+        if min(losses[step] for step in since) >= min(losses[step] for step in before):
+            return steps[i]
+    return math.inf
+
+
 @pytest.mark.parametrize("patience", [1, 2, 3])
 def test_training_stops_after_exactly_so_many_validations_without_a_better_one(patience):
-    whole = run(40, config=settings(**RESTLESS))
-    losses = {int(row["step"]): row["valid_loss"] for row in whole.history if "valid_loss" in row}
-    steps = sorted(losses)
-    # The first validation behind which `patience` ones, itself included, are no better than the best before them.
-    stop = next(
-        step
-        for i, step in enumerate(steps)
-        if i >= patience and min(losses[s] for s in steps[i - patience + 1 : i + 1])
-        >= min(losses[s] for s in steps[: i - patience + 1])
-    )  # fmt: skip
+    # Whether a training stops hangs on its last bits, which differ from machine to machine: so the first one that does.
+    for seed in range(20):
+        whole = run(40, seed=seed, config=settings(**RESTLESS))
+        losses = {int(row["step"]): row["valid_loss"] for row in whole.history if "valid_loss" in row}
+        steps = sorted(losses)
+        if (stop := stopping_step(losses, patience)) < 40:
+            break
     assert stop < 40, "the case is of no use where nothing stops"
-    stopped = run(40, config=settings(**RESTLESS, patience=patience))
+    stopped = run(40, seed=seed, config=settings(**RESTLESS, patience=patience))
     assert stopped.history[-1]["step"] == stop
     assert without_time(stopped.history) == without_time(whole.history[: len(stopped.history)])
     assert stopped.best_step == min((s for s in steps if s <= stop), key=losses.get) == stop - 2 * patience
