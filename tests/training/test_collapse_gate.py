@@ -12,7 +12,7 @@ from flowshot.training.validation import VALIDATION_COLUMNS
 
 @pytest.fixture
 def workplace(tone_project):
-    """A project in which the latent loss is far too dear, for long enough that no machine decides it by its last bits."""
+    """A project in which the latent loss is far too dear, for so long that no last bit decides what becomes of it."""
     dear = {"train": {"beta": 1000.0, "beta_warmup_steps": 0, "loss": {"fft_sizes": [128, 32]}}}
     settings = {"validate_every": 200, "on_collapse": "fail", "learning_rate": 0.02}
     return tone_project("dear", dear, {"steps": 600, "batch_size": 4}, **settings)
