@@ -148,16 +148,16 @@ def time_in_turns(work: tuple[str, Option, Option]) -> tuple[float, float]:
 def time_steps(dataset: str, option: Option) -> float:
     """Seconds of processor time of one step of an option, its second phase weighted by its share."""
     share = option.train.adversarial.share
-    plain = timed_step(dataset, option, share=0.0) if share < 1 else 0.0
-    return (1 - share) * plain + (share * timed_step(dataset, option, share=1.0) if share else 0.0)
+    plain = timed_step(dataset, option, phase_share=0.0)
+    return (1 - share) * plain + share * timed_step(dataset, option, phase_share=0.5) if share else plain
 
 
-def timed_step(dataset: str, option: Option, share: float) -> float:
-    """Seconds of processor time of one step of an option, all of them before its second phase or all in it."""
+def timed_step(dataset: str, option: Option, phase_share: float) -> float:
+    """Seconds of processor time of a step at the end of a training of which `phase_share` is the second phase."""
     from flowshot.training.loop import train
 
     prepared, model = prepare(dataset, option, seed=0)
-    adversarial = replace(option.train.adversarial, share=share)
+    adversarial = replace(option.train.adversarial, share=phase_share)
     times: list[float] = []
     train(
         model, prepared.clips("train"), prepared.clips("valid")[:2], prepared.sample_rate,
@@ -165,7 +165,9 @@ def timed_step(dataset: str, option: Option, share: float) -> float:
         BudgetConfig(TIMED_STEPS, BATCH_SIZE), torch_generator(0, "time"),
         lambda row: times.append(time.process_time()),
     )  # fmt: skip
-    return statistics.median(np.diff(times[:-1])[UNTIMED_STEPS:])
+    # The first step of the phase makes what it needs.
+    first = max(UNTIMED_STEPS, round(phase_share * TIMED_STEPS) + 1)
+    return statistics.median(np.diff(times[:-1])[first:])
 
 
 def prepare(dataset: str, option: Option, seed: int) -> tuple[PreparedDataset, VAE]:
