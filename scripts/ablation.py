@@ -27,13 +27,13 @@ import torch
 import yaml
 from tqdm import tqdm
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import BudgetConfig, Precision, TrainConfig
-from flowshot.datasets.prepared import PreparedDataset, read_prepared
-from flowshot.files import write_json
-from flowshot.models.vae import VAE
-from flowshot.params import Params, read_params
-from flowshot.randomness import seed_initial_weights, torch_generator
+from flowshot.clips.prepared import PreparedDataset, read_prepared
+from flowshot.core.files import write_json
+from flowshot.core.params import Params, read_params
+from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import BudgetConfig, Precision, TrainConfig
 
 BATCH_SIZE = 16
 # Of the timed steps the median counts; the first ones, in which memory is found, and the last, which validates, do not.
@@ -154,7 +154,7 @@ def time_steps(dataset: str, option: Option) -> float:
 
 def timed_step(dataset: str, option: Option, phase_share: float) -> float:
     """Seconds of processor time of a step at the end of a training of which `phase_share` is the second phase."""
-    from flowshot.training.loop import train
+    from flowshot.models.autoencoders.vae.loop import train
 
     prepared, model = prepare(dataset, option, seed=0)
     adversarial = replace(option.train.adversarial, share=phase_share)
@@ -183,13 +183,13 @@ def prepare(dataset: str, option: Option, seed: int) -> tuple[PreparedDataset, V
 
 def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
     """Train one option and measure its reconstructions of the validation clips."""
-    from flowshot.embeddings.registry import embedder
-    from flowshot.generation import reconstruct_clips
-    from flowshot.metrics.constant_tone import constant_tone
-    from flowshot.metrics.frechet import frechet_distance
-    from flowshot.metrics.kernel import kid
-    from flowshot.metrics.waveform import envelope_correlation
-    from flowshot.training.loop import train
+    from flowshot.generation.sampling import reconstruct_clips
+    from flowshot.models.autoencoders.vae.loop import train
+    from flowshot.scoring.embeddings.registry import embedder
+    from flowshot.scoring.metrics.constant_tone import constant_tone
+    from flowshot.scoring.metrics.frechet import frechet_distance
+    from flowshot.scoring.metrics.kernel import kid
+    from flowshot.scoring.metrics.waveform import envelope_correlation
 
     dataset, option, seed, steps = work
     prepared, model = prepare(dataset, option, seed)

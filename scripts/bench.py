@@ -19,10 +19,10 @@ from typing import Any
 from benchmarks.catalogue import BENCHMARKS, LONG, Benchmark
 from benchmarks.table import replace_table, table
 
-from flowshot.errors import FlowshotError
-from flowshot.files import write_json
-from flowshot.provenance import machine
-from flowshot.stage import workers
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import write_json
+from flowshot.core.process import workers
+from flowshot.core.provenance import machine
 from flowshot.training.device import prepare_threads
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,14 +13,14 @@ import numpy as np
 from scipy.stats import kstest
 from tqdm import tqdm
 
-from flowshot.comparison.base import Comparison, EmbeddedSets
-from flowshot.comparison.registry import compare
-from flowshot.config.evaluation import ScoreConfig
-from flowshot.files import whole_file
-from flowshot.metrics.kernel import median_distance
-from flowshot.metrics.sample_size import fewest_clips
-from flowshot.metrics.score import Score
-from flowshot.randomness import numpy_generator
+from flowshot.core.files import whole_file
+from flowshot.core.randomness import numpy_generator
+from flowshot.scoring.comparison.base import Comparison, EmbeddedSets
+from flowshot.scoring.comparison.registry import compare
+from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.metrics.kernel import median_distance
+from flowshot.scoring.metrics.sample_size import fewest_clips
+from flowshot.scoring.metrics.score import Score
 
 AT_THIS_N = ("fad", "precision", "recall", "density", "coverage", "vendi")
 KERNELS = ("kid", "kad")

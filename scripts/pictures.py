@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flowshot.audio.spectrogram import decibel_spectrogram
-from flowshot.datasets.prepared import read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.params import read_params
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import read_params
+from flowshot.core.process import stage
 from flowshot.report.language import Words
 from flowshot.report.plots import draw_distances
+from flowshot.report.spectrogram import decibel_spectrogram
 from flowshot.report.style import drawn_figure
-from flowshot.stage import stage
 
 COLUMNS = 8
 WORDS = Words()

@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from flowshot.audio.synthesizer import CLASSES, Clip, noise_generator, render
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
+from flowshot.core.files import whole_file
+from flowshot.core.provenance import git_revision, machine
+from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.diagnostics.latent import Diagnosis, diagnose
-from flowshot.files import whole_file
-from flowshot.models.vae import VAE
-from flowshot.provenance import git_revision, machine
-from flowshot.randomness import seed_initial_weights, torch_generator
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.sources.synthesis.synthesizer import CLASSES, Clip, noise_generator, render
+from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
 from flowshot.training.device import prepare_threads
-from flowshot.training.loop import train
 from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, SAMPLES = 8000, 4000

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.embeddings.registry import embedder
-from flowshot.generation import reconstruct_clips
-from flowshot.metrics.frechet import frechet_distance
-from flowshot.metrics.kernel import kid
-from flowshot.models.storage import load_model
-from flowshot.randomness import torch_generator
-from flowshot.stage import stage
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.process import stage
+from flowshot.core.randomness import torch_generator
+from flowshot.generation.sampling import reconstruct_clips
+from flowshot.models.base.storage import load_model
+from flowshot.scoring.embeddings.registry import embedder
+from flowshot.scoring.metrics.frechet import frechet_distance
+from flowshot.scoring.metrics.kernel import kid
 
 FFT_SIZE, HOP = 512, 128
 # In bins and frames of the spectrogram; None: all of them.

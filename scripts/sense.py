@@ -15,16 +15,16 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from flowshot.comparison.embedded import NamedClips
-from flowshot.config.evaluation import ScoreConfig
-from flowshot.datasets.prepared import PreparedDataset, read_prepared
-from flowshot.embeddings.cache import EmbeddingCache
-from flowshot.embeddings.registry import embedder
-from flowshot.files import whole_file
-from flowshot.metrics.score import Score
-from flowshot.randomness import numpy_generator
+from flowshot.clips.prepared import PreparedDataset, read_prepared
+from flowshot.core.files import whole_file
+from flowshot.core.randomness import numpy_generator
 from flowshot.report.registry import EMBEDDINGS, metric
-from flowshot.scoring import reference_clips, score_against_reference
+from flowshot.scoring.comparison.embedded import NamedClips
+from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.embeddings.cache import EmbeddingCache
+from flowshot.scoring.embeddings.registry import embedder
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.scores import reference_clips, score_against_reference
 
 NOISE_DB = (-60, -50, -40, -30, -20)  # relative to full scale
 CUTOFF_HZ = (4000, 2000, 1000, 500, 250)

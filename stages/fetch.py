@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from flowshot.datasets.fetch import fetch
-from flowshot.params import read_params
-from flowshot.stage import arguments, stage
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage
+from flowshot.sources.fetch import fetch
 
 
 def main() -> None:

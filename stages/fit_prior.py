@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.files import scratch_folder, whole_folder, write_json, writing
-from flowshot.metrics.mean_interval import mean_standard_error, student_interval
-from flowshot.models.storage import load_model
-from flowshot.params import read_params
-from flowshot.priors.latents import draw_latents
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
+from flowshot.core.mean_interval import mean_standard_error, student_interval
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage, stop_requests, warn, workers
+from flowshot.core.provenance import work_digest
+from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.models.base.latents import draw_latents
+from flowshot.models.base.storage import load_model
 from flowshot.priors.registry import make_prior
-from flowshot.provenance import work_digest
-from flowshot.randomness import seed_initial_weights, torch_generator
-from flowshot.stage import arguments, stage, stop_requests, warn, workers
 from flowshot.training.checkpoint import Checkpoint
 from flowshot.training.device import prepare_threads
 

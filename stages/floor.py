@@ -5,9 +5,10 @@ Writes `scores/DATASET/real/real/0.json`, the floor that no arm can be expected 
 
 from pathlib import Path
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.params import read_params
-from flowshot.scoring import (
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage
+from flowshot.scoring.scores import (
     REFERENCE_SEED,
     floor_clips,
     reference_clips,
@@ -16,7 +17,6 @@ from flowshot.scoring import (
     training_clips,
     write_scores,
 )
-from flowshot.stage import arguments, stage
 
 
 def main() -> None:

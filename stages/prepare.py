@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from flowshot.datasets.preparation import prepare
-from flowshot.params import read_params
-from flowshot.stage import arguments, stage, workers
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage, workers
+from flowshot.preparation.preparation import prepare
 
 
 def main() -> None:

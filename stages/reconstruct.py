@@ -7,14 +7,14 @@ of it the report lets one hear.
 
 from pathlib import Path
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.demonstration import demonstrate, write_demonstration
-from flowshot.generation import reconstruct_clips, write_generated
-from flowshot.models.storage import load_model
-from flowshot.params import read_params
-from flowshot.randomness import torch_generator
-from flowshot.scoring import reference_clips
-from flowshot.stage import arguments, stage, workers
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage, workers
+from flowshot.core.randomness import torch_generator
+from flowshot.generation.demonstration import demonstrate, write_demonstration
+from flowshot.generation.sampling import reconstruct_clips, write_generated
+from flowshot.models.base.storage import load_model
+from flowshot.scoring.scores import reference_clips
 from flowshot.training.device import prepare_threads
 
 

@@ -5,9 +5,9 @@ Writes `reports/PLAN/`, from the scores of every arm of the plan; the reports of
 
 import argparse
 
-from flowshot.params import read_params
+from flowshot.core.params import read_params
+from flowshot.core.process import stage
 from flowshot.report.build import write_plan_report
-from flowshot.stage import stage
 
 
 def main() -> None:

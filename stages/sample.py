@@ -5,13 +5,13 @@ Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: as many clips as the referen
 
 from pathlib import Path
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.generation import sample_clips, write_generated
-from flowshot.models.storage import load_model
-from flowshot.params import read_params
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage, workers
+from flowshot.core.randomness import torch_generator
+from flowshot.generation.sampling import sample_clips, write_generated
+from flowshot.models.base.storage import load_model
 from flowshot.priors.registry import make_prior
-from flowshot.randomness import torch_generator
-from flowshot.stage import arguments, stage, workers
 from flowshot.training.device import prepare_threads
 
 

@@ -7,12 +7,12 @@ says under which id MLflow keeps them.
 
 from pathlib import Path
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.files import write_json
-from flowshot.params import read_params
-from flowshot.runs import RunIdentity
-from flowshot.scoring import (
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import write_json
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage
+from flowshot.scoring.scores import (
     diagnostic_scores,
     nats_scores,
     read_clips,
@@ -24,8 +24,8 @@ from flowshot.scoring import (
     training_clips,
     write_scores,
 )
-from flowshot.stage import arguments, stage
-from flowshot.tracking import log_arm
+from flowshot.tracking.mlflow_runs import log_arm
+from flowshot.tracking.runs import RunIdentity
 
 # Pairs, not samples: clip i is the reconstruction of clip i of the reference.
 RECONSTRUCTION = "reconstruction"

@@ -16,30 +16,30 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from flowshot.config.sections import to_dict
-from flowshot.config.training import BudgetConfig, TrainConfig
-from flowshot.datasets.prepared import PreparedDataset, read_prepared
+from flowshot.clips.prepared import PreparedDataset, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
+from flowshot.core.params import read_params
+from flowshot.core.process import arguments, stage, stop_requests, warn, workers
+from flowshot.core.provenance import machine, work_digest
+from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.core.sections import to_dict
 from flowshot.diagnostics.latent import Diagnosis, diagnose
-from flowshot.errors import FlowshotError
-from flowshot.files import scratch_folder, whole_folder, write_json, writing
-from flowshot.models.exported_rave import ExportedRave
-from flowshot.models.rave import RaveAutoencoder
-from flowshot.models.storage import ModelCard, make_autoencoder, save_model
-from flowshot.models.vae import VAE
-from flowshot.params import read_params
-from flowshot.provenance import machine, work_digest
-from flowshot.randomness import seed_initial_weights, torch_generator
-from flowshot.runs import RunIdentity
-from flowshot.stage import arguments, stage, stop_requests, warn, workers
+from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
+from flowshot.models.autoencoders.rave.measure_exported import measure_exported
+from flowshot.models.autoencoders.rave.network import RaveAutoencoder
+from flowshot.models.autoencoders.rave.training import train_rave
+from flowshot.models.autoencoders.vae.loop import HISTORY_COLUMNS, Trained, train
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.storage import ModelCard, make_autoencoder, save_model
+from flowshot.tracking.runs import RunIdentity
+from flowshot.tracking.training_log import TrainingLog
 from flowshot.training.checkpoint import Checkpoint
+from flowshot.training.config import BudgetConfig, TrainConfig
 from flowshot.training.device import choose_device, prepare_threads
-from flowshot.training.exported_rave import measure_exported
 from flowshot.training.likelihood import likelihood_of
-from flowshot.training.loop import HISTORY_COLUMNS, Trained, train
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.progress import Row, Weights
-from flowshot.training.rave import train_rave
-from flowshot.training_log import TrainingLog
 
 # Where a training lies while it goes on, and stays where it ends early: its state, and its best weights as a model.
 CHECKPOINTS = Path(".flowshot/checkpoints")

@@ -111,7 +111,7 @@ for module in {modules!r}:
 @pytest.mark.parametrize("name", ["mlflow"])
 def test_mlflow_is_known_by_tracking_alone(name):
     users = {name_of(path) for path in SOURCES if name in {library(module) for module in imported_modules(path)}}
-    assert users == {"src/flowshot/tracking.py"}
+    assert users == {"src/flowshot/tracking/mlflow_runs.py"}
 
 
 def test_sources_know_neither_the_stages_nor_dvc():
@@ -215,7 +215,7 @@ def sections_read(path):
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_section_that_a_stage_reads_is_a_parameter_of_it_or_of_a_stage_before_it(stage):
     files = {*scripts(stage), *needed_sources(stage)}
-    used = set().union(*(sections_read(ROOT / name) for name in files - {"src/flowshot/params.py"}))
+    used = set().union(*(sections_read(ROOT / name) for name in files - {"src/flowshot/core/params.py"}))
     assert used, f"{stage} reads no parameters: does it still call them `params`?"
     declared = {key.split(".")[0] for before in upstream(stage) for key in listed(before, "params")}
     assert used <= declared, f"dvc.yaml, {stage}: reads {sorted(used - declared)} without naming it"

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowshot.datasets.prepared import read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.scoring import reconstruction_scores
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.scores import reconstruction_scores
 from test_scoring import RATE, reference_clips, run_stage, sounds, workplace, write_arm, write_diagnostics
 
 __all__ = ["workplace"]  # the fixture that gives every test a folder with a prepared dataset

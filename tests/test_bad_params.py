@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.fuzzing import damaged, fuzz
-from flowshot.errors import FlowshotError
-from flowshot.params import Params, read_params
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import Params, read_params
 
 VALID = b"""
 budgets:

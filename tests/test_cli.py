@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.cli import COMMANDS, main
-from flowshot.commands.terminal import counted, working
-from flowshot.datasets import preparation
+from flowshot.cli.main import COMMANDS, main
+from flowshot.cli.terminal import counted, working
+from flowshot.preparation import preparation
 
 NAMES = [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS]
 
 
 def run(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "flowshot.cli", *arguments], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "flowshot.cli.main", *arguments], capture_output=True, text=True, **options
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,7 +87,7 @@ def test_verbose_gives_the_traceback_and_the_way_and_leaves_the_object_alone(tmp
     assert out == "" and "Traceback" in err and err.splitlines()[-1].startswith("error: params.yaml: not found")
     assert main(["audit", str(tmp_path), "--json", "--verbose"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["files"] == 0 and "flowshot.cli: done in" in err
+    assert json.loads(out)["files"] == 0 and "flowshot.cli.main: done in" in err
     assert main(["audit", str(tmp_path)]) == 0
     assert capsys.readouterr().err == ""
 
@@ -133,7 +135,7 @@ def test_the_tab_key_offers_sub_commands_options_and_planned_arms(tmp_path):
 def test_help_and_check_do_not_wait_for_heavy_libraries():
     heavy = ("torch", "numpy", "scipy", "pandas", "mlflow")
     code = (
-        "import sys\nfrom flowshot.cli import main\nassert main(['check', '--json']) == 0\n"
+        "import sys\nfrom flowshot.cli.main import main\nassert main(['check', '--json']) == 0\n"
         f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
@@ -144,7 +146,7 @@ def test_help_and_check_do_not_wait_for_heavy_libraries():
 def test_a_reader_that_closes_early_is_met_with_no_traceback(tmp_path):
     for index in range(2000):
         (tmp_path / f"a long name of a file that is no audio {index}.txt").touch()
-    command = [sys.executable, "-m", "flowshot.cli", "audit", str(tmp_path)]
+    command = [sys.executable, "-m", "flowshot.cli.main", "audit", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         err = process.stderr.read()

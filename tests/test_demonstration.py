@@ -5,9 +5,9 @@ import pytest
 import soundfile
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.demonstration import PAIRS, STEPS, demonstrate, write_demonstration
-from flowshot.models.vae import VAE
+from flowshot.generation.demonstration import PAIRS, STEPS, demonstrate, write_demonstration
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
 
 SAMPLES, RATE = 1024, 8000
 

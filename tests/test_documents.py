@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import yaml
 
-from flowshot.cli import main, make_parser
+from flowshot.cli.main import main, make_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from flowshot.errors import FlowshotError
-from flowshot.files import (
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import (
     _temporary_names_at_first,
     scratch_folder,
     sha256_of_file,
@@ -127,7 +127,7 @@ def killed(tmp_path):
 
     def start(code):
         program = (
-            "import time\nfrom pathlib import Path\nfrom flowshot.files import whole_file, whole_folder\n"
+            "import time\nfrom pathlib import Path\nfrom flowshot.core.files import whole_file, whole_folder\n"
             "def wait():\n    print(flush=True)\n    time.sleep(60)\n"
         )
         process = subprocess.Popen([sys.executable, "-c", program + code], cwd=tmp_path, stdout=subprocess.PIPE)

@@ -5,9 +5,9 @@ import pytest
 import soundfile
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.generation import LISTEN, Generated, reconstruct_clips, sample_clips, write_generated
-from flowshot.models.vae import VAE
+from flowshot.generation.sampling import LISTEN, Generated, reconstruct_clips, sample_clips, write_generated
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.priors.own import OwnPrior
 
 SAMPLES, RATE = 250, 8000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.errors import FlowshotError
-from flowshot.mlflow_ui import HOST, free_port
+from flowshot.core.errors import FlowshotError
+from flowshot.tracking.mlflow_ui import HOST, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,7 +41,7 @@ def test_what_is_no_port_is_refused(text: str) -> None:
 
 
 def test_the_command_ends_with_one_line_where_the_port_is_in_use(busy_port: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flowshot.mlflow_ui", str(busy_port)]
+    command = [sys.executable, "-m", "flowshot.tracking.mlflow_ui", str(busy_port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (1, "")

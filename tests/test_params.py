@@ -10,11 +10,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.sections import to_dict
-from flowshot.config.training import TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.params import Params, read_params
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import Params, read_params
+from flowshot.core.sections import to_dict
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.training.config import TrainConfig
 
 COMMITTED = Path(__file__).resolve().parent.parent / "params.yaml"
 VALID = {

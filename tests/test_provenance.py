@@ -3,7 +3,7 @@
 import sys
 from types import ModuleType
 
-from flowshot.provenance import work_digest
+from flowshot.core.provenance import work_digest
 
 
 def test_work_is_named_by_its_parameters_its_data_and_its_code(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.randomness import derive_seed, numpy_generator, torch_generator
+from flowshot.core.randomness import derive_seed, numpy_generator, torch_generator
 
 names = st.lists(st.text(max_size=5), max_size=3)
 
@@ -29,7 +29,7 @@ def test_other_seeds_and_other_names_give_other_numbers():
 def test_seeds_stay_the_same_over_versions_and_processes():
     """Else results would change without anyone changing them."""
     assert derive_seed(0, "train", "synth") == 6913700417056223141
-    program = "from flowshot.randomness import derive_seed; print(derive_seed(0, 'train', 'synth'))"
+    program = "from flowshot.core.randomness import derive_seed; print(derive_seed(0, 'train', 'synth'))"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert int(printed) == derive_seed(0, "train", "synth")
 

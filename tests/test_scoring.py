@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowshot.comparison.embedded import NamedClips
-from flowshot.config.evaluation import PolicyConfig, ScoreConfig
-from flowshot.datasets.prepared import read_prepared
-from flowshot.embeddings.cache import EmbeddingCache
-from flowshot.errors import FlowshotError
-from flowshot.metrics.score import Score
-from flowshot.scoring import (
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.comparison.embedded import NamedClips
+from flowshot.scoring.config import PolicyConfig, ScoreConfig
+from flowshot.scoring.embeddings.cache import EmbeddingCache
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.scores import (
     diagnostic_scores,
     floor_clips,
     nats_scores,

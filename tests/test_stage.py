@@ -4,12 +4,13 @@ import sys
 import numpy as np
 import pytest
 
-from flowshot.errors import FlowshotError
-from flowshot.stage import arguments, stage, workers
+from flowshot.core.errors import FlowshotError
+from flowshot.core.process import arguments, stage, workers
 
 
 def run_stage(body):
-    program = f"from flowshot.stage import stage\nfrom flowshot.errors import FlowshotError\ndef main():\n    {body}\n"
+    imports = "from flowshot.core.errors import FlowshotError\nfrom flowshot.core.process import stage\n"
+    program = f"{imports}def main():\n    {body}\n"
     return subprocess.run([sys.executable, "-c", program + "stage(main)"], capture_output=True, text=True)
 
 

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot import tracking
-from flowshot.errors import FlowshotError
-from flowshot.provenance import flatten, parameters_digest
-from flowshot.run_record import gather_facts
-from flowshot.runs import RunIdentity
-from flowshot.tracking import CLIPS, Store, find_store, log_arm
-from flowshot.training_log import TrainingLog
+from flowshot.core.errors import FlowshotError
+from flowshot.core.provenance import flatten, parameters_digest
+from flowshot.tracking.mlflow_runs import CLIPS, Store, find_store, log_arm
+from flowshot.tracking.mlflow_runs import mlflow_runs as tracking
+from flowshot.tracking.run_record import gather_facts
+from flowshot.tracking.runs import RunIdentity
+from flowshot.tracking.training_log import TrainingLog
 
 TRAINING = {"autoencoder": {"channels": [8, 16], "prior_flow": "nsf"}, "train": {"beta": 1.0, "path": None}}
 ARM = {"fit_prior": {"kind": "nsf"}}
@@ -34,7 +34,7 @@ def creators(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[subpr
     root = tmp_path_factory.mktemp("store") / "my repo 100% #1 ü"
     root.mkdir()
     (root / "params.yaml").touch()
-    command = [sys.executable, "-m", "flowshot.tracking"]
+    command = [sys.executable, "-m", "flowshot.tracking.mlflow_runs"]
     started = [
         subprocess.Popen(
             command, cwd=root, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -252,9 +252,9 @@ def test_a_run_left_running_by_a_killed_process_is_taken_over(store: Store) -> N
     code = """
 import sys, time
 from pathlib import Path
-from flowshot.runs import RunIdentity
-from flowshot.tracking import Store
-from flowshot.training_log import TrainingLog
+from flowshot.tracking.runs import RunIdentity
+from flowshot.tracking.mlflow_runs import Store
+from flowshot.tracking.training_log import TrainingLog
 store = Store(Path(sys.argv[1]), sys.argv[2])
 log = TrainingLog(RunIdentity("quick", "killed", "no_nf", 0), {"beta": 1.0}, store, every_seconds=0.05)
 for step in range(3):
@@ -310,7 +310,7 @@ def assert_one_warning(text: str) -> None:
 
 
 def test_rows_that_could_not_be_sent_are_sent_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flowshot import training_log
+    from flowshot.tracking.mlflow_runs import training_log
 
     failures = iter([OSError("the server is away")] * 2)
 
@@ -396,7 +396,7 @@ def test_a_process_killed_while_it_makes_the_store_leaves_nothing_in_the_way_of_
     """MLflow takes seconds to make its tables, one after the other."""
     (tmp_path / "params.yaml").touch()  # anchors the store
     environment = {name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
-    command = [sys.executable, "-m", "flowshot.tracking"]
+    command = [sys.executable, "-m", "flowshot.tracking.mlflow_runs"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
     while not (fresh := tmp_path / "mlflow.db.fresh").exists() or not fresh.stat().st_size:
         assert process.poll() is None

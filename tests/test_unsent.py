@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from flowshot import tracking
-from flowshot.cli import main
-from flowshot.errors import FlowshotError
-from flowshot.files import one_process_at
-from flowshot.local_store import Store, create_database
-from flowshot.run_record import RunRecord, gather_facts
-from flowshot.runs import Number, RunIdentity
-from flowshot.training_log import TrainingLog
-from flowshot.unsent import UNSENT, find_unsent, keep_unsent
+from flowshot.cli.main import main
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import one_process_at
+from flowshot.tracking.local_store import Store, create_database
+from flowshot.tracking.mlflow_runs import mlflow_runs as tracking
+from flowshot.tracking.run_record import RunRecord, gather_facts
+from flowshot.tracking.runs import Number, RunIdentity
+from flowshot.tracking.training_log import TrainingLog
+from flowshot.tracking.unsent import UNSENT, find_unsent, keep_unsent
 
 PARAMETERS = {"train": {"beta": 1.0}}
 

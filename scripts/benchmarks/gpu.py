@@ -7,11 +7,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import CLIP_SECONDS, SAMPLE_RATE, Numbers, decaying_noise, default_model
-from flowshot.config.training import TrainConfig
-from flowshot.params import read_params
+from flowshot.core.params import read_params
+from flowshot.models.autoencoders.vae.objective import Objective
+from flowshot.training.config import TrainConfig
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.objective import Objective
 from flowshot.training.optimizer import clipped_gradients, scheduled_adam
 
 MATRIX = 8192  # rows and columns of the product that says what the card reaches in bfloat16

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import BudgetConfig, TrainConfig
-from flowshot.models.vae import VAE
-from flowshot.randomness import numpy_generator
+from flowshot.core.randomness import numpy_generator
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.checkpoint import Checkpoint
-from flowshot.training.loop import train
+from flowshot.training.config import BudgetConfig, TrainConfig
 
 Numbers = dict[str, float | str]
 

@@ -24,7 +24,7 @@ def nothing_to_do() -> Numbers:
 
         def make_repro() -> None:
             # The lines of the Makefile.
-            run(project, sys.executable, "-m", "flowshot.cli", "check")
+            run(project, sys.executable, "-m", "flowshot.cli.main", "check")
             run(project, *UNCHANGED, "dvc", "repro")
             run(project, *UNCHANGED)
 
@@ -50,7 +50,7 @@ def side_by_side(steps: int | None = 30) -> Numbers:
         parallel = Path(temporary, "parallel")
         shutil.copytree(serial, parallel, symlinks=True)
         one_by_one = once(lambda: run(serial, *DVC, "repro"))
-        two_at_once = once(lambda: run(parallel, sys.executable, "-m", "flowshot.cli", "run", "--jobs", "2"))
+        two_at_once = once(lambda: run(parallel, sys.executable, "-m", "flowshot.cli.main", "run", "--jobs", "2"))
     return {
         "times faster": one_by_one / two_at_once,
         "seconds of dvc repro": one_by_one,

@@ -13,7 +13,7 @@ import soundfile
 
 from benchmarks.measuring import SAMPLE_RATE, Numbers, median_ratio, once
 from benchmarks.project import small_project, write_params
-from flowshot.randomness import numpy_generator
+from flowshot.core.randomness import numpy_generator
 
 FILE_RATE, FILE_SECONDS = 44100, 8.5
 NUM_SIGNAL = 32768  # samples; of `rave preprocess`, the least that its training takes at this rate

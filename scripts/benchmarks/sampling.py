@@ -5,12 +5,12 @@ from functools import partial
 import torch
 
 from benchmarks.measuring import CLIP_SAMPLES, CLIP_SECONDS, Numbers, default_model, seconds
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.evaluation import SampleConfig
-from flowshot.config.priors import PriorsConfig
-from flowshot.generation import sample_clips
-from flowshot.models.vae import VAE
+from flowshot.generation.sampling import sample_clips
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.priors.config import PriorsConfig
 from flowshot.priors.registry import PRIORS, make_prior
+from flowshot.scoring.config import SampleConfig
 
 
 @torch.no_grad()

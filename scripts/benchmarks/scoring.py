@@ -8,13 +8,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.measuring import SAMPLE_RATE, Numbers, decaying_noise, once, seconds
-from flowshot.comparison.embedded import NamedClips
-from flowshot.config.evaluation import ScoreConfig
-from flowshot.embeddings.cache import EmbeddingCache
-from flowshot.embeddings.registry import embedder
-from flowshot.metrics.frechet import frechet_distance
-from flowshot.randomness import numpy_generator
-from flowshot.scoring import score_against_reference
+from flowshot.core.randomness import numpy_generator
+from flowshot.scoring.comparison.embedded import NamedClips
+from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.embeddings.cache import EmbeddingCache
+from flowshot.scoring.embeddings.registry import embedder
+from flowshot.scoring.metrics.frechet import frechet_distance
+from flowshot.scoring.scores import score_against_reference
 
 
 def embedding(count: int = 256) -> Numbers:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.catalogue import Benchmark
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 
 BEGIN, END = "<!-- benchmarks: begin, written by `make bench` -->", "<!-- benchmarks: end -->"
 

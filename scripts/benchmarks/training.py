@@ -24,11 +24,11 @@ from benchmarks.measuring import (
     training_in_turns,
     unvalidated,
 )
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.rave import RaveConfig
-from flowshot.config.training import LossConfig, TrainConfig
-from flowshot.models.rave import RaveAutoencoder, rave_configuration
-from flowshot.models.vae import VAE
+from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 
 NOT_INSTALLED = "not installed"

@@ -9,16 +9,16 @@ import torch
 
 from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers, decaying_noise, default_model, seconds
 from benchmarks.training import bare_step
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import LossConfig, TrainConfig
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
-from flowshot.local_store import Store
-from flowshot.models.vae import VAE
-from flowshot.runs import RunIdentity
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.tracking.local_store import Store
+from flowshot.tracking.runs import RunIdentity
+from flowshot.tracking.training_log import TrainingLog
 from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
+from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training_log import TrainingLog
 
 # Of the dataset `samples_original`, on which the plan `thesis` runs.
 VALIDATION_CLIPS, TRAINING_CLIPS = 118, 600

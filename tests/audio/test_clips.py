@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flowshot.audio import clips, decode
-from flowshot.audio.clips import amplitude, fade_out, finish, pad, read_clips, windows
-from flowshot.audio.decode import UnusableAudio
-from flowshot.config.dataset import DatasetConfig
+from flowshot.preparation import cutting as clips
+from flowshot.preparation.cutting import amplitude, fade_out, finish, pad, read_clips, windows
+from flowshot.sources import decode
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.decode import UnusableAudio
 
 RATE = 8000
 

@@ -9,8 +9,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.audio import decode
-from flowshot.audio.decode import UnusableAudio, measure, mono_blocks, quiet_decoders, resampled
+from flowshot.sources import decode
+from flowshot.sources.decode import UnusableAudio, measure, mono_blocks, quiet_decoders, resampled
 
 FORMATS = [
     ("WAV", "PCM_16", "wav"),

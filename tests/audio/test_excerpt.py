@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.audio.decode import UnusableAudio
-from flowshot.audio.excerpt import read_excerpt
+from flowshot.preparation.excerpt import read_excerpt
+from flowshot.sources.decode import UnusableAudio
 
 
 def write(path, audio, rate=8000):

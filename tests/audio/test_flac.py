@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.audio.flac import write_flac
+from flowshot.clips.flac import write_flac
 
 
 def test_a_clip_comes_back_to_24_bits(tmp_path):

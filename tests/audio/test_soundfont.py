@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.audio.soundfont import read_soundfont
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.sources.soundfont import read_soundfont
 from soundfont_files import LEFT, MONO, RIGHT, keys, soundfont
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.audio.spectrogram import decibel_spectrogram, draw_spectrogram_files, draw_spectrograms
+from flowshot.report.spectrogram import decibel_spectrogram, draw_spectrogram_files, draw_spectrograms
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 44100])

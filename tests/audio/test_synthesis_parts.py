@@ -5,7 +5,8 @@ import pytest
 from scipy import signal
 from scipy.special import jv
 
-from flowshot.audio.synthesis.envelopes import (
+from flowshot.core.randomness import numpy_generator
+from flowshot.sources.synthesis.envelopes import (
     attack_curve,
     exponential_decay,
     finish,
@@ -13,11 +14,10 @@ from flowshot.audio.synthesis.envelopes import (
     time_axis,
     tremolo,
 )
-from flowshot.audio.synthesis.filters import biquad, moving_filter, saturate, sloped_noise
-from flowshot.audio.synthesis.music import CHORDS, PATTERNS
-from flowshot.audio.synthesis.oscillators import damped_modes, modulated_sine, phase, plucked_string, saw, square
-from flowshot.audio.synthesis.parameters import Range
-from flowshot.randomness import numpy_generator
+from flowshot.sources.synthesis.filters import biquad, moving_filter, saturate, sloped_noise
+from flowshot.sources.synthesis.music import CHORDS, PATTERNS
+from flowshot.sources.synthesis.oscillators import damped_modes, modulated_sine, phase, plucked_string, saw, square
+from flowshot.sources.synthesis.parameters import Range
 
 RATE = 44100
 SECOND = time_axis(1.0, RATE)

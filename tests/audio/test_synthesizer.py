@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from flowshot.audio.synthesis.drums import DRUMS
-from flowshot.audio.synthesis.envelopes import PEAK
-from flowshot.audio.synthesis.parameters import PARAMETERS
-from flowshot.audio.synthesizer import (
+from flowshot.core.errors import FlowshotError
+from flowshot.core.randomness import numpy_generator
+from flowshot.sources.synthesis.drums import DRUMS
+from flowshot.sources.synthesis.envelopes import PEAK
+from flowshot.sources.synthesis.parameters import PARAMETERS
+from flowshot.sources.synthesis.synthesizer import (
     CLASSES,
     INSTRUMENTS,
     draw_parameters,
@@ -22,8 +24,6 @@ from flowshot.audio.synthesizer import (
     render,
     write_clips,
 )
-from flowshot.errors import FlowshotError
-from flowshot.randomness import numpy_generator
 
 RATE = 16000
 EVERY_PARAMETER = [(label, name) for label in CLASSES for name in INSTRUMENTS[label].ranges]

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import yaml
 
-from flowshot.cli import main
+from flowshot.cli.main import main
 
 REPOSITORY = Path(__file__).parents[2]
 RATE, SECONDS = 8000, 0.25
@@ -96,9 +96,9 @@ def save_vae(project):
     """Saves a tiny untrained VAE as `models/mine/no_nf/<seed>` and returns it."""
     import torch
 
-    from flowshot.config.autoencoder import AutoencoderConfig
-    from flowshot.models.storage import ModelCard, save_model
-    from flowshot.models.vae import VAE
+    from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+    from flowshot.models.autoencoders.vae.vae import VAE
+    from flowshot.models.base.storage import ModelCard, save_model
 
     def save(seed=3, *, rate=RATE, dataset="mine"):
         torch.manual_seed(seed)

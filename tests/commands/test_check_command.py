@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from exported_files import write_export
-from flowshot.datasets.fetch import fetch
-from flowshot.files import sha256_of_file
-from flowshot.params import read_params
+from flowshot.core.files import sha256_of_file
+from flowshot.core.params import read_params
+from flowshot.sources.fetch import fetch
 
 RAW = Path("data/raw/mine")
 

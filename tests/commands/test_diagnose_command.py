@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from flowshot.config.sections import to_dict
-from flowshot.config.training import LossConfig
-from flowshot.datasets.fetch import fetch
-from flowshot.datasets.preparation import prepare
+from flowshot.core.params import read_params
+from flowshot.core.randomness import torch_generator
+from flowshot.core.sections import to_dict
 from flowshot.diagnostics.latent import diagnose
-from flowshot.params import read_params
-from flowshot.randomness import torch_generator
+from flowshot.preparation.preparation import prepare
+from flowshot.sources.fetch import fetch
+from flowshot.training.config import LossConfig
 from flowshot.training.losses import ReconstructionLoss
 
 MODEL = Path("models/mine/no_nf/3")
@@ -18,7 +18,7 @@ MODEL = Path("models/mine/no_nf/3")
 
 @pytest.fixture
 def prepared(project, write_sounds):
-    from flowshot.datasets.prepared import read_prepared
+    from flowshot.clips.prepared import read_prepared
 
     write_sounds(project / "sounds", 30)
     config = read_params().dataset("mine")

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from flowshot.commands.export import LARGEST_DIFFERENCE
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.priors import FlowPriorConfig, PriorsConfig, RectifiedFlowPriorConfig
-from flowshot.errors import FlowshotError
-from flowshot.generation import sample_clips
-from flowshot.models.storage import ModelCard, load_model, save_model
-from flowshot.models.vae import VAE
-from flowshot.params import read_params
+from flowshot.cli.export import LARGEST_DIFFERENCE
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import read_params
+from flowshot.core.randomness import derive_seed, torch_generator
+from flowshot.export.torchscript import export, largest_difference
+from flowshot.generation.sampling import sample_clips
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.storage import ModelCard, load_model, save_model
+from flowshot.priors.config import FlowPriorConfig, PriorsConfig, RectifiedFlowPriorConfig
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import PRIORS, make_prior
-from flowshot.randomness import derive_seed, torch_generator
-from flowshot.torchscript import export, largest_difference
 
 # The file is to be loaded by this function, as long as torch has it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")

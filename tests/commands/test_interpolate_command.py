@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.params import read_params
+from flowshot.core.params import read_params
 
 ARM = "mine/no_nf/own"
 
@@ -35,8 +35,8 @@ def test_a_walk_goes_from_the_one_sound_to_the_other(save_vae, sounds, found):
 
 def test_a_file_is_heard_as_the_dataset_hears_it(save_vae, sounds, project):
     """From its first sound, at the level of the dataset: as the clips that the model learned from."""
-    from flowshot.commands.interpolate import read_sound
-    from flowshot.models.storage import load_model
+    from flowshot.cli.interpolate import read_sound
+    from flowshot.models.base.storage import load_model
 
     save_vae()
     card = load_model(project / "models/mine/no_nf/3")[1]

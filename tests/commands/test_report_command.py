@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.params import read_params
+from flowshot.core.params import read_params
 from flowshot.report.results import planned_arms
 
 

@@ -5,12 +5,12 @@ import pytest
 import soundfile
 import torch
 
-from flowshot.commands import sample
-from flowshot.generation import sample_clips
-from flowshot.models.storage import load_model
-from flowshot.params import read_params
+from flowshot.cli import sample
+from flowshot.core.params import read_params
+from flowshot.core.randomness import torch_generator
+from flowshot.generation.sampling import sample_clips
+from flowshot.models.base.storage import load_model
 from flowshot.priors.registry import make_prior
-from flowshot.randomness import torch_generator
 
 ARM = "mine/no_nf/own"
 

@@ -17,12 +17,12 @@ import pytest
 
 from corpus.audio_bytes import RATE, SECONDS, encoded, tone
 from corpus.kinds import KINDS, Kind, frequency_of
-from flowshot.config.dataset import DatasetConfig
-from flowshot.config.sections import to_dict
-from flowshot.datasets.duplicates import waveform_correlation
-from flowshot.datasets.preparation import audit_folder
-from flowshot.datasets.prepared import SPLITS, PreparedDataset, read_prepared
-from flowshot.datasets.selection import REASONS
+from flowshot.clips.prepared import SPLITS, PreparedDataset, read_prepared
+from flowshot.core.sections import to_dict
+from flowshot.preparation.duplicates import waveform_correlation
+from flowshot.preparation.preparation import audit_folder
+from flowshot.preparation.selection import REASONS
+from flowshot.sources.config import DatasetConfig
 
 SOURCE = Path(__file__).parents[2] / "src"
 GOOD = {f"good/{number}.wav": 60.0 + 9 * number for number in range(8)}  # and the frequencies of their tones
@@ -34,10 +34,10 @@ NOBODY = 65534  # a user who owns nothing
 SCRIPT = """
 import json, resource, sys
 from pathlib import Path
-from flowshot.config.dataset import DatasetConfig
-from flowshot.config.dataset import SplitConfig
-from flowshot.datasets.fetch import fetch
-from flowshot.datasets.preparation import prepare
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.config import SplitConfig
+from flowshot.sources.fetch import fetch
+from flowshot.preparation.preparation import prepare
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from corpus.audio_bytes import encoded, int16, tone, wav
 from corpus.fuzzing import damaged, fuzz
-from flowshot.audio import decode
-from flowshot.audio.clips import Clip, read_clips
-from flowshot.audio.decode import UnusableAudio, quiet_decoders
-from flowshot.audio.excerpt import read_excerpt
-from flowshot.config.dataset import DatasetConfig
-from flowshot.datasets.archives import unpack_tar, unpack_zip
-from flowshot.datasets.grouping import KIT_FILE, memberships
-from flowshot.datasets.inputs import list_files
-from flowshot.datasets.selection import REASONS
-from flowshot.datasets.soundfonts import write_one_shots
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.preparation.cutting import Clip, read_clips
+from flowshot.preparation.excerpt import read_excerpt
+from flowshot.preparation.selection import REASONS
+from flowshot.sources import decode
+from flowshot.sources.archives import unpack_tar, unpack_zip
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.decode import UnusableAudio, quiet_decoders
+from flowshot.sources.grouping import KIT_FILE, memberships
+from flowshot.sources.inputs import list_files
+from flowshot.sources.soundfonts import write_one_shots
 from soundfont_files import LEFT, RIGHT, keys, soundfont
 
 # Every container that libsndfile knows decodes by itself, whatever a file is called, and its rarest codecs with it.

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.config.dataset import DatasetConfig
-from flowshot.datasets.fetch import fetch
-from flowshot.datasets.preparation import prepare
-from flowshot.datasets.prepared import read_prepared
+from flowshot.clips.prepared import read_prepared
+from flowshot.preparation.preparation import prepare
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.fetch import fetch
 
 RATE = 8000
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.datasets import archives
-from flowshot.datasets.archives import safe_path, unpack_tar, unpack_zip
-from flowshot.datasets.catalog import Package
-from flowshot.datasets.clients import Download
-from flowshot.datasets.fetch import _unpack_deb
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.sources import archives
+from flowshot.sources.archives import safe_path, unpack_tar, unpack_zip
+from flowshot.sources.catalog import Package
+from flowshot.sources.clients import Download
+from flowshot.sources.fetch import _unpack_deb
 
 
 def everything(path):

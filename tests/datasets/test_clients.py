@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from flowshot.datasets.catalog import PACKAGES, Package
-from flowshot.datasets.clients import check_hash, download
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.sources.catalog import PACKAGES, Package
+from flowshot.sources.clients import check_hash, download
 
 CONTENT = b"an archive"
 PACKAGE = Package(

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.datasets.duplicates import (
+from flowshot.preparation.duplicates import (
     ALIKE,
     Sketcher,
     fingerprint,
@@ -137,7 +137,7 @@ def test_the_comparison_does_not_depend_on_its_blocks(monkeypatch):
     points = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     whole = same_recordings(points, lambda index: noise(0), RATE)
-    monkeypatch.setattr("flowshot.datasets.duplicates.BLOCK", 7)
+    monkeypatch.setattr("flowshot.preparation.duplicates.BLOCK", 7)
     np.testing.assert_array_equal(same_recordings(points, lambda index: noise(0), RATE), whole)
     assert len(set(whole.tolist())) < 60
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.config.sections import to_dict
-from flowshot.datasets import preparation, survey
-from flowshot.datasets.fetch import fetch
-from flowshot.datasets.preparation import prepare
-from flowshot.datasets.prepared import read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.files import whole_folder
+from flowshot.clips.prepared import read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import whole_folder
+from flowshot.core.sections import to_dict
+from flowshot.preparation import preparation, survey
+from flowshot.preparation.preparation import prepare
+from flowshot.sources.fetch import fetch
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = [f"sound {number}.wav" for number in range(10)]
@@ -170,7 +170,7 @@ def test_an_output_that_may_not_be_written_is_one_line(tmp_path, fetched, monkey
     def refused(*_, **__):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # what mkdir says to all but root
 
-    monkeypatch.setattr("flowshot.files.tempfile.mkdtemp", refused)
+    monkeypatch.setattr("flowshot.core.files.tempfile.mkdtemp", refused)
     with pytest.raises(FlowshotError, match=r"prepared/mine: cannot be written \(Permission denied\)"):
         prepare_it(tmp_path, fetched)
     assert_untouched(tmp_path)

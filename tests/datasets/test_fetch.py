@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.config.dataset import DatasetConfig
-from flowshot.datasets import fetch as fetch_module
-from flowshot.datasets.catalog import Package
-from flowshot.datasets.fetch import fetch
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.sources import fetch as fetch_module
+from flowshot.sources.catalog import Package
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.fetch import fetch
 from soundfont_files import keys, soundfont
 
 SAMPLES = DatasetConfig("samples")

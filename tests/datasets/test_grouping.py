@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config.dataset import DatasetConfig
-from flowshot.datasets.grouping import Groups, kit_instruments, memberships, stem
-from flowshot.datasets.inputs import InputFile
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.grouping import Groups, kit_instruments, memberships, stem
+from flowshot.sources.inputs import InputFile
 
 KIT = """<?xml version="1.0" encoding="UTF-8"?>
 <drumkit_info xmlns="http://www.hydrogen-music.org/drumkit"><name>Kit</name><instrumentList>

@@ -2,10 +2,10 @@ import os
 
 import pytest
 
-from flowshot.config.dataset import DatasetConfig
-from flowshot.datasets.fetch import fetch, folder_changed
-from flowshot.datasets.inputs import input_files, list_files
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.fetch import fetch, folder_changed
+from flowshot.sources.inputs import input_files, list_files
 
 
 @pytest.fixture

@@ -13,15 +13,16 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.dataset import DatasetConfig
-from flowshot.config.sections import to_dict
-from flowshot.datasets import grouping, preparation
-from flowshot.datasets.catalog import Package
-from flowshot.datasets.fetch import fetch
-from flowshot.datasets.preparation import audit_folder, prepare
-from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
-from flowshot.datasets.selection import REASONS
-from flowshot.errors import FlowshotError
+from flowshot.clips.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import to_dict
+from flowshot.preparation import preparation
+from flowshot.preparation.preparation import audit_folder, prepare
+from flowshot.preparation.selection import REASONS
+from flowshot.sources import grouping
+from flowshot.sources.catalog import Package
+from flowshot.sources.config import DatasetConfig
+from flowshot.sources.fetch import fetch
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -171,7 +172,7 @@ def test_lossy_copies_share_a_group(tmp_path, write_audio, prepare_folder):
     seed=st.integers(0, 3),
 )
 def test_nothing_that_belongs_together_is_over_two_splits(tmp_path_factory, write_audio, layers, copies, seed):
-    from flowshot.config.dataset import DatasetConfig
+    from flowshot.sources.config import DatasetConfig
 
     folder = tmp_path_factory.mktemp("leak")
     for instrument, count in enumerate(layers):
@@ -354,7 +355,7 @@ def test_what_gives_no_dataset_is_one_line_and_leaves_the_earlier_one(
 
 
 def test_a_file_that_changes_while_it_is_prepared_is_one_line(ten_sounds, folder_config, tmp_path, monkeypatch):
-    from flowshot.datasets import preparation
+    from flowshot.preparation import preparation
 
     config = folder_config()
     fetch("mine", config, tmp_path / "data/raw/mine")

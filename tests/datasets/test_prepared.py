@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from flowshot.datasets.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.files import whole_folder
+from flowshot.clips.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import whole_folder
 
 COUNTS = {"train": 5, "valid": 3, "test": 2}
 SAMPLES = 40

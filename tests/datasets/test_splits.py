@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.dataset import SplitConfig
-from flowshot.datasets.prepared import SPLITS
-from flowshot.datasets.splits import Group, split_groups
-from flowshot.errors import FlowshotError
+from flowshot.clips.prepared import SPLITS
+from flowshot.core.errors import FlowshotError
+from flowshot.preparation.splits import Group, split_groups
+from flowshot.sources.config import SplitConfig
 
 
 def group(name, size=1, label="a"):

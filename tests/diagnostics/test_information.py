@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
+from flowshot.densities.distributions import Posterior
+from flowshot.densities.flows import Flow
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.likelihood_bounds import likelihood_bounds
-from flowshot.models.distributions import Posterior
-from flowshot.models.flows import Flow
-from flowshot.models.vae import VAE
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.likelihood import log_likelihood
 
 DRAWS = 32

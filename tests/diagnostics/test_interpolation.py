@@ -4,11 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.diagnostics.interpolation import great_circle, interpolate, interpolate_latents
-from flowshot.models.distributions import Prior
-from flowshot.models.flows import Flow
-from flowshot.models.vae import VAE
+from flowshot.densities.distributions import Prior
+from flowshot.densities.flows import Flow
+from flowshot.generation.interpolation import great_circle, interpolate, interpolate_latents
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
 
 SAMPLES = 1024
 SMALL = AutoencoderConfig(

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.verdict import judge
 from flowshot.diagnostics.watch import COLUMNS, watch
-from flowshot.models.vae import VAE
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
 
 SIZE = 4
 SAMPLES = 128

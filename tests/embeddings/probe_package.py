@@ -45,10 +45,10 @@ def vggish():
 
 def main() -> None:
     write_hub()
-    from flowshot.config.evaluation import PolicyConfig
-    from flowshot.embeddings.pann import Pann
-    from flowshot.embeddings.registry import embedder
-    from flowshot.errors import FlowshotError
+    from flowshot.core.errors import FlowshotError
+    from flowshot.scoring.config import PolicyConfig
+    from flowshot.scoring.embeddings.pann import Pann
+    from flowshot.scoring.embeddings.registry import embedder
 
     write_vggish()
     report = {"vggish": measure(embedder("vggish", checkpoints=str(FOLDER)))}

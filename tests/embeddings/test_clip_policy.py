@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config.evaluation import PolicyConfig
-from flowshot.embeddings.base import (
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.base import (
     BATCH_SAMPLES,
     ClipPolicy,
     UnusableClips,
@@ -13,7 +14,6 @@ from flowshot.embeddings.base import (
     mean_over_windows,
     resample,
 )
-from flowshot.errors import FlowshotError
 
 
 @given(st.integers(1, 400), st.integers(1, 100), st.integers(1, 100), st.data())

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowshot.config.evaluation import PolicyConfig
-from flowshot.embeddings.cache import EmbeddingCache, cache_key
-from flowshot.embeddings.logmel import LogMel
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.cache import EmbeddingCache, cache_key
+from flowshot.scoring.embeddings.logmel import LogMel
 
 OTHER_POLICIES: list[dict] = [
     {"window_seconds": 0.1}, {"window_seconds": 0.1, "hop": 0.5}, {"pad": "repeat"}, {"level": "peak"},

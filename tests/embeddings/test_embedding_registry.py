@@ -1,8 +1,8 @@
 import pytest
 
-from flowshot.config.evaluation import PolicyConfig
-from flowshot.embeddings.registry import embedder
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.registry import embedder
 
 
 def test_logmel_needs_nothing_and_keeps_its_promises() -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from flowshot.config.evaluation import PolicyConfig
-from flowshot.embeddings.logmel import BANDS, LogMel, mel_filters
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.logmel import BANDS, LogMel, mel_filters
 
 
 def tone(hertz: float, rate: int, level: float = 1.0) -> np.ndarray:

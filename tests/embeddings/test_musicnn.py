@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from record_musicnn import RATE, RECORD, clips
 
-from flowshot.embeddings.musicnn import HOP, WINDOW, Musicnn
-from flowshot.embeddings.tensorflow_checkpoint import read_tensors
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.embeddings.musicnn import HOP, WINDOW, Musicnn
+from flowshot.scoring.embeddings.tensorflow_checkpoint import read_tensors
 
 installed = importlib.util.find_spec("musicnn")
 needs_musicnn = pytest.mark.skipif(not installed, reason="the optional package musicnn is not installed")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.embeddings import fad_package
-from flowshot.embeddings.base import UnusableClips, clip_policy
-from flowshot.embeddings.fad_package import TOKENIZERS, PackageEmbedder, hash_of_weights, reachable, use_hub
-from flowshot.embeddings.pann import Pann
-from flowshot.embeddings.registry import embedder
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.embeddings import fad_package
+from flowshot.scoring.embeddings.base import UnusableClips, clip_policy
+from flowshot.scoring.embeddings.fad_package import TOKENIZERS, PackageEmbedder, hash_of_weights, reachable, use_hub
+from flowshot.scoring.embeddings.pann import Pann
+from flowshot.scoring.embeddings.registry import embedder
 
 ROOT = Path(__file__).parents[2]
 DIMENSIONS = {"clap": 512, "vggish": 128, "pann": 2048, "encodec": 128}

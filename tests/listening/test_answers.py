@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 from flowshot.listening.answers import find_key, read_all, read_key
 
 KEY = {

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from record_reference_values import MEASURED, NEIGHBOURS, frechet_case, paired_case
 
-from flowshot.metrics.density_coverage import coverage, density
-from flowshot.metrics.frechet import frechet_distance
-from flowshot.metrics.kernel import kad, kid
-from flowshot.metrics.neighbours import distances, radii
-from flowshot.metrics.precision_recall import precision, recall
-from flowshot.metrics.vendi import cosine_similarities, vendi_score
+from flowshot.scoring.metrics.density_coverage import coverage, density
+from flowshot.scoring.metrics.frechet import frechet_distance
+from flowshot.scoring.metrics.kernel import kad, kid
+from flowshot.scoring.metrics.neighbours import distances, radii
+from flowshot.scoring.metrics.precision_recall import precision, recall
+from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
 
 VALUES = json.loads(Path(__file__).with_name("reference_values.json").read_text())
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from flowshot.metrics.constant_tone import constant_tone
+from flowshot.scoring.metrics.constant_tone import constant_tone
 
 SAMPLE_RATE = 16000
 

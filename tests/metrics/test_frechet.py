@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.frechet import frechet_distance, gaussian_frechet_distance
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.frechet import frechet_distance, gaussian_frechet_distance
 
 
 def by_matrix_square_root(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from flowshot.metrics.frechet import frechet_distance, frechet_influence, gaussian_frechet_distance
-from flowshot.metrics.frechet_estimate import estimate_frechet
-from flowshot.metrics.sources import source_influence
+from flowshot.scoring.metrics.frechet import frechet_distance, frechet_influence, gaussian_frechet_distance
+from flowshot.scoring.metrics.frechet_estimate import estimate_frechet
+from flowshot.scoring.metrics.sources import source_influence
 
 
 def labels(prefix: str, n: int) -> list[str]:

@@ -4,10 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from flowshot.metrics.frechet import frechet_distance
-from flowshot.metrics.intervals import assign_folds, bootstrap_kernel_distance, jackknife_variance, two_sample_jackknife
-from flowshot.metrics.kernel import kernel_distance
-from flowshot.metrics.mean_interval import mean_standard_error
+from flowshot.core.mean_interval import mean_standard_error
+from flowshot.scoring.metrics.frechet import frechet_distance
+from flowshot.scoring.metrics.intervals import (
+    assign_folds,
+    bootstrap_kernel_distance,
+    jackknife_variance,
+    two_sample_jackknife,
+)
+from flowshot.scoring.metrics.kernel import kernel_distance
 
 
 def labels(prefix: str, n: int) -> list[str]:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.kernel import kernel_distance, kid
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.kernel import kernel_distance, kid
 
 
 def by_double_loop(x: np.ndarray, y: np.ndarray, groups_x: list, groups_y: list) -> float:

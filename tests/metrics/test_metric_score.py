@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.score import Score
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.score import Score
 
 
 @pytest.mark.parametrize("numbers", [(math.nan, None, None), (1.0, -math.inf, 2.0), (1.0, 0.0, math.nan)])

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.density_coverage import coverage, density
-from flowshot.metrics.memorisation import nearest_training, relative_training_distance
-from flowshot.metrics.neighbours import distances, radii
-from flowshot.metrics.precision_recall import precision, recall
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.density_coverage import coverage, density
+from flowshot.scoring.metrics.memorisation import nearest_training, relative_training_distance
+from flowshot.scoring.metrics.neighbours import distances, radii
+from flowshot.scoring.metrics.precision_recall import precision, recall
 
 
 def normal(n: int, seed: int, d: int = 4) -> np.ndarray:

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.holm import holm
-from flowshot.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
-from flowshot.metrics.label_diversity import class_entropy, label_diversity
-from flowshot.metrics.permutation import permutation_p_value
-from flowshot.metrics.vendi import cosine_similarities, vendi_score
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.holm import holm
+from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
+from flowshot.scoring.metrics.label_diversity import class_entropy, label_diversity
+from flowshot.scoring.metrics.permutation import permutation_p_value
+from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
 
 
 def test_the_vendi_score_counts_different_clips() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.spectral import magnitude_spectrogram, multi_scale_stft_distance
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.spectral import magnitude_spectrogram, multi_scale_stft_distance
 
 
 def noise(n: int = 3, samples: int = 4000) -> np.ndarray:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from flowshot.errors import FlowshotError
-from flowshot.metrics.spectral import log_spectral_distance
-from flowshot.metrics.waveform import envelope_correlation, si_sdr
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.spectral import log_spectral_distance
+from flowshot.scoring.metrics.waveform import envelope_correlation, si_sdr
 
 RATE = 8000
 

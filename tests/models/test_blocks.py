@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.models.blocks import CentredConvolution, ResidualBlock, Snake, initialise, upsample
+from flowshot.models.autoencoders.vae.blocks import CentredConvolution, ResidualBlock, Snake, initialise, upsample
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
 
 
 def ripple(frames, stride):

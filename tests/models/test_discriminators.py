@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import AdversarialConfig
-from flowshot.models.discriminators import (
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.discriminators import (
     Discriminators,
     PeriodDiscriminator,
     ScaleDiscriminator,
     SpectrogramDiscriminator,
 )
-from flowshot.models.vae import VAE
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import AdversarialConfig
 
 EVERY_KIND = AdversarialConfig(fft_sizes=(256, 64), periods=(2, 3), scales=(1, 4), width=4)
 

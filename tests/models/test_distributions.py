@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from flowshot.models.distributions import (
+from flowshot.densities.distributions import (
     Posterior,
     Prior,
     draw_with_kl,
@@ -15,7 +15,7 @@ from flowshot.models.distributions import (
     repeat_posterior,
     standard_normal_log_prob,
 )
-from flowshot.models.flows import Flow
+from flowshot.densities.flows import Flow
 
 KINDS = ("nsf", "realnvp", "maf", "iaf")
 SIZE = 4

@@ -14,16 +14,16 @@ import pytest
 import torch
 
 from exported_files import DIMENSIONS, RATIO, write_export
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.priors import GaussianMixturePriorConfig, PriorsConfig
-from flowshot.config.rave import RaveConfig
+from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.latent import diagnose
-from flowshot.errors import FlowshotError
-from flowshot.generation import reconstruct_clips, sample_clips
-from flowshot.models.exported_rave import ExportedRave
-from flowshot.models.rave import SMALLEST_SCALE, rave_configuration
-from flowshot.models.storage import EXPORTED, ModelCard, load_model, make_autoencoder, save_model
-from flowshot.priors.latents import draw_latents
+from flowshot.generation.sampling import reconstruct_clips, sample_clips
+from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
+from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, rave_configuration
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.base.latents import draw_latents
+from flowshot.models.base.storage import EXPORTED, ModelCard, load_model, make_autoencoder, save_model
+from flowshot.priors.config import GaussianMixturePriorConfig, PriorsConfig
 from flowshot.priors.registry import make_prior
 from flowshot.training.progress import copy_weights
 
@@ -95,7 +95,7 @@ def test_a_model_that_does_something_else_is_refused(settings, message, tmp_path
 
 def test_a_rate_that_is_known_only_when_the_file_runs_is_checked_too(tmp_path, monkeypatch):
     path = write_export(tmp_path / "model.ts", rate=8000)
-    monkeypatch.setattr("flowshot.models.exported_rave.check_exported", lambda config, rate: None)
+    monkeypatch.setattr("flowshot.models.autoencoders.rave.exported_rave.check_exported", lambda config, rate: None)
     assert "is for 8000 Hz" in refusal(path)
 
 
@@ -219,7 +219,7 @@ import sys
 sys.modules.update(dict.fromkeys(("rave", "gin", "pytorch_lightning", "cached_conv", "nn_tilde")))
 import torch
 from pathlib import Path
-from flowshot.models.storage import load_model
+from flowshot.models.base.storage import load_model
 model, _ = load_model(Path({str(tmp_path)!r}))
 torch.save(model.decode(torch.ones(2, 12)), {str(tmp_path / "decoded.pt")!r})
 """

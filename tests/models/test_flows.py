@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.models.distributions import standard_normal_log_prob
-from flowshot.models.flows import Flow
+from flowshot.densities.distributions import standard_normal_log_prob
+from flowshot.densities.flows import Flow
 
 KINDS = ("nsf", "realnvp", "maf", "iaf")
 CONTEXT_SIZE = 3

@@ -4,10 +4,10 @@ import shutil
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.storage import ModelCard, load_model, save_model
-from flowshot.models.vae import VAE
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.storage import ModelCard, load_model, save_model
 
 SMALL = {"bands": 4, "latent_size": 3, "channels": (4, 6), "strides": (4, 2), "flow_layers": 1, "flow_width": 8}
 BOTH = AutoencoderConfig(**SMALL, posterior_flow="iaf", prior_flow="nsf")

@@ -13,8 +13,9 @@ import test_vae
 import torch
 from torch import Tensor
 
-from flowshot.models import distributions, vae
-from flowshot.models.flows import Flow
+from flowshot.densities import distributions
+from flowshot.densities.flows import Flow
+from flowshot.models.autoencoders.vae import vae
 
 original_kl, original_draw = distributions.gaussian_kl, distributions.draw_with_kl
 original_transform, original_density = distributions.posterior_transform, distributions.posterior_log_prob

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from flowshot.models.pqmf import PQMF, overlap_add, polyphase_kernel
+from flowshot.models.autoencoders.vae.pqmf import PQMF, overlap_add, polyphase_kernel
 
 BANDS = (2, 4, 8, 16, 32, 64)
 

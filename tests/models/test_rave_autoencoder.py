@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.rave import RaveConfig
-from flowshot.config.training import BudgetConfig, TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.rave import RaveAutoencoder
-from flowshot.models.storage import ModelCard, load_model, make_autoencoder, save_model
-from flowshot.models.vae import VAE
-from flowshot.training.rave import check_validation_frames, merge_rows, row_of, train_rave
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.models.autoencoders.rave.network import RaveAutoencoder
+from flowshot.models.autoencoders.rave.training import check_validation_frames, merge_rows, row_of, train_rave
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.storage import ModelCard, load_model, make_autoencoder, save_model
+from flowshot.training.config import BudgetConfig, TrainConfig
 
 TINY = RaveConfig(latent_size=4, capacity=4, phase_1_share=0.5)
 CONFIG = AutoencoderConfig(rave=TINY)
@@ -93,7 +93,7 @@ def test_the_card_of_a_model_comes_back(config, tmp_path, monkeypatch):
         built.append(card)
         return torch.nn.Linear(1, 1)
 
-    monkeypatch.setattr("flowshot.models.storage.make_autoencoder", build)
+    monkeypatch.setattr("flowshot.models.base.storage.make_autoencoder", build)
     card = ModelCard(config, "drums", RATE, SAMPLES)
     weights = torch.nn.Linear(1, 1).state_dict()
     save_model(tmp_path, card, weights, weights)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from flowshot.models.tones import ToneBank
+from flowshot.models.autoencoders.vae.tones import ToneBank
 
 FRAMES = 400
 

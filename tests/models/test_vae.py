@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import LossConfig
-from flowshot.models.blocks import ResidualBlock
-from flowshot.models.decoder import Decoder, Features, without_mean
-from flowshot.models.distributions import gaussian_kl
-from flowshot.models.encoder import Encoder, frames_of, log_levels, padded_samples
-from flowshot.models.vae import VAE
+from flowshot.densities.distributions import gaussian_kl
+from flowshot.models.autoencoders.vae.blocks import ResidualBlock
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.decoder import Decoder, Features, without_mean
+from flowshot.models.autoencoders.vae.encoder import Encoder, frames_of, log_levels, padded_samples
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import LossConfig
 from flowshot.training.losses import ReconstructionLoss
 
 ARMS = {

@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from flowshot.config.priors import FlowPriorConfig, RavePriorConfig, RectifiedFlowPriorConfig
-from flowshot.errors import Interrupted
+from flowshot.core.errors import Interrupted
+from flowshot.priors.config import FlowPriorConfig, RavePriorConfig, RectifiedFlowPriorConfig
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.rave import RavePrior
 from flowshot.priors.rectified_flow import RectifiedFlowPrior

@@ -6,20 +6,20 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.priors import (
+from flowshot.core.errors import FlowshotError
+from flowshot.densities.distributions import Prior
+from flowshot.densities.flows import Flow
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.latents import draw_latents
+from flowshot.priors.config import (
     FlowPriorConfig,
     GaussianMixturePriorConfig,
     PriorsConfig,
     RavePriorConfig,
     RectifiedFlowPriorConfig,
 )
-from flowshot.errors import FlowshotError
-from flowshot.models.distributions import Prior
-from flowshot.models.flows import Flow
-from flowshot.models.vae import VAE
 from flowshot.priors.gmm import GaussianMixturePrior
-from flowshot.priors.latents import draw_latents
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.rave import RavePrior

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from flowshot.config.priors import RectifiedFlowPriorConfig
+from flowshot.priors.config import RectifiedFlowPriorConfig
 from flowshot.priors.ode import solve, trace_along
 from flowshot.priors.rectified_flow import RectifiedFlowPrior
 from flowshot.priors.velocity import gaussian_rate

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.priors.whitening import Whitening
+from flowshot.densities.whitening import Whitening
 
 
 def latents(count, size, seed):

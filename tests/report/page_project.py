@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from flowshot.config.evaluation import ReportConfig
-from flowshot.config.plan import PlanConfig
-from flowshot.config.training import BudgetConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.build import TITLES, build_report, plan_tables, table_title
 from flowshot.report.language import Language, Words
 from flowshot.report.page.build import write_page
 from flowshot.report.page.sources import Sources
 from flowshot.report.results import external_arms, planned_arms, read_results
+from flowshot.scoring.config import ReportConfig
+from flowshot.training.config import BudgetConfig
 
 RATE, SAMPLES = 16000, 16000
 LATENT = 8

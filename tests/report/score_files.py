@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.registry import METRICS
 from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, planned_arms
 

@@ -3,13 +3,13 @@
 import pandas as pd
 import pytest
 
-from flowshot.config.plan import PlanConfig
-from flowshot.config.training import BudgetConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.factorial import factorial_table
 from flowshot.report.interaction import draw_interaction, interaction
 from flowshot.report.language import Words
 from flowshot.report.markup import markdown_table
 from flowshot.report.results import COLUMNS
+from flowshot.training.config import BudgetConfig
 
 
 def plan(autoencoders=("no_nf", "rave"), priors=("own", "gmm")):

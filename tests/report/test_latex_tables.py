@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_files import write_scores_of
 
-from flowshot.config.evaluation import ReportConfig
-from flowshot.config.plan import PlanConfig
-from flowshot.config.training import BudgetConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.build import TITLES, plan_tables
 from flowshot.report.language import Words
 from flowshot.report.latex import CHARACTERS, LAST_LATIN, escape_latex, is_known, latex_table
 from flowshot.report.layout import Table
 from flowshot.report.registry import METRICS
 from flowshot.report.results import read_results
+from flowshot.scoring.config import ReportConfig
+from flowshot.training.config import BudgetConfig
 
 AWKWARD = 'a_b & 50% #1 {x} ~^\\$ <é> "|" `*[z] Zażółć gęślą jaźń 🎵'
 COMPILE = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape"]

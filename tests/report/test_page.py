@@ -11,8 +11,8 @@ import pytest
 import yaml
 from page_project import build_page, make_plan, write_json, write_project
 
-from flowshot.config.plan import PlanConfig
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Language, Words
 from flowshot.report.page import render
 from flowshot.report.page.facts import reproducing_command

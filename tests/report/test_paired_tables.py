@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from flowshot.config.evaluation import ReportConfig
-from flowshot.config.plan import PlanConfig
-from flowshot.config.training import BudgetConfig
-from flowshot.embeddings.registry import _EMBEDDERS
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.core.plan import PlanConfig
 from flowshot.report.build import build_report
 from flowshot.report.paired import clip_difference, seed_difference
 from flowshot.report.registry import EMBEDDINGS
 from flowshot.report.results import Influence, planned_arms
+from flowshot.scoring.config import ReportConfig
+from flowshot.scoring.embeddings.registry import _EMBEDDERS
+from flowshot.training.config import BudgetConfig
 
 
 def make_plan(seeds: tuple[int, ...] = (0,), autoencoders: tuple[str, ...] = ("no_nf", "flow")) -> PlanConfig:

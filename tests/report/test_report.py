@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config.evaluation import ReportConfig
-from flowshot.config.plan import PlanConfig
-from flowshot.config.training import BudgetConfig
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
+from flowshot.core.plan import PlanConfig
 from flowshot.report.build import build_report
 from flowshot.report.markup import escape_markdown
 from flowshot.report.results import COLUMNS, planned_arms
+from flowshot.scoring.config import ReportConfig
+from flowshot.training.config import BudgetConfig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Row = tuple[str, str, float, float | None, float | None, int]

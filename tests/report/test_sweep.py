@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 
-from flowshot.config.plan import PlanConfig
-from flowshot.config.training import BudgetConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.markup import markdown_table
 from flowshot.report.rate_distortion import draw_rate_distortion
 from flowshot.report.results import COLUMNS
 from flowshot.report.sweep import LATENT, fad_column, sweep_runs, sweep_table
+from flowshot.training.config import BudgetConfig
 
 
 def plan(*autoencoders, seeds=(0, 1)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -138,9 +138,9 @@ def test_raves_own_step_learns(bench):
     import torch
 
     training = sys.modules["benchmarks.training"]
-    from flowshot.config.autoencoder import AutoencoderConfig
-    from flowshot.config.rave import RaveConfig
-    from flowshot.models.rave import RaveAutoencoder, rave_configuration
+    from flowshot.models.autoencoders.rave.config import RaveConfig
+    from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
+    from flowshot.models.autoencoders.vae.config import AutoencoderConfig
 
     model = RaveAutoencoder(AutoencoderConfig(rave=RaveConfig(capacity=4, latent_size=4)), 16000, 16000)
     before = {name: value.clone() for name, value in model.rave.named_parameters()}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from flowshot.datasets.prepared import MANIFEST_COLUMNS
+from flowshot.clips.prepared import MANIFEST_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = 256

@@ -11,18 +11,18 @@ import pytest
 import torch
 import yaml
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import AdversarialConfig, BudgetConfig, LossConfig, TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.vae import VAE
-from flowshot.training.adversarial import (
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.vae.adversarial import (
     Adversary,
     discriminator_loss,
     feature_matching,
     generator_loss,
     train_decoder_alone,
 )
-from flowshot.training.loop import train
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import AdversarialConfig, BudgetConfig, LossConfig, TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = 256

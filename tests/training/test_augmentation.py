@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.training import AugmentConfig
 from flowshot.training.augmentation import FADE, attenuate, augment, change_speed, delay, mix, resample, shelve
+from flowshot.training.config import AugmentConfig
 
 # Every change with a strength that is strong but allowed.
 CHANGES = {attenuate: 12.0, delay: 40.0, mix: 1.0, shelve: 12.0, change_speed: 3.0}

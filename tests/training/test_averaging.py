@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.models.vae import VAE
-from flowshot.training.averaging import WeightAverage, decay_at
+from flowshot.models.autoencoders.vae.averaging import WeightAverage, decay_at
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.vae import VAE
 
 
 class Scalar(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.training.batches import EndlessBatches, ordered_batches
+from flowshot.clips.batches import EndlessBatches, ordered_batches
 
 
 def clips(count, samples=3):

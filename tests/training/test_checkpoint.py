@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import AdversarialConfig, AugmentConfig, BudgetConfig, LossConfig, TrainConfig
-from flowshot.errors import FlowshotError, Interrupted
-from flowshot.models.vae import VAE
+from flowshot.core.errors import FlowshotError, Interrupted
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.checkpoint import Checkpoint, GeneratorState
-from flowshot.training.loop import train
+from flowshot.training.config import AdversarialConfig, AugmentConfig, BudgetConfig, LossConfig, TrainConfig
 
 SAMPLES, STEPS = 256, 12
 ADVERSARIAL = AdversarialConfig(share=0.5, fft_sizes=(64,), width=2)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from flowshot.config.training import TrainConfig
+from flowshot.training.config import TrainConfig
 from flowshot.training.device import choose_device, prepare_threads, uses_bfloat16
 
 

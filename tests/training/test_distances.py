@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from flowshot.listening.hearing import k_weighting, mel_filters
 from flowshot.training.distances import (
     energy_distance,
     linear_distance,
@@ -14,7 +15,6 @@ from flowshot.training.distances import (
     transient_distance,
     waveform_distance,
 )
-from flowshot.training.hearing import k_weighting, mel_filters
 from flowshot.training.spectrum import magnitude
 
 FLOOR = 1e-4

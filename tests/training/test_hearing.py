@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.signal import freqz
 
-from flowshot.training.hearing import k_weighting, mel_filters
+from flowshot.listening.hearing import k_weighting, mel_filters
 
 
 @pytest.mark.parametrize("fft_size", [16, 128, 2048])

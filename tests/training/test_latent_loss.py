@@ -9,17 +9,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.distributions import Posterior, gaussian_kl
-from flowshot.models.vae import VAE, Reconstruction
-from flowshot.training.inference import AggressiveInference
+from flowshot.core.errors import FlowshotError
+from flowshot.densities.distributions import Posterior, gaussian_kl
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.inference import AggressiveInference
+from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.objective import Objective
+from flowshot.models.autoencoders.vae.vae import VAE, Reconstruction
+from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
 from flowshot.training.latent_loss import CONTROLLER_LIMITS, LatentLoss, controlled_beta, with_free_bits
 from flowshot.training.likelihood import likelihood_of, log_likelihood, log_normaliser, misfit
-from flowshot.training.loop import train
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.objective import Objective
 from flowshot.training.optimizer import scheduled_adam
 from flowshot.training.schedules import cyclical_beta_at
 

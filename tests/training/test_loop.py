@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.training import BudgetConfig, LossConfig, TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.vae import VAE
-from flowshot.training.loop import HISTORY_COLUMNS, train, validate
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.loop import HISTORY_COLUMNS, train, validate
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.validation import VALIDATION_COLUMNS
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.config.training import LossConfig
+from flowshot.training.config import LossConfig
 from flowshot.training.losses import ReconstructionLoss
 
 TERMS = LossConfig.TERMS

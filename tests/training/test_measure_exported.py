@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from exported_files import DIMENSIONS, RATIO, write_export
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.rave import RaveConfig
-from flowshot.config.training import LossConfig, TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.exported_rave import ExportedRave
-from flowshot.models.storage import load_model
-from flowshot.training.exported_rave import delay_of, measure_exported
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
+from flowshot.models.autoencoders.rave.measure_exported import delay_of, measure_exported
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.base.storage import load_model
+from flowshot.training.config import LossConfig, TrainConfig
 
 SAMPLES, RATE = 256, 16000
 CONFIG = TrainConfig(loss=LossConfig(fft_sizes=(128, 32)))

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from flowshot.config.autoencoder import AutoencoderConfig
-from flowshot.config.rave import RaveConfig
-from flowshot.config.training import BudgetConfig, TrainConfig
-from flowshot.errors import FlowshotError, Interrupted
-from flowshot.models.rave import RaveAutoencoder
-from flowshot.training.batches import EndlessBatches
+from flowshot.clips.batches import EndlessBatches
+from flowshot.core.errors import FlowshotError, Interrupted
+from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.models.autoencoders.rave.network import RaveAutoencoder
+from flowshot.models.autoencoders.rave.state import GlobalDraws, History, LearningBatches
+from flowshot.models.autoencoders.rave.training import train_rave
+from flowshot.models.autoencoders.vae.config import AutoencoderConfig
 from flowshot.training.checkpoint import Checkpoint
-from flowshot.training.rave import train_rave
-from flowshot.training.rave_state import GlobalDraws, History, LearningBatches
+from flowshot.training.config import BudgetConfig, TrainConfig
 
 SAMPLES, RATE, STEPS = 3000, 16000, 6
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")

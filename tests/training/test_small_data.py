@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from test_loop import LOSS, run, settings, sines, tiny_vae
 from torch import nn
 
-from flowshot.config.training import AdversarialConfig, AugmentConfig
-from flowshot.errors import FlowshotError
-from flowshot.training import loop, validation
-from flowshot.training.averaging import decay_at
-from flowshot.training.batches import EndlessBatches, evenly_spaced
-from flowshot.training.loop import copy_weights
+from flowshot.clips.batches import EndlessBatches, evenly_spaced
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.vae import loop
+from flowshot.models.autoencoders.vae.averaging import decay_at
+from flowshot.models.autoencoders.vae.loop import copy_weights
+from flowshot.training import validation
+from flowshot.training.config import AdversarialConfig, AugmentConfig
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import scheduled_adam
 from flowshot.training.schedules import beta_at, learning_rate_factor

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from flowshot.files import whole_folder
+from flowshot.core.files import whole_folder
 
 NOWHERE = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 LONG = {"steps": 100_000, "batch_size": 4}

@@ -14,8 +14,8 @@ MANY, FEW = 1_000_000, 10_000
 # What is mapped from the file is the system's cache, which it takes back when it needs it: `RssAnon` leaves it out.
 PROGRAM = """
 import itertools, sys, torch
-from flowshot.datasets.prepared import read_prepared
-from flowshot.training.batches import EndlessBatches
+from flowshot.clips.prepared import read_prepared
+from flowshot.clips.batches import EndlessBatches
 
 def kilobytes(name):
     with open("/proc/self/status") as file:

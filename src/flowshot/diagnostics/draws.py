@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from flowshot.models.distributions import (
+from flowshot.densities.distributions import (
     Posterior,
     gaussian_entropy,
     gaussian_kl,
@@ -14,7 +14,7 @@ from flowshot.models.distributions import (
     repeat_posterior,
     standard_normal_log_prob,
 )
-from flowshot.models.vae import VAE
+from flowshot.models.autoencoders.vae.vae import VAE
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowshot.config.priors import GaussianMixturePriorConfig
+from flowshot.clips.batches import evenly_spaced_rows
+from flowshot.core.errors import FlowshotError
+from flowshot.densities.distributions import LOG_TWO_PI, standard_normal_log_prob
 from flowshot.diagnostics.draws import LatentDraws
-from flowshot.errors import FlowshotError
-from flowshot.models.distributions import LOG_TWO_PI, standard_normal_log_prob
+from flowshot.priors.config import GaussianMixturePriorConfig
 from flowshot.priors.gmm import GaussianMixturePrior
-from flowshot.training.batches import evenly_spaced_rows
 
 FOLDS = 4
 # Clips whose posteriors make up the mixture: its cost grows with the square.

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flowshot.clips.batches import evenly_spaced, evenly_spaced_rows
+from flowshot.densities.distributions import Posterior
 from flowshot.diagnostics.draws import LatentDraws, draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.likelihood_bounds import LogLikelihood, likelihood_bounds
 from flowshot.diagnostics.units import collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
 from flowshot.diagnostics.verdict import judge
-from flowshot.models.distributions import Posterior
-from flowshot.models.vae import VAE
-from flowshot.training.batches import evenly_spaced, evenly_spaced_rows
+from flowshot.models.autoencoders.vae.vae import VAE
 
 # Of each clip's posterior.
 DRAWS = 32

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from flowshot.clips.batches import evenly_spaced_rows
+from flowshot.densities.distributions import Posterior, standard_normal_log_prob
 from flowshot.diagnostics.draws import draw_posteriors
-from flowshot.models.distributions import Posterior, standard_normal_log_prob
-from flowshot.models.vae import VAE
-from flowshot.training.batches import evenly_spaced_rows
+from flowshot.models.autoencoders.vae.vae import VAE
 
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
 

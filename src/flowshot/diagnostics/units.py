@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from flowshot.densities.distributions import gaussian_kl
 from flowshot.diagnostics.draws import LatentDraws
-from flowshot.models.distributions import gaussian_kl
-from flowshot.models.vae import VAE
+from flowshot.models.autoencoders.vae.vae import VAE
 
 # Variance of E[z|x] over clips above which a dimension is active (Burda et al. 2015, 1509.00519, section 5.1).
 ACTIVE_VARIANCE = 0.01

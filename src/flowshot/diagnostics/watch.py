@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
+from flowshot.clips.batches import evenly_spaced_rows
+from flowshot.densities.distributions import Posterior
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.latent import DRAWS, Distance, decoder_dependence
 from flowshot.diagnostics.units import collapse_fraction, kl_of_dimensions, spread_over_clips
-from flowshot.models.distributions import Posterior
-from flowshot.models.vae import VAE
-from flowshot.training.batches import evenly_spaced_rows
+from flowshot.models.autoencoders.vae.vae import VAE
 
 # Of those that are decoded, three times each.
 DECODED_CLIPS = 16

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 
 # `"parent" -> "child";`, or a stage alone, as DVC writes its graph.
 EDGE = re.compile(r'^\s*"(?P<parent>[^"]+)"\s*(?:->\s*"(?P<child>[^"]+)")?\s*;?\s*$')

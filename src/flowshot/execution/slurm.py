@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 from flowshot.execution.graph import DVC, search_path
 from flowshot.execution.schedule import Schedule
 

@@ -18,8 +18,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flowshot.core.files import write_json
 from flowshot.execution.graph import DVC
-from flowshot.files import write_json
 
 RECORD = Path(".flowshot/unchanged.json")
 LOCK, CACHE = "dvc.lock", ".dvc/cache/files"

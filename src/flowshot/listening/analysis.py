@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
+from flowshot.core.mean_interval import mean_standard_error, proportion_interval, student_interval
 from flowshot.listening.answers import Answers
-from flowshot.metrics.mean_interval import mean_standard_error, proportion_interval, student_interval
 
 # Of Bradley-Terry: half a win each way between every two systems, so that one that never wins has a finite strength.
 HALF_WIN = 0.5

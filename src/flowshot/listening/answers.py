@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 from flowshot.listening.design import Design
 
 ANSWERS_FORMAT = "flowshot listening answers 1"

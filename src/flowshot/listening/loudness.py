@@ -27,7 +27,7 @@ def momentary_loudness(clips: np.ndarray, sample_rate: int) -> np.ndarray:
     loudness is made for programmes: of a one-shot it would weigh how long the silence behind it is. What is shorter
     than the window counts as if silence followed. The weighting is applied without phase.
     """
-    from flowshot.training.hearing import k_weighting  # imports torch, for which mistakes in arguments do not wait
+    from flowshot.listening.hearing import k_weighting  # imports torch, for which mistakes in arguments do not wait
 
     count, samples = clips.shape
     window = max(1, round(WINDOW_SECONDS * sample_rate))

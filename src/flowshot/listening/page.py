@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.audio.flac import flac_bytes
+from flowshot.clips.flac import flac_bytes
 from flowshot.listening.design import Design
 
 ID_DIGITS = 12

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from flowshot.models.distributions import LOG_TWO_PI
+from flowshot.densities.distributions import LOG_TWO_PI
 
 
 def to_bins(values: Tensor, bins: int) -> Tensor:

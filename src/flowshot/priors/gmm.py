@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flowshot.config.priors import GaussianMixturePriorConfig
+from flowshot.densities.whitening import Whitening
+from flowshot.priors.config import GaussianMixturePriorConfig
 from flowshot.priors.storage import load_tensors, save_tensors
-from flowshot.priors.whitening import Whitening
 from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Observations that the pooled covariance counts for, per latent dimension: with fewer clips than parameters,

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from flowshot.config.priors import FlowPriorConfig
-from flowshot.models.distributions import standard_normal_log_prob
-from flowshot.models.flows import Flow
+from flowshot.densities.distributions import standard_normal_log_prob
+from flowshot.densities.flows import Flow
+from flowshot.densities.whitening import Whitening
+from flowshot.priors.config import FlowPriorConfig
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.storage import load_tensors, save_tensors
-from flowshot.priors.whitening import Whitening
 from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flowshot.models.distributions import Prior
+from flowshot.densities.distributions import Prior
 from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flowshot.priors.whitening import moments
+from flowshot.densities.whitening import moments
 
 
 class PrincipalAxes(nn.Module):

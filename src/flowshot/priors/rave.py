@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.config.priors import RavePriorConfig
+from flowshot.priors.config import RavePriorConfig
 from flowshot.priors.equiprobable import from_bins, log_density_in_bin, to_bins
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.principal_axes import PrincipalAxes

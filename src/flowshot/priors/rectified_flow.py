@@ -5,14 +5,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from flowshot.config.priors import RectifiedFlowPriorConfig
-from flowshot.models.distributions import standard_normal_log_prob
+from flowshot.core.randomness import torch_generator
+from flowshot.densities.distributions import standard_normal_log_prob
+from flowshot.densities.whitening import Whitening
+from flowshot.priors.config import RectifiedFlowPriorConfig
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.ode import solve, trace_along
 from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.velocity import VelocityNetwork, gaussian_rate
-from flowshot.priors.whitening import Whitening
-from flowshot.randomness import torch_generator
 from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Points of the path at which the held-out loss is taken; each is a held-out latent with its own noise and time.

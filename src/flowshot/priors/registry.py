@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 
-from flowshot.config.priors import PriorsConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.vae import VAE
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.priors.base import LatentPrior
+from flowshot.priors.config import PriorsConfig
 from flowshot.priors.gmm import GaussianMixturePrior
 from flowshot.priors.nf import FlowPrior
 from flowshot.priors.own import OwnPrior

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from flowshot.errors import FlowshotError
+from flowshot.core.errors import FlowshotError
 
 FILE = "prior.safetensors"
 REMEDY = "fit the prior again with `dvc repro`"

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowshot.config.evaluation import ReportConfig
-from flowshot.config.plan import PlanConfig
-from flowshot.files import whole_folder
-from flowshot.params import Params
-from flowshot.provenance import git_revision
+from flowshot.core.files import whole_folder
+from flowshot.core.params import Params
+from flowshot.core.plan import PlanConfig
+from flowshot.core.provenance import git_revision
 from flowshot.report.dvc_files import write_curves, write_metrics
 from flowshot.report.factorial import factorial_table
 from flowshot.report.interaction import draw_interaction
@@ -25,6 +24,7 @@ from flowshot.report.rate_distortion import draw_rate_distortion
 from flowshot.report.results import Results, external_arms, read_results, write_results
 from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
+from flowshot.scoring.config import ReportConfig
 
 TITLES = {
     "quality": "Quality",
@@ -88,7 +88,7 @@ def build_report(
         models_folder: `models/`, whose `diagnostics.json` may say on which `machine` a model was trained.
         out_folder: where `results.csv`, `README.md` and a folder for each dataset go.
         confidence: level of the intervals in the scores, as in `score.confidence`.
-        revision: of the code, as `flowshot.provenance.git_revision` gives it.
+        revision: of the code, as `flowshot.core.provenance.git_revision` gives it.
 
     Raises:
         FlowshotError: the scores of an arm are missing or incomplete; names the stage that makes them.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.layout import Row
 from flowshot.report.registry import COMPARE_CLIPS, TableName, metric

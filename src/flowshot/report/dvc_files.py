@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.registry import EMBEDDINGS
 from flowshot.report.results import REAL, RECONSTRUCTION
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.captions import budget
 from flowshot.report.interaction import first_embedding
 from flowshot.report.language import Words

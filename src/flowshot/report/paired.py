@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
-from flowshot.metrics.holm import holm
-from flowshot.metrics.mean_interval import student_interval
+from flowshot.core.mean_interval import student_interval
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table
 from flowshot.report.registry import EMBEDDINGS, Metric, metric
 from flowshot.report.results import Influence, Results
+from flowshot.scoring.metrics.holm import holm
 
 BASELINE = "no_nf"
 COMPARED = ("fad", "kid")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.registry import EMBEDDINGS
 from flowshot.report.results import REAL, RECONSTRUCTION

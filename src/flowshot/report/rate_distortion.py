@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.registry import EMBEDDINGS, metric
 from flowshot.report.results import RECONSTRUCTION

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from flowshot.config.plan import PlanConfig
-from flowshot.errors import FlowshotError
-from flowshot.metrics.score import Score
+from flowshot.core.errors import FlowshotError
+from flowshot.core.plan import PlanConfig
+from flowshot.scoring.metrics.score import Score
 
 COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n")
 REAL = "real"  # held-out real clips against the reference: the floor
@@ -22,7 +22,7 @@ Arm = tuple[str, str, str, int]
 
 @dataclass(frozen=True)
 class Influence:
-    """What a paired comparison needs of a distance: see `flowshot.comparison.distances`."""
+    """What a paired comparison needs of a distance: see `flowshot.scoring.comparison.distances`."""
 
     candidate_variance: float
     reference: dict[str, float]

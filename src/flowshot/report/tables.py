@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
-from flowshot.metrics.sample_size import fewest_clips
+from flowshot.core.plan import PlanConfig
 from flowshot.report.captions import table_caption
 from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table
 from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TableName, metric
 from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, Results
+from flowshot.scoring.metrics.sample_size import fewest_clips
 
 
 def dataset_tables(

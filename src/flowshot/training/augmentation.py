@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from flowshot.config.training import AugmentConfig
+from flowshot.training.config import AugmentConfig
 
 Change = Callable[[Tensor, float, torch.Generator], Tensor]
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from flowshot.errors import FlowshotError, Interrupted
+from flowshot.core.errors import FlowshotError, Interrupted
 
 # Time between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))

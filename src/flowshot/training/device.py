@@ -4,7 +4,7 @@ import warnings
 
 import torch
 
-from flowshot.config.training import TrainConfig
+from flowshot.training.config import TrainConfig
 
 
 def choose_device() -> torch.device:

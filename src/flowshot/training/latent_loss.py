@@ -16,10 +16,10 @@ import math
 
 from torch import Tensor
 
-from flowshot.config.training import PARTS_NEEDED, TrainConfig
-from flowshot.errors import FlowshotError
-from flowshot.models.distributions import Posterior, gaussian_kl
-from flowshot.models.vae import Reconstruction
+from flowshot.core.errors import FlowshotError
+from flowshot.densities.distributions import Posterior, gaussian_kl
+from flowshot.models.autoencoders.vae.vae import Reconstruction
+from flowshot.training.config import PARTS_NEEDED, TrainConfig
 from flowshot.training.schedules import beta_at, cyclical_beta_at
 
 # Of the controller: log beta moves by at most this in a step, and beta stays within these limits.

@@ -11,7 +11,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from flowshot.config.training import LossConfig
+from flowshot.training.config import LossConfig
 
 Kind = Literal["laplace", "gaussian"]
 

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from flowshot.config.training import LossConfig
+from flowshot.listening.hearing import k_weighting, mel_filters
+from flowshot.training.config import LossConfig
 from flowshot.training.distances import (
     energy_distance,
     linear_distance,
@@ -37,7 +38,6 @@ from flowshot.training.distances import (
     transient_distance,
     waveform_distance,
 )
-from flowshot.training.hearing import k_weighting, mel_filters
 from flowshot.training.likelihood import misfit
 from flowshot.training.spectrum import magnitude
 

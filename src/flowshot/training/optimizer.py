@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flowshot.config.training import TrainConfig
+from flowshot.training.config import TrainConfig
 from flowshot.training.schedules import learning_rate_factor
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from flowshot.config.training import TrainConfig
+from flowshot.clips.batches import evenly_spaced, ordered_batches
+from flowshot.densities.distributions import Posterior
 from flowshot.diagnostics.latent import join_posteriors
 from flowshot.diagnostics.watch import COLUMNS as LATENT_COLUMNS
 from flowshot.diagnostics.watch import watch
-from flowshot.models.distributions import Posterior
-from flowshot.models.vae import VAE
-from flowshot.training.batches import evenly_spaced, ordered_batches
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import TrainConfig
 from flowshot.training.device import uses_bfloat16
 from flowshot.training.latent_loss import charged_divergence
 from flowshot.training.losses import ReconstructionLoss

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from flowshot.config.plan import PlanConfig
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.layout import Table
 from flowshot.report.page.charts import Bar

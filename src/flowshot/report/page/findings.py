@@ -9,8 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from flowshot.config.plan import PlanConfig
-from flowshot.metrics.score import NO_EMBEDDING
+from flowshot.core.plan import PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Table
 from flowshot.report.page.arms import (
@@ -27,6 +26,7 @@ from flowshot.report.page.tables import MINUS
 from flowshot.report.paired import BASELINE
 from flowshot.report.registry import metric
 from flowshot.report.results import REAL, RECONSTRUCTION
+from flowshot.scoring.metrics.score import NO_EMBEDDING
 
 # Where samples lie within this share of their autoencoder's reconstructions, the decoder is what keeps them from real
 # clips: another prior could win that share at most.

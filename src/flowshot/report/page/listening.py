@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.config.plan import PlanConfig
-from flowshot.datasets.prepared import PreparedDataset
+from flowshot.clips.prepared import PreparedDataset
+from flowshot.core.plan import PlanConfig
 from flowshot.report.page.sounds import Shelf, read_sounds
 from flowshot.report.page.sources import Sources
 

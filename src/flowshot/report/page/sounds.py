@@ -10,9 +10,9 @@ from urllib.parse import quote
 import numpy as np
 import soundfile
 
-from flowshot.audio.flac import flac_bytes
-from flowshot.audio.spectrogram import decibel_spectrogram
-from flowshot.errors import FlowshotError
+from flowshot.clips.flac import flac_bytes
+from flowshot.core.errors import FlowshotError
+from flowshot.report.spectrogram import decibel_spectrogram
 
 # What all sounds of a page may take; pictures and the page itself need the rest of 30 MB.
 BUDGET = 20_000_000

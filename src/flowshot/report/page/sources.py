@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowshot.config.plan import PlanConfig
-from flowshot.datasets.prepared import PreparedDataset, read_prepared
-from flowshot.errors import FlowshotError
-from flowshot.files import read_json
+from flowshot.clips.prepared import PreparedDataset, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json
+from flowshot.core.plan import PlanConfig
 
 
 @dataclass(frozen=True)

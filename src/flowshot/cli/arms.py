@@ -1,0 +1,103 @@
+"""The arm that a sub-command is given: how it is named, which training of it is meant, and how it is loaded."""
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowshot.cli.completion import completed_by, planned_arms
+from flowshot.cli.terminal import working
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import Params
+
+if TYPE_CHECKING:
+    from flowshot.models.autoencoders.vae.vae import VAE
+    from flowshot.models.base.storage import ModelCard
+    from flowshot.priors.base import LatentPrior
+
+LOGGER = logging.getLogger(__name__)
+
+Arm = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class LoadedArm:
+    """A trained autoencoder with its card, and its fitted prior; `seed` is that of their training."""
+
+    name: str
+    seed: int
+    model: "VAE"
+    prior: "LatentPrior"
+    card: "ModelCard"
+
+
+def add_arm(parser: argparse.ArgumentParser) -> None:
+    """`ARM` and `--model-seed`, which `load_arm` is given."""
+    arm = parser.add_argument("arm", metavar="ARM", type=arm_names, help="DATASET/AUTOENCODER/PRIOR")
+    completed_by(arm, planned_arms)
+    add_model_seed(parser)
+
+
+def add_model_seed(parser: argparse.ArgumentParser) -> None:
+    """`--model-seed`: which training of an arm."""
+    parser.add_argument(
+        "--model-seed", type=int, metavar="S", help="which trained model (the plan's first seed that has one)"
+    )
+
+
+def arm_names(text: str) -> Arm:
+    """The parts of `DATASET/AUTOENCODER/PRIOR`."""
+    parts = text.split("/")
+    if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR")
+    return parts[0], parts[1], parts[2]
+
+
+def require_replaceable(out: Path, force: bool) -> None:
+    """Raises FlowshotError unless `out` is missing, an empty folder, or with `force` a folder that may be replaced."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise FlowshotError(f"{out}: is no folder; choose another --out")
+    if Path.cwd().is_relative_to(out):
+        raise FlowshotError(f"{out}: is the folder this was called in, or holds it; choose another --out")
+    if not force and any(out.iterdir()):
+        raise FlowshotError(f"{out}: is not empty; choose another --out, or replace all that is in it with --force")
+
+
+def first_trained_seed(params: Params, arm: Arm) -> int:
+    """The first seed of the plan for which the arm's autoencoder is trained; raises FlowshotError without one."""
+    folder = Path("models", *arm[:2])
+    for seed in params.plan.seeds:
+        if (folder / str(seed) / "config.json").is_file():
+            return seed
+    seeds = ", ".join(map(str, params.plan.seeds))
+    raise FlowshotError(
+        f"{folder}: no trained model for the plan's seeds ({seeds}); run `dvc repro`, or name one with --model-seed"
+    )
+
+
+def load_arm(arguments: argparse.Namespace, params: Params) -> "LoadedArm":
+    """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores.
+
+    Raises:
+        FlowshotError: its autoencoder or prior is missing or damaged, or the prior was fitted under other parameters.
+    """
+    arm: Arm = arguments.arm
+    seed = arguments.model_seed if arguments.model_seed is not None else first_trained_seed(params, arm)
+    folders = Path("models", *arm[:2], str(seed)), Path("priors", *arm, str(seed))
+    LOGGER.debug("loading %s and %s", *folders)
+
+    with working(f"loading {'/'.join(arm)}"):
+        # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+        from flowshot.core.process import workers
+        from flowshot.models.base.storage import load_model
+        from flowshot.priors.registry import make_prior
+        from flowshot.training.device import prepare_threads
+
+        prepare_threads(workers())
+        model, card = load_model(folders[0])
+        prior = make_prior(arm[2], params.fit_prior, model)
+        prior.load(folders[1])
+    return LoadedArm("/".join(arm), seed, model, prior, card)

@@ -1,0 +1,110 @@
+"""What every sub-command of `flowshot` shares: how it is declared, and what it hands back."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowshot.sources.config import DatasetConfig
+
+# argparse gives the object that holds sub-commands no public name.
+Commands = Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sub-command found: `report` is the object of `--json`, `text` is for people."""
+
+    report: dict[str, Any]
+    text: str
+
+
+class WrongUse(Exception):
+    """Arguments that parse but cannot be meant: shown as argparse shows its own errors, exit status 2."""
+
+
+Run = Callable[[argparse.Namespace], Outcome]
+
+
+def add_command(
+    commands: Commands, name: str, description: str, examples: Sequence[str], run: Run
+) -> argparse.ArgumentParser:
+    """Declare a sub-command; its own arguments are added to what is returned."""
+    shown = "\n  ".join(examples)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        epilog=f"examples:\n  {shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.add_argument("--verbose", action="store_true", help="tell what happens, and where an error came from")
+    parser.add_argument("--no-color", action="store_true", help="no colours, as with the variable NO_COLOR")
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def add_clip_options(parser: argparse.ArgumentParser) -> None:
+    """`--sample-rate` and `--seconds`, which `clip_config` reads."""
+    defaults = DatasetConfig(source="folder", path=".")
+    parser.add_argument(
+        "--sample-rate", type=int, default=defaults.sample_rate, metavar="HZ", help="of the clips (%(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=defaults.clip_seconds, metavar="S", help="length of a clip (%(default)s)"
+    )
+
+
+def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> DatasetConfig:
+    """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
+    # The usual fade, as far as the clip is long enough for one.
+    fade = min(DatasetConfig(source="folder", path=".").fade_seconds, arguments.seconds / 2)
+    try:
+        return DatasetConfig(
+            source="folder",
+            path=folder,
+            sample_rate=arguments.sample_rate,
+            clip_seconds=arguments.seconds,
+            fade_seconds=fade,
+            **settings,
+        )
+    except ValueError as error:
+        raise WrongUse(
+            str(error).replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")
+        ) from None
+
+
+def positive(text: str) -> int:
+    """The type of an argument that counts something."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Aligned columns, numbers to the right; None is left empty, floats have four significant digits."""
+    lines = [header, *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numeric = [
+        bool(rows) and all(value is None or isinstance(value, int | float) for value in (row[place] for row in rows))
+        for place in range(len(header))
+    ]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    # A file's name may hold anything, but must not break the line.
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(value))

@@ -1,0 +1,39 @@
+"""What the Tab key offers: sub-commands, options, and the arms of the plan."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+
+def offer_completions(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell where it asks, which ends the process; otherwise do nothing, in no time."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    # Imported here: only the shell needs it.
+    import argcomplete
+
+    argcomplete.autocomplete(parser)
+
+
+def planned_arms(**_: Any) -> list[str]:
+    """The arms of `params.yaml` in this folder, `DATASET/AUTOENCODER/PRIOR`; none where there is no usable plan."""
+    # Imported here: pydantic takes a tenth of a second, which only the Tab key has to wait for.
+    from flowshot.core.errors import FlowshotError
+    from flowshot.core.params import read_params
+
+    try:
+        plan = read_params().plan
+    except FlowshotError:
+        return []
+    return [f"{d}/{a}/{p}" for d in plan.datasets for a in plan.autoencoders for p in plan.priors]
+
+
+def trained_models(prefix: str = "", **_: Any) -> list[str]:
+    """The folders of trained models below `models/` in this folder."""
+    return sorted(str(path.parent) for path in Path("models").glob("*/*/*/config.json") if str(path).startswith(prefix))
+
+
+def completed_by(action: argparse.Action, completer: Any) -> None:
+    """Let `completer` name the values of an argument; argcomplete looks for an attribute of that name."""
+    action.completer = completer  # type: ignore[attr-defined]

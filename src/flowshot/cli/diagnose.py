@@ -1,0 +1,102 @@
+"""`flowshot diagnose`: what the latent of a trained autoencoder carries."""
+
+import argparse
+import json
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from flowshot.cli.base import Commands, Outcome, add_command, table
+from flowshot.cli.completion import completed_by, trained_models
+from flowshot.cli.terminal import working
+from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import to_dict
+from flowshot.training.config import LossConfig
+
+PREPARED = Path("data/prepared")
+
+
+def add(commands: Commands) -> None:
+    """Declare the sub-command."""
+    description = "Diagnose the latent of a trained model on its validation clips: is the posterior collapsed?"
+    parser = add_command(
+        commands,
+        "diagnose",
+        description,
+        ("flowshot diagnose models/synth/nf_prior/0", "flowshot diagnose models/synth/nf_prior/0 --json | jq .verdict"),
+        run,
+    )
+    model = parser.add_argument("model", metavar="MODEL_DIR", help="folder of a trained model")
+    completed_by(model, trained_models)
+    parser.add_argument("--seed", type=int, default=0, help="of the posterior's draws (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Load the model and the clips its card names, and diagnose."""
+    # Imported here: torch takes seconds, which `flowshot check` should not wait for.
+    from flowshot.clips.prepared import read_prepared
+    from flowshot.core.process import workers
+    from flowshot.core.randomness import torch_generator
+    from flowshot.diagnostics.latent import diagnose
+    from flowshot.models.base.storage import load_model
+    from flowshot.training.device import prepare_threads
+    from flowshot.training.likelihood import likelihood_of
+    from flowshot.training.losses import ReconstructionLoss
+
+    folder = Path(arguments.model).expanduser()
+    prepare_threads(workers())
+    model, card = load_model(folder)
+    dataset = read_prepared(PREPARED / card.dataset)
+    if (dataset.sample_rate, dataset.clip_samples) != (card.sample_rate, card.clip_samples):
+        raise FlowshotError(
+            f"{folder}: was trained on clips of {card.clip_samples} samples at {card.sample_rate} Hz, but "
+            f"{dataset.folder} has {dataset.clip_samples} at {dataset.sample_rate} Hz; train it again with `dvc repro`"
+        )
+    clips = dataset.clips("valid")
+    if len(clips) < 2:
+        raise FlowshotError(f"{dataset.folder}: a diagnosis compares at least 2 validation clips; add audio")
+    loss = training_loss(folder)
+    distance = ReconstructionLoss(loss, dataset.sample_rate)
+    # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
+    generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
+    seen = dataset.clips("train")
+    with working(f"diagnosing {folder}"):
+        found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
+    require_finite(found, folder)
+    about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
+    per_dimension = sorted(found["kl_per_dimension"], reverse=True)
+    shown = {name: value for name, value in found.items() if value is not None}
+    rows = [(name, value) for name, value in shown.items() if name not in ("verdict", "reason", "kl_per_dimension")]
+    rows += [("largest kl of a dimension", per_dimension[0]), ("smallest kl of a dimension", per_dimension[-1])]
+    return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
+
+
+def training_loss(folder: Path) -> LossConfig:
+    """The reconstruction loss that the model was trained with, from its `diagnostics.json`.
+
+    Where there is no such file, the default loss, with a word on standard error.
+
+    Raises:
+        FlowshotError: the file is damaged.
+    """
+    from flowshot.core.params import check_section  # pydantic, see `run`
+
+    path = folder / "diagnostics.json"
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))["training"]["loss"]
+    except FileNotFoundError:
+        print(f"{path}: not found; the default loss judges reconstructions", file=sys.stderr)
+        return LossConfig()
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FlowshotError(f"{path}: does not say what loss was trained with; train again with `dvc repro`") from None
+    return check_section(LossConfig, said, f"{path}: training.loss")
+
+
+def require_finite(found: dict[str, Any], folder: Path) -> None:
+    """Raises FlowshotError where a number of the diagnosis is not finite."""
+    for name, value in found.items():
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            raise FlowshotError(f"{folder}: {name} is not finite, so the weights are no good; train it again")

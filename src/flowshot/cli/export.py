@@ -1,0 +1,80 @@
+"""`flowshot export`: a trained arm as one file that runs without this package."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from flowshot.cli.arms import add_arm, load_arm
+from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.terminal import working
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import whole_file
+from flowshot.core.params import read_params
+
+LOGGER = logging.getLogger(__name__)
+# Between the file's audio and the model's: -80 dB of full scale. Rounding of float32 reaches 1e-5, in other places on
+# every processor; what was recorded wrongly is off by far more.
+LARGEST_DIFFERENCE = 1e-4
+METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
+
+
+def add(commands: Commands) -> None:
+    """Declare the sub-command."""
+    description = "Write a trained arm as a TorchScript file that encodes, decodes and samples without this package."
+    examples = (
+        "flowshot export synth/nf_prior/own --format torchscript --out nf_prior.pt",
+        "python -c \"import torch; print(torch.jit.load('nf_prior.pt').sample(16, 1).shape)\"",
+    )
+    parser = add_command(commands, "export", description, examples, run)
+    add_arm(parser)
+    parser.add_argument("--format", choices=("torchscript",), default="torchscript", help="of the file (%(default)s)")
+    parser.add_argument("--out", metavar="FILE", required=True, help="file to write; it must not exist")
+    parser.add_argument("--force", action="store_true", help="replace FILE")
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Load the arm, write it, and compare what was written with it before it takes its place."""
+    out = Path(arguments.out).expanduser().resolve()
+    if out.is_dir():
+        raise FlowshotError(f"{out}: is a folder; name a file with --out")
+    if out.exists() and not arguments.force:
+        raise FlowshotError(f"{out}: exists; choose another --out, or replace it with --force")
+    params = read_params()
+    arm = load_arm(arguments, params)
+    card, batch_size = arm.card, params.sample.batch_size
+    if card.autoencoder.rave is not None:
+        raise FlowshotError(f"{arm.name}: RAVE's autoencoder cannot be exported from here; use `flowshot sample`")
+
+    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    from flowshot.core.randomness import derive_seed
+    from flowshot.export.torchscript import export, largest_difference
+
+    with working("recording"):
+        exported = export(arm.name, arm.model, arm.prior, card.sample_rate, batch_size)
+    try:
+        with working("comparing with the model"), whole_file(out) as fresh:
+            exported.save(str(fresh))
+            difference = largest_difference(fresh, arm.model, arm.prior, batch_size)
+            LOGGER.debug("largest difference from the model: %g", difference)
+            # Not greater: NaN is no number below it either.
+            if not difference <= LARGEST_DIFFERENCE:
+                raise FlowshotError(
+                    f"{arm.name}: cannot be exported: what was recorded differs from the model by {difference:g}; "
+                    "use `flowshot sample`, and report this with the model's config.json"
+                )
+    except OSError as error:
+        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    # The seed that `flowshot sample ARM --seed 0` makes of its own.
+    seed = derive_seed(0, "sample", *arguments.arm)
+    report = {
+        "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out),
+        "bytes": out.stat().st_size, "sample_rate": card.sample_rate, "clip_samples": card.clip_samples,
+        "latent_size": arm.model.config.latent_size, "methods": list(METHODS), "largest_difference": difference,
+        "seed_of_sample_0": seed,
+    }  # fmt: skip
+    text = (
+        f"{out}: {arm.name}, {out.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of the model\n"
+        f"torch.jit.load gives an object with {', '.join(METHODS)}\n"
+        f"sample(n, {seed}) gives the clips of `flowshot sample {arm.name} --seed 0`"
+    )
+    return Outcome(report, text)

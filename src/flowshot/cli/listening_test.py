@@ -1,0 +1,283 @@
+"""`flowshot listening-test`: a page on which people rate arms blindly, and what their answers say."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowshot.cli.arms import Arm, add_model_seed, arm_names, require_replaceable
+from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive, table
+from flowshot.cli.completion import completed_by, planned_arms
+from flowshot.cli.terminal import counted, working
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import whole_folder, write_json
+from flowshot.core.sections import NAME
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flowshot.clips.prepared import PreparedDataset
+    from flowshot.listening.analysis import Estimate
+
+PREPARED, GENERATED = Path("data/prepared"), Path("generated")
+MOST_ARMS = 10  # on a screen, with a real clip and an anchor: ITU-R BS.1534-3 allows 12 signals
+CONFIDENCE, RESAMPLES = 0.95, 2000
+RESERVED = ("real", "anchor")
+
+
+def add(commands: Commands) -> None:
+    """Declare the sub-command."""
+    description = "Make a page on which people rate and compare arms blindly; or analyse what they answered."
+    examples = (
+        "flowshot listening-test --arms synth/no_nf/own synth/nf_both/own --out listening",
+        "flowshot listening-test --arms synth/nf_both/own some_gan=exported --screens 10 --pairs 20 --out listening",
+        "flowshot listening-test --analyse answers-anna.json answers-ben.json",
+    )
+    parser = add_command(commands, "listening-test", description, examples, run)
+    what = parser.add_mutually_exclusive_group(required=True)
+    arms = what.add_argument(
+        "--arms",
+        metavar="ARM",
+        nargs="+",
+        type=arm_or_folder,
+        help="DATASET/AUTOENCODER/PRIOR, all of one dataset; NAME=DIR for clips of any other system",
+    )
+    completed_by(arms, planned_arms)
+    what.add_argument("--analyse", metavar="FILE", nargs="+", help="the answers that listeners saved from the page")
+    parser.add_argument("--out", metavar="DIR", help="folder for the page; the key to it goes beside, as DIR.key.json")
+    parser.add_argument(
+        "--screens", type=count, default=8, metavar="N", help="screens to rate, one clip an arm (%(default)s)"
+    )
+    parser.add_argument(
+        "--pairs",
+        type=count,
+        default=12,
+        metavar="N",
+        help="pairs to compare, at least one of every two arms (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the choice of clips, or of resamples (%(default)s)"
+    )
+    add_model_seed(parser)
+    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it, and its key")
+    parser.add_argument("--key", metavar="FILE", help="key of the test (the *.key.json here or beside the answers)")
+
+
+def arm_or_folder(text: str) -> Arm | tuple[str, str]:
+    """The parts of an arm, or the name and folder of another system."""
+    name, equals, folder = text.partition("=")
+    if not equals:
+        return arm_names(text)
+    if not NAME.fullmatch(name) or name in RESERVED or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=DIR; a name is of letters, digits, `_` and `-`")
+    return name, folder
+
+
+def count(text: str) -> int:
+    """The type of an argument that counts something which may be left out."""
+    return 0 if text == "0" else positive(text)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Make the page, or analyse answers to it."""
+    return analyse(arguments) if arguments.analyse else make(arguments)
+
+
+def make(arguments: argparse.Namespace) -> Outcome:
+    """Write `DIR/index.html` and `DIR.key.json`."""
+    if not arguments.out:
+        raise WrongUse("argument --out: is needed with --arms")
+    if arguments.screens == arguments.pairs == 0:
+        raise WrongUse("argument --screens: without screens and pairs nothing is asked")
+    arms = {"/".join(arm) if len(arm) == 3 else arm[0]: arm for arm in arguments.arms}
+    datasets = {arm[0] for arm in arguments.arms if len(arm) == 3}
+    if len(arms) != len(arguments.arms):
+        raise WrongUse("argument --arms: one is named twice")
+    if len(datasets) != 1:
+        raise WrongUse("argument --arms: name at least one DATASET/AUTOENCODER/PRIOR, and no other dataset beside it")
+    if len(arms) > MOST_ARMS:
+        raise WrongUse(f"argument --arms: nobody can compare more than {MOST_ARMS} sounds, found {len(arms)}")
+    out = Path(arguments.out).expanduser().resolve()
+    key_path = out.with_name(out.name + ".key.json")
+    require_replaceable(out, arguments.force)
+    if key_path.exists() and not arguments.force:
+        raise FlowshotError(f"{key_path}: exists, and without it its answers say nothing; choose another --out")
+
+    # Imported here: numpy and the decoders take half a second, which mistakes in the arguments should not wait for.
+    from flowshot.clips.prepared import read_prepared
+    from flowshot.core.randomness import numpy_generator
+    from flowshot.listening.build import build_test
+
+    prepared = read_prepared(PREPARED / datasets.pop())
+    sources = {name: find_clips(arm, arguments.model_seed) for name, arm in arms.items()}
+    clips = {name: read_source(source, prepared) for name, source in sources.items()}
+    generator = numpy_generator(arguments.seed, "listening-test", *arms)
+    facts = {
+        "dataset": prepared.name,
+        "seed": arguments.seed,
+        "sources": {name: str(source) for name, source in sources.items()},
+    }
+    with working("matching the loudness of clips"):
+        test = build_test(
+            clips, prepared.clips("test"), prepared.sample_rate, arguments.screens, arguments.pairs, facts, generator
+        )
+    if test.unmatched:
+        print(f"{len(test.unmatched)} clips are silent or too short to be as loud as the others", file=sys.stderr)
+    try:
+        with whole_folder(out) as folder:
+            (folder / "index.html").write_text(test.page, encoding="utf-8")
+            write_json(key_path, test.key)
+    except OSError as error:
+        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    page = out / "index.html"
+    questions = {"screens": arguments.screens, "pairs": len(test.key["pairs"]), "clips": test.clips}
+    report = {
+        "page": str(page), "key": str(key_path), "test": test.test, "arms": list(arms), **questions,
+        "loudness_lufs": test.level, "bytes": page.stat().st_size,
+    }  # fmt: skip
+    text = (
+        f"{page}: {questions['screens']} screens and {questions['pairs']} pairs of {len(arms)} arms, "
+        f"{test.clips} clips at {test.level:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
+        f"{key_path}: which clip is of which arm; keep it, and give listeners the page alone"
+    )
+    return Outcome(report, text)
+
+
+def find_clips(arm: Arm | tuple[str, str], model_seed: int | None) -> Path:
+    """The `clips.npy` of an arm, or the folder of another system; raises FlowshotError where there is none."""
+    if len(arm) == 2:
+        return Path(arm[1]).expanduser()
+    from flowshot.core.params import read_params  # pydantic, see `make`
+
+    seeds = read_params().plan.seeds if model_seed is None else (model_seed,)
+    for seed in seeds:
+        path = GENERATED.joinpath(*arm, str(seed), "clips.npy")
+        if path.is_file():
+            return path
+    raise FlowshotError(
+        f"{GENERATED.joinpath(*arm)}: no clips of seed {' or '.join(map(str, seeds))}; run `dvc repro`, or name a seed "
+        "with --model-seed"
+    )
+
+
+def read_source(source: Path, prepared: "PreparedDataset") -> "np.ndarray":
+    """Clips `[n, samples]` of the length and rate of the dataset.
+
+    Raises:
+        FlowshotError: they cannot be read, are of another length, or are not finite.
+    """
+    import numpy as np  # see `make`
+
+    if source.name != "clips.npy" or source.is_dir():
+        return read_folder(source, prepared)
+    try:
+        clips = np.load(source, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FlowshotError(f"{source}: cannot be read ({error}); sample again with `dvc repro`") from None
+    if clips.ndim != 2 or clips.shape[1] != prepared.clip_samples or len(clips) == 0:
+        raise FlowshotError(
+            f"{source}: has shape {clips.shape}, but clips of {prepared.name} are {prepared.clip_samples} samples "
+            "long; sample again with `dvc repro`"
+        )
+    if not np.isfinite(clips).all():
+        raise FlowshotError(f"{source}: holds NaN or infinity; the arm's training went wrong, train it again")
+    return clips
+
+
+def read_folder(folder: Path, prepared: "PreparedDataset") -> "np.ndarray":
+    """The audio of a folder as clips `[n, samples]` of the dataset's rate and length, cut or followed by silence."""
+    import numpy as np  # see `make`
+
+    from flowshot.cli.audio_sets import audio_files
+    from flowshot.preparation.excerpt import read_excerpt
+    from flowshot.sources.decode import UnusableAudio, quiet_decoders
+
+    clips = []
+    audio = audio_files(str(folder))[0]
+    for file in counted(audio, str(folder), len(audio), "file"):
+        try:
+            with quiet_decoders():
+                excerpt = read_excerpt(file.path, prepared.sample_rate, prepared.clip_samples, "zero", "mix")
+        except UnusableAudio as problem:
+            raise FlowshotError(f"{file.path}: {problem.reason}; mend it or take it out") from None
+        clips.append(excerpt.audio)
+    return np.stack(clips)
+
+
+def analyse(arguments: argparse.Namespace) -> Outcome:
+    """Tables of mean ratings, preferences and strengths."""
+    # Imported here: see `make`.
+    from flowshot.core.randomness import numpy_generator
+    from flowshot.listening import analysis
+    from flowshot.listening.answers import find_key, read_all, read_key
+
+    files = [Path(file).expanduser() for file in arguments.analyse]
+    key = read_key(Path(arguments.key).expanduser() if arguments.key else find_key(files))
+    answers = read_all(files, key)
+    if answers.unfinished:
+        print(f"not finished, but counted as far as they came: {', '.join(answers.unfinished)}", file=sys.stderr)
+    systems = [*key.arms, *RESERVED]
+    pairs = analysis.all_pairs(key.arms if len(key.arms) > 1 else [*key.arms, "real"])
+    means = analysis.rating_means(answers, systems, CONFIDENCE)
+    shares = analysis.preference_shares(answers, pairs, CONFIDENCE)
+    differences = analysis.rating_differences(answers, pairs, CONFIDENCE)
+    generator = numpy_generator(arguments.seed, "listening-test", "analysis")
+    strengths = analysis.strengths(answers, key.arms, RESAMPLES, CONFIDENCE, generator)
+    hears = hearing(answers.ratings)
+    report = {
+        "test": key.test, "listeners": answers.listeners, "unfinished": answers.unfinished, "confidence": CONFIDENCE,
+        "ratings": [{"arm": name, **asdict(each)} for name, each in means.items()],
+        "preferences": [_of_pair(pair, each) for pair, each in shares.items()],
+        "rating_differences": [_of_pair(pair, each) for pair, each in differences.items()],
+        "strengths": [{"arm": name, **asdict(each)} for name, each in strengths.items()],
+        "real_above_anchor": hears,
+    }  # fmt: skip
+    return Outcome(report, _text(report, means, strengths, shares, differences))
+
+
+def hearing(ratings: list[Any]) -> dict[str, float]:
+    """By how many points each listener rates real clips above anchors, on average; who rated neither is left out."""
+    found = {}
+    for listener in dict.fromkeys(each.listener for each in ratings):
+        scores: dict[str, list[float]] = {"real": [], "anchor": []}
+        for each in ratings:
+            if each.listener == listener and each.system in scores:
+                scores[each.system].append(each.score)
+        if all(scores.values()):
+            found[listener] = sum(scores["real"]) / len(scores["real"]) - sum(scores["anchor"]) / len(scores["anchor"])
+    return found
+
+
+def _of_pair(pair: tuple[str, str], estimate: "Estimate") -> dict[str, Any]:
+    return {"arm": pair[0], "than": pair[1], **asdict(estimate)}
+
+
+def _text(
+    report: dict[str, Any],
+    means: dict[str, "Estimate"],
+    strengths: dict[str, "Estimate"],
+    shares: dict[tuple[str, str], "Estimate"],
+    differences: dict[tuple[str, str], "Estimate"],
+) -> str:
+    header = ("ci_low", "ci_high", "answers")
+    parts = []
+    for title, found in (("rating, 0 to 100", means), ("preferred to an average arm", strengths)):
+        ranked = sorted(found.items(), key=lambda entry: -entry[1].value)
+        if ranked:
+            parts.append(table(("arm", title, *header), [(name, *_numbers(each)) for name, each in ranked]))
+    for title, of_pairs in (("share that prefers it", shares), ("rated higher by", differences)):
+        rows = [(*pair, *_numbers(each)) for pair, each in of_pairs.items()]
+        if rows:
+            parts.append(table(("arm", "compared with", title, *header), rows))
+    listeners = len(report["listeners"])
+    over = "listeners and clips" if listeners > 1 else "clips alone: one listener says nothing of others"
+    parts.append(f"{listeners} {'listener' if listeners == 1 else 'listeners'}; {CONFIDENCE:.0%} intervals over {over}")
+    deaf = [name for name, points in report["real_above_anchor"].items() if points <= 0]
+    if deaf:
+        parts.append(f"rated anchors no lower than real clips, but counted: {', '.join(deaf)}")
+    return "\n\n".join(parts)
+
+
+def _numbers(estimate: "Estimate") -> tuple[float | None, ...]:
+    return estimate.value, estimate.ci_low, estimate.ci_high, estimate.n

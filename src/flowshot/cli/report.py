@@ -1,0 +1,26 @@
+"""`flowshot report`: the comparison tables, again, from what is there."""
+
+import argparse
+
+from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.terminal import working
+from flowshot.core.params import read_params
+
+
+def add(commands: Commands) -> None:
+    """Declare the sub-command."""
+    description = "Write the comparison tables of the plan again, from the scores that are there."
+    add_command(commands, "report", description, ("flowshot report",), run)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Write `reports/PLAN/`, as the `report` stage does."""
+    # Imported here: pandas and matplotlib take seconds, which `flowshot check` should not wait for.
+    from flowshot.report.build import write_plan_report
+
+    params = read_params()
+    with working(f"writing the report of {params.plan.name}"):
+        folder = write_plan_report(params)
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    report = {"plan": params.plan.name, "folder": str(folder), "files": files}
+    return Outcome(report, "\n".join(str(folder / file) for file in files))

@@ -1,0 +1,82 @@
+"""`flowshot run`: the plan with several stages side by side."""
+
+import argparse
+import time
+
+from flowshot.cli.base import Commands, Outcome, add_command, positive, table
+from flowshot.core.errors import FlowshotError, Interrupted
+from flowshot.core.process import stop_requests, workers
+from flowshot.execution.display import live_table
+from flowshot.execution.graph import read_graph, stale_stages
+from flowshot.execution.local import LocalMachine, log_file, reason_of, stop
+from flowshot.execution.schedule import Schedule, run_schedule
+from flowshot.execution.slurm import submit
+
+
+def add(commands: Commands) -> None:
+    """Declare the sub-command."""
+    description = "Run the plan with several stages side by side; the results are those of `dvc repro`."
+    examples = (
+        "flowshot run --jobs 2",
+        "make repro JOBS=2",
+        "flowshot run --engine slurm --sbatch partition=gpu --sbatch gres=gpu:1 --sbatch cpus_per_task=8",
+    )
+    parser = add_command(commands, "run", description, examples, run)
+    parser.add_argument(
+        "--jobs", type=positive, default=workers(), metavar="N", help="stages at once (%(default)s, one a core)"
+    )
+    parser.add_argument(
+        "--engine", choices=("local", "slurm"), default="local", help="where: on this machine, or as jobs of a cluster"
+    )
+    parser.add_argument(
+        "--sbatch", type=_option, action="append", default=[], metavar="OPTION=VALUE", help="for --engine slurm"
+    )
+    parser.add_argument(
+        "--minutes", type=positive, default=120, metavar="N", help="for --engine slurm: a job's limit (%(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Run what is stale and what depends on it; a stage that fails stops only what depends on it."""
+    graph = read_graph()
+    schedule = Schedule(graph, graph.with_downstream(stale_stages()))
+    if arguments.engine == "slurm":
+        jobs = submit(schedule, dict(arguments.sbatch), arguments.minutes)
+        return Outcome({"submitted": jobs}, table(("stage", "job"), [[stage, job] for stage, job in jobs.items()]))
+    return _run_here(schedule, arguments)
+
+
+def _run_here(schedule: Schedule, arguments: argparse.Namespace) -> Outcome:
+    machine = LocalMachine(arguments.jobs)
+    begin = time.monotonic()
+    with stop_requests() as stop_requested, live_table(schedule) as show:
+        left = run_schedule(
+            schedule,
+            arguments.jobs,
+            lambda stage, slot: machine.start(stage, slot, schedule.alone(stage)),
+            stop_requested,
+            show,
+        )
+        stop(left)
+    report = {state: schedule.named(state) for state in ("done", "failed", "skipped", "waiting")}
+    seconds = time.monotonic() - begin
+    if left or report["waiting"]:
+        raise Interrupted(f"stopped with {len(report['done'])} of {len(schedule.states)} stages done; run it again")
+    if report["failed"]:
+        raise FlowshotError("; ".join(_failure(stage) for stage in report["failed"]) + _skipped(report["skipped"]))
+    return Outcome({**report, "seconds": seconds}, f"{len(report['done'])} stages done in {seconds:.0f} s")
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is no OPTION=VALUE")
+    return name.lstrip("-").replace("-", "_"), value
+
+
+def _failure(stage: str) -> str:
+    return f"{stage}: {reason_of(stage)} ({log_file(stage)})"
+
+
+def _skipped(stages: list[str]) -> str:
+    return f"; not run for want of it: {', '.join(stages)}" if stages else ""

@@ -1,0 +1,80 @@
+"""`flowshot sample`: clips from a trained arm, as FLAC files."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowshot.cli.arms import add_arm, load_arm, require_replaceable
+from flowshot.cli.base import Commands, Outcome, add_command, positive
+from flowshot.cli.terminal import working
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import whole_folder
+from flowshot.core.params import read_params
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from flowshot.models.autoencoders.vae.vae import VAE
+    from flowshot.priors.base import LatentPrior
+
+AT_ONCE = 1000  # clips held in memory
+
+
+def add(commands: Commands) -> None:
+    """Declare the sub-command."""
+    description = "Draw clips from a trained arm and write them as FLAC."
+    examples = (
+        "flowshot sample synth/nf_prior/own --n 32 --seed 1 --out drawn",
+        "flowshot sample synth/nf_both/nf --model-seed 1 --out drawn --force",
+    )
+    parser = add_command(commands, "sample", description, examples, run)
+    add_arm(parser)
+    parser.add_argument("--n", type=positive, default=16, metavar="N", help="how many clips (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
+    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Load the arm, draw and write, whole or not at all."""
+    out = Path(arguments.out).expanduser().resolve()
+    require_replaceable(out, arguments.force)
+    params = read_params()
+    arm = load_arm(arguments, params)
+
+    # Imported here: the decoders take a while, which mistakes in the arguments should not wait for.
+    from flowshot.clips.flac import write_flac
+    from flowshot.core.randomness import torch_generator
+
+    # As the `sample` stage names its draws: the plan's seed and as many clips give what the plan's table is about.
+    generator = torch_generator(arguments.seed, "sample", *arguments.arm)
+    digits = max(4, len(str(arguments.n - 1)))
+    try:
+        with working(f"drawing {arguments.n} clips"), whole_folder(out) as folder:
+            for index, clip in enumerate(draw(arm.model, arm.prior, arguments.n, params.sample.batch_size, generator)):
+                write_flac(folder / f"{index:0{digits}d}.flac", clip, arm.card.sample_rate)
+    except OSError as error:
+        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    rate, seconds = arm.card.sample_rate, arm.card.clip_samples / arm.card.sample_rate
+    report = {
+        "arm": arm.name, "model_seed": arm.seed, "seed": arguments.seed, "out": str(out),
+        "clips": arguments.n, "sample_rate": rate, "seconds": seconds,
+    }  # fmt: skip
+    return Outcome(report, f"{arguments.n} clips of {seconds:g} s at {rate} Hz in {out}")
+
+
+def draw(
+    model: "VAE", prior: "LatentPrior", count: int, batch_size: int, generator: "torch.Generator"
+) -> "Iterator[np.ndarray]":
+    """`count` clips `[samples]`, drawn in pieces that bound the memory."""
+    import numpy as np  # with torch, see `run`
+
+    from flowshot.generation.sampling import sample_clips
+
+    for first in range(0, count, AT_ONCE):
+        clips = sample_clips(model, prior, min(AT_ONCE, count - first), batch_size, generator).clips
+        if not np.isfinite(clips).all():
+            raise FlowshotError("the model gives NaN or infinity; its training went wrong, train it again")
+        yield from clips

@@ -1,0 +1,173 @@
+"""Read a prepared dataset: memory-mapped clips, their manifest rows, and the dataset's card.
+
+Each split is one array in one file. Clips are read from it as they are asked for, and rows of the manifest likewise, so
+that a million clips take no more memory than ten thousand.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import sha256_of_file
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows of `manifest.csv`, read anew from the file whenever they are asked for.
+
+    `counts` is how many there are of each split.
+    """
+
+    path: Path
+    counts: Mapping[str, int]
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        with self.path.open(newline="", encoding="utf-8") as file:
+            yield from csv.DictReader(file)
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+    def __getitem__(self, index: int) -> dict[str, str]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.path}: no row {index} of {len(self)}")
+        return next(islice(self, index, None))
+
+    @classmethod
+    def open(cls, path: Path) -> "Manifest":
+        """Read the file once to count its rows; raises OSError, ValueError or KeyError where it is no manifest."""
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if "split" not in header:
+                raise KeyError("split")
+            column = header.index("split")
+            counts = Counter(row[column] if len(row) > column else "" for row in rows if row)
+        return cls(path, counts)
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A folder that the `prepare` stage wrote.
+
+    `card` is `dataset.json`: at least `name, source, sample_rate, clip_samples, licence, origin, counts`.
+    `manifest` has one row a clip; within a split, row i describes clip i of the split's array.
+    """
+
+    folder: Path
+    card: dict[str, Any]
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The dataset's name in params.yaml."""
+        return str(self.card["name"])
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return int(self.card["sample_rate"])
+
+    @property
+    def clip_samples(self) -> int:
+        """Length of every clip in samples."""
+        return int(self.card["clip_samples"])
+
+    def clips(self, split: Split) -> np.ndarray:
+        """The clips of a split, float32 `[clips, samples]` in [-1, 1], memory-mapped and read-only."""
+        return np.load(self.folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+
+    def rows(self, split: Split) -> list[dict[str, str]]:
+        """The manifest rows of a split, in the order of its clips."""
+        return [row for row in self.manifest if row["split"] == split]
+
+    def groups(self, split: Split) -> list[str]:
+        """What each clip of a split must not be separated from (its track, its instrument)."""
+        return [row["group"] for row in self.manifest if row["split"] == split]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What tells this dataset from any other: its card, and the hash of every clip in its manifest."""
+        return self.folder / "dataset.json", self.folder / "manifest.csv"
+
+    @property
+    def reference_size(self) -> int:
+        """How many clips every comparison uses.
+
+        Distances such as FAD depend on the number of clips, so the reference (test), the floor (validation)
+        and every arm are compared at this one n, the size of the smaller of the two held-out splits.
+        """
+        return min(self.manifest.counts["valid"], self.manifest.counts["test"])
+
+    @contextmanager
+    def required_unchanged(self) -> Iterator[None]:
+        """Refuse at the end of the block what was made in it, where the dataset is not what it was at the beginning.
+
+        Arrays that are replaced as a whole, as `prepare` does, are read on as they were, and the same dataset prepared
+        again is the same. What somebody writes into an array that is being read is a change whatever it is.
+
+        Raises:
+            FlowshotError: it changed.
+        """
+        arrays, contents = self._arrays_on_disk(), self._contents()
+        yield
+        found = self._arrays_on_disk()
+        written_into = [a[0] == b[0] and a != b for a, b in zip(arrays, found, strict=True)]
+        if any(written_into) or (found != arrays and self._contents() != contents):
+            raise FlowshotError(
+                f"{self.folder}: changed while this ran, so nothing of it is kept; run `dvc repro` to start anew with "
+                "what is there now"
+            )
+
+    def _arrays_on_disk(self) -> list[tuple[int, int, int]]:
+        """Which file each array is, how large, and when it was last written; zeros where it is gone."""
+        states = []
+        for split in SPLITS:
+            try:
+                found = (self.folder / f"{split}.npy").stat()
+                states.append((found.st_ino, found.st_size, found.st_mtime_ns))
+            except OSError:
+                states.append((0, 0, 0))
+        return states
+
+    def _contents(self) -> list[str | None]:
+        return [sha256_of_file(path) if path.is_file() else None for path in self.files]
+
+
+def read_prepared(folder: Path | str) -> PreparedDataset:
+    """Open a prepared dataset.
+
+    Raises:
+        FlowshotError: the folder is missing, incomplete, or its arrays and manifest disagree.
+    """
+    folder = Path(folder)
+    try:
+        card = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        dataset = PreparedDataset(folder, card, Manifest.open(folder / "manifest.csv"))
+        found = {split: dataset.clips(split).shape for split in SPLITS}
+        expected = {split: (dataset.manifest.counts[split], dataset.clip_samples) for split in SPLITS}
+        _ = dataset.name, dataset.sample_rate
+    except (OSError, EOFError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise FlowshotError(
+            f"{folder}: no prepared dataset ({type(error).__name__}: {error}); run `dvc repro prepare@{folder.name}`"
+        ) from None
+    for split in SPLITS:
+        if found[split] != expected[split]:
+            raise FlowshotError(
+                f"{folder}: {split}.npy has shape {found[split]}, but manifest.csv and dataset.json ask for "
+                f"{expected[split]}; run `dvc repro --force prepare@{folder.name}`"
+            )
+    return dataset

@@ -1,0 +1,77 @@
+"""Where a number comes from: the revision of the code, the parameters, and the machine that ran it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from flowshot.core.files import sha256_of_file
+
+# What decides a result; reports and documents may be edited without making it another one.
+CODE = ("src", "stages", "params.yaml", "dvc.yaml")
+UNKNOWN = "unknown"
+
+
+def git_revision(folder: Path) -> str:
+    """The commit checked out in `folder`, with `+changes` where code or parameters differ from it.
+
+    `unknown` where `folder` is in no git repository, or git is not installed.
+    """
+    try:
+        revision = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--", *CODE)
+    except (OSError, subprocess.CalledProcessError):
+        return UNKNOWN
+    return f"{revision}+changes" if changes else revision
+
+
+def parameters_digest(parameters: Mapping[str, Any]) -> str:
+    """SHA-256 of nested parameters, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+
+
+def work_digest(parameters: Mapping[str, Any], *files: Path) -> str:
+    """SHA-256 of what decides the result of this process: `parameters`, `files`, its code, and the version of PyTorch.
+
+    The code is the script and every module of flowshot that is imported by now. Work that was interrupted may be taken
+    up only under the same digest.
+    """
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("flowshot", "__main__")]
+    code = {Path(path) for module in modules if (path := getattr(module, "__file__", None))}
+    content = {path.name: sha256_of_file(path) for path in files}
+    sources = sorted(sha256_of_file(path) for path in code if path.suffix == ".py")
+    return parameters_digest({"parameters": parameters, "files": content, "code": sources, "torch": _torch_version()})
+
+
+def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters as text by dotted names: `{"train": {"beta": 1.0}}` becomes `{"train.beta": "1.0"}`."""
+    flat: dict[str, str] = {}
+    for key, value in parameters.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def machine() -> str:
+    """The cores this process may use and the version of PyTorch, without importing it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{cores} {'core' if cores == 1 else 'cores'}, {_torch_version()}"
+
+
+def _torch_version() -> str:
+    try:
+        return f"torch {version('torch')}"
+    except PackageNotFoundError:
+        return "no torch"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

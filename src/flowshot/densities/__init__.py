@@ -1,0 +1,1 @@
+"""Densities over latent vectors: Gaussians, normalizing flows, mixtures."""

@@ -1,0 +1,1 @@
+"""Is the posterior collapsed, and is the latent loss right?"""

@@ -1,0 +1,1 @@
+"""Stages side by side, on this machine or a cluster."""

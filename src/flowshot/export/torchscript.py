@@ -1,0 +1,279 @@
+"""A trained arm as one TorchScript file, which runs where neither this package nor nflows is installed.
+
+Neither the autoencoder nor the flows of nflows can be compiled, so they are traced: the operations of one run are
+recorded, and with them the branches that it took. What must not be frozen into a trace, random draws, is handed to it
+as a tensor, and drawn by compiled code around it. `largest_difference` then compares the file with the model, on other
+numbers of clips than those of the trace.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from flowshot.core.errors import FlowshotError
+from flowshot.densities.distributions import posterior_transform
+from flowshot.generation.sampling import sample_clips
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.priors.base import LatentPrior
+from flowshot.priors.gmm import GaussianMixturePrior
+
+TRACED_CLIPS = 2  # in the run that is recorded; with 1 an axis may be dropped
+RANDOM_FUNCTIONS = frozenset(
+    (torch.randn, torch.rand, torch.randint, torch.randperm, torch.multinomial, torch.bernoulli, torch.normal,
+     torch.randn_like, torch.rand_like)
+)  # fmt: skip
+
+
+class NotTraceable(Exception):
+    """What is run draws random numbers in another way than as one standard normal tensor."""
+
+
+class GivenNoise(TorchFunctionMode):
+    """While it is entered, `torch.randn` gives `noise`, or without one, notes the shape that is asked for.
+
+    Raises:
+        NotTraceable: there is a second draw, or one of another kind.
+    """
+
+    def __init__(self, noise: Tensor | None = None) -> None:
+        super().__init__()
+        self.noise = noise
+        self.shape: tuple[int, ...] | None = None
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Called by torch in place of each of its functions."""
+        if function not in RANDOM_FUNCTIONS:
+            return function(*args, **(kwargs or {}))
+        if function is not torch.randn or self.shape is not None:
+            raise NotTraceable(getattr(function, "__name__", "a random function"))
+        drawn = function(*args, **(kwargs or {})) if self.noise is None else self.noise
+        self.shape = tuple(int(size) for size in drawn.shape)
+        return drawn
+
+
+class TracedEncoder(nn.Module):
+    """`clips: [batch, samples]` and standard normal `noise: [batch, latent_size]` -> latents; noise 0 is the mean."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clips: Tensor, noise: Tensor) -> Tensor:
+        """Encode."""
+        posterior = self.model.posterior(clips)
+        base = posterior.mean + posterior.log_scale.exp() * noise
+        return posterior_transform(posterior, self.model.posterior_flow, base)[0]
+
+
+class TracedDecoder(nn.Module):
+    """`latents: [batch, latent_size]` and the decoder's noise -> clips."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, latents: Tensor, noise: Tensor) -> Tensor:
+        """Decode."""
+        with GivenNoise(noise):
+            return self.model.decode(latents)
+
+
+class TracedPrior(nn.Module):
+    """Standard normal `noise: [batch, latent_size]` -> draws of a prior that makes them of it."""
+
+    def __init__(self, prior: LatentPrior) -> None:
+        super().__init__()
+        self.prior = prior  # a module, or something that holds modules
+        held = [each for each in vars(prior).values() if isinstance(each, nn.Module)]
+        self.parts = nn.ModuleList([] if isinstance(prior, nn.Module) else held)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Draw."""
+        with GivenNoise(noise):
+            return self.prior.sample(len(noise), torch.Generator())
+
+
+class NormalDraws(nn.Module):
+    """Latents out of standard normal noise; compiled."""
+
+    def __init__(self, size: int, transform: nn.Module) -> None:
+        super().__init__()
+        self.size = size
+        self.transform = transform
+
+    def forward(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` latents."""
+        return self.transform(torch.randn([count, self.size], generator=generator))
+
+
+class MixtureDraws(nn.Module):
+    """Latents of a Gaussian mixture, by the draws of `GaussianMixturePrior.sample`; compiled."""
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+    centre: Tensor
+    unwhiten: Tensor
+
+    def __init__(self, prior: GaussianMixturePrior) -> None:
+        super().__init__()
+        self.size = prior.size
+        tensors = {"weights": prior.weights, "means": prior.means, "factors": prior.factors}
+        tensors |= {"centre": prior.whitening.mean, "unwhiten": prior.whitening.factor.T.contiguous()}
+        for name, value in tensors.items():
+            self.register_buffer(name, value)
+
+    def forward(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` latents."""
+        chosen = torch.multinomial(self.weights, count, True, generator=generator)
+        noise = torch.randn([count, self.size, 1], generator=generator, dtype=torch.double)
+        whitened = self.means[chosen] + (self.factors[chosen] @ noise).squeeze(-1)
+        return whitened.float() @ self.unwhiten + self.centre
+
+
+class ExportedArm(nn.Module):
+    """What the file holds; `docs/commands.md` says how it is used. Compiled, so in the part of Python that torch knows.
+
+    `noise: [bands, frames]` is the shape of the decoder's noise for one clip, empty where it has none.
+    """
+
+    noise: list[int]  # of an empty list torch could not tell the type
+
+    def __init__(
+        self,
+        arm: str,
+        sample_rate: int,
+        model: VAE,
+        batch_size: int,
+        noise: list[int],
+        parts: tuple[nn.Module, nn.Module, nn.Module],
+    ) -> None:
+        super().__init__()
+        self.arm = arm
+        self.sample_rate = sample_rate
+        self.clip_samples = model.clip_samples
+        self.latent_size = model.config.latent_size
+        self.batch_size = batch_size
+        self.noise = noise
+        self.encoder, self.decoder, self.prior = parts
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """`clips: [batch, clip_samples]` -> their reconstructions."""
+        return self.decode(self.encode(clips))
+
+    @torch.jit.export
+    def encode(self, clips: Tensor) -> Tensor:
+        """`clips: [batch, clip_samples]` -> `[batch, latent_size]`, the image of the posterior Gaussian's mean."""
+        assert clips.dim() == 2 and clips.size(1) == self.clip_samples, "clips must be [batch, clip_samples]"
+        return self.encoder(clips, torch.zeros([clips.size(0), self.latent_size]))
+
+    @torch.jit.export
+    def encode_draw(self, clips: Tensor, seed: int) -> Tensor:
+        """One draw of the posterior of each of `clips: [batch, clip_samples]`, `[batch, latent_size]`."""
+        assert clips.dim() == 2 and clips.size(1) == self.clip_samples, "clips must be [batch, clip_samples]"
+        generator = torch.Generator()
+        generator.manual_seed(seed)
+        return self.encoder(clips, torch.randn([clips.size(0), self.latent_size], generator=generator))
+
+    @torch.jit.export
+    def decode(self, latents: Tensor) -> Tensor:
+        """`latents: [batch, latent_size]` -> `[batch, clip_samples]`; the decoder's noise is the same at every call."""
+        assert latents.dim() == 2 and latents.size(1) == self.latent_size, "latents must be [batch, latent_size]"
+        generator = torch.Generator()
+        generator.manual_seed(0)
+        return self.decoder(latents, torch.randn([latents.size(0)] + self.noise, generator=generator))  # noqa: RUF005
+
+    @torch.jit.export
+    def sample(self, n: int, seed: int) -> Tensor:
+        """`n` clips `[n, clip_samples]`: latents of the prior, decoded."""
+        generator = torch.Generator()
+        generator.manual_seed(seed)
+        latents = self.prior(n, generator)
+        clips = []
+        for first in range(0, n, self.batch_size):
+            batch = latents[first : first + self.batch_size]
+            clips.append(self.decoder(batch, torch.randn([batch.size(0)] + self.noise, generator=generator)))  # noqa: RUF005
+        return torch.cat(clips)
+
+
+@torch.no_grad()
+def export(arm: str, model: VAE, prior: LatentPrior, sample_rate: int, batch_size: int) -> torch.jit.ScriptModule:
+    """The arm as TorchScript, on the CPU; `sample` decodes `batch_size` latents at a time.
+
+    Raises:
+        FlowshotError: the prior draws in a way that cannot be recorded.
+    """
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    latents = torch.randn(TRACED_CLIPS, model.config.latent_size, generator=torch.Generator().manual_seed(0))
+    with quiet_tracing():
+        with GivenNoise() as decoding:
+            clips = model.decode(latents)
+        shape = list((decoding.shape or (TRACED_CLIPS,))[1:])
+        noise = torch.zeros(TRACED_CLIPS, *shape)
+        # What a trace takes for constant is compared below, where other numbers of clips show it.
+        encoder = torch.jit.trace(TracedEncoder(model), (clips, latents), check_trace=False)
+        decoder = torch.jit.trace(TracedDecoder(model), (latents, noise), check_trace=False)
+        parts = encoder, decoder, latent_draws(arm, prior, latents)
+        return torch.jit.script(ExportedArm(arm, sample_rate, model, batch_size, shape, parts))
+
+
+def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
+    """The prior as a module `(count, generator) -> latents` that can be compiled.
+
+    Raises:
+        FlowshotError: it draws in a way that cannot be recorded.
+    """
+    if isinstance(prior, GaussianMixturePrior):
+        return MixtureDraws(prior)
+    if isinstance(prior, nn.Module):
+        prior.requires_grad_(False)
+    try:
+        traced = torch.jit.trace(TracedPrior(prior), (noise,), check_trace=False)
+    except NotTraceable as draw:
+        raise FlowshotError(
+            f"{arm}: this prior cannot be exported, because its sampling calls torch.{draw}; export an arm with "
+            "another prior, or use `flowshot sample`"
+        ) from None
+    return NormalDraws(noise.shape[1], traced)
+
+
+@torch.no_grad()
+def largest_difference(path: Path, model: VAE, prior: LatentPrior, batch_size: int) -> float:
+    """Between what the file's methods and the model give, of clips and of latents, for several numbers of clips."""
+    with quiet_tracing():
+        loaded = torch.jit.load(path)
+    worst = 0.0
+    for count in (1, 5):
+        drawn = torch.from_numpy(
+            sample_clips(model, prior, count, batch_size, torch.Generator().manual_seed(count)).clips
+        )
+        latents = model.encode_mean(drawn)
+        pairs = (
+            (loaded.sample(count, count), drawn),
+            (loaded.encode(drawn), latents),
+            (loaded.encode_draw(drawn, 1), model.encode(drawn, torch.Generator().manual_seed(1)).squeeze(1)),
+            (loaded.decode(latents), model.decode(latents)),
+        )
+        for found, expected in pairs:
+            if found.shape != expected.shape:
+                return float("inf")
+            worst = max(worst, float((found - expected).abs().max()))
+    return worst
+
+
+@contextmanager
+def quiet_tracing() -> Iterator[None]:
+    """Without the warnings of every trace of nflows, on values that are constant here, and on the age of torch.jit."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+        yield

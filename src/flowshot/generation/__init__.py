@@ -1,0 +1,1 @@
+"""Drawing clips from trained models."""

@@ -1,0 +1,1 @@
+"""Models: autoencoders, and generators that have no encoder."""

@@ -1,0 +1,1 @@
+"""Models that encode a clip to a latent and decode it."""

@@ -1,0 +1,1 @@
+"""The real RAVE, from the package acids-rave."""

@@ -1,0 +1,66 @@
+"""The real RAVE as autoencoder: which of its configurations, and what differs from it."""
+
+import importlib.util
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import Section, require
+
+BANDS = 16  # of RAVE's filter bank, in all of its configurations
+
+
+@dataclass(frozen=True)
+class RaveConfig(Section):
+    """RAVE (2111.05011) as the package acids-rave has it; the size of the VAE and `train` do not apply to it.
+
+    With `exported` it is not trained but taken from that TorchScript file, and of the rest only `trust_exported` and
+    `exported_delay` (samples that a streaming export is late by) apply.
+    """
+
+    config: Literal["v1", "v2", "v2_small"] = "v2_small"
+    latent_size: int = 16
+    capacity: int = 16
+    ratios: tuple[int, ...] = (4, 4, 4, 2)
+    phase_1_share: float = 0.75
+    train_samples: int = 32768
+    exported: str | None = None
+    trust_exported: bool = False
+    exported_delay: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.latent_size >= 2 and self.capacity > 0, "latent_size must be at least 2, and capacity above 0")
+        require(len(self.ratios) == 4 and min(self.ratios) >= 1, "ratios must be four numbers above 0")
+        require(0 < self.phase_1_share <= 1, "phase_1_share must be above 0, and 1 at most")
+        require(self.train_samples >= 32768, "train_samples must be at least 32768, which RAVE's losses need")
+        require(self.exported != "", "exported must name a file, or be null")
+        require(self.exported_delay >= 0, "exported_delay must not be below 0")
+
+    @property
+    def frame_samples(self) -> int:
+        """How many samples of a clip become one frame of the latent."""
+        return BANDS * math.prod(self.ratios)
+
+    @property
+    def padded_samples(self) -> int:
+        """What clips are padded to: `train_samples`, in whole frames."""
+        return -(-self.train_samples // self.frame_samples) * self.frame_samples
+
+
+def check_rave(config: RaveConfig, autoencoder: str, clip_samples: int) -> None:
+    """Raise FlowshotError where clips are longer than RAVE is to be trained at, or its package is not installed.
+
+    It looks for the package without importing it, which takes seconds.
+    """
+    if clip_samples > config.padded_samples:
+        raise FlowshotError(
+            f"autoencoders.{autoencoder}: rave.train_samples is {config.padded_samples}, but clips have {clip_samples} "
+            "samples; raise it"
+        )
+    missing = [name for name in ("rave", "gin", "pytorch_lightning") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise FlowshotError(
+            f"autoencoders.{autoencoder}: needs the package acids-rave ({missing[0]} is missing); install it with "
+            "`make setup EXTRAS=rave`"
+        )

@@ -1,0 +1,1 @@
+"""The VAE with residual and convolution blocks, with or without flows."""

@@ -1,0 +1,1 @@
+"""What all models share: their interface, and how they are stored."""

@@ -1,0 +1,1 @@
+"""From audio files to clips of one length: auditing, cutting, grouping, splitting."""

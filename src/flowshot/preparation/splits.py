@@ -1,0 +1,91 @@
+"""Split groups into training, validation and test, close to the wanted sizes and balanced over labels."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowshot.clips.prepared import SPLITS, Split
+from flowshot.core.errors import FlowshotError
+from flowshot.sources.config import SplitConfig
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clips that must share a split: how many, and how many of each stratum (label, collection)."""
+
+    name: str
+    size: int
+    strata: Mapping[Hashable, int]
+
+
+def split_groups(
+    groups: Sequence[Group],
+    fractions: SplitConfig,
+    generator: np.random.Generator,
+    fixed: Mapping[str, str] | None = None,
+) -> dict[str, Split]:
+    """The split of every group, by its name; `fixed` are those that have theirs already.
+
+    Greedy stratification: from the largest group to the smallest (equal ones in random order), each goes where
+    it adds least to the sum of (found - wanted)^2 / wanted over splits, taken over all clips and over each stratum that
+    has enough groups. Placing large groups first leaves small ones to even out the sizes.
+
+    Raises:
+        FlowshotError: there are fewer groups than splits.
+    """
+    if len(groups) < len(SPLITS):
+        raise FlowshotError(
+            f"only {len(groups)} {'group' if len(groups) == 1 else 'groups'} of clips that may be separated, but "
+            f"training, validation and test need one each; add more files, or change `group` or `cut`"
+        )
+    share = np.array([fractions.train, fractions.valid, fractions.test])
+    total = sum(group.size for group in groups)
+    of_stratum = _large_strata(groups, round(1 / min(share)))
+    found = np.zeros(len(SPLITS))
+    found_in: dict[Hashable, np.ndarray] = {stratum: np.zeros(len(SPLITS)) for stratum in of_stratum}
+    chosen: dict[str, Split] = {}
+    order = sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size)
+    places = fixed or {}
+    # Groups that have their place go there first, so that the others fill up what those leave.
+    for index in sorted(order, key=lambda index: groups[index].name not in places):
+        group = groups[index]
+        cost = _added_cost(group.size, found, total * share)
+        strata = {stratum: count for stratum, count in group.strata.items() if stratum in of_stratum}
+        for stratum, count in strata.items():
+            cost = cost + _added_cost(count, found_in[stratum], of_stratum[stratum] * share)
+        best = SPLITS.index(places[group.name]) if group.name in places else int(cost.argmin())
+        chosen[group.name] = SPLITS[best]
+        found[best] += group.size
+        for stratum, count in strata.items():
+            found_in[stratum][best] += count
+    _fill_empty([group for group in groups if group.name not in places], chosen)
+    return chosen
+
+
+def _large_strata(groups: Sequence[Group], minimum_groups: int) -> dict[Hashable, int]:
+    """The sizes of strata with enough groups to give the smallest split its share; others would all go to training."""
+    sizes: Counter[Hashable] = Counter()
+    counts: Counter[Hashable] = Counter()
+    for group in groups:
+        sizes.update(group.strata)
+        counts.update(group.strata.keys())
+    return {stratum: size for stratum, size in sizes.items() if counts[stratum] >= minimum_groups}
+
+
+def _added_cost(size: int, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """How much (found - wanted)^2 / wanted grows in each split when `size` clips go there."""
+    return size * (2 * (found - wanted) + size) / wanted
+
+
+def _fill_empty(groups: Sequence[Group], chosen: dict[str, Split]) -> None:
+    """Give a split that got nothing the smallest group of the split that has most groups."""
+    sizes = {group.name: group.size for group in groups}
+    for split in SPLITS:
+        counts = Counter(chosen.values())
+        free = Counter(chosen[name] for name in sizes)
+        if counts[split] == 0 and free:
+            donor = free.most_common(1)[0][0]
+            smallest = min((name for name in sizes if chosen[name] == donor), key=lambda name: (sizes[name], name))
+            chosen[smallest] = split

@@ -1,0 +1,1 @@
+"""Priors over the latents of a trained autoencoder, one family a file."""

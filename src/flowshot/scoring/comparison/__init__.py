@@ -1,0 +1,1 @@
+"""Every metric of two sets of embedded clips."""

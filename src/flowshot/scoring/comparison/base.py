@@ -1,0 +1,104 @@
+"""Two sets in one embedding, and what the metrics that compare them share."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from flowshot.core.mean_interval import student_interval
+from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
+from flowshot.scoring.metrics.kernel import median_distance
+from flowshot.scoring.metrics.memorisation import NearestTraining, nearest_training
+from flowshot.scoring.metrics.neighbours import distances
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.metrics.sources import source_influence
+
+
+class Undefined(Exception):
+    """Why a metric has no value for these sets."""
+
+
+@dataclass(frozen=True)
+class EmbeddedSets:
+    """Two sets in one embedding: `candidate: [n, d]` and `reference: [m, d]`, with the source of each clip.
+
+    `training: [t, d]` are the clips a model learned from, where they are known; the classes are class scores
+    `[n, classes]` and `[m, classes]`, where the embedding has some. `names` say what the candidates and the training
+    clips are called.
+    """
+
+    embedding: str
+    candidate: np.ndarray
+    reference: np.ndarray
+    candidate_groups: Sequence[Hashable]
+    reference_groups: Sequence[Hashable]
+    training: np.ndarray | None = None
+    candidate_classes: np.ndarray | None = None
+    reference_classes: np.ndarray | None = None
+    candidate_names: Sequence[str] = field(default=())
+    training_names: Sequence[str] = field(default=())
+
+
+class Comparison:
+    """What several metrics of two sets share, computed once."""
+
+    def __init__(self, sets: EmbeddedSets, config: ScoreConfig, draws: Callable[[str], np.random.Generator]) -> None:
+        """`draws` gives the generator of a metric by its name."""
+        self.sets, self.config, self.draws = sets, config, draws
+        self.groups = (list(sets.candidate_groups), list(sets.reference_groups))
+
+    @cached_property
+    def frechet(self) -> FrechetEstimate:
+        """The Frechet distance and its limit."""
+        sets, config = self.sets, self.config
+        return estimate_frechet(
+            sets.candidate, sets.reference, *self.groups, config.splits, config.confidence, self.draws("fad")
+        )
+
+    @cached_property
+    def bandwidth(self) -> float:
+        """Of the Gaussian kernel."""
+        return median_distance(self.sets.reference)
+
+    @cached_property
+    def within(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distances within the candidates and within the reference."""
+        return tuple(distances(clips, clips) for clips in (self.sets.candidate, self.sets.reference))  # type: ignore[return-value]
+
+    @cached_property
+    def between(self) -> np.ndarray:
+        """Distances from candidates to the reference."""
+        return distances(self.sets.candidate, self.sets.reference)
+
+    @cached_property
+    def nearest(self) -> tuple[NearestTraining, NearestTraining]:
+        """The nearest training clips of the candidates and of the reference."""
+        training = self.sets.training
+        assert training is not None
+        if len(training) < 2:
+            raise Undefined("needs at least 2 training clips")
+        return nearest_training(self.sets.candidate, training), nearest_training(self.sets.reference, training)
+
+    def score(
+        self,
+        metric: str,
+        value: float,
+        interval: tuple[float | None, float | None] | None,
+        least: float = -np.inf,
+        n: int | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Score:
+        """A score of these sets, with an interval that does not reach below `least`; None where there is none."""
+        low, high = interval or (None, None)
+        low = None if low is None else max(low, least)
+        n = len(self.sets.candidate) if n is None else n
+        return Score(metric, self.sets.embedding, value, low, high, n, details or {})
+
+    def linear_score(self, metric: str, value: float, influence_x: np.ndarray, influence_y: np.ndarray) -> Score:
+        """A score not below 0 whose interval is that of the clips' influences, `[n]` and `[m]` with mean 0."""
+        influence = source_influence(influence_x, influence_y, *self.groups)
+        error = None if influence is None else (float(np.sqrt(influence.variance)), influence.freedom)
+        return self.score(metric, value, student_interval(value, error, self.config.confidence), 0.0)

@@ -1,0 +1,104 @@
+"""Distances between two sets: Frechet and kernel distances, and whether the sets could be of one distribution."""
+
+import sys
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from flowshot.scoring.comparison.base import Comparison, Undefined
+from flowshot.scoring.metrics.intervals import bootstrap_kernel_distance
+from flowshot.scoring.metrics.kernel import Kernel, gaussian_kernel, kernel_distance, polynomial_kernel
+from flowshot.scoring.metrics.permutation import permutation_p_value
+from flowshot.scoring.metrics.sample_size import fewest_clips
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.metrics.sources import SourceInfluence
+
+# Under this name the details of a score hold what a paired comparison needs.
+INFLUENCE = "influence"
+
+
+def fad(both: Comparison) -> Score:
+    """The interval is for the distance that n clips of each set have on average, bias included."""
+    found = both.frechet
+    return both.score("fad", found.value, found.interval, 0.0, details=_influence_entry(found.influence))
+
+
+def fad_infinity(both: Comparison) -> Score:
+    """The interval is for the limit; being without bias, it may lie below 0.
+
+    With too few clips the line to the limit ends far above it, and no interval around its end would contain it.
+    """
+    found = both.frechet
+    if found.infinity is None:
+        raise Undefined("needs sets that can be halved, of at least 4 clips each")
+    n, dimensions = both.sets.candidate.shape
+    enough = min(n, len(both.sets.reference)) >= fewest_clips("fad_infinity", dimensions)
+    return both.score("fad_infinity", found.infinity, found.infinity_interval if enough else None)
+
+
+def kid(both: Comparison) -> Score:
+    """Under the cubic kernel."""
+    return _kernel_score("kid", both, polynomial_kernel)
+
+
+def kad(both: Comparison) -> Score:
+    """Under the Gaussian kernel as wide as the reference."""
+    return _kernel_score("kad", both, gaussian_kernel(both.bandwidth))
+
+
+def kid_p(both: Comparison) -> Score:
+    """Whether the KID could be chance."""
+    return _p_value("kid_p", both, polynomial_kernel)
+
+
+def kad_p(both: Comparison) -> Score:
+    """Whether the KAD could be chance."""
+    return _p_value("kad_p", both, gaussian_kernel(both.bandwidth))
+
+
+def _kernel_score(metric: str, both: Comparison, kernel: Kernel) -> Score:
+    sets, (groups_x, groups_y) = both.sets, both.groups
+    if min(len(set(groups_x)), len(set(groups_y))) < 2:
+        print(
+            f"{metric} ({sets.embedding}): all clips of a set come from one source; they count as independent, "
+            "without interval",
+            file=sys.stderr,
+        )
+        alone = kernel_distance(sets.candidate, sets.reference, kernel=kernel)
+        return both.score(metric, float(alone.value()[0]), None)
+    distance = kernel_distance(sets.candidate, sets.reference, groups_x, groups_y, kernel)
+    interval = bootstrap_kernel_distance(distance, both.config.bootstrap, both.config.confidence, both.draws(metric))
+    return both.score(metric, float(distance.value()[0]), interval, details=_influence_entry(distance.influence))
+
+
+def _p_value(metric: str, both: Comparison, kernel: Kernel) -> Score:
+    """Of one clip of each source, drawn at random: only those are independent."""
+    sets, (groups_x, groups_y) = both.sets, both.groups
+    if set(groups_x) & set(groups_y):
+        raise Undefined("the sets share sources, so they are not two draws")
+    generator = both.draws(metric)
+    chosen_x, chosen_y = (_one_of_each(groups, generator) for groups in (groups_x, groups_y))
+    n = min(len(chosen_x), len(chosen_y))
+    if n < 2:
+        raise Undefined("needs at least 2 independent sources in each set")
+    clips = np.concatenate([sets.candidate[chosen_x], sets.reference[chosen_y]])
+    value = permutation_p_value(kernel(clips, clips), len(chosen_x), both.config.permutations, generator)
+    return both.score(metric, value, None, n=n)
+
+
+def _one_of_each(groups: Sequence[Hashable], generator: np.random.Generator) -> np.ndarray:
+    """The rows of one clip of each source, drawn at random."""
+    shuffled = generator.permutation(len(groups))
+    return np.sort(np.array(list({groups[i]: i for i in shuffled}.values())))
+
+
+def _influence_entry(influence: SourceInfluence | None) -> dict[str, object]:
+    """What a paired comparison of two candidates needs: the reference's sources, and the candidates' variance."""
+    if influence is None:
+        return {}
+    x, sources = influence.x, zip(influence.sources_y, influence.y, strict=True)
+    entry = {
+        "candidate_variance": len(x) / (len(x) - 1) * float(np.square(x).sum()),
+        "reference": {str(source): float(value) for source, value in sources},
+    }
+    return {INFLUENCE: entry}

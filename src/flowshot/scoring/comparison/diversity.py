@@ -1,0 +1,84 @@
+"""Fidelity and diversity of candidates: what of them looks real, and what of the real clips they reach."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from flowshot.core.errors import FlowshotError
+from flowshot.core.mean_interval import proportion_interval, student_interval
+from flowshot.scoring.comparison.base import Comparison, Undefined
+from flowshot.scoring.metrics import density_coverage, precision_recall
+from flowshot.scoring.metrics import label_diversity as labels
+from flowshot.scoring.metrics.intervals import two_sample_jackknife
+from flowshot.scoring.metrics.neighbours import radii
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
+
+# Of the distances within the candidates, within the reference and between them, and the number of neighbours.
+NeighbourStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
+
+
+def precision(both: Comparison) -> Score:
+    """Fidelity."""
+    return _proportion("precision", both, lambda x, y, xy, k: precision_recall.precision(xy, radii(y, k)))
+
+
+def recall(both: Comparison) -> Score:
+    """Diversity, by balls around candidates."""
+    return _proportion("recall", both, lambda x, y, xy, k: precision_recall.recall(xy, radii(x, k)))
+
+
+def coverage(both: Comparison) -> Score:
+    """Diversity, by balls around real clips."""
+    return _proportion("coverage", both, lambda x, y, xy, k: density_coverage.coverage(xy, radii(y, k)))
+
+
+def density(both: Comparison) -> Score:
+    """Fidelity, by how many real clips are near."""
+    value, error = _jackknifed("density", both, lambda x, y, xy, k: density_coverage.density(xy, radii(y, k), k))
+    return both.score("density", value, student_interval(value, error, both.config.confidence), 0.0)
+
+
+def vendi(both: Comparison) -> Score:
+    """Of the candidates alone, by the cosines of their embeddings."""
+    cosines = cosine_similarities(both.sets.candidate)
+
+    def of(x: np.ndarray, _: np.ndarray) -> float:
+        return vendi_score(cosines[np.ix_(x, x)])
+
+    value, (x, y) = vendi_score(cosines), (np.arange(len(groups)) for groups in both.groups)
+    error = two_sample_jackknife(of, x, y, *both.groups, both.config.folds, both.draws("vendi"))
+    return both.score("vendi", value, student_interval(value, error, both.config.confidence), 1.0)
+
+
+def label_diversity(both: Comparison) -> Score:
+    """Over how many classes the candidates spread, as a fraction of the reference's."""
+    classes = both.sets.candidate_classes, both.sets.reference_classes
+    if classes[0] is None or classes[1] is None or not (classes[0].any() and classes[1].any()):
+        raise Undefined("no clip of a set has any class")
+    return both.linear_score("label_diversity", *labels.label_diversity(classes[0], classes[1]))
+
+
+def _proportion(metric: str, both: Comparison, statistic: NeighbourStatistic) -> Score:
+    value, error = _jackknifed(metric, both, statistic)
+    sources = min(len(set(groups)) for groups in both.groups)
+    return both.score(metric, value, proportion_interval(value, error, sources, both.config.confidence))
+
+
+def _jackknifed(
+    metric: str, both: Comparison, statistic: NeighbourStatistic
+) -> tuple[float, tuple[float, float] | None]:
+    """The value, and its standard error with degrees of freedom where there are enough clips and sources."""
+    k, (within_x, within_y), between = both.config.neighbours, both.within, both.between
+    if min(between.shape) <= k:
+        raise Undefined(f"{k} nearest neighbours need at least {k + 1} clips in each set, found {min(between.shape)}")
+
+    def of(x: np.ndarray, y: np.ndarray) -> float:
+        return statistic(within_x[np.ix_(x, x)], within_y[np.ix_(y, y)], between[np.ix_(x, y)], k)
+
+    x, y = (np.arange(size) for size in between.shape)
+    try:
+        error = two_sample_jackknife(of, x, y, *both.groups, both.config.folds, both.draws(metric))
+    except FlowshotError:  # without a fold, fewer clips are left than a neighbourhood has
+        error = None
+    return of(x, y), error

@@ -1,0 +1,48 @@
+"""Every metric that compares two sets, by the name that `params.yaml` uses."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from flowshot.scoring.comparison import distances, diversity, memorisation
+from flowshot.scoring.comparison.base import Comparison, Undefined
+from flowshot.scoring.metrics.score import Score
+
+METRICS: dict[str, Callable[[Comparison], Score]] = {
+    "fad": distances.fad,
+    "fad_infinity": distances.fad_infinity,
+    "kid": distances.kid,
+    "kid_p": distances.kid_p,
+    "kad": distances.kad,
+    "kad_p": distances.kad_p,
+    "precision": diversity.precision,
+    "recall": diversity.recall,
+    "density": diversity.density,
+    "coverage": diversity.coverage,
+    "vendi": diversity.vendi,
+    "label_diversity": diversity.label_diversity,
+    "authenticity": memorisation.authenticity,
+    "training_distance": memorisation.training_distance,
+}
+# What else a metric compares, an attribute of EmbeddedSets. Sets without it are not asked for the metric.
+NEEDS = {
+    "label_diversity": "candidate_classes",
+    "authenticity": "training",
+    "training_distance": "training",
+}
+
+
+def compare(both: Comparison, metrics: Sequence[str]) -> list[Score]:
+    """The scores of those `metrics` that the sets have; what they are too few for is said on standard error.
+
+    Raises:
+        FlowshotError: fewer than 2 clips in a set, differing dimensions, or a number that is not finite.
+    """
+    scores = []
+    for name in metrics:
+        if name in NEEDS and getattr(both.sets, NEEDS[name]) is None:
+            continue
+        try:
+            scores.append(METRICS[name](both))
+        except Undefined as reason:
+            print(f"{name} ({both.sets.embedding}): {reason}; it is left out", file=sys.stderr)
+    return scores

@@ -1,0 +1,108 @@
+"""Embeddings kept on disk, so that the same clips are never embedded twice by the same embedder.
+
+A file's name is a hash of everything that its content depends on: the clips themselves, their sample rate, and
+the embedder's name, weights (or settings, where it has none), libraries and clip policy. So an embedder that comes to
+compute something else must change one of these; otherwise nothing here goes stale, and deleting any of it costs time
+only. The folder is kept below a size: what has not been used for the longest goes first.
+"""
+
+import hashlib
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from flowshot.core.files import whole_file
+from flowshot.scoring.embeddings.base import BATCH_SAMPLES, Embedder, description
+
+DEFAULT_FOLDER = Path(".flowshot/cache/embeddings")
+# About 130,000 clips under YAMNet; a plan of 100 arms with 500 clips each needs less.
+LARGEST_BYTES = 2**30
+DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+class EmbeddingCache:
+    """Embeds through a folder of `.npy` files, each followed by the SHA-256 of what precedes it.
+
+    Processes may share it: where two want the same embeddings at once, one of them waits for the other's.
+    """
+
+    def __init__(self, folder: Path | str = DEFAULT_FOLDER, largest_bytes: int = LARGEST_BYTES) -> None:
+        self.folder = Path(folder)
+        self.largest_bytes = largest_bytes
+
+    def embed(self, embedder: Embedder, clips: np.ndarray, sample_rate: int) -> np.ndarray:
+        """The embeddings `[n, dimensions]` of `clips: [n, samples]`, from the folder or computed and kept there.
+
+        A damaged file is computed again, with a word on standard error.
+
+        Raises:
+            UnusableClips, FlowshotError: as the embedder's own `embed`.
+        """
+        path = self.folder / f"{cache_key(embedder, clips, sample_rate)}.npy"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            try:
+                kept = _read(path)
+                if kept is None:
+                    kept = embedder.embed(clips, sample_rate)
+                    _write(path, kept)
+                    self._prune(path)
+            finally:
+                # While it is held: who waits for it makes a new one, and at worst embeds once more.
+                path.with_suffix(".lock").unlink(missing_ok=True)
+        return kept
+
+    def _prune(self, newest: Path) -> None:
+        """Delete what was used longest ago until the folder is small enough; `newest` stays in any case."""
+        entries = []
+        for path in self.folder.glob("*.npy"):
+            try:
+                found = path.stat()
+            except FileNotFoundError:  # another process prunes too
+                continue
+            entries.append((found.st_mtime, found.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if total <= self.largest_bytes:
+                return
+            if path != newest:
+                path.unlink(missing_ok=True)
+                total -= size
+
+
+def cache_key(embedder: Embedder, clips: np.ndarray, sample_rate: int) -> str:
+    """The hash of all that the embeddings of `clips: [n, samples]` depend on, in hexadecimal."""
+    about = {**description(embedder), "clips_sample_rate": sample_rate, "shape": clips.shape}
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    size = max(1, BATCH_SAMPLES // max(1, clips.shape[-1]))
+    for first in range(0, len(clips), size):
+        # What cannot be embedded is refused there; here it is only hashed.
+        with np.errstate(over="ignore", invalid="ignore"):
+            digest.update(np.ascontiguousarray(clips[first : first + size], dtype=np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> np.ndarray | None:
+    """The array in a file, or None where there is no file, or another content than was written."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    array, digest = data[:-DIGEST_BYTES], data[-DIGEST_BYTES:]
+    if hashlib.sha256(array).digest() != digest:
+        print(f"{path}: damaged; embedding these clips again", file=sys.stderr)
+        return None
+    os.utime(path)  # used now: pruning takes others first
+    return np.load(io.BytesIO(array), allow_pickle=False)
+
+
+def _write(path: Path, embeddings: np.ndarray) -> None:
+    array = io.BytesIO()
+    np.save(array, embeddings, allow_pickle=False)
+    with whole_file(path) as fresh:
+        fresh.write_bytes(array.getvalue() + hashlib.sha256(array.getvalue()).digest())

@@ -1,0 +1,198 @@
+"""What the networks of the package frechet-audio-distance share: finding weights, loading them, embedding.
+
+The package is used for its networks alone. Its own loop over clips ends in silence at the first clip that fails, and
+its score is -1 for any error; so it is given one window at a time, of the length that its network hears, and every
+window must give a vector.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import torch
+
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
+
+PACKAGE = "frechet-audio-distance"
+# The package imports laion_clap, which asks for these at import, whichever network is wanted.
+TOKENIZERS = ("models--bert-base-uncased", "models--roberta-base", "models--facebook--bart-base")
+HUB = "https://huggingface.co"
+HUB_FOLDER = "huggingface"  # in the checkpoint folder
+OFFLINE = "HF_HUB_OFFLINE"
+# Means the same to the hub's library as "1", and tells that it was found here and is no wish of the user's.
+UNREACHABLE = "on"
+ANSWER_SECONDS = 5.0  # for a server to say that it is there
+SILENCE_SECONDS = 60.0  # that a download may pause
+
+
+class PackageEmbedder:
+    """One network of the package; each has a file of its own, which sets what differs."""
+
+    name: ClassVar[str]
+    sample_rate: ClassVar[int]
+    dimensions: ClassVar[int]
+    window: ClassVar[int] = 0  # samples that the network hears; 0: any number
+    least: ClassVar[int] = 1  # samples that it needs
+    files: ClassVar[tuple[str, ...]]  # its weights, as patterns within the checkpoint folder
+    hub_files: ClassVar[tuple[str, ...]] = ()  # what else it needs in the hub's cache, alternatives separated by `|`
+    origin: ClassVar[str]  # where the package downloads them from
+    libraries: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, policy: PolicyConfig | None = None, checkpoints: Path | None = None) -> None:
+        """Load the network from the folder `checkpoints` (the libraries' own by default), or download it there.
+
+        Raises:
+            FlowshotError: the package or weights are missing and cannot be downloaded, or do not load.
+        """
+        self.policy = clip_policy(policy, self.sample_rate, self.window, self.window // 10 or 1, self.least)
+        folder = Path(torch.hub.get_dir()) if checkpoints is None else checkpoints.absolute()
+        hub = use_hub(checkpoints)
+        missing = self._missing(folder, hub)
+        origins = {HUB if where == hub else self.origin for where, _ in missing}
+        if missing and (_offline_by_choice() or not all(reachable(origin) for origin in origins)):
+            where, pattern = missing[0]
+            raise FlowshotError(
+                f"embedding {self.name}: {where / pattern} is missing, and there is no network to download it; put it "
+                "there as docs/embeddings.md says, or name the folder that has it (score.checkpoints, --checkpoints)"
+            )
+        self.package = self._load(folder)
+        self.weights_sha256 = hash_of_weights(self.package.model)
+        self.runtime = versions(PACKAGE, "torch", "numpy", *self.libraries)
+
+    def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
+        """See `Embedder.embed`."""
+        return mean_over_windows(clips, sample_rate, self.sample_rate, self.policy, self._run)
+
+    def _run(self, windows: np.ndarray) -> np.ndarray:
+        return np.stack([self._vector(window) for window in windows])
+
+    def _vector(self, window: np.ndarray) -> np.ndarray:
+        """The mean of the vectors that the package makes of `window: [samples]`: NaN where it makes none."""
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                made = np.asarray(self.package.get_embeddings([window], self.sample_rate), dtype=np.float64)
+            return made.reshape(-1, self.dimensions).mean(axis=0)
+        except ValueError as error:
+            # No vector, because the package catches what goes wrong and prints it, or one of another length.
+            reason = " ".join((said.getvalue() or str(error)).split())
+            print(f"embedding {self.name}: a clip failed: {reason}", file=sys.stderr)
+            return np.full(self.dimensions, np.nan)
+
+    def _missing(self, folder: Path, hub: Path) -> list[tuple[Path, str]]:
+        """What is not there: folder and pattern."""
+        wanted = [(folder, pattern) for pattern in self.files]
+        wanted += [(hub, f"{name}/snapshots/*/*") for name in TOKENIZERS]
+        wanted += [(hub, pattern) for pattern in self.hub_files]
+        return [
+            (where, pattern)
+            for where, pattern in wanted
+            if not any(path for each in pattern.split("|") for path in where.glob(each))
+        ]
+
+    def _load(self, folder: Path) -> Any:
+        if not _offline_by_choice() and not reachable(HUB):
+            os.environ[OFFLINE] = UNREACHABLE  # or the hub is asked for minutes, for what is there already
+        online = not _offline_by_choice() and reachable(self.origin)
+        try:
+            with _quiet(SILENCE_SECONDS if online else ANSWER_SECONDS), _only_weights():
+                from frechet_audio_distance import FrechetAudioDistance  # 5 to 10 s, and only these embedders need it
+
+                return FrechetAudioDistance(
+                    ckpt_dir=str(folder), model_name=self.name, sample_rate=self.sample_rate, **self._options()
+                )
+        except ModuleNotFoundError as error:
+            raise FlowshotError(
+                f"embedding {self.name}: the package {error.name} is missing; run `pip install "
+                f"{PACKAGE}==0.3.4`, or leave {self.name} out of score.embeddings: logmel works without it"
+            ) from None
+        except Exception as error:  # the package and what it downloads may raise anything
+            reason = " ".join(str(error).split())[:200]
+            raise FlowshotError(
+                f"embedding {self.name}: could not be loaded from {folder} ({type(error).__name__}: {reason}); "
+                "docs/embeddings.md says which files belong there"
+            ) from None
+
+    def _options(self) -> dict[str, Any]:
+        return {}
+
+
+def use_hub(checkpoints: Path | None) -> Path:
+    """The hub's cache, within `checkpoints` where that is named; it counts for the rest of this process."""
+    if checkpoints is not None:
+        # Read by the hub's library when it is imported, which is later.
+        os.environ["HF_HOME"] = str(checkpoints.absolute() / HUB_FOLDER)
+        os.environ.pop("HF_HUB_CACHE", None)
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+
+
+@functools.cache
+def reachable(url: str) -> bool:
+    """Whether a server answers at all, through a proxy where one is set; asked once in a process."""
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=ANSWER_SECONDS):
+            return True
+    except HTTPError:
+        return True
+    except (OSError, ValueError):  # no network, no such host, no answer, no such proxy
+        return False
+
+
+def hash_of_weights(model: torch.nn.Module) -> str:
+    """SHA-256 of every tensor of a network, its name and its shape, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _offline_by_choice() -> bool:
+    value = os.environ.get(OFFLINE, "")
+    return value != UNREACHABLE and value.upper() in ("1", "ON", "YES", "TRUE")
+
+
+@contextlib.contextmanager
+def _quiet(seconds: float) -> Iterator[None]:
+    """Without the name of every weight on standard output, and waiting no longer than `seconds` for a server."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _only_weights() -> Iterator[None]:
+    """A checkpoint may hold tensors and numpy's numbers, but nothing that runs code when it is loaded."""
+    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # wins over what the package and torch.hub ask for
+    before = os.environ.get(variable)
+    os.environ[variable] = "1"
+    # What numpy's numbers and arrays are made of when they are stored: found on such, because numpy keeps it private.
+    makers: list[Any] = [np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0], np.ndarray, np.dtype]
+    makers += [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32)]
+    try:
+        with torch.serialization.safe_globals(makers):
+            yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before

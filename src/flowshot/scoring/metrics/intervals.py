@@ -1,0 +1,172 @@
+"""How sure a distance between two sets is: jackknife and bootstrap over independent sources, never over clips.
+
+Labels name sources. A label that both sets hold (an original and its reconstruction) is one source, so it is
+left out of, or drawn for, both sets together; otherwise the two sets vary independently.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+
+from flowshot.scoring.metrics.kernel import KernelDistance
+
+# With fewer sources a bootstrap repeats so few different draws that its interval would be too narrow by far.
+FEWEST_BOOTSTRAP_SOURCES = 5
+
+TwoSampleStatistic = Callable[[np.ndarray, np.ndarray], float]
+
+
+def assign_folds(groups: Sequence[Hashable], folds: int, generator: np.random.Generator) -> dict[Hashable, int]:
+    """The fold of every source: at random, but such that the folds hold about equally many clips.
+
+    There are as many folds as sources where these are fewer than `folds`.
+    """
+    sizes: dict[Hashable, int] = {}
+    for group in groups:
+        sizes[group] = sizes.get(group, 0) + 1
+    sources = list(sizes)
+    shuffled = [sources[i] for i in generator.permutation(len(sources))]
+    filled = np.zeros(min(folds, len(sources)), dtype=int)
+    fold_of: dict[Hashable, int] = {}
+    for source in sorted(shuffled, key=lambda source: -sizes[source]):
+        fold_of[source] = int(filled.argmin())
+        filled[fold_of[source]] += sizes[source]
+    return fold_of
+
+
+def jackknife_variance(value: float, deleted: np.ndarray, kept: np.ndarray) -> float:
+    """The variance of a statistic from its values with one fold deleted at a time.
+
+    `deleted: [folds]` are those values and `kept: [folds]` the fraction of the clips that each rests on. This is
+    the delete-m_j jackknife of Busing, Meijer and van der Leeden (1999), "Delete-m jackknife for unequal m": with
+    folds of unequal size a bias of order 1/n, which the Frechet distance has, does not pass for variance.
+    """
+    size_ratio = 1 / (1 - kept)  # n / m_j
+    pseudovalues = size_ratio * value - (size_ratio - 1) * deleted
+    centre = len(deleted) * value - (kept * deleted).sum()
+    return float(np.mean(np.square(pseudovalues - centre) / (size_ratio - 1)))
+
+
+def two_sample_jackknife(
+    statistic: TwoSampleStatistic,
+    x: np.ndarray,
+    y: np.ndarray,
+    groups_x: Sequence[Hashable],
+    groups_y: Sequence[Hashable],
+    folds: int,
+    generator: np.random.Generator,
+) -> tuple[float, float] | None:
+    """Standard error and degrees of freedom of `statistic(x, y)`, or None where a set has fewer than 2 folds.
+
+    Two independent sets are jackknifed one after the other and their variances added, with the degrees of freedom
+    of Welch (1947); sets that share sources lose the same fold of sources together.
+    """
+    value = statistic(x, y)
+    if not set(groups_x).isdisjoint(groups_y):
+        fold_of = assign_folds([*groups_x, *groups_y], folds, generator)
+        fold_x, fold_y = _folds(groups_x, fold_of), _folds(groups_y, fold_of)
+        return _combine([_delete_folds(lambda a, b: statistic(x[a], y[b]), value, fold_x, fold_y)])
+    fold_x = _folds(groups_x, assign_folds(groups_x, folds, generator))
+    fold_y = _folds(groups_y, assign_folds(groups_y, folds, generator))
+    return _combine(
+        [
+            _delete_folds(lambda a, _: statistic(x[a], y), value, fold_x, fold_x),
+            _delete_folds(lambda _, b: statistic(x, y[b]), value, fold_y, fold_y),
+        ]
+    )
+
+
+def bootstrap_kernel_distance(
+    distance: KernelDistance, resamples: int, confidence: float, generator: np.random.Generator
+) -> tuple[float, float] | None:
+    """Bootstrap-t interval of a kernel distance over resampled sources, or None with fewer than 5 sources in a set.
+
+    Efron and Tibshirani (1993), "An introduction to the bootstrap", ch. 12.5: the quantiles are those of
+    (resample - value) / (standard error of the resample), with the error of the infinitesimal jackknife. A large
+    distance is less certain than a small one, and near 0 the jackknife's error is too large; both divide out.
+
+    A source drawn twice counts twice, but never in a pair with itself: such pairs would move every resample away
+    from the estimate. Draws that leave a set without a pair are not counted.
+    """
+    if min(len(distance.sources_x), len(distance.sources_y)) < FEWEST_BOOTSTRAP_SOURCES:
+        return None
+    value, spread = float(distance.value()[0]), float(_standard_errors(distance, *_whole(distance))[1][0])
+    if spread == 0:  # two sets of one and the same sources
+        return value, value
+    values, errors = _standard_errors(distance, *_draw_sources(distance, resamples, generator))
+    usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
+    if not usable.any():
+        return None
+    tail = (1 - confidence) / 2
+    low, high = np.quantile((values[usable] - value) / errors[usable], [tail, 1 - tail])
+    return value - float(high) * spread, value - float(low) * spread
+
+
+def _whole(distance: KernelDistance) -> tuple[np.ndarray, np.ndarray]:
+    return np.ones((1, len(distance.sources_x))), np.ones((1, len(distance.sources_y)))
+
+
+def _draw_sources(
+    distance: KernelDistance, resamples: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each source counts in each resample, `[resamples, sources]` of x and of y; shared ones alike."""
+    shared = [source for source in distance.sources_x if source in set(distance.sources_y)]
+    common = dict(zip(shared, _draws(len(shared), resamples, generator).T, strict=True))
+
+    def weights(sources: Sequence[Hashable]) -> np.ndarray:
+        own = iter(_draws(sum(source not in common for source in sources), resamples, generator).T)
+        return np.stack([common[source] if source in common else next(own) for source in sources], axis=1)
+
+    return weights(distance.sources_x), weights(distance.sources_y)
+
+
+def _standard_errors(
+    distance: KernelDistance, weights_x: np.ndarray, weights_y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The distance of each draw and its infinitesimal jackknife standard error, both `[draws]`."""
+    values, slopes_x, slopes_y = distance.slopes(weights_x, weights_y)
+    position = {source: i for i, source in enumerate(distance.sources_x)}
+    squares = np.zeros(len(values))
+    for j, source in enumerate(distance.sources_y):
+        if source in position:  # one source moves the distance through both sets at once
+            i = position[source]
+            squares += weights_x[:, i] * 2 * slopes_x[:, i] * slopes_y[:, j]
+    squares += np.einsum("ds,ds->d", weights_x, np.square(slopes_x))
+    squares += np.einsum("ds,ds->d", weights_y, np.square(slopes_y))
+    return values, np.sqrt(np.maximum(squares, 0))
+
+
+def _draws(sources: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
+    """How often each of `sources` is drawn when as many are drawn with replacement, `[resamples, sources]`."""
+    if sources == 0:
+        return np.zeros((resamples, 0))
+    return generator.multinomial(sources, np.full(sources, 1 / sources), size=resamples).astype(np.float64)
+
+
+def _folds(groups: Sequence[Hashable], fold_of: dict[Hashable, int]) -> np.ndarray:
+    return np.array([fold_of[group] for group in groups])
+
+
+def _delete_folds(
+    statistic: TwoSampleStatistic, value: float, fold_x: np.ndarray, fold_y: np.ndarray
+) -> tuple[float, int] | None:
+    """Variance and number of folds; the statistic gets the kept clips of both sets as masks."""
+    folds = int(max(fold_x.max(), fold_y.max())) + 1
+    masks = [(fold_x != fold, fold_y != fold) for fold in range(folds)]
+    if folds < 2 or min(min(a.sum(), b.sum()) for a, b in masks) < 2:
+        return None
+    deleted = np.array([statistic(a, b) for a, b in masks])
+    kept = np.array([(a.sum() + b.sum()) / (len(a) + len(b)) for a, b in masks])
+    return jackknife_variance(value, deleted, kept), folds
+
+
+def _combine(parts: list[tuple[float, int] | None]) -> tuple[float, float] | None:
+    """Standard error and degrees of freedom of a sum of independent variances."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    variance = sum(part for part, _ in known)
+    if variance == 0:
+        return 0.0, float(sum(folds - 1 for _, folds in known))
+    freedom = variance**2 / sum(part**2 / (folds - 1) for part, folds in known)
+    return float(np.sqrt(variance)), float(freedom)

@@ -1,0 +1,195 @@
+"""Kernel distances between two sets of embeddings: unbiased estimates of the squared MMD, KID and KAD.
+
+KID: Binkowski et al. (2018), "Demystifying MMD GANs" (arXiv:1801.01401), with their cubic kernel
+k(x, y) = (x.y / d + 1)^3. KAD: Chung et al. (2025), "KAD: No more FAD!" (arXiv:2502.15602), with a Gaussian kernel as
+wide as the median distance within the reference. Unlike the Frechet distance their expectations do not depend on the
+number of clips, provided that only pairs of independent clips are averaged. So pairs of clips that share a source (a
+clip with itself, two windows of a track, a reconstruction and its original) are left out of all three averages.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.inputs import require_comparable
+from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources
+
+Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """Kernel values and numbers of pairs, summed over the clips of every pair of sources.
+
+    Sources of the first set are rows, of the second columns; where both are one source the entry is 0.
+    """
+
+    kernel: np.ndarray
+    pairs: np.ndarray
+
+    def mean(self, row_weights: np.ndarray, column_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The weighted mean kernel value of each draw, `[draws]`, and its derivative by the row weights.
+
+        The weights are `[draws, rows]` and `[draws, columns]`; NaN where no pair is left.
+        """
+        kernel, pairs = column_weights @ self.kernel.T, column_weights @ self.pairs.T
+        total, count = (np.einsum("dr,dr->d", row_weights, sums) for sums in (kernel, pairs))
+        mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+        slope = kernel - mean[:, None] * pairs
+        return mean, np.divide(slope, count[:, None], out=np.full_like(slope, np.nan), where=count[:, None] > 0)
+
+    @property
+    def transposed(self) -> "PairSums":
+        """The same with rows and columns exchanged."""
+        return PairSums(self.kernel.T, self.pairs.T)
+
+
+@dataclass(frozen=True)
+class KernelDistance:
+    """The kernel of two sets reduced to their sources: enough for the distance and for all its resamples."""
+
+    within_x: PairSums
+    within_y: PairSums
+    between: PairSums
+    sources_x: tuple[Hashable, ...]
+    sources_y: tuple[Hashable, ...]
+
+    def value(self, weights_x: np.ndarray | None = None, weights_y: np.ndarray | None = None) -> np.ndarray:
+        """The distance for each draw `[draws]`; a draw says how often every source counts, `[draws, sources]`.
+
+        Without weights every source counts once: one draw, the estimate itself.
+        """
+        if weights_x is None:
+            weights_x = np.ones((1, len(self.sources_x)))
+        if weights_y is None:
+            weights_y = np.ones((1, len(self.sources_y)))
+        within = self.within_x.mean(weights_x, weights_x)[0] + self.within_y.mean(weights_y, weights_y)[0]
+        return within - 2 * self.between.mean(weights_x, weights_y)[0]
+
+    def slopes(self, weights_x: np.ndarray, weights_y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
+        within_x, slope_x = self.within_x.mean(weights_x, weights_x)
+        within_y, slope_y = self.within_y.mean(weights_y, weights_y)
+        between, cross_x = self.between.mean(weights_x, weights_y)
+        _, cross_y = self.between.transposed.mean(weights_y, weights_x)
+        # The kernel of a set with itself depends on its weights twice.
+        return within_x + within_y - 2 * between, 2 * (slope_x - cross_x), 2 * (slope_y - cross_y)
+
+    @property
+    def influence(self) -> SourceInfluence:
+        """What each source contributes to the uncertainty of the distance."""
+        _, x, y = self.slopes(np.ones((1, len(self.sources_x))), np.ones((1, len(self.sources_y))))
+        return SourceInfluence(self.sources_x, self.sources_y, x[0], y[0])
+
+
+def kernel_distance(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups_x: Sequence[Hashable] | None = None,
+    groups_y: Sequence[Hashable] | None = None,
+    kernel: Kernel | None = None,
+) -> KernelDistance:
+    """Compare `x: [n, d]` with `y: [m, d]`; equal labels in the groups name one source, also across the sets.
+
+    Without groups every clip is a source of its own, and the value is the textbook estimate. The kernel is that of
+    KID unless another is given.
+
+    Raises:
+        FlowshotError: fewer than 2 rows or sources in a set, differing dimensions, or numbers that are not finite.
+    """
+    x, y = require_comparable(x, y, "kernel distance")
+    # Labels that nothing else can equal.
+    groups_x = [("x", i) for i in range(len(x))] if groups_x is None else groups_x
+    groups_y = [("y", i) for i in range(len(y))] if groups_y is None else groups_y
+    (sources_x, rows_x), (sources_y, rows_y) = enumerate_sources(groups_x), enumerate_sources(groups_y)
+    if min(len(sources_x), len(sources_y)) < 2:
+        raise FlowshotError(
+            "kernel distance: needs at least 2 independent sources in each set, "
+            f"found {len(sources_x)} and {len(sources_y)}"
+        )
+    kernel = kernel or polynomial_kernel
+    return KernelDistance(
+        within_x=_pair_sums(kernel(x, x), rows_x, rows_x, sources_x, sources_x),
+        within_y=_pair_sums(kernel(y, y), rows_y, rows_y, sources_y, sources_y),
+        between=_pair_sums(kernel(x, y), rows_x, rows_y, sources_x, sources_y),
+        sources_x=sources_x,
+        sources_y=sources_y,
+    )
+
+
+def kid(x: np.ndarray, y: np.ndarray) -> float:
+    """The distance between `x: [n, d]` and `y: [m, d]` of independent clips. Raises as `kernel_distance`."""
+    return float(kernel_distance(x, y).value()[0])
+
+
+def kad(x: np.ndarray, reference: np.ndarray) -> float:
+    """The distance of `x: [n, d]` from `reference: [m, d]`, of independent clips. Raises as `kernel_distance`."""
+    x, reference = require_comparable(x, reference, "kad")
+    return float(kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value()[0])
+
+
+def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(x.y / d + 1)^3 for all pairs of rows, `[n, m]`."""
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def gaussian_kernel(bandwidth: float) -> Kernel:
+    """exp(-|x - y|^2 / (2 bandwidth^2)) for all pairs of rows, `[n, m]`.
+
+    A bandwidth of 0, of a reference whose clips are all alike, tells only equal rows from others.
+    """
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        squared = squared_distances(x, y)
+        if bandwidth == 0:
+            return (squared == 0).astype(np.float64)
+        return np.asarray(np.exp(-squared / (2 * bandwidth**2)))
+
+    return kernel
+
+
+def median_distance(x: np.ndarray) -> float:
+    """The median Euclidean distance of two different rows of `x: [n, d]`."""
+    above = np.triu_indices(len(x), 1)
+    return float(np.sqrt(np.median(squared_distances(x, x)[above])))
+
+
+def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """|x_i - y_j|^2 for all pairs of rows, `[n, m]`; exactly 0 on the diagonal where both are the same array."""
+    # Distances do not depend on the origin, but their rounding errors do: from the mean they are smallest.
+    origin = y.mean(axis=0)
+    same = x is y
+    x, y = x - origin, y - origin
+    squared = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T
+    if same:
+        np.fill_diagonal(squared, 0.0)
+    return np.maximum(squared, 0.0)
+
+
+def _pair_sums(
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    sources_x: Sequence[Hashable],
+    sources_y: Sequence[Hashable],
+) -> PairSums:
+    kernel = _sum_rows(_sum_rows(values, rows, len(sources_x)).T, columns, len(sources_y)).T
+    pairs = np.outer(np.bincount(rows), np.bincount(columns)).astype(np.float64)
+    column_of = {source: column for column, source in enumerate(sources_y)}
+    shared = [(row, column_of[source]) for row, source in enumerate(sources_x) if source in column_of]
+    # A copy where nothing was summed: the kernel belongs to the caller.
+    kernel = np.array(kernel)
+    for row, column in shared:
+        kernel[row, column] = pairs[row, column] = 0.0
+    return PairSums(kernel, pairs)
+
+
+def _sum_rows(values: np.ndarray, row_of: np.ndarray, rows: int) -> np.ndarray:
+    """Rows of `values` added up into `rows` rows, the i-th going to `row_of[i]`."""
+    if rows == len(values):  # every clip is its own source, in order
+        return values
+    summed = np.zeros((rows, values.shape[1]))
+    np.add.at(summed, row_of, values)
+    return summed

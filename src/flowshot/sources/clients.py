@@ -1,0 +1,139 @@
+"""Download packages with the ordinary clients, `npm` and `apt-get`, and keep them under their hash."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import sha256_of_file
+from flowshot.sources.catalog import Client, Package
+
+TIMEOUT_SECONDS = 1800
+PROGRAMS: dict[Client, tuple[str, ...]] = {"npm": ("npm",), "apt": ("apt-get", "dpkg", "dpkg-deb")}
+
+
+@dataclass(frozen=True)
+class Download:
+    """An archive on disk: its file, its version and its hash."""
+
+    package: Package
+    path: Path
+    version: str
+    sha256: str
+
+
+def missing_program(client: Client) -> str | None:
+    """The first program of a client that this machine does not have."""
+    return next((program for program in PROGRAMS[client] if shutil.which(program) is None), None)
+
+
+def download(package: Package, folder: Path) -> Download:
+    """The package's archive in `folder`, from an earlier download where one with the right hash is there.
+
+    Raises:
+        FlowshotError: the client or the network is missing, the registry does not know the package, or the archive
+            has another hash than the catalog says. Nothing is left in `folder` then.
+    """
+    if (earlier := kept_download(package, folder)) is not None:
+        return earlier
+    program = missing_program(package.client)
+    if program is not None:
+        raise FlowshotError(
+            f"{package.name}: the program `{program}` is not on this machine; install it, or fetch there"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:
+        path = (_npm if package.client == "npm" else _apt)(package, Path(fresh))
+        found = Download(package, path, _version(package, path), sha256_of_file(path))
+        check_hash(found)
+        target = folder / found.sha256 / path.name
+        target.parent.mkdir(exist_ok=True)
+        path.replace(target)
+    return Download(package, target, found.version, found.sha256)
+
+
+def kept_download(package: Package, folder: Path) -> Download | None:
+    """An earlier download of the version and hash of the catalog, if it is whole."""
+    for path in sorted((folder / package.sha256).glob("*")):
+        if sha256_of_file(path) == package.sha256:
+            return Download(package, path, package.version, package.sha256)
+    return None
+
+
+def check_hash(found: Download) -> None:
+    """Raise FlowshotError where the archive is not the one of the catalog, though it has its version."""
+    package = found.package
+    if found.version == package.version and found.sha256 != package.sha256:
+        raise FlowshotError(
+            f"{package.name} {package.version}: SHA-256 is {found.sha256} but should be {package.sha256}; "
+            "the download is damaged or was tampered with: fetch again, and do not use it if this stays"
+        )
+
+
+def _npm(package: Package, folder: Path) -> Path:
+    spec = f"{package.name}@{package.version}"
+    command = ["npm", "pack", spec, "--ignore-scripts", "--fetch-retries=1", "--pack-destination", "."]
+    status, errors = _run(command, folder)
+    if status != 0:
+        if "E404" in errors or "ETARGET" in errors:
+            raise FlowshotError(f"{spec}: the npm registry does not have it; check the registry that npm is set to")
+        raise FlowshotError(f"{spec}: npm could not download it ({_reason(errors)}); check the network, then run again")
+    return _only_file(folder, ".tgz", spec)
+
+
+def _apt(package: Package, folder: Path) -> Path:
+    pinned = ["apt-get", "download", f"{package.name}={package.version}"]
+    status, errors = _run(pinned, folder)
+    if status != 0 and "was not found" in errors:
+        # Another release of the distribution has another version, which the caller reports.
+        status, errors = _run(["apt-get", "download", package.name], folder)
+    if status != 0:
+        unknown = ("Unable to locate package", "Can't find a source", "has no installation candidate", "was not found")
+        if any(text in errors for text in unknown):
+            raise FlowshotError(
+                f"{package.name}: apt does not know this package; run `apt-get update` as root, then again"
+            )
+        raise FlowshotError(
+            f"{package.name}: apt-get could not download it ({_reason(errors)}); check the network, then run again"
+        )
+    return _only_file(folder, ".deb", package.name)
+
+
+def _version(package: Package, path: Path) -> str:
+    if package.client == "npm":
+        return package.version  # npm was asked for exactly this one
+    command = ["dpkg-deb", "--field", str(path), "Version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
+    if result.returncode != 0:
+        raise FlowshotError(f"{package.name}: the download is no Debian package; check the network, then run again")
+    return result.stdout.strip()
+
+
+def _run(command: list[str], folder: Path) -> tuple[int, str]:
+    environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "NO_UPDATE_NOTIFIER": "1"}
+    try:
+        result = subprocess.run(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return 1, f"no answer within {TIMEOUT_SECONDS // 60} minutes"
+    return result.returncode, result.stderr
+
+
+def _reason(errors: str) -> str:
+    """The line of a client's output that says what went wrong."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    marked = [line for line in lines if line.startswith(("E: ", "npm error ", "npm ERR! "))]
+    telling = [line for line in marked if "fail" in line.casefold()]
+    return (telling or marked or lines or ["it gave no reason"])[0][:200]
+
+
+def _only_file(folder: Path, suffix: str, name: str) -> Path:
+    files = sorted(folder.glob(f"*{suffix}"))
+    if len(files) != 1:
+        raise FlowshotError(f"{name}: the client reported success but wrote {len(files)} {suffix} files; run again")
+    return files[0]

@@ -1,0 +1,1 @@
+"""The synthesizer behind the dataset `synth`."""
