@@ -31,7 +31,7 @@ from flowshot.clips.prepared import PreparedDataset, read_prepared
 from flowshot.core.files import write_json
 from flowshot.core.params import Params, read_params
 from flowshot.core.randomness import seed_initial_weights, torch_generator
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import BudgetConfig, Precision, TrainConfig
 
@@ -60,7 +60,7 @@ class Option:
     """One difference from the defaults."""
 
     name: str
-    autoencoder: AutoencoderConfig
+    autoencoder: VAEConfig
     train: TrainConfig
 
 

@@ -25,7 +25,7 @@ from flowshot.core.files import whole_file
 from flowshot.core.provenance import git_revision, machine
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.diagnostics.latent import Diagnosis, diagnose
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.sources.synthesis.synthesizer import CLASSES, Clip, noise_generator, render
@@ -34,7 +34,7 @@ from flowshot.training.device import prepare_threads
 from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, SAMPLES = 8000, 4000
-MODEL = AutoencoderConfig(
+MODEL = VAEConfig(
     bands=16, latent_size=16, channels=(32, 48, 64), strides=(4, 2, 2), decoder_dilations=(1,), flow_width=32
 )
 LOSS = LossConfig(fft_sizes=(512, 128))
@@ -63,7 +63,7 @@ CASES = (
 class Deaf(VAE):
     """An autoencoder whose decoder is given only some dimensions of the latent, the others as zeros."""
 
-    def __init__(self, config: AutoencoderConfig, clip_samples: int, heard: tuple[float, ...]) -> None:
+    def __init__(self, config: VAEConfig, clip_samples: int, heard: tuple[float, ...]) -> None:
         super().__init__(config, clip_samples)
         self.heard = torch.tensor(heard)
 

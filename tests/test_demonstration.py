@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from flowshot.generation.demonstration import PAIRS, STEPS, demonstrate, write_demonstration
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 
 SAMPLES, RATE = 1024, 8000
@@ -15,7 +15,7 @@ SAMPLES, RATE = 1024, 8000
 @pytest.fixture(scope="module")
 def model() -> VAE:
     torch.manual_seed(0)
-    config = AutoencoderConfig(bands=4, channels=(8, 8), strides=(4, 4), latent_size=4, flow_width=8)
+    config = VAEConfig(bands=4, channels=(8, 8), strides=(4, 4), latent_size=4, flow_width=8)
     return VAE(config, SAMPLES).eval()
 
 

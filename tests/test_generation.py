@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from flowshot.generation.sampling import LISTEN, Generated, reconstruct_clips, sample_clips, write_generated
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.priors.own import OwnPrior
 
@@ -16,7 +16,7 @@ SAMPLES, RATE = 250, 8000
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    config = AutoencoderConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2), flow_layers=1, flow_width=8,
+    config = VAEConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2), flow_layers=1, flow_width=8,
         posterior_flow="iaf", prior_flow="nsf", noise=False, tones=0)  # fmt: skip
     model = VAE(config, SAMPLES).eval()
     with torch.no_grad():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params, read_params
 from flowshot.core.sections import to_dict
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.training.config import TrainConfig
 
 COMMITTED = Path(__file__).resolve().parent.parent / "params.yaml"
@@ -79,7 +79,7 @@ def error_of(path):
 
 def test_entries_are_the_shared_values_with_their_differences(write):
     params = read_params(write(VALID))
-    assert params.autoencoder("no_nf") == AutoencoderConfig(latent_size=8, channels=(4, 6), strides=(2, 2))
+    assert params.autoencoder("no_nf") == VAEConfig(latent_size=8, channels=(4, 6), strides=(2, 2))
     assert params.autoencoder("nf_prior") == dataclasses.replace(params.autoencoder("no_nf"), prior_flow="nsf")
     assert params.training["no_nf"].beta == 0.1
     high = params.training["high_beta"]
@@ -93,7 +93,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
 def test_sections_that_are_left_out_have_their_defaults(write):
     raw = {"plan": VALID["plan"], "datasets": VALID["datasets"], "autoencoders": {"no_nf": None, "nf_prior": {}}}
     params = read_params(write(raw))
-    assert params.autoencoder("no_nf") == AutoencoderConfig()
+    assert params.autoencoder("no_nf") == VAEConfig()
     assert params.training["no_nf"] == TrainConfig()
 
 

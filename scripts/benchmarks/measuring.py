@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from flowshot.core.randomness import numpy_generator
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.checkpoint import Checkpoint
@@ -49,7 +49,7 @@ def decaying_noise(count: int, seed: int = 0) -> np.ndarray:
 
 def default_model() -> VAE:
     """The plain autoencoder at its default size."""
-    return VAE(AutoencoderConfig(), CLIP_SAMPLES)
+    return VAE(VAEConfig(), CLIP_SAMPLES)
 
 
 class Turns(Checkpoint):

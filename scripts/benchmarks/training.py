@@ -26,7 +26,7 @@ from benchmarks.measuring import (
 )
 from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
@@ -108,7 +108,7 @@ def rave_of_size(wanted: int) -> RaveAutoencoder:
     models: dict[int, RaveAutoencoder] = {}
 
     def size(capacity: int) -> int:
-        config = AutoencoderConfig(rave=RaveConfig(capacity=capacity))
+        config = VAEConfig(rave=RaveConfig(capacity=capacity))
         models[capacity] = RaveAutoencoder(config, round(SAMPLE_RATE * CLIP_SECONDS), SAMPLE_RATE)
         return generator_parameters(models[capacity])
 

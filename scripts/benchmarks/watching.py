@@ -11,7 +11,7 @@ from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers,
 from benchmarks.training import bare_step
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.tracking.local_store import Store
 from flowshot.tracking.runs import RunIdentity
@@ -31,7 +31,7 @@ def diagnosis_share(clips: np.ndarray | None = None) -> Numbers:
     clips = decaying_noise(64) if clips is None else clips
     shares: Numbers = {}
     for name, flows in {"no_nf": {}, "nf_both": {"posterior_flow": "iaf", "prior_flow": "nsf"}}.items():
-        model = VAE(AutoencoderConfig(**flows), clips.shape[1])  # type: ignore[arg-type]
+        model = VAE(VAEConfig(**flows), clips.shape[1])  # type: ignore[arg-type]
         step, cheap, whole = diagnosis_seconds(model, clips)
         for steps in STEPS:
             validations = -(-steps // TrainConfig().validate_every)

@@ -96,13 +96,13 @@ def save_vae(project):
     """Saves a tiny untrained VAE as `models/mine/no_nf/<seed>` and returns it."""
     import torch
 
-    from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+    from flowshot.models.autoencoders.vae.config import VAEConfig
     from flowshot.models.autoencoders.vae.vae import VAE
     from flowshot.models.base.storage import ModelCard, save_model
 
     def save(seed=3, *, rate=RATE, dataset="mine"):
         torch.manual_seed(seed)
-        config = AutoencoderConfig(channels=(8, 8), strides=(4, 4), bands=4, latent_size=4)
+        config = VAEConfig(channels=(8, 8), strides=(4, 4), bands=4, latent_size=4)
         samples = round(rate * SECONDS)
         model = VAE(config, samples)
         folder = project / f"models/mine/no_nf/{seed}"

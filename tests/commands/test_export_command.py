@@ -13,7 +13,7 @@ from flowshot.core.params import read_params
 from flowshot.core.randomness import derive_seed, torch_generator
 from flowshot.export.torchscript import export, largest_difference
 from flowshot.generation.sampling import sample_clips
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.storage import ModelCard, load_model, save_model
 from flowshot.priors.config import FlowPriorConfig, PriorsConfig, RectifiedFlowPriorConfig
@@ -67,9 +67,7 @@ def stirred(module, seed=0):
 
 def autoencoder(samples=SAMPLES, **changes):
     torch.manual_seed(0)
-    config = AutoencoderConfig(
-        channels=(8, 8), strides=(4, 2), bands=4, latent_size=5, flow_width=16, flow_layers=2, **changes
-    )
+    config = VAEConfig(channels=(8, 8), strides=(4, 2), bands=4, latent_size=5, flow_width=16, flow_layers=2, **changes)
     return stirred(VAE(config, samples).eval())
 
 

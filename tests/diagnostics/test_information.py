@@ -11,7 +11,7 @@ from flowshot.densities.flows import Flow
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.likelihood_bounds import likelihood_bounds
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.likelihood import log_likelihood
 
@@ -24,7 +24,7 @@ def generator(seed=0):
 
 def bare_vae(size, **flows):
     torch.manual_seed(0)
-    config = AutoencoderConfig(
+    config = VAEConfig(
         front_end="strided", latent_size=size, channels=(4,), strides=(4,), flow_layers=2, flow_width=16, **flows
     )
     return VAE(config, 64)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from flowshot.densities.distributions import Prior
 from flowshot.densities.flows import Flow
 from flowshot.generation.interpolation import great_circle, interpolate, interpolate_latents
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 
 SAMPLES = 1024
-SMALL = AutoencoderConfig(
+SMALL = VAEConfig(
     bands=4, channels=(8, 8), strides=(4, 4), latent_size=4, flow_width=8, flow_layers=2, prior_flow="nsf"
 )
 
@@ -73,7 +73,7 @@ def test_with_a_flow_the_walk_is_a_great_circle_of_its_base_space():
 @pytest.mark.parametrize("flow", ["none", "nsf"])
 def test_the_ends_are_the_reconstructions_of_both_clips(flow):
     torch.manual_seed(0)
-    model = VAE(AutoencoderConfig(**{**vars(SMALL), "prior_flow": flow}), SAMPLES).eval()
+    model = VAE(VAEConfig(**{**vars(SMALL), "prior_flow": flow}), SAMPLES).eval()
     first, second = 0.5 * np.random.default_rng(0).standard_normal((2, SAMPLES)).clip(-1, 1)
     clips = interpolate(model, first, second, 4, generator(1))
     assert clips.shape == (4, SAMPLES) and clips.dtype == np.float32 and np.abs(clips).max() <= 1

@@ -8,7 +8,7 @@ import torch
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.verdict import judge
 from flowshot.diagnostics.watch import COLUMNS, watch
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 
 SIZE = 4
@@ -37,7 +37,7 @@ def clips(count, seed=0):
 def model_with_posterior(mean_of, scale, flows=None, decoder=None):
     """An autoencoder whose posterior is N(mean_of(clips), scale) and whose decoder is `decoder`, if given."""
     torch.manual_seed(0)
-    config = AutoencoderConfig(
+    config = VAEConfig(
         front_end="strided", latent_size=SIZE, channels=(4,), strides=(4,), flow_layers=2, flow_width=8, **(flows or {})
     )
     model = VAE(config, SAMPLES)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from flowshot.models.autoencoders.vae.blocks import CentredConvolution, ResidualBlock, Snake, initialise, upsample
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 
 
 def ripple(frames, stride):
@@ -21,7 +21,7 @@ def test_interpolation_leaves_no_tone_at_the_strides_rate_and_a_transposed_convo
     constant = torch.randn(1, 6, 1).expand(1, 6, 20)
     ripples = {}
     for name in ("linear", "transposed"):
-        layer = upsample(AutoencoderConfig(upsampling=name, activation=kind), 6, 4, stride)
+        layer = upsample(VAEConfig(upsampling=name, activation=kind), 6, 4, stride)
         initialise(layer)
         with torch.no_grad():
             frames = layer(constant)
@@ -35,7 +35,7 @@ def test_interpolation_leaves_no_tone_at_the_strides_rate_and_a_transposed_convo
 @pytest.mark.parametrize("stride", [2, 4, 8])
 def test_upsampling_of_either_kind_starts_with_the_power_it_is_given(stride, upsampling):
     torch.manual_seed(0)
-    layer = upsample(AutoencoderConfig(upsampling=upsampling, activation="silu"), 64, 64, stride)
+    layer = upsample(VAEConfig(upsampling=upsampling, activation="silu"), 64, 64, stride)
     initialise(layer)
     with torch.no_grad():
         power = layer(torch.randn(8, 64, 100)).square().mean()

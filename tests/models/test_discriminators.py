@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.discriminators import (
     Discriminators,
     PeriodDiscriminator,
@@ -125,6 +125,6 @@ def multiplications(module, run):
 
 def test_the_default_discriminators_need_less_than_half_of_the_autoencoder():
     batch, discriminators = clips(16000, count=1), Discriminators(AdversarialConfig(), generator())
-    model = VAE(AutoencoderConfig(), 16000)
+    model = VAE(VAEConfig(), 16000)
     judged, decoded = (multiplications(x, lambda x=x: x(batch)) for x in (discriminators, model))
     assert 1e6 < judged < 0.5 * decoded

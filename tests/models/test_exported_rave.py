@@ -20,7 +20,7 @@ from flowshot.generation.sampling import reconstruct_clips, sample_clips
 from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
 from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, rave_configuration
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.base.latents import draw_latents
 from flowshot.models.base.storage import EXPORTED, ModelCard, load_model, make_autoencoder, save_model
 from flowshot.priors.config import GaussianMixturePriorConfig, PriorsConfig
@@ -32,7 +32,7 @@ needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason
 
 
 def config_of(path, **settings):
-    return AutoencoderConfig(rave=RaveConfig(exported=str(path), trust_exported=True, **settings))
+    return VAEConfig(rave=RaveConfig(exported=str(path), trust_exported=True, **settings))
 
 
 def load(path, **settings):
@@ -57,7 +57,7 @@ def test_code_is_not_loaded_before_somebody_says_that_it_is_trusted(tmp_path, mo
     path = write_export(tmp_path / "model.ts")
     config = dataclasses.replace(config_of(path).rave, trust_exported=False)
     with pytest.raises(FlowshotError, match=r"TorchScript, which is code .* set rave.trust_exported: true"):
-        ExportedRave(AutoencoderConfig(rave=config), SAMPLES, RATE)
+        ExportedRave(VAEConfig(rave=config), SAMPLES, RATE)
 
 
 def test_a_file_that_is_missing_or_something_else_is_one_line(tmp_path):

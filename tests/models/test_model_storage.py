@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.storage import ModelCard, load_model, save_model
 
 SMALL = {"bands": 4, "latent_size": 3, "channels": (4, 6), "strides": (4, 2), "flow_layers": 1, "flow_width": 8}
-BOTH = AutoencoderConfig(**SMALL, posterior_flow="iaf", prior_flow="nsf")
+BOTH = VAEConfig(**SMALL, posterior_flow="iaf", prior_flow="nsf")
 
 
 def save(folder, config=BOTH):
@@ -68,7 +68,7 @@ def test_truncated_weights_are_one_line(folder, kept):
 
 
 def test_weights_of_another_configuration_are_one_line_that_says_what_differs(folder, tmp_path):
-    save(tmp_path / "other", AutoencoderConfig(**{**SMALL, "latent_size": 5}))
+    save(tmp_path / "other", VAEConfig(**{**SMALL, "latent_size": 5}))
     shutil.copy(tmp_path / "other" / "weights.safetensors", folder)
     assert "heads.weight" in assert_one_line(folder) or "posterior_flow" in assert_one_line(folder)
 

@@ -14,13 +14,13 @@ from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder
 from flowshot.models.autoencoders.rave.training import check_validation_frames, merge_rows, row_of, train_rave
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.storage import ModelCard, load_model, make_autoencoder, save_model
 from flowshot.training.config import BudgetConfig, TrainConfig
 
 TINY = RaveConfig(latent_size=4, capacity=4, phase_1_share=0.5)
-CONFIG = AutoencoderConfig(rave=TINY)
+CONFIG = VAEConfig(rave=TINY)
 SAMPLES, RATE = 5000, 16000
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
 
@@ -85,7 +85,7 @@ def test_what_rave_logs_becomes_a_row_in_nats():
     assert merge_rows([row, {"step": 40.0}, held_out]) == [{**row, "valid_reconstruction": 4.0}, {"step": 40.0}]
 
 
-@pytest.mark.parametrize("config", [AutoencoderConfig(), CONFIG], ids=["vae", "rave"])
+@pytest.mark.parametrize("config", [VAEConfig(), CONFIG], ids=["vae", "rave"])
 def test_the_card_of_a_model_comes_back(config, tmp_path, monkeypatch):
     built = []
 
@@ -101,7 +101,7 @@ def test_the_card_of_a_model_comes_back(config, tmp_path, monkeypatch):
 
 
 def test_the_cards_of_models_that_were_trained_before_there_was_rave_are_read(tmp_path):
-    config = AutoencoderConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2))
+    config = VAEConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2))
     weights = VAE(config, 250).state_dict()
     save_model(tmp_path, ModelCard(config, "drums", RATE, 250), weights, weights)
     raw = json.loads((tmp_path / "config.json").read_text())

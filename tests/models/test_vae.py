@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowshot.densities.distributions import gaussian_kl
 from flowshot.models.autoencoders.vae.blocks import ResidualBlock
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder, Features, without_mean
 from flowshot.models.autoencoders.vae.encoder import Encoder, frames_of, log_levels, padded_samples
 from flowshot.models.autoencoders.vae.vae import VAE
@@ -32,7 +32,7 @@ def tiny(**changes):
     values = {
         "bands": 4, "latent_size": 3, "channels": (4, 6), "strides": (4, 2), "flow_layers": 2, "flow_width": 8,
     }  # fmt: skip
-    return AutoencoderConfig(**{**values, **changes})
+    return VAEConfig(**{**values, **changes})
 
 
 def make(config, clip_samples=250):
@@ -91,7 +91,7 @@ def test_clips_of_every_length_come_back_with_their_length(front_end, pooling, s
 @every_front_end
 @every_pooling
 def test_a_second_at_44100_hz_passes_through(front_end, pooling):
-    config = AutoencoderConfig(front_end=front_end, pooling=pooling, channels=(4, 4, 4), latent_size=8)
+    config = VAEConfig(front_end=front_end, pooling=pooling, channels=(4, 4, 4), latent_size=8)
     assert make(config, 44_100)(sounds(1, 44_100)).clips.shape == (1, 44_100)
 
 

@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Prior
 from flowshot.densities.flows import Flow
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.latents import draw_latents
 from flowshot.priors.config import (
@@ -333,7 +333,7 @@ def test_the_own_prior_is_that_of_the_autoencoder(tmp_path):
 
 def tiny_vae():
     torch.manual_seed(0)
-    return VAE(AutoencoderConfig(bands=4, latent_size=SIZE, channels=(4, 6), strides=(4, 2)), 250)
+    return VAE(VAEConfig(bands=4, latent_size=SIZE, channels=(4, 6), strides=(4, 2)), 250)
 
 
 def test_the_registry_makes_every_prior_that_params_know():

@@ -19,7 +19,7 @@ from flowshot.models.autoencoders.vae.adversarial import (
     generator_loss,
     train_decoder_alone,
 )
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import AdversarialConfig, BudgetConfig, LossConfig, TrainConfig
@@ -44,7 +44,7 @@ def tiny_vae(**changes):
     # Not a default, on which the courses below would depend: some are of use only while the loss goes up and down.
     values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "upsampling": "linear"}
     values |= {"flow_layers": 1, "flow_width": 8}
-    return VAE(AutoencoderConfig(**{**values, **changes}), SAMPLES)
+    return VAE(VAEConfig(**{**values, **changes}), SAMPLES)
 
 
 def run(steps=8, model=None, callbacks=None, rate=5e-3, seed=0, **adversarial):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from flowshot.models.autoencoders.vae.averaging import WeightAverage, decay_at
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 
 
@@ -68,9 +68,7 @@ def test_without_decay_the_average_is_the_model_itself():
 
 @pytest.mark.parametrize("flows", [{}, {"posterior_flow": "iaf", "prior_flow": "nsf"}], ids=["no_nf", "nf_both"])
 def test_an_averaged_autoencoder_reconstructs_as_its_source_when_that_does_not_change(flows):
-    config = AutoencoderConfig(
-        bands=4, latent_size=4, channels=(8,), strides=(4,), flow_layers=1, flow_width=8, **flows
-    )
+    config = VAEConfig(bands=4, latent_size=4, channels=(8,), strides=(4,), flow_layers=1, flow_width=8, **flows)
     model, clips = VAE(config, 256), torch.rand(2, 256) - 0.5
     average = WeightAverage(model, 0.9)
     for _ in range(3):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError, Interrupted
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.checkpoint import Checkpoint, GeneratorState
@@ -41,7 +41,7 @@ def run(checkpoint, rows=None, flows=True, **options):
         loss=LossConfig(fft_sizes=(128, 32)), **options,
     )  # fmt: skip
     return train(
-        VAE(AutoencoderConfig(**shape, **kinds), SAMPLES), sines(7), sines(5, seed=1), 16000, config,
+        VAE(VAEConfig(**shape, **kinds), SAMPLES), sines(7), sines(5, seed=1), 16000, config,
         BudgetConfig(STEPS, batch_size=4), torch.Generator().manual_seed(0),
         on_row=(lambda row: None) if rows is None else rows.append, checkpoint=checkpoint,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, gaussian_kl
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.inference import AggressiveInference
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.objective import Objective
@@ -41,7 +41,7 @@ def tiny_vae(**changes):
     # Not a default, on which the courses below would depend: some are of use only while the loss goes up and down.
     values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "upsampling": "linear"}
     values |= {"flow_layers": 1, "flow_width": 8}
-    return VAE(AutoencoderConfig(**{**values, **changes}), SAMPLES)
+    return VAE(VAEConfig(**{**values, **changes}), SAMPLES)
 
 
 def sines(count, seed=0):
@@ -246,7 +246,7 @@ def test_a_weaker_decoder_leaves_the_encoder_as_it_is():
         (TrainConfig, {"target_kl": 5.0, "free_bits": 1.0}, "choose one"),
         (TrainConfig, {"beta_cycles": 0}, "beta_cycles"),
         (LossConfig, {"likelihood_scale": 0.0}, "likelihood_scale"),
-        (AutoencoderConfig, {"decoder_channels": (4,)}, "decoder_channels"),
+        (VAEConfig, {"decoder_channels": (4,)}, "decoder_channels"),
     ],
 )
 def test_options_out_of_their_limits_are_errors(section, change, message):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import HISTORY_COLUMNS, train, validate
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
@@ -31,7 +31,7 @@ def tiny_vae(seed=0, **changes):
     # Not a default, on which the courses below would depend: some are of use only while the loss goes up and down.
     values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "upsampling": "linear"}
     values |= {"flow_layers": 1, "flow_width": 8}
-    return VAE(AutoencoderConfig(**{**values, **changes}), SAMPLES)
+    return VAE(VAEConfig(**{**values, **changes}), SAMPLES)
 
 
 def settings(**changes):

@@ -12,7 +12,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
 from flowshot.models.autoencoders.rave.measure_exported import delay_of, measure_exported
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.base.storage import load_model
 from flowshot.training.config import LossConfig, TrainConfig
 
@@ -27,7 +27,7 @@ def waves(count):
 
 
 def measured(path, said=None, **settings):
-    config = AutoencoderConfig(rave=RaveConfig(exported=str(path), trust_exported=True, **settings))
+    config = VAEConfig(rave=RaveConfig(exported=str(path), trust_exported=True, **settings))
     say = pytest.fail if said is None else said.append
     return measure_exported(ExportedRave(config, SAMPLES, RATE), waves(8), waves(4), CONFIG, 3, say)
 
@@ -43,7 +43,7 @@ def test_it_is_measured_as_every_other_and_not_trained(tmp_path):
 
 def test_repulsion_is_of_a_noise_that_is_learned_and_changes_nothing_here(tmp_path):
     path = write_export(tmp_path / "model.ts")
-    model = ExportedRave(AutoencoderConfig(rave=RaveConfig(exported=str(path), trust_exported=True)), SAMPLES, RATE)
+    model = ExportedRave(VAEConfig(rave=RaveConfig(exported=str(path), trust_exported=True)), SAMPLES, RATE)
     repelled = TrainConfig(loss=LossConfig(fft_sizes=(128, 32), repulsion=1.0))
     row = measure_exported(model, waves(8), waves(4), repelled, 3, pytest.fail).best_row
     assert row["valid_reconstruction"] == measured(path).best_row["valid_reconstruction"]

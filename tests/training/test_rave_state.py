@@ -14,7 +14,7 @@ from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder
 from flowshot.models.autoencoders.rave.state import GlobalDraws, History, LearningBatches
 from flowshot.models.autoencoders.rave.training import train_rave
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.training.checkpoint import Checkpoint
 from flowshot.training.config import BudgetConfig, TrainConfig
 
@@ -70,7 +70,7 @@ def run(checkpoint, rows=None, latent_size=4):
     """A training of its own process, as far as random numbers go: weights and generators are made anew."""
     torch.manual_seed(0)
     settings = RaveConfig(latent_size=latent_size, capacity=2, phase_1_share=0.5)
-    model = RaveAutoencoder(AutoencoderConfig(rave=settings), SAMPLES, RATE)
+    model = RaveAutoencoder(VAEConfig(rave=settings), SAMPLES, RATE)
     model.rave.receptive_field += 1  # or RAVE would spend most of the test on it
     return train_rave(
         model, tones(5), tones(2), TrainConfig(log_every=1, validate_every=2), BudgetConfig(STEPS, batch_size=2),

@@ -12,7 +12,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params
 
 if TYPE_CHECKING:
-    from flowshot.models.autoencoders.vae.vae import VAE
+    from flowshot.models.base.autoencoder import Autoencoder
     from flowshot.models.base.storage import ModelCard
     from flowshot.priors.base import LatentPrior
 
@@ -27,7 +27,7 @@ class LoadedArm:
 
     name: str
     seed: int
-    model: "VAE"
+    model: "Autoencoder"
     prior: "LatentPrior"
     card: "ModelCard"
 

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     report = {
         "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out),
         "bytes": out.stat().st_size, "sample_rate": card.sample_rate, "clip_samples": card.clip_samples,
-        "latent_size": arm.model.config.latent_size, "methods": list(METHODS), "largest_difference": difference,
+        "latent_size": arm.model.latent_size, "methods": list(METHODS), "largest_difference": difference,
         "seed_of_sample_0": seed,
     }  # fmt: skip
     text = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from flowshot.models.autoencoders.vae.vae import VAE
+    from flowshot.models.base.autoencoder import Autoencoder
     from flowshot.priors.base import LatentPrior
 
 AT_ONCE = 1000  # clips held in memory
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 
 def draw(
-    model: "VAE", prior: "LatentPrior", count: int, batch_size: int, generator: "torch.Generator"
+    model: "Autoencoder", prior: "LatentPrior", count: int, batch_size: int, generator: "torch.Generator"
 ) -> "Iterator[np.ndarray]":
     """`count` clips `[samples]`, drawn in pieces that bound the memory."""
     import numpy as np  # with torch, see `run`

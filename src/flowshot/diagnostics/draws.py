@@ -14,7 +14,7 @@ from flowshot.densities.distributions import (
     repeat_posterior,
     standard_normal_log_prob,
 )
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _on_cpu(value: Any) -> Any:
     return tuple(map(_on_cpu, value)) if isinstance(value, tuple) else value if value is None else value.cpu()
 
 
-def draw_posteriors(model: VAE, posterior: Posterior, draws: int, generator: torch.Generator) -> LatentDraws:
+def draw_posteriors(model: Autoencoder, posterior: Posterior, draws: int, generator: torch.Generator) -> LatentDraws:
     """`draws` of each posterior of the batch.
 
     Only the directions in which flows are trained are used, so that autoregressive ones cost one pass: the density of

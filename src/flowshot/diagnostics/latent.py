@@ -14,7 +14,7 @@ from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.likelihood_bounds import LogLikelihood, likelihood_bounds
 from flowshot.diagnostics.units import collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
 from flowshot.diagnostics.verdict import judge
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 # Of each clip's posterior.
 DRAWS = 32
@@ -65,7 +65,7 @@ class Diagnosis:
 
 @torch.no_grad()
 def diagnose(
-    model: VAE,
+    model: Autoencoder,
     clips: np.ndarray,
     distance: Distance,
     generator: torch.Generator,
@@ -94,7 +94,7 @@ def diagnose(
     used = spread.active_by_share & heard_dimensions(model, latent, spread, generator)
     reconstruction, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
     bounds = likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
-    size = model.config.latent_size
+    size = model.latent_size
     verdict, reason = judge(int(used.sum()), size, shuffle_gap / max(reconstruction, 1e-12))
     return Diagnosis(
         verdict=verdict,
@@ -120,7 +120,7 @@ def diagnose(
 
 
 def decoder_dependence(
-    model: VAE, latent: Tensor, data: Tensor, distance: Distance, generator: torch.Generator
+    model: Autoencoder, latent: Tensor, data: Tensor, distance: Distance, generator: torch.Generator
 ) -> tuple[float, float, float]:
     """Mean loss of clips decoded from their own latents, and its rise with another clip's and with the prior's.
 
@@ -141,7 +141,7 @@ def decoder_dependence(
     return float(own.mean()), float((shuffled - own[rows]).mean()), float((drawn - own[rows]).mean())
 
 
-def _posterior_of(model: VAE, data: Tensor) -> Posterior:
+def _posterior_of(model: Autoencoder, data: Tensor) -> Posterior:
     parts = [model.posterior(batch) for batch in data.split(BATCH_SIZE)]
     return join_posteriors(parts)
 
@@ -152,7 +152,7 @@ def join_posteriors(parts: list[Posterior]) -> Posterior:
     return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_scale for p in parts]), context)
 
 
-def _reference_latents(model: VAE, clips: np.ndarray | None, generator: torch.Generator) -> Tensor | None:
+def _reference_latents(model: Autoencoder, clips: np.ndarray | None, generator: torch.Generator) -> Tensor | None:
     if clips is None:
         return None
     chosen = torch.from_numpy(evenly_spaced(clips, REFERENCE_CLIPS))

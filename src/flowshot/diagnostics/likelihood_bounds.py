@@ -9,7 +9,7 @@ from torch import Tensor
 from flowshot.clips.batches import evenly_spaced_rows
 from flowshot.densities.distributions import Posterior, standard_normal_log_prob
 from flowshot.diagnostics.draws import draw_posteriors
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
 
@@ -20,7 +20,7 @@ BATCH_SIZE = 64
 
 
 def likelihood_bounds(
-    model: VAE, posterior: Posterior, data: Tensor, log_likelihood: LogLikelihood, generator: torch.Generator
+    model: Autoencoder, posterior: Posterior, data: Tensor, log_likelihood: LogLikelihood, generator: torch.Generator
 ) -> tuple[float, float]:
     """ELBO and IWAE bound in nats, the means over at most `CLIPS` of the clips `data: [clips, samples]`.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flowshot.densities.distributions import gaussian_kl
 from flowshot.diagnostics.draws import LatentDraws
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 # Variance of E[z|x] over clips above which a dimension is active (Burda et al. 2015, 1509.00519, section 5.1).
 ACTIVE_VARIANCE = 0.01
@@ -83,7 +83,7 @@ def collapse_fraction(kl: Tensor) -> float:
     return float(((kl < EPSILON).double().mean(0) >= 1 - DELTA).double().mean())
 
 
-def heard_dimensions(model: VAE, latent: Tensor, spread: Spread, generator: torch.Generator) -> Tensor:
+def heard_dimensions(model: Autoencoder, latent: Tensor, spread: Spread, generator: torch.Generator) -> Tensor:
     """Whether a dimension reaches the decoder's output, `[size]`, at some of `latent: [clips, size]`.
 
     The response to dimension i is the squared derivative of the decoded clip by it, summed over samples (the trace of

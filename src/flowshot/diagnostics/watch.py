@@ -9,7 +9,7 @@ from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.latent import DRAWS, Distance, decoder_dependence
 from flowshot.diagnostics.units import collapse_fraction, kl_of_dimensions, spread_over_clips
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 # Of those that are decoded, three times each.
 DECODED_CLIPS = 16
@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 @torch.no_grad()
-def watch(model: VAE, posterior: Posterior, clips: np.ndarray, distance: Distance) -> dict[str, float]:
+def watch(model: Autoencoder, posterior: Posterior, clips: np.ndarray, distance: Distance) -> dict[str, float]:
     """What the latent carries, as `COLUMNS`; with the same noise at every call.
 
     It is cheap because nothing is encoded: the `posterior` of all held-out clips comes from the validation itself, and

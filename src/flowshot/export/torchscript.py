@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import posterior_transform
 from flowshot.generation.sampling import sample_clips
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior
 
@@ -62,7 +62,7 @@ class GivenNoise(TorchFunctionMode):
 class TracedEncoder(nn.Module):
     """`clips: [batch, samples]` and standard normal `noise: [batch, latent_size]` -> latents; noise 0 is the mean."""
 
-    def __init__(self, model: VAE) -> None:
+    def __init__(self, model: Autoencoder) -> None:
         super().__init__()
         self.model = model
 
@@ -76,7 +76,7 @@ class TracedEncoder(nn.Module):
 class TracedDecoder(nn.Module):
     """`latents: [batch, latent_size]` and the decoder's noise -> clips."""
 
-    def __init__(self, model: VAE) -> None:
+    def __init__(self, model: Autoencoder) -> None:
         super().__init__()
         self.model = model
 
@@ -151,7 +151,7 @@ class ExportedArm(nn.Module):
         self,
         arm: str,
         sample_rate: int,
-        model: VAE,
+        model: Autoencoder,
         batch_size: int,
         noise: list[int],
         parts: tuple[nn.Module, nn.Module, nn.Module],
@@ -160,7 +160,7 @@ class ExportedArm(nn.Module):
         self.arm = arm
         self.sample_rate = sample_rate
         self.clip_samples = model.clip_samples
-        self.latent_size = model.config.latent_size
+        self.latent_size = model.latent_size
         self.batch_size = batch_size
         self.noise = noise
         self.encoder, self.decoder, self.prior = parts
@@ -205,7 +205,9 @@ class ExportedArm(nn.Module):
 
 
 @torch.no_grad()
-def export(arm: str, model: VAE, prior: LatentPrior, sample_rate: int, batch_size: int) -> torch.jit.ScriptModule:
+def export(
+    arm: str, model: Autoencoder, prior: LatentPrior, sample_rate: int, batch_size: int
+) -> torch.jit.ScriptModule:
     """The arm as TorchScript, on the CPU; `sample` decodes `batch_size` latents at a time.
 
     Raises:
@@ -213,7 +215,7 @@ def export(arm: str, model: VAE, prior: LatentPrior, sample_rate: int, batch_siz
     """
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    latents = torch.randn(TRACED_CLIPS, model.config.latent_size, generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(TRACED_CLIPS, model.latent_size, generator=torch.Generator().manual_seed(0))
     with quiet_tracing():
         with GivenNoise() as decoding:
             clips = model.decode(latents)
@@ -247,7 +249,7 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
 
 
 @torch.no_grad()
-def largest_difference(path: Path, model: VAE, prior: LatentPrior, batch_size: int) -> float:
+def largest_difference(path: Path, model: Autoencoder, prior: LatentPrior, batch_size: int) -> float:
     """Between what the file's methods and the model give, of clips and of latents, for several numbers of clips."""
     with quiet_tracing():
         loaded = torch.jit.load(path)

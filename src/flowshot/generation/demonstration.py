@@ -10,7 +10,7 @@ import torch
 from flowshot.clips.flac import write_flac
 from flowshot.core.files import whole_folder, write_json, writing
 from flowshot.generation.interpolation import interpolate
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 PAIRS = 4  # an even number: a walk joins each two of them
 STEPS = 7  # of a walk, its ends among them
@@ -31,7 +31,11 @@ class Demonstration:
 
 
 def demonstrate(
-    model: VAE, clips: np.ndarray, reconstructions: np.ndarray, groups: Sequence[str], generator: torch.Generator
+    model: Autoencoder,
+    clips: np.ndarray,
+    reconstructions: np.ndarray,
+    groups: Sequence[str],
+    generator: torch.Generator,
 ) -> Demonstration:
     """Choose pairs from `clips: [n, samples]` and their `reconstructions`, and walk between them.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from flowshot.densities.distributions import Prior
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 # Below this sine of their angle two vectors lie on one line, and every great circle holds both or one cannot be told.
 PARALLEL = 1e-4
@@ -21,7 +21,7 @@ PARALLEL = 1e-4
 
 @torch.no_grad()
 def interpolate(
-    model: VAE, first: np.ndarray, second: np.ndarray, steps: int, generator: torch.Generator
+    model: Autoencoder, first: np.ndarray, second: np.ndarray, steps: int, generator: torch.Generator
 ) -> np.ndarray:
     """Clips on the way from `first: [samples]` to `second: [samples]`, float32 `[steps, samples]` in [-1, 1].
 

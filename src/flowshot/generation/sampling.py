@@ -10,7 +10,7 @@ import torch
 from flowshot.clips.batches import ordered_batches
 from flowshot.clips.flac import write_flac
 from flowshot.core.files import whole_folder, write_json, writing
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.base import LatentPrior
 
 # Clips of each arm that are kept for listening.
@@ -26,7 +26,9 @@ class Generated:
 
 
 @torch.no_grad()
-def sample_clips(model: VAE, prior: LatentPrior, count: int, batch_size: int, generator: torch.Generator) -> Generated:
+def sample_clips(
+    model: Autoencoder, prior: LatentPrior, count: int, batch_size: int, generator: torch.Generator
+) -> Generated:
     """Draw `count` latents from `prior` and decode them. The time includes both."""
     start = time.perf_counter()
     latents = prior.sample(count, generator)
@@ -35,7 +37,7 @@ def sample_clips(model: VAE, prior: LatentPrior, count: int, batch_size: int, ge
 
 
 @torch.no_grad()
-def reconstruct_clips(model: VAE, clips: np.ndarray, batch_size: int, generator: torch.Generator) -> Generated:
+def reconstruct_clips(model: Autoencoder, clips: np.ndarray, batch_size: int, generator: torch.Generator) -> Generated:
     """Encode `clips: [n, samples]`, draw one latent each, and decode it."""
     start = time.perf_counter()
     decoded = [

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.config import PriorsConfig
 from flowshot.priors.gmm import GaussianMixturePrior
@@ -13,7 +13,7 @@ from flowshot.priors.own import OwnPrior
 from flowshot.priors.rave import RavePrior
 from flowshot.priors.rectified_flow import RectifiedFlowPrior
 
-PRIORS: dict[str, Callable[[PriorsConfig, VAE], LatentPrior]] = {
+PRIORS: dict[str, Callable[[PriorsConfig, Autoencoder], LatentPrior]] = {
     "own": lambda config, model: OwnPrior(model.prior),
     "nf": lambda config, model: FlowPrior(config.nf, math.prod(model.latent_shape)),
     "gmm": lambda config, model: GaussianMixturePrior(config.gmm, math.prod(model.latent_shape)),
@@ -22,7 +22,7 @@ PRIORS: dict[str, Callable[[PriorsConfig, VAE], LatentPrior]] = {
 }
 
 
-def make_prior(name: str, config: PriorsConfig, model: VAE) -> LatentPrior:
+def make_prior(name: str, config: PriorsConfig, model: Autoencoder) -> LatentPrior:
     """The prior called `name` for the latents of `model`, not yet fitted or loaded.
 
     Raises:

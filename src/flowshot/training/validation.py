@@ -10,7 +10,7 @@ from flowshot.densities.distributions import Posterior
 from flowshot.diagnostics.latent import join_posteriors
 from flowshot.diagnostics.watch import COLUMNS as LATENT_COLUMNS
 from flowshot.diagnostics.watch import watch
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.training.config import TrainConfig
 from flowshot.training.device import uses_bfloat16
 from flowshot.training.latent_loss import charged_divergence
@@ -36,7 +36,7 @@ class Evaluation:
 
 
 def validate(
-    model: VAE,
+    model: Autoencoder,
     valid_clips: np.ndarray,
     train_clips: np.ndarray,
     reconstruction_loss: ReconstructionLoss,
@@ -67,7 +67,7 @@ def validate(
 
 @torch.no_grad()
 def evaluate(
-    model: VAE, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
+    model: Autoencoder, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
 ) -> Evaluation:
     """Reconstruction loss and KL divergence over `clips: [n, samples]`, with the same noise at every call."""
     model.eval()

@@ -5,13 +5,13 @@ import torch
 from torch import Tensor
 
 from flowshot.clips.batches import ordered_batches
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 BATCH_SIZE = 64
 
 
 @torch.no_grad()
-def draw_latents(model: VAE, clips: np.ndarray, draws: int, generator: torch.Generator) -> Tensor:
+def draw_latents(model: Autoencoder, clips: np.ndarray, draws: int, generator: torch.Generator) -> Tensor:
     """`draws` latents of each of `clips: [n, samples]`, `[n, draws, latent_size]`.
 
     Several draws, because a prior has to cover the posteriors and not only their means.

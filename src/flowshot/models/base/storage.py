@@ -15,7 +15,7 @@ from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.exported_file import exported_path
 from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 
 MESSAGE_LENGTH = 200
@@ -27,7 +27,7 @@ EXPORTED = "exported.ts"
 class ModelCard:
     """`config.json`: what the weights belong to, and of an exported RAVE the SHA-256 of its file."""
 
-    autoencoder: AutoencoderConfig
+    autoencoder: VAEConfig
     dataset: str
     sample_rate: int
     clip_samples: int
@@ -99,7 +99,7 @@ def _read_card(raw: dict[str, Any]) -> ModelCard:
     if values.get("rave") is not None:
         values["rave"] = RaveConfig(**_with_tuples(values["rave"]))
     return ModelCard(
-        AutoencoderConfig(**values),
+        VAEConfig(**values),
         str(raw["dataset"]),
         int(raw["sample_rate"]),
         int(raw["clip_samples"]),

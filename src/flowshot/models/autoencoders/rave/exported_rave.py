@@ -1,20 +1,20 @@
-"""A RAVE that was trained elsewhere and exported as TorchScript, behind the interface of the VAE.
+"""A RAVE that was trained elsewhere and exported as TorchScript, behind the interface of every autoencoder.
 
 The file is all that is needed: the package acids-rave is not.
 """
 
-import dataclasses
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, Prior
+from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.exported_file import (
     RATE_NAMES,
     check_channels,
@@ -23,8 +23,7 @@ from flowshot.models.autoencoders.rave.exported_file import (
     exported_path,
 )
 from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, global_draws
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 # Buffers in which an export for streaming keeps the end of what it heard last.
 CACHES = ("pad", "cache")
@@ -34,7 +33,7 @@ LARGEST_DIFFERENCE = 1e-3
 NO_RAVE = "rave.exported must name a file that `rave export` wrote"
 
 
-class ExportedRave(VAE):
+class ExportedRave(Autoencoder):
     """A VAE whose encoder and decoder are the methods `encode` and `decode` of an exported RAVE, as they are.
 
     Its latent is what the file gives: RAVE's frames, turned to their principal components and cropped, flattened. A
@@ -46,7 +45,7 @@ class ExportedRave(VAE):
     `encode` draws nothing has a posterior of the fixed width `SMALLEST_SCALE`.
 
     Args:
-        config: with `rave.exported`.
+        config: with `exported`.
         clip_samples: length of every clip.
         sample_rate: in Hz.
 
@@ -54,21 +53,17 @@ class ExportedRave(VAE):
         FlowshotError: the file is missing, is not trusted, is no exported RAVE, or is for other clips.
     """
 
-    def __init__(self, config: AutoencoderConfig, clip_samples: int, sample_rate: int) -> None:
-        nn.Module.__init__(self)
-        assert config.rave is not None
-        check_exported(config.rave, sample_rate)
-        self.path, self.delay = exported_path(config.rave), config.rave.exported_delay
+    def __init__(self, config: RaveConfig, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
+        check_exported(config, sample_rate)
+        self.path, self.delay = exported_path(config), config.exported_delay
         self.rave = load_torchscript(self.path)
         self.dimensions, self.ratio = check_interface(self.path, self.rave, sample_rate)
-        self.clip_samples, self.sample_rate = clip_samples, sample_rate
         self.frames = -(-(clip_samples + self.delay) // self.ratio)
         size = self.dimensions * self.frames
         if size < 2:
             raise FlowshotError(f"{self.path}: gives one number for a clip; a prior needs at least two")
-        # What else reads the configuration asks how large the latent is, and which flows there are: none.
-        self.config = dataclasses.replace(config, latent_size=size, posterior_flow="none", prior_flow="none")
-        self.context = self.posterior_flow = None
+        self.posterior_flow = None
         self.prior = Prior(size)
         self.draws = self._probe()
 

@@ -1,9 +1,8 @@
-"""The real RAVE (Caillon & Esling 2021, 2111.05011) behind the interface of the VAE, from the package acids-rave.
+"""The real RAVE (Caillon & Esling 2021, 2111.05011) behind the interface of every autoencoder, from the package acids-rave.
 
 Nothing of it is copied: its classes are called, and its licence is CC BY-NC. It is an extra: `make setup EXTRAS=rave`.
 """
 
-import dataclasses
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -16,15 +15,14 @@ from torch.nn import functional
 
 from flowshot.densities.distributions import Posterior, Prior
 from flowshot.models.autoencoders.rave.config import RaveConfig, check_rave
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 
 # RAVE adds this to the softplus that is a posterior's standard deviation.
 SMALLEST_SCALE = 1e-4
 DISCRIMINATOR = "rave.discriminator."
 
 
-class RaveAutoencoder(VAE):
+class RaveAutoencoder(Autoencoder):
     """A VAE whose encoder and decoder are RAVE's; its latent is a sequence of frames, flattened.
 
     A clip is padded with zeros to `train_samples`, the length that RAVE is trained at, and of its frames those are
@@ -32,41 +30,30 @@ class RaveAutoencoder(VAE):
     of the clip. Their prior is N(0, I), which RAVE's loss pulls every frame towards.
 
     Args:
-        config: with its section `rave`.
+        config: which of RAVE's configurations, and what differs from it.
         clip_samples: length of every clip.
         sample_rate: in Hz.
 
     Raises:
         FlowshotError: acids-rave is not installed, or a clip is longer than RAVE is to be trained at.
-
-    Example:
-        >>> rave = RaveAutoencoder(AutoencoderConfig(rave=RaveConfig()), 16000, 16000)
-        >>> rave.latent_shape
-        (16, 8)
     """
 
-    def __init__(self, config: AutoencoderConfig, clip_samples: int, sample_rate: int) -> None:
-        nn.Module.__init__(self)
-        assert config.rave is not None
-        self.settings = config.rave
-        check_rave(config.rave, "rave", clip_samples)
-        self.ratio, self.padded = config.rave.frame_samples, config.rave.padded_samples
+    def __init__(self, config: RaveConfig, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
+        check_rave(config, "rave", clip_samples)
+        self.config = config
+        self.ratio, self.padded = config.frame_samples, config.padded_samples
         self.frames = -(-clip_samples // self.ratio)
-        self.clip_samples = clip_samples
-        # What else reads the configuration asks how large the latent is, and which flows there are: none.
-        size = config.rave.latent_size * self.frames
-        self.config = dataclasses.replace(config, latent_size=size, posterior_flow="none", prior_flow="none")
-        self.context = self.posterior_flow = None
-        self.prior = Prior(size)
-        self.sample_rate = sample_rate
-        with warnings.catch_warnings(), rave_configuration(config.rave, sample_rate) as package:
+        self.posterior_flow = None
+        self.prior = Prior(config.latent_size * self.frames)
+        with warnings.catch_warnings(), rave_configuration(config, sample_rate) as package:
             warnings.simplefilter("ignore")  # that it normalises weights in the way that torch had first
             self.rave = package.RAVE(n_channels=1)
 
     @property
     def latent_shape(self) -> tuple[int, int]:
         """Dimensions and frames of a latent."""
-        return self.settings.latent_size, self.frames
+        return self.config.latent_size, self.frames
 
     def pad(self, clips: Tensor) -> Tensor:
         """`clips: [batch, samples]` as RAVE takes them, `[batch, 1, padded]`."""

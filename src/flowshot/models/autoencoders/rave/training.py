@@ -56,12 +56,12 @@ def train_rave(
         FlowshotError: there are fewer validation frames than RAVE's principal components need.
     """
     check_validation_frames(model, len(valid_clips))
-    steps_of_phase_1 = max(1, round(model.settings.phase_1_share * budget.steps))
+    steps_of_phase_1 = max(1, round(model.config.phase_1_share * budget.steps))
     model.rave.warmup = steps_of_phase_1
     learning = LearningBatches(model, EndlessBatches(train_clips, budget.batch_size, generator), budget.steps)
     history = History(show)
     state = RaveState(model, learning, history, checkpoint)
-    with rave_configuration(model.settings, model.sample_rate, steps_of_phase_1), warnings.catch_warnings():
+    with rave_configuration(model.config, model.sample_rate, steps_of_phase_1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers, lengths and loggers
         trainer = trainer_of(model, config, budget, history, state)
         state.restore(trainer)
@@ -115,10 +115,10 @@ def trainer_of(
 def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
     """Raise FlowshotError where RAVE could not find principal components of `clips` validation clips."""
     frames = clips * (model.padded // model.ratio)
-    if frames < model.settings.latent_size:
+    if frames < model.config.latent_size:
         raise FlowshotError(
             f"autoencoder `rave`: {clips} validation clips have {frames} frames, but the principal components of "
-            f"{model.settings.latent_size} latent dimensions need as many; add clips or lower rave.latent_size"
+            f"{model.config.latent_size} latent dimensions need as many; add clips or lower rave.latent_size"
         )
 
 

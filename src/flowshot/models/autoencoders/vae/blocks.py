@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.models.autoencoders.vae.config import Activation, AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import Activation, VAEConfig
 
 
 def initialise(module: nn.Module) -> None:
@@ -157,7 +157,7 @@ class TransposedUpsample(nn.Module):
         return self.convolution(self.before(x))[..., start : start + length]
 
 
-def upsample(config: AutoencoderConfig, inputs: int, outputs: int, stride: int) -> nn.Module:
+def upsample(config: VAEConfig, inputs: int, outputs: int, stride: int) -> nn.Module:
     """The upsampling that the configuration names."""
     if config.upsampling == "transposed":
         return TransposedUpsample(inputs, outputs, stride, config.activation)

@@ -11,7 +11,7 @@ Activation = Literal["silu", "snake"]
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(Section):
+class VAEConfig(Section):
     """The VAE: its front end, widths and depths, latent size, and the flows in posterior and prior.
 
     With `rave` it is the real RAVE instead, and the other values do not apply.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.models.autoencoders.vae.blocks import CentredConvolution, activation, initialise, residual_stack, upsample
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.encoder import frames_of, front_stride
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.tones import ToneBank
@@ -53,7 +53,7 @@ class Decoder(nn.Module):
     Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in [-1, 1].
     """
 
-    def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
+    def __init__(self, config: VAEConfig, clip_samples: int) -> None:
         super().__init__()
         self.clip_samples = clip_samples
         self.frames = frames_of(config, clip_samples)

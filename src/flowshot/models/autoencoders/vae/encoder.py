@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.models.autoencoders.vae.blocks import Downsample, activation, initialise, residual_stack
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 
 # The mu of the mu-law: levels below about -60 dB are linear.
@@ -16,17 +16,17 @@ COMPANDING = 1000.0
 SILENT_POWER = 1e-8
 
 
-def front_stride(config: AutoencoderConfig) -> int:
+def front_stride(config: VAEConfig) -> int:
     """Samples per frame behind the front end."""
     return config.bands if config.front_end == "pqmf" else 1
 
 
-def frames_of(config: AutoencoderConfig, clip_samples: int) -> int:
+def frames_of(config: VAEConfig, clip_samples: int) -> int:
     """Frames at the innermost level: the clip is padded up to a whole number of them."""
     return math.ceil(clip_samples / (front_stride(config) * math.prod(config.strides)))
 
 
-def padded_samples(config: AutoencoderConfig, clip_samples: int) -> int:
+def padded_samples(config: VAEConfig, clip_samples: int) -> int:
     """Length to which clips are padded with zeros before the encoder, and which the decoder makes."""
     return frames_of(config, clip_samples) * front_stride(config) * math.prod(config.strides)
 
@@ -63,7 +63,7 @@ class Encoder(nn.Module):
     a clip is, the heads need not guess.
     """
 
-    def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
+    def __init__(self, config: VAEConfig, clip_samples: int) -> None:
         super().__init__()
         self.padding = padded_samples(config, clip_samples) - clip_samples
         self.pooling = config.pooling

@@ -1,16 +1,15 @@
 """The variational autoencoder: one latent vector per clip, with or without flows in posterior and prior."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-from flowshot.densities.distributions import Posterior, Prior, draw_with_kl, posterior_transform, repeat_posterior
+from flowshot.densities.distributions import Posterior, Prior
 from flowshot.densities.flows import Flow
 from flowshot.models.autoencoders.vae.blocks import initialise
-from flowshot.models.autoencoders.vae.config import AutoencoderConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder
 from flowshot.models.autoencoders.vae.encoder import Encoder
+from flowshot.models.base.autoencoder import Autoencoder
 
 # Features of the encoder that a posterior flow sees beside the Gaussian's own draw.
 CONTEXT_SIZE = 64
@@ -21,22 +20,7 @@ LOG_SCALE_RANGE = (-9.0, 3.0)
 INITIAL_LOG_SCALE = -3.0
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats.
-
-    `posterior` is q(z|x), of which `latent` is a draw. `again` is `clips` with another draw of the decoder's noise,
-    where one was asked for.
-    """
-
-    clips: Tensor
-    latent: Tensor
-    kl: Tensor
-    posterior: Posterior
-    again: Tensor | None = None
-
-
-class VAE(nn.Module):
+class VAE(Autoencoder):
     """Encoder, Gaussian heads, optional posterior flow, prior with optional flow, and decoder.
 
     Kingma & Welling 2013 (1312.6114); posterior flows: Rezende & Mohamed 2015 (1505.05770), Kingma et al. 2016
@@ -45,17 +29,12 @@ class VAE(nn.Module):
     Args:
         config: widths, depths, latent size and flows.
         clip_samples: length of every clip, which follows from the dataset.
-
-    Example:
-        >>> vae = VAE(AutoencoderConfig(), clip_samples=16000)
-        >>> vae(torch.zeros(2, 16000)).clips.shape
-        torch.Size([2, 16000])
+        sample_rate: in Hz.
     """
 
-    def __init__(self, config: AutoencoderConfig, clip_samples: int) -> None:
-        super().__init__()
+    def __init__(self, config: VAEConfig, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
         self.config = config
-        self.clip_samples = clip_samples
         size = config.latent_size
         self.encoder = Encoder(config, clip_samples)
         self.heads = nn.Linear(self.encoder.size, 2 * size)
@@ -79,11 +58,6 @@ class VAE(nn.Module):
         """Dimensions and frames of a latent: one vector is one frame."""
         return self.config.latent_size, 1
 
-    @property
-    def is_gaussian(self) -> bool:
-        """Whether posterior and prior are both Gaussian, so that the divergence is exact and a sum over dimensions."""
-        return self.posterior_flow is None and self.prior.flow is None
-
     def posterior(self, clips: Tensor) -> Posterior:
         """q(z|x) of `clips: [batch, samples]`."""
         features = self.encoder(clips)
@@ -91,30 +65,9 @@ class VAE(nn.Module):
         context = None if self.context is None else self.context(features).float()
         return Posterior(mean, log_scale.clamp(*LOG_SCALE_RANGE), context)
 
-    def encode(self, clips: Tensor, generator: torch.Generator | None = None, draws: int = 1) -> Tensor:
-        """`draws` samples of q(z|x) for each of `clips: [batch, samples]`, `[batch, draws, latent_size]`."""
-        posterior = repeat_posterior(self.posterior(clips), draws)
-        latents = posterior_transform(posterior, self.posterior_flow, posterior.base_sample(generator))[0]
-        return latents.unflatten(0, (len(clips), draws))
-
-    def encode_mean(self, clips: Tensor) -> Tensor:
-        """The image of the posterior Gaussian's mean, `[batch, latent_size]`: one latent without noise."""
-        posterior = self.posterior(clips)
-        return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
-
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
 
         `generator` draws the decoder's noise, where it has any; without one the noise is the same at every call.
         """
         return self.decoder(latent, generator)
-
-    def forward(self, clips: Tensor, generator: torch.Generator | None = None, twice: bool = False) -> Reconstruction:
-        """Encode, draw and decode `clips: [batch, samples]`; `twice` with two draws of the decoder's noise."""
-        posterior = self.posterior(clips)
-        latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
-        if not twice:
-            return Reconstruction(self.decode(latent, generator), latent, kl, posterior)
-        features = self.decoder.features(latent)
-        first, again = (self.decoder.render(features, generator) for _ in range(2))
-        return Reconstruction(first, latent, kl, posterior, again)

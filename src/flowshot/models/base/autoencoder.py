@@ -1,0 +1,88 @@
+"""What every autoencoder is: a posterior, a prior, and a decoder, of which all else follows."""
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flowshot.densities.distributions import Posterior, Prior, draw_with_kl, posterior_transform, repeat_posterior
+from flowshot.densities.flows import Flow
+from flowshot.models.base.generator import Generator
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats.
+
+    `posterior` is q(z|x), of which `latent` is a draw.
+    """
+
+    clips: Tensor
+    latent: Tensor
+    kl: Tensor
+    posterior: Posterior
+
+
+class Autoencoder(Generator):
+    """A generator that also encodes: q(z|x), its flow if there is one, the prior it was trained with, and a decoder.
+
+    The latent of a clip is one vector. One that has frames is flattened, dimension by dimension.
+
+    Args:
+        clip_samples: length of every clip.
+        sample_rate: in Hz.
+        prior: p(z) that it is trained with.
+        posterior_flow: of q(z|x); None: a diagonal Gaussian.
+    """
+
+    prior: Prior
+    posterior_flow: Flow | None
+
+    @property
+    @abstractmethod
+    def latent_shape(self) -> tuple[int, int]:
+        """Dimensions and frames of a latent; one vector is one frame."""
+
+    @abstractmethod
+    def posterior(self, clips: Tensor) -> Posterior:
+        """q(z|x) of `clips: [batch, samples]`."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
+
+        `generator` draws the decoder's noise, where it has any; without one the noise is the same at every call.
+        """
+
+    @property
+    def latent_size(self) -> int:
+        """Length of the latent vector."""
+        return math.prod(self.latent_shape)
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether posterior and prior are both Gaussian, so that the divergence is exact and a sum over dimensions."""
+        return self.posterior_flow is None and self.prior.flow is None
+
+    def encode(self, clips: Tensor, generator: torch.Generator | None = None, draws: int = 1) -> Tensor:
+        """`draws` samples of q(z|x) for each of `clips: [batch, samples]`, `[batch, draws, latent_size]`."""
+        posterior = repeat_posterior(self.posterior(clips), draws)
+        latents = posterior_transform(posterior, self.posterior_flow, posterior.base_sample(generator))[0]
+        return latents.unflatten(0, (len(clips), draws))
+
+    def encode_mean(self, clips: Tensor) -> Tensor:
+        """The image of the posterior Gaussian's mean, `[batch, latent_size]`: one latent without noise."""
+        posterior = self.posterior(clips)
+        return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
+
+    def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
+        """Encode, draw and decode `clips: [batch, samples]`."""
+        posterior = self.posterior(clips)
+        latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
+        return Reconstruction(self.decode(latent, generator), latent, kl, posterior)
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` clips `[count, samples]`, decoded from draws of the prior that it was trained with."""
+        return self.decode(self.prior.sample(count, generator), generator)

@@ -1,0 +1,27 @@
+"""What every model is: something that draws clips."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """A model that draws clips. One without an encoder, such as a GAN, stands on the axis `generators` of a plan.
+
+    Args:
+        clip_samples: length of every clip.
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, clip_samples: int, sample_rate: int) -> None:
+        super().__init__()
+        self.clip_samples, self.sample_rate = clip_samples, sample_rate
+
+    @abstractmethod
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` clips `[count, samples]` in [-1, 1], drawn by `generator`, on its device."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """What `load_state_dict` needs to draw the same clips again, on the CPU."""
+        return {name: value.detach().to("cpu", copy=True) for name, value in self.state_dict().items()}
