@@ -81,3 +81,13 @@ EMBEDDINGS = {
 def metric(name: str) -> Metric:
     """The entry of a metric; one that is not registered is shown by its name, without a direction."""
     return METRICS.get(name) or Metric(name, name)
+
+
+def embedding_title(name: str) -> str:
+    """As a reader knows it."""
+    return EMBEDDINGS.get(name, name)
+
+
+def in_order(embeddings: set[str]) -> list[str]:
+    """Embeddings in the order of the tables; those without a title last."""
+    return [name for name in (*EMBEDDINGS, *sorted(embeddings - set(EMBEDDINGS))) if name in embeddings]
