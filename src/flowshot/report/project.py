@@ -1,6 +1,7 @@
 """What the stages left in a project. Scores are needed; all else may be on another machine, and is then unknown."""
 
 import csv
+import glob
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Project:
         """What is timed and dated of a stage; empty where that is not known here."""
         return _read_if_there(self.root.joinpath("runs", stage, *map(str, names), file))
 
+    def training_run(self, dataset: str, model: str, seed: int) -> dict[str, Any]:
+        """The same of a training."""
+        return self.run("train", dataset, model, seed) or self.run("train_generator", dataset, model, seed)
+
     def is_baseline(self, dataset: str, generator: str, seed: int) -> bool:
         """Whether a generator is no rival, by the kind in its `config.json`, or by its name."""
         said = _read_if_there(self.root / "models" / dataset / generator / str(seed) / "config.json")
@@ -69,8 +74,8 @@ class Project:
             for name in (*LATENT, *TRAINING):
                 if name in diagnosis:
                     yield _score(name, diagnosis, name, said, int(diagnosis.get("n", 1)) if name in LATENT else 1)
-            run = self.run("train", dataset, model, seed)
-            if "seconds" in run:
+            run = self.training_run(dataset, model, seed)
+            if run.get("seconds") is not None:
                 yield _score("train_seconds", run, "seconds", self.root / "runs" / "train", 1)
         taken = self.run("sample", *arm)
         if taken.get("seconds") and taken.get("clips"):
@@ -106,7 +111,7 @@ class Project:
             history = self.history(dataset, model, seed)
             curves = {} if history is None else _curves(history)
             if diagnostics or curves:
-                run = self.run("train", dataset, model, seed)
+                run = self.training_run(dataset, model, seed)
                 found.append(Training(dataset, model, seed, diagnostics, run, curves))
         return found
 
@@ -117,12 +122,13 @@ class Project:
             FlowshotError: it is damaged.
         """
         file = self.root / "models" / dataset / model / str(seed) / "history.csv"
-        times = self.root / "runs" / "train" / dataset / model / str(seed) / "times.csv"
+        runs = self.root / "runs"
+        times = next(runs.glob(f"train*/{glob.escape(dataset)}/{glob.escape(model)}/{seed}/times.csv"), None)
         if not file.is_file():
             return None
         try:
             history = pd.read_csv(file).astype(float).set_index("step")
-            if times.is_file():
+            if times is not None:
                 history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
         except (KeyError, ValueError) as error:
             raise FlowshotError(f"{file}: no history of a training ({error!r}); train it again") from None

@@ -56,35 +56,26 @@ def _table(
     shown = _shown(frame, name, {pair for pairs in layout for pair in pairs})
     if shown.empty:
         return None
-    by_column = {key: rows for key, rows in shown.groupby(["metric", "embedding"], sort=False)}
+    found = dict(iter(shown.groupby(["metric", "embedding", "autoencoder", "prior"], sort=False)))
     order = {known: place for place, known in enumerate([*METRICS, *EMBEDDINGS])}
-    keys = sorted(by_column, key=lambda key: [(order.get(part, len(order)), part) for part in key])
-    columns = tuple(
-        Column(
-            metric(one),
-            by,
-            0 if metric(one).whole else decimals(by_column[one, by]["value"], report.digits, metric(one).scale),
-            fewest_clips(one, report.results.dimensions.get(by, 0)),
-        )
-        for one, by in keys
-    )
-    found = {
-        (key, pair): rows
-        for key, column in by_column.items()
-        for pair, rows in column.groupby(["autoencoder", "prior"], sort=False)
-    }
+    keys = sorted({key[:2] for key in found}, key=lambda key: [(order.get(part, len(order)), part) for part in key])
+    columns = []
+    for one, by in keys:
+        values = shown.loc[(shown["metric"] == one) & (shown["embedding"] == by), "value"]
+        places = 0 if metric(one).whole else decimals(values, report.digits, metric(one).scale)
+        columns.append(Column(metric(one), by, places, fewest_clips(one, report.results.dimensions.get(by, 0))))
     groups = []
     for place, pairs in enumerate(layout):
-        cells = [
-            [_cell(found.get((key, pair)), column) for key, column in zip(keys, columns, strict=True)] for pair in pairs
+        lines = [
+            [_cell(found.get((*key, *pair)), one) for key, one in zip(keys, columns, strict=True)] for pair in pairs
         ]
-        rows = [Row(*pair, tuple(line), place > 0) for pair, line in zip(pairs, cells, strict=True) if any(line)]
+        rows = [Row(*pair, tuple(line), place > 0) for pair, line in zip(pairs, lines, strict=True) if any(line)]
         groups.append(_compete(rows, columns) if place == 0 else rows)
     if name in COMPARE_CLIPS:  # the floor stands above the arms
         groups[:2] = groups[1::-1]
     kept = tuple(tuple(rows) for rows in groups if rows)
     caption = _caption(report, dataset, name, shown, [row for rows in kept for row in rows])
-    return Table(name, dataset, caption, columns, kept, report.words, name in COMPARE_CLIPS)
+    return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
 
 
 def _shown(frame: pd.DataFrame, name: TableName, rows: set[Pair]) -> pd.DataFrame:

@@ -60,14 +60,3 @@ class ScoreConfig(Section):
         )
         require(len(set(self.metrics)) == len(self.metrics), "metrics names one twice")
         require(0 < self.confidence < 1, "confidence must lie between 0 and 1")
-
-
-@dataclass(frozen=True)
-class ReportConfig(Section):
-    """How tables and figures are written."""
-
-    digits: int = 3
-    language: Literal["en", "pl"] = "en"
-
-    def __post_init__(self) -> None:
-        require(1 <= self.digits <= 10, "digits must lie between 1 and 10")

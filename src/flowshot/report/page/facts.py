@@ -27,7 +27,7 @@ def plan_facts(
     facts["budget of each training"] = words("{steps} steps of {clips} clips", steps=steps, clips=clips)
     machines = sorted({str(one.run["machine"]) for one in trainings if one.run.get("machine")})
     facts["trained on"] = ", ".join(machines) or words("not recorded")
-    facts["training took"] = _took([float(one.run["seconds"]) for one in trainings if "seconds" in one.run], words)
+    facts["training took"] = _took([float(one.run["seconds"]) for one in trainings if one.run.get("seconds")], words)
     facts["numbers in results.csv"] = str(numbers)
     facts["revision of the code"] = revision
     facts["page written with"] = ", ".join(_versions())
