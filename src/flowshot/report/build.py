@@ -18,7 +18,7 @@ from flowshot.report.page.build import write_page
 from flowshot.report.page.facts import plan_facts
 from flowshot.report.paired import BASELINE, paired_tables
 from flowshot.report.plots import draw_distances, draw_interaction, draw_rate_distortion
-from flowshot.report.project import Project, Training
+from flowshot.report.project import Project
 from flowshot.report.results import Report, external_arms, read_results
 from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
@@ -109,12 +109,13 @@ def build_report(
     tables = {dataset: report_tables(report, dataset) for dataset in datasets}
     trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
     sections = [_dataset(folder, report, dataset, found) for dataset, found in tables.items()]
-    page = "\n".join([_head(report, [one for found in trainings.values() for one in found], revision), *sections])
-    (folder / "README.md").write_text(page, encoding="utf-8")
+    all_trainings = [one for found in trainings.values() for one in found]
+    facts = plan_facts(plan, all_trainings, len(report.results.frame), revision, report.words)
+    (folder / "README.md").write_text("\n".join([_head(report, facts), *sections]), encoding="utf-8")
     titled = {
         dataset: [(table_title(table, report.words), table) for table in found] for dataset, found in tables.items()
     }
-    write_page(folder, project, report, titled, trainings, revision)
+    write_page(folder, project, report, titled, trainings, facts, revision)
 
 
 def report_tables(report: Report, dataset: str) -> list[Table]:
@@ -131,17 +132,16 @@ def table_title(table: Table, words: Words) -> str:
     return words(TITLES[table.name], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
 
 
-def _head(report: Report, trainings: Sequence[Training], revision: str) -> str:
-    plan, words, rows = report.plan, report.words, len(report.results.frame)
+def _head(report: Report, facts: Sequence[tuple[str, str]]) -> str:
+    words, name = report.words, report.plan.name
     said = (
         "Every number below is in [results.csv](results.csv), {rows} rows, the parameters are in [params.json]"
         "(params.json). The tables are there as Markdown, LaTeX and CSV, the figures as PNG and PDF. Written by the "
         "`report` stage: change the plan, not this page."
     )
-    facts = [(words("plan"), plan.name), *plan_facts(plan, trainings, rows, revision, words)]
-    lines = [f"# {words('Results of the plan {plan}', plan=escape_markdown(plan.name))}", "", words(said, rows=rows)]
-    lines += ["", "| | |", "|:--|:--|", *(f"| {name} | {escape_markdown(value)} |" for name, value in facts), ""]
-    return "\n".join(lines)
+    lines = [f"# {words('Results of the plan {plan}', plan=escape_markdown(name))}", ""]
+    lines += [words(said, rows=len(report.results.frame)), "", "| | |", "|:--|:--|"]
+    return "\n".join([*lines, *(f"| {fact} | {escape_markdown(value)} |" for fact, value in facts), ""])
 
 
 def _dataset(out: Path, report: Report, dataset: str, tables: Sequence[Table]) -> str:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.params import check_section
 from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.project import Arm, Project, stage_of
@@ -17,7 +17,7 @@ from flowshot.report.registry import in_order
 from flowshot.scoring.metrics.score import Score
 
 COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n", "role")
-
+NUMBER = frozenset(COLUMNS[4:10])  # what every score has; what else is in its entry are its details
 Pair = tuple[str, str]  # a model and a prior, or what stands for them
 
 
@@ -115,18 +115,14 @@ def read_results(plan: PlanConfig, project: Project) -> Results:
         raise FlowshotError(
             f"{project.scores(missing[0])}: not found{more}; run `dvc repro {stage_of('score', missing[0])}`"
         )
-    # What the other stages measured takes the place of a score of the same name.
-    scores = [
-        (arm, score)
-        for arm in (*arms, *external_arms(project.root))
-        for score in {
-            (one.metric, one.embedding): one
-            for one in (*_read_scores(project.scores(arm), arm), *project.measured(arm))
-        }.values()
-    ]
+    scores = []
+    for arm in (*arms, *external_arms(project.root)):
+        # What the other stages measured takes the place of a score of the same name.
+        measured = {(one.metric, one.embedding): one for one in project.measured(arm)}
+        scores += [(arm, one) for one in (_read_scores(project.scores(arm), arm) | measured).values()]
+    roles = {arm: _role(arm, project) for arm, _ in scores}
     rows = [
-        (*arm, one.metric, one.embedding, one.value, one.ci_low, one.ci_high, one.n, _role(arm, project))
-        for arm, one in scores
+        (*arm, one.metric, one.embedding, one.value, one.ci_low, one.ci_high, one.n, roles[arm]) for arm, one in scores
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
     influences = {
@@ -145,27 +141,20 @@ def _role(arm: Arm, project: Project) -> str:
     return {REAL: "floor", EXTERNAL: "external"}.get(model, RECONSTRUCTION if prior == RECONSTRUCTION else "arm")
 
 
-def _read_scores(path: Path, arm: Arm) -> list[Score]:
+def _read_scores(path: Path, arm: Arm) -> dict[tuple[str, str], Score]:
+    """The scores in a file by metric and embedding."""
     remedy = f"run `dvc repro --force --single-item {stage_of('score', arm)}`"
     if arm[1] == EXTERNAL:
         remedy = f"score it again with `flowshot score --as {arm[2]}`, or delete the file"
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        numbers = TypeAdapter(list[Score]).validate_python(entries)
-        known = {one.name for one in fields(Score)}
-        scores = [
-            replace(score, details={name: value for name, value in entry.items() if name not in known})
-            for score, entry in zip(numbers, entries, strict=True)
-        ]
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the file"
-        raise FlowshotError(f"{path}: {where}: {problem['msg']}; {remedy}") from None
+        numbers = check_section(list[Score], entries, "entry")
     except (OSError, ValueError, FlowshotError) as error:
         raise FlowshotError(f"{path}: {error}; {remedy}") from None
-    names = [(score.metric, score.embedding) for score in scores]
-    if not names:
-        raise FlowshotError(f"{path}: holds no scores; {remedy}")
-    if len(set(names)) < len(names):
-        raise FlowshotError(f"{path}: holds a metric twice; {remedy}")
+    scores = {
+        (one.metric, one.embedding): replace(one, details={key: entry[key] for key in entry.keys() - NUMBER})
+        for one, entry in zip(numbers, entries, strict=True)
+    }
+    if not scores or len(scores) < len(entries):
+        raise FlowshotError(f"{path}: holds {'a metric twice' if scores else 'no scores'}; {remedy}")
     return scores

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flowshot.report.language import Words
 from flowshot.report.layout import ARROWS, NOTHING, Table
-from flowshot.report.page.facts import dataset_card, measurements, plan_facts, reproductions
+from flowshot.report.page.facts import dataset_card, measurements, reproductions
 from flowshot.report.page.figures import divergence_bars, rate_distortion_figure, training_figure
 from flowshot.report.page.findings import MINUS, findings
 from flowshot.report.page.listening import dataset_sounds
@@ -22,6 +22,7 @@ def write_page(
     report: Report,
     tables: Mapping[str, Sequence[tuple[str, Table]]],
     trainings: Mapping[str, Sequence[Training]],
+    facts: Sequence[tuple[str, str]],
     revision: str,
 ) -> None:
     """Write `index.html` and `DATASET/sounds/` into `folder`, which holds the tables already.
@@ -32,6 +33,7 @@ def write_page(
         report: all numbers.
         tables: of each dataset with their titles, in the order of the page.
         trainings: of each dataset of the plan; other datasets, of external systems alone, have tables only.
+        facts: name and value of what describes the plan.
         revision: of the code.
     """
     plan, words = report.plan, report.words
@@ -56,9 +58,7 @@ def write_page(
     context = {
         "plan": plan,
         "summary": _summary(report),
-        "facts": plan_facts(
-            plan, [one for found in trainings.values() for one in found], len(report.results.frame), revision, words
-        ),
+        "facts": facts,
         "cards": [card for dataset in plan.datasets if (card := dataset_card(project, dataset))],
         "measurements": measurements(project, plan),
         "datasets": datasets,
@@ -75,20 +75,12 @@ def write_page(
 
 def _summary(report: Report) -> str:
     plan = report.plan
-    axes = (plan.datasets, plan.autoencoders, plan.priors)
-    if not plan.generators:
-        said = (
-            "Arms: {arms} = {datasets} × {autoencoders} × {priors} (datasets × autoencoders × priors), each with "  # noqa: RUF001
-            "seeds: {seeds}."
-        )
-    else:
-        said = (
-            "Arms: {arms} = {datasets} × ({autoencoders} × {priors} + {generators}) (datasets × (autoencoders × "  # noqa: RUF001
-            "priors + generators)), each with seeds: {seeds}."
-        )
-    counts = dict(zip(("datasets", "autoencoders", "priors"), map(len, axes), strict=True))
-    arms, generators = len(plan.datasets) * len(plan.arms), len(plan.generators)
-    return report.words(said, arms=arms, **counts, generators=generators, seeds=len(plan.seeds))
+    said = (
+        "Arms: {arms} = {datasets} × ({autoencoders} × {priors} + {generators}) (datasets × (autoencoders × priors + "  # noqa: RUF001
+        "generators)), each with seeds: {seeds}."
+    )
+    counts = {axis: len(getattr(plan, axis)) for axis in ("datasets", "autoencoders", "generators", "priors", "seeds")}
+    return report.words(said, arms=len(plan.datasets) * len(plan.arms), **counts)
 
 
 def _sound_format(shelf: Shelf, words: Words) -> str:

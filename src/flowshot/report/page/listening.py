@@ -21,55 +21,33 @@ CLOSE_IN = ("mel", "logmel")
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A test clip and its reconstruction, by their paths on the shelf, and the recording it comes from."""
-
-    original: str
-    reconstruction: str
-    group: str
-
-
-@dataclass(frozen=True)
-class Walk:
-    """Sounds on the way between two test clips, by their paths on the shelf, and the recordings those come from."""
-
-    steps: tuple[str, ...]
-    first: str
-    last: str
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A generated clip and the training clip nearest to it, by their paths on the shelf."""
-
-    candidate: str
-    number: int
-    training: str
-    source: str
-    distance: float
-    authentic: bool
-
-
-@dataclass(frozen=True)
 class ArmSounds:
-    """What is heard of an arm; its suspects were found in `embedding`. `missing`: the stage that makes its clips."""
+    """What is heard of an arm, by paths on the shelf; `missing` is the stage that makes its clips.
+
+    `suspects` are the generated clips nearest to training clips in `embedding`: candidate, its number, training clip,
+    recording, distance, whether it is authentic.
+    """
 
     name: str
     prior: str
     clips: tuple[str, ...] = ()
     embedding: str = ""
-    suspects: tuple[Suspect, ...] = ()
+    suspects: tuple[tuple[str, int, str, str, float, bool], ...] = ()
     missing: str = ""
 
 
 @dataclass(frozen=True)
 class ModelSounds:
-    """What is heard of a model and its arms; a generator has no pairs and no walks. `missing` as there."""
+    """What is heard of a model and its arms; a generator has no pairs and no walks. `missing` as there.
+
+    `pairs`: test clip, its reconstruction, the recording it comes from. `walks`: the sounds on the way between two test
+    clips, and the recordings of both.
+    """
 
     name: str
     arms: tuple[ArmSounds, ...]
-    pairs: tuple[Pair, ...] = ()
-    walks: tuple[Walk, ...] = ()
+    pairs: tuple[tuple[str, str, str], ...] = ()
+    walks: tuple[tuple[tuple[str, ...], str, str], ...] = ()
     missing: str = ""
 
 
@@ -103,12 +81,12 @@ def _autoencoder(
         )
         first = shelf.add(f"{place}/test/{pair}", original, rate)
         second = shelf.add(f"{place}/reconstruction/{name}/{pair}", decoded, rate)
-        pairs.append(Pair(first, second, str(about["group"])))
-    walks: list[Walk] = []
+        pairs.append((first, second, str(about["group"])))
+    walks: list[tuple[tuple[str, ...], str, str]] = []
     while steps := _numbered(folder.glob(f"walk-{len(walks)}-*.flac")):
         to = f"{place}/walk/{name}/{len(walks)}"
         heard = tuple(shelf.add(f"{to}-{i}", *sound) for i, sound in enumerate(read_sounds(steps)))
-        walks.append(Walk(heard, *(pairs[2 * len(walks) + end].group for end in (0, 1))))
+        walks.append((heard, pairs[2 * len(walks)][2], pairs[2 * len(walks) + 1][2]))
     return ModelSounds(name, arms, tuple(pairs), tuple(walks))
 
 
@@ -136,7 +114,7 @@ def _suspects(
     pairs: Sequence[dict[str, Any]],
     generated: np.ndarray,
     prepared: PreparedDataset,
-) -> list[Suspect]:
+) -> list[tuple[str, int, str, str, float, bool]]:
     manifest, training_clips, rate = prepared.rows("train"), prepared.clips("train"), prepared.sample_rate
     rows = {row["clip"]: i for i, row in enumerate(manifest)}
     found = []
@@ -149,7 +127,7 @@ def _suspects(
         candidate = shelf.add(f"{place}/clip-{number}", generated[number], rate)
         nearest = shelf.add(f"{training_place}/{training}", training_clips[training], rate)
         about = manifest[training]["source"], float(pair["distance"]), bool(pair["authentic"])
-        found.append(Suspect(candidate, number, nearest, *about))
+        found.append((candidate, number, nearest, *about))
     return found
 
 

@@ -21,16 +21,11 @@ def render(context: Mapping[str, Any], words: Words) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    blocks = {"trim_blocks": True, "lstrip_blocks": True}
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, **blocks)
     environment.globals["_"] = words
     environment.globals["number"] = lambda value: words.number(f"{value:.3g}")
-    style, script = (read_text(name) for name in ("style.css", "script.js"))
+    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     return environment.get_template("page.html").render(
         **context,
         language=words.language,
@@ -44,8 +39,3 @@ def render(context: Mapping[str, Any], words: Words) -> str:
 def policy_hash(text: str) -> str:
     """How a content security policy names an inline element by its text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def read_text(name: str) -> str:
-    """A file of this folder."""
-    return (FOLDER / name).read_text(encoding="utf-8")
