@@ -56,11 +56,7 @@ ABBREVIATIONS = ("budgets", "plans", "clips")
 
 
 def write_plan_report(
-    plan: PlanConfig,
-    config: ReportConfig,
-    confidence: float,
-    parameters: Mapping[str, Any],
-    root: Path = Path(),
+    plan: PlanConfig, config: ReportConfig, confidence: float, parameters: Mapping[str, Any], root: Path = Path()
 ) -> Path:
     """Write `reports/PLAN/` whole, from what the stages left in the project `root`; returns the folder.
 

@@ -1,16 +1,19 @@
 """Figures of the report, each as `STEM.png` and `STEM.pdf`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION
 from flowshot.report.factorial import is_factorial
+from flowshot.report.language import Words
 from flowshot.report.registry import embedding_title, metric
-from flowshot.report.results import Report
+from flowshot.report.results import Pair, Report
 from flowshot.report.style import COLOURS, MARKERS, drawn_figure, outside_legend
-from flowshot.report.sweep import DISTORTION, RATE, first_fad, sweep_runs
+from flowshot.report.sweep import DISTORTION, RATE, rate_distortion
 
 # Of the interaction: distances from the same reference, which compare between autoencoders; nats do not.
 CROSSED = ("fad", "kid")
@@ -25,52 +28,46 @@ def draw_distances(stem: Path, report: Report, dataset: str) -> bool:
     embeddings = report.embeddings(dataset, "fad")
     if not embeddings:
         return False
-    priors = (*plan.priors, *([RECONSTRUCTION] if plan.autoencoders else []))
-    shown = dict.fromkeys(plan.autoencoders, priors) | dict.fromkeys(plan.generators, (DIRECT,))
-    styles = (*priors, DIRECT)
-    height = 1.2 + 0.16 * sum(len(of) + 1 for of in shown.values())
-    with drawn_figure(stem, 1.5 + 3.2 * len(embeddings), height, words) as figure:
+    rows: dict[Pair, int] = {}
+    middles = []
+    for model in plan.models:
+        priors = (DIRECT,) if model in plan.generators else (*plan.priors, RECONSTRUCTION)
+        begin = len(rows) + len(middles)  # a free row between models
+        rows |= {(model, prior): begin + k for k, prior in enumerate(priors)}
+        middles.append(begin + (len(priors) - 1) / 2)
+    with drawn_figure(stem, 1.5 + 3.2 * len(embeddings), 1.2 + 0.16 * (len(rows) + len(middles)), words) as figure:
         panels = figure.subplots(1, len(embeddings), sharey=True, squeeze=False)[0]
         for panel, embedding in zip(panels, embeddings, strict=True):
             fad = frame[(frame["metric"] == "fad") & (frame["embedding"] == embedding)]
-            position, middles, named = 0, [], set()
-            for model, of in shown.items():
-                middles.append(position + (len(of) - 1) / 2)
-                for prior in of:
-                    arm = fad[(fad["autoencoder"] == model) & (fad["prior"] == prior)]
-                    label = words(prior) if prior == RECONSTRUCTION else prior
-                    _draw_arm(panel, arm, position, styles.index(prior), prior, None if prior in named else label)
-                    named.add(prior)
-                    position += 1
-                position += 1
+            for k, prior in enumerate((*plan.priors, RECONSTRUCTION, DIRECT)):
+                places = {model: row for (model, of), row in rows.items() if of == prior}
+                _draw_prior(panel, fad[(fad["prior"] == prior) & fad["autoencoder"].isin(places)], places, k, words)
             for floor in fad[fad["autoencoder"] == REAL]["value"]:
                 panel.axvline(floor, color="black", linestyle="--", label=words("real (floor)"))
             panel.set_xlabel(words("FAD ({embedding})", embedding=embedding_title(embedding)))
             panel.set_xlim(left=0)
             panel.grid(axis="y", visible=False)
-        panels[0].set_yticks(middles, list(shown))
+        panels[0].set_yticks(middles, plan.models)
         panels[0].invert_yaxis()
         handles, labels = panels[0].get_legend_handles_labels()
         outside_legend(figure, "upper center", handles, labels, columns=min(len(labels), 5))
     return True
 
 
-def _draw_arm(panel: Any, arm: pd.DataFrame, position: float, k: int, prior: str, label: str | None) -> None:
-    reconstruction = prior == RECONSTRUCTION
-    colour = "black" if reconstruction else COLOURS[k % len(COLOURS)]
-    for j, (value, low, high) in enumerate(arm[["value", "ci_low", "ci_high"]].to_numpy()):
-        # An interval need not hold the value, as that of a bootstrap; bars may not be negative.
-        bars = [[max(value - low, 0)], [max(high - value, 0)]] if low == low else None
-        panel.errorbar(
-            value,
-            position + 0.5 * ((j + 0.5) / len(arm) - 0.5),
-            xerr=bars,
-            fmt="d" if reconstruction else MARKERS[k % len(MARKERS)],
-            color=colour,
-            markerfacecolor="white" if reconstruction else colour,
-            capsize=2,
-            label=label if j == 0 else None,
-        )
+def _draw_prior(panel: Any, shown: pd.DataFrame, places: Mapping[str, int], k: int, words: Words) -> None:
+    """The arms of the prior number `k`, those of one model side by side."""
+    if shown.empty:
+        return
+    seeds = shown.groupby("autoencoder")["seed"]
+    aside = 0.5 * ((seeds.cumcount() + 0.5) / seeds.transform("size") - 0.5)
+    # An interval need not hold the value, as that of a bootstrap; bars may not be negative.
+    bars = [(shown["value"] - shown["ci_low"]).clip(lower=0), (shown["ci_high"] - shown["value"]).clip(lower=0)]
+    prior = shown["prior"].iloc[0]
+    colour = "black" if prior == RECONSTRUCTION else COLOURS[k % len(COLOURS)]
+    marker = {"fmt": "d", "markerfacecolor": "white"} if prior == RECONSTRUCTION else {"fmt": MARKERS[k % len(MARKERS)]}
+    label = words(prior) if prior == RECONSTRUCTION else prior
+    rows = shown["autoencoder"].map(places) + aside
+    panel.errorbar(shown["value"], rows, xerr=bars, color=colour, capsize=2, label=label, **marker)
 
 
 def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
@@ -92,22 +89,19 @@ def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
         for panel, (name, values) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
         ):
-            scaled = {arm: [metric(name).scale * one for one in seeds.values()] for arm, seeds in values.items()}
+            scaled = {arm: np.array(list(seeds.values())) * metric(name).scale for arm, seeds in values.items()}
             for i, model in enumerate(plan.models):
                 colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
-                for prior, style in ((RECONSTRUCTION, "--"), (DIRECT, ":")):
-                    if seeds := scaled.get((model, prior)):
-                        label = model if prior == DIRECT else None
-                        panel.axhline(
-                            sum(seeds) / len(seeds), color=colour, linestyle=style, linewidth=0.8, label=label
-                        )
-                points = [(k, scaled[model, prior]) for k, prior in enumerate(plan.priors) if (model, prior) in scaled]
-                if points:
-                    means = [sum(seeds) / len(seeds) for _, seeds in points]
-                    lows = [mean - min(seeds) for mean, (_, seeds) in zip(means, points, strict=True)]
-                    highs = [max(seeds) - mean for mean, (_, seeds) in zip(means, points, strict=True)]
-                    places = [k for k, _ in points]
-                    panel.errorbar(places, means, [lows, highs], color=colour, marker=marker, capsize=2, label=model)
+                for prior, style, label in ((RECONSTRUCTION, "--", None), (DIRECT, ":", model)):
+                    if (model, prior) in scaled:
+                        level = scaled[model, prior].mean()
+                        panel.axhline(level, color=colour, linestyle=style, linewidth=0.8, label=label)
+                places = [k for k, prior in enumerate(plan.priors) if (model, prior) in scaled]
+                seeds = [scaled[model, plan.priors[k]] for k in places]
+                if seeds:
+                    bars = [[one.mean() - one.min() for one in seeds], [one.max() - one.mean() for one in seeds]]
+                    means = [one.mean() for one in seeds]
+                    panel.errorbar(places, means, bars, color=colour, marker=marker, capsize=2, label=model)
             panel.set_xticks(range(len(plan.priors)), plan.priors, rotation=20)
             panel.set_ylabel(words(metric(name).title))
             panel.set_ylim(bottom=0)
@@ -123,15 +117,11 @@ def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
     better, and points along one curve are the same autoencoder at other prices. Right the FAD of clips from the plan's
     first prior, filled, and of reconstructions, hollow: where both meet, that prior fits the latents.
     """
-    plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
-    if len(runs) < 2:
+    plan, words, found = report.plan, report.words, rate_distortion(report, dataset)
+    if found is None:
         return False
-    prior = plan.priors[0]
-    embedding, of_prior = first_fad(report, dataset, prior)
-    _, of_decoder = first_fad(report, dataset, RECONSTRUCTION)
-    filled = words(
-        "FAD ({embedding}) of {prior}, hollow: of reconstructions", embedding=embedding_title(embedding), prior=prior
-    )
+    runs, of_prior, of_decoder, fad = found
+    filled = words("{fad} of {prior}, hollow: of reconstructions", fad=fad, prior=plan.priors[0])
     titles = {DISTORTION: words(metric(DISTORTION).title), of_prior: filled}
     panels = [key for key in titles if key in runs]
     if not panels:

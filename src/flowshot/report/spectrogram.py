@@ -57,11 +57,7 @@ def draw_spectrograms(
 ) -> None:
     """Write a PNG with one spectrogram per clip, each in dB below its own loudest bin.
 
-    Args:
-        path: of the PNG.
-        clips: each `[samples]`, at least one.
-        titles: one per clip, shown as they are.
-        sample_rate: in Hz.
+    `clips` are each `[samples]`, at least one; `titles` are shown as they are; `sample_rate` is in Hz.
     """
     # Imported here because matplotlib takes most of a second. Figures are made without pyplot, which
     # would look for a display and keep every figure alive.

@@ -6,7 +6,7 @@ import pandas as pd
 
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.report.layout import Column, Row, Table, decimals, seeds_cell
-from flowshot.report.registry import metric
+from flowshot.report.registry import embedding_title, metric
 from flowshot.report.results import Report
 from flowshot.report.tables import budget, seeds_spread
 from flowshot.scoring.metrics.score import NO_EMBEDDING
@@ -48,10 +48,16 @@ def fad_column(prior: str, embedding: str) -> str:
     return f"fad {prior} {embedding}"
 
 
-def first_fad(report: Report, dataset: str, prior: str) -> tuple[str, str]:
-    """The first embedding under which clips from `prior` were compared, and what `sweep_runs` calls their FAD."""
-    embedding = next(iter(report.embeddings(dataset, "fad")), "")
-    return embedding, fad_column(prior, embedding)
+def rate_distortion(report: Report, dataset: str) -> tuple[pd.DataFrame, str, str, str] | None:
+    """What the figure shows: `sweep_runs`, its columns of the FAD of the first prior and of reconstructions, its title.
+
+    Embedding: the first that was used. None with fewer than two trainings.
+    """
+    runs, embedding = sweep_runs(report, dataset), next(iter(report.embeddings(dataset, "fad")), "")
+    if len(runs) < 2:
+        return None
+    title = report.words("FAD ({embedding})", embedding=embedding_title(embedding))
+    return runs, fad_column(report.plan.priors[0], embedding), fad_column(RECONSTRUCTION, embedding), title
 
 
 def sweep_table(report: Report, dataset: str) -> Table | None:

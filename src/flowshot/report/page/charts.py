@@ -27,26 +27,18 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """`Points` in the units of the view box: the path that joins them, and where each stands."""
-
-    name: str
-    style: int
-    path: str
-    marks: Places
-    hollow: bool
-
-
-@dataclass(frozen=True)
 class Chart:
-    """What is drawn between axes with ticks `(place, text)`; `title` is read out."""
+    """What is drawn between axes with ticks `(place, text)`, in the units of the view box; `title` is read out.
+
+    `drawn`: points, the path that joins them, and their marks.
+    """
 
     title: str
     x_label: str
     y_label: str
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
-    drawn: tuple[Drawn, ...]
+    drawn: tuple[tuple[Points, str, Places], ...]
     width: float = WIDTH
     height: float = HEIGHT
     left: float = LEFT
@@ -74,7 +66,7 @@ def chart(title: str, x_label: str, y_label: str, points: Sequence[Points], *, l
             path = "M" + "L".join(f"{x:g} {y:g}" for x, y in marks) if lines else ""
             # A curve of a few points is shown by them: two validations are no line to be read off.
             marks = marks if not lines or len(marks) < 8 else ()
-            drawn.append(Drawn(one.name, one.style, path, marks, one.hollow))
+            drawn.append((one, path, marks))
     return Chart(
         title,
         x_label,

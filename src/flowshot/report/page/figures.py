@@ -7,9 +7,9 @@ from flowshot.core.plan import RECONSTRUCTION
 from flowshot.report.layout import NOTHING
 from flowshot.report.page.charts import Chart, Points, chart
 from flowshot.report.project import Training
-from flowshot.report.registry import embedding_title, metric
+from flowshot.report.registry import metric
 from flowshot.report.results import Report
-from flowshot.report.sweep import DISTORTION, RATE, first_fad, sweep_runs
+from flowshot.report.sweep import DISTORTION, RATE, rate_distortion, sweep_runs
 
 # Columns of `history.csv` that every training has, and those of validations.
 CURVES = {
@@ -31,26 +31,14 @@ class Figure:
     rows: tuple[tuple[str, tuple[str, ...]], ...]  # a training and its numbers as text
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A row of a bar chart: parts `(kind, start, width, text)` in percent, and the number behind them."""
-
-    name: str
-    parts: tuple[tuple[str, float, float, str], ...]
-    total: str
-
-
 def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | None:
     """Every training's curves over one another; None where none is known."""
     words, styles = report.words, _styles(report)
     names = [_label(report, one.model, one.seed) for one in trainings]
     charts = []
     for column, label in CURVES.items():
-        points = [
-            Points(name, styles[one.model], one.curves[column])
-            for name, one in zip(names, trainings, strict=True)
-            if column in one.curves
-        ]
+        known = [(name, one) for name, one in zip(names, trainings, strict=True) if column in one.curves]
+        points = [Points(name, styles[one.model], one.curves[column]) for name, one in known]
         charts.append(chart(words(label), words("step"), words(label), points, lines=True))
     shown = [column for column in CURVES if any(column in one.curves for one in trainings)]
     last = [
@@ -62,22 +50,23 @@ def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | N
     return _figure(charts, present, styles, headers, list(zip(names, last, strict=True)))
 
 
-def divergence_bars(report: Report, dataset: str) -> tuple[Bar, ...]:
-    """For each autoencoder its KL as mutual information and marginal KL, mean over seeds; empty where unknown."""
+def divergence_bars(report: Report, dataset: str) -> list[tuple[str, list[tuple[str, float, float, str]], str]]:
+    """For each autoencoder its KL as mutual information and marginal KL, mean over seeds; empty where unknown.
+
+    Name, parts `(kind, start, width, text)` in percent of the longest bar, and the KL.
+    """
     runs, number = sweep_runs(report, dataset), report.words.number
     if not {*PARTS} <= set(runs.columns):
-        return ()
+        return []
     means = runs.groupby("autoencoder", sort=False)[[RATE, *PARTS]].mean()
     longest = max(float(means[list(PARTS)].clip(lower=0).sum(axis=1).max()), 1e-9)
     bars = []
     for name, (rate, *values) in zip(means.index, means.to_numpy().tolist(), strict=True):
-        start, parts = 0.0, []
-        for kind, value in zip(PARTS, values, strict=True):
-            width = round(100 * max(value, 0.0) / longest, 1)
-            parts.append((kind, round(start, 1), width, number(f"{value:.1f}")))
-            start += width
-        bars.append(Bar(str(name), tuple(parts), number(f"{rate:.1f}")))
-    return tuple(bars)
+        widths = [round(100 * max(value, 0.0) / longest, 1) for value in values]
+        texts = [number(f"{value:.1f}") for value in values]
+        parts = list(zip(PARTS, (0.0, widths[0]), widths, texts, strict=True))
+        bars.append((str(name), parts, number(f"{rate:.1f}")))
+    return bars
 
 
 def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
@@ -86,17 +75,15 @@ def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     The rate-distortion plane of Alemi et al. 2018, "Fixing a broken ELBO" (arXiv:1711.00464); beside it the FAD of the
     plan's first prior, filled, and of reconstructions, hollow.
     """
-    words, styles, runs = report.words, _styles(report), sweep_runs(report, dataset)
-    if len(runs) < 2:
+    words, styles, found = report.words, _styles(report), rate_distortion(report, dataset)
+    if found is None:
         return None
-    prior = report.plan.priors[0]
-    embedding, of_prior = first_fad(report, dataset, prior)
-    _, of_decoder = first_fad(report, dataset, RECONSTRUCTION)
-    rate, fad = words("KL (nats)"), f"FAD {embedding_title(embedding)}"
+    runs, of_prior, of_decoder, fad = found
+    rate = words("KL (nats)")
     titles = {
         DISTORTION: words(metric(DISTORTION).title),
-        of_prior: f"{fad} ({prior})",
-        of_decoder: f"{fad} ({words(RECONSTRUCTION)})",
+        of_prior: f"{fad}: {report.plan.priors[0]}",
+        of_decoder: f"{fad}: {words(RECONSTRUCTION)}",
     }
     shown = [key for key in titles if key in runs]
     trained = list(zip(runs["autoencoder"], runs["seed"], strict=True))

@@ -108,12 +108,11 @@ def _differences(report: Report, table: Table, first: int) -> list[Finding]:
     words, alpha = report.words, 1 - report.confidence
     by, column, p_column = table.columns[first : first + 3]
     rows = [row for group in table.groups for row in group if row.autoencoder != BASELINE and not row.apart]
-    tested = [((row.autoencoder, row.prior), row.cells[first + 1], row.cells[first + 2]) for row in rows]
+    tested = [((row.autoencoder, row.prior), *row.cells[first + 1 : first + 3]) for row in rows]
     known = sorted(((p.value, arm, value) for arm, value, p in tested if value and p), key=lambda one: one[0])
     if not known:
         return []
-    differ = [one for one in known if one[0] < alpha]
-    evidence = tuple(_difference(arm, value, p, column, p_column, words) for p, arm, value in differ)
+    differ = {arm: (value, p) for p, arm, value in known if p < alpha}
     if differ:
         said = "In {metric} {count} of {total} arms differ from {baseline} with the same prior (p < {alpha}, Holm)."
     else:
@@ -131,18 +130,19 @@ def _differences(report: Report, table: Table, first: int) -> list[Finding]:
         p=_probability(known[0][0], p_column, words),
         arm=_name(known[0][1]),
     )
-    better = sum(value.value < 0 for _, _, value in differ)
+    better = sum(value.value < 0 for value, _ in differ.values())
     kind: Kind = "plain" if not differ or 0 < better < len(differ) else "good" if better else "bad"
-    return [Finding(sentence, kind, evidence)]
+    texts = {arm: _difference(value, p, column, p_column, words) for arm, (value, p) in differ.items()}
+    return [_counted(kind, sentence, texts)]
 
 
-def _difference(arm: Pair, value: Cell, p: float, column: Column, p_column: Column, words: Words) -> str:
+def _difference(value: Cell, p: float, column: Column, p_column: Column, words: Words) -> str:
     said = words.number(f"{'+' if value.value > 0 else ''}{column.text(value.value)}")
     if ends := column.interval(value):
         said += f" {words.interval(*ends)}"
     sign = "" if p < 10.0**-p_column.decimals else "= "
     closer = words("closer to real clips") if value.value < 0 else words("further from real clips")
-    return f"{_name(arm)}: {said.replace('-', MINUS)}, p {sign}{_probability(p, p_column, words)}, {closer}"
+    return f"{said.replace('-', MINUS)}, p {sign}{_probability(p, p_column, words)}, {closer}"
 
 
 def _probability(p: float, column: Column, words: Words) -> str:
@@ -194,19 +194,15 @@ def what_could_be_chance(report: Report, dataset: str) -> list[Finding]:
     for embedding in report.embeddings(dataset, "kid_p"):
         values = report.values(dataset, "kid_p", embedding)
         arms = _arms(report, {arm: min(seeds.values()) for arm, seeds in values.items()})
-        alike = {arm: p for arm, p in arms.items() if p >= 1 - report.confidence}
+        alike = {arm: f"p = {words.number(f'{p:.3f}')}" for arm, p in arms.items() if p >= 1 - report.confidence}
         title = embedding_title(embedding)
         if alike:
             said = "KID ({embedding}) cannot tell {count} of {total} arms from real clips."
-            sentence = words(said, embedding=title, count=len(alike), total=len(arms))
-            evidence = tuple(f"{_name(arm)}: p = {words.number(f'{p:.3f}')}" for arm, p in alike.items())
-            found.append(Finding(sentence, "good", evidence))
+            found.append(_counted("good", words(said, embedding=title, count=len(alike), total=len(arms)), alike))
         elif arms:
             told.append(f"{title}: p ≤ {words.number(f'{max(arms.values()):.3f}')}")
-    if told:
-        sentence = words("KID tells every arm from real clips by permutation:")
-        found.append(Finding(f"{sentence} {'; '.join(told)}."))
-    return found
+    sentence = words("KID tells every arm from real clips by permutation:")
+    return [*found, *([Finding(f"{sentence} {'; '.join(told)}.")] if told else [])]
 
 
 def copies(report: Report, dataset: str) -> list[Finding]:
@@ -214,32 +210,29 @@ def copies(report: Report, dataset: str) -> list[Finding]:
     words, found, far = report.words, [], []
     for embedding in report.embeddings(dataset, "training_distance"):
         arms = _arms(report, report.means(dataset, "training_distance", embedding))
-        close = {arm: value for arm, value in arms.items() if value < 1}
+        close = {arm: _short(value, words) for arm, value in arms.items() if value < 1}
+        title = embedding_title(embedding)
         if close:
             said = (
                 "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
                 "these parts of that distance. Listen to their neighbours below."
             )
-            sentence = words(said, embedding=embedding_title(embedding), count=len(close))
-            evidence = tuple(f"{_name(arm)}: {_short(value, words)}" for arm, value in close.items())
-            found.append(Finding(sentence, "bad", evidence))
+            found.append(_counted("bad", words(said, embedding=title, count=len(close)), close))
         elif arms:
             nearest = min(arms, key=lambda arm: arms[arm])
-            far.append(f"{embedding_title(embedding)} {_short(arms[nearest], words)} ({_name(nearest)})")
-    if far:
-        said = (
-            "The samples of no arm lie nearer to training clips than unseen real clips do. The nearest, as multiples "
-            "of that distance:"
-        )
-        found.append(Finding(f"{words(said)} {'; '.join(far)}.", "good"))
-    return found
+            far.append(f"{title} {_short(arms[nearest], words)} ({_name(nearest)})")
+    said = (
+        "The samples of no arm lie nearer to training clips than unseen real clips do. The nearest, as multiples of "
+        "that distance:"
+    )
+    return [*found, *([Finding(f"{words(said)} {'; '.join(far)}.", "good")] if far else [])]
 
 
 def shared_tones(report: Report, dataset: str) -> list[Finding]:
     """The arms in whose clips one tone or offset is always heard, which embeddings may not mind."""
     words, values = report.words, report.means(dataset, "constant_tone", NO_EMBEDDING)
     floor, arms = values.get((REAL, REAL), 0.0), _arms(report, values)
-    loud = {arm: value for arm, value in arms.items() if value > floor + SHARED_TONE_DB}
+    loud = {arm: f"{words.number(f'{db:.1f}')} dB" for arm, db in arms.items() if db > floor + SHARED_TONE_DB}
     if not loud:
         return []
     said = (
@@ -247,8 +240,12 @@ def shared_tones(report: Report, dataset: str) -> list[Finding]:
         "clips it is {floor} dB."
     )
     sentence = words(said, count=len(loud), total=len(arms), floor=words.number(f"{floor:.1f}"))
-    evidence = tuple(f"{_name(arm)}: {words.number(f'{value:.1f}')} dB" for arm, value in loud.items())
-    return [Finding(sentence, "bad", evidence)]
+    return [_counted("bad", sentence, loud)]
+
+
+def _counted(kind: Kind, sentence: str, arms: Mapping[Pair, str]) -> Finding:
+    """A sentence that counts arms, with what holds of each."""
+    return Finding(sentence, kind, tuple(f"{_name(arm)}: {text}" for arm, text in arms.items()))
 
 
 def _arms(report: Report, values: Mapping[Pair, float]) -> dict[Pair, float]:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from urllib.parse import quote
 
@@ -56,7 +57,7 @@ class Shelf:
         """Write every sound and its picture; returns them by path."""
         written = {}
         for path, (clip, rate) in self.clips.items():
-            heard = clip[: self._samples(rate)]
+            heard = clip if self.longest_seconds is None else clip[: max(1, int(self.longest_seconds * rate))]
             target = self.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.with_name(f"{target.name}.{self.format}").write_bytes(_encoded(heard, rate, self.format))
@@ -69,24 +70,15 @@ class Shelf:
     @cached_property
     def format(self) -> str:
         """`flac`, or `mp3` where FLAC would go over the budget."""
-        used = 0
-        for clip, rate in self.clips.values():
-            used += len(_encoded(clip, rate, "flac"))
-            if used > self.budget:
-                return "mp3"
-        return "flac"
+        sizes = accumulate(len(_encoded(clip, rate, "flac")) for clip, rate in self.clips.values())
+        return "mp3" if any(size > self.budget for size in sizes) else "flac"
 
-    @property
+    @cached_property
     def longest_seconds(self) -> float | None:
         """How much of each sound there is room for; None where all are whole."""
-        if self.format == "flac":
-            return None
-        room = self.budget / MP3_BYTES_A_SECOND / len(self.clips)
-        longest = max(len(clip) / rate for clip, rate in self.clips.values())
-        return None if longest <= room else room
-
-    def _samples(self, rate: int) -> int | None:
-        return None if self.longest_seconds is None else max(1, int(self.longest_seconds * rate))
+        room = self.budget / MP3_BYTES_A_SECOND / max(len(self.clips), 1)
+        whole = all(len(clip) / rate <= room for clip, rate in self.clips.values())
+        return None if self.format == "flac" or whole else room
 
 
 def read_sounds(files: list[Path]) -> Iterator[tuple[np.ndarray, int]]:
