@@ -13,12 +13,13 @@ from flowshot.report.factorial import factorial_table
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
-from flowshot.report.markup import csv_table, escape_markdown, markdown_table
+from flowshot.report.markup import csv_table, markdown_table
 from flowshot.report.page.build import write_page
 from flowshot.report.page.facts import plan_facts
 from flowshot.report.paired import BASELINE, paired_tables
 from flowshot.report.plots import draw_distances, draw_interaction, draw_rate_distortion
 from flowshot.report.project import Project
+from flowshot.report.render import template
 from flowshot.report.results import Report, external_arms, read_results
 from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
@@ -49,7 +50,6 @@ FIGURES = {
         "Reconstruction and Fréchet audio distance against KL of every training of {dataset}",
     ),
 }
-WRITERS = {"Markdown": "md", "LaTeX": "tex", "CSV": "csv"}
 # Sections of `params.yaml` of which a plan uses the entries that it names, and sections that only abbreviate.
 NAMED = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "fit_prior": "priors"}
 ABBREVIATIONS = ("budgets", "plans", "clips")
@@ -103,14 +103,14 @@ def build_report(
     # Other datasets than the plan's are those of external systems, `flowshot score --as`.
     datasets = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(project.root))))
     tables = {dataset: report_tables(report, dataset) for dataset in datasets}
+    for dataset, found in tables.items():
+        _write_dataset(folder / dataset, report, dataset, found)
     trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
-    sections = [_dataset(folder, report, dataset, found) for dataset, found in tables.items()]
-    all_trainings = [one for found in trainings.values() for one in found]
-    facts = plan_facts(plan, all_trainings, len(report.results.frame), revision, report.words)
-    (folder / "README.md").write_text("\n".join([_head(report, facts), *sections]), encoding="utf-8")
-    titled = {
-        dataset: [(table_title(table, report.words), table) for table in found] for dataset, found in tables.items()
-    }
+    facts = plan_facts(report, [one for found in trainings.values() for one in found], revision)
+    shown = {"report": report, "facts": facts, "datasets": tables, "title": table_title, "figures": FIGURES}
+    text = template("readme.md.jinja", report.words).render(**shown, out=folder, markdown_table=markdown_table)
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    titled = {name: [(table_title(table, report.words), table) for table in found] for name, found in tables.items()}
     write_page(folder, project, report, titled, trainings, facts, revision)
 
 
@@ -128,32 +128,13 @@ def table_title(table: Table, words: Words) -> str:
     return words(TITLES[table.name], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
 
 
-def _head(report: Report, facts: Sequence[tuple[str, str]]) -> str:
-    words, name = report.words, report.plan.name
-    said = (
-        "Every number below is in [results.csv](results.csv), {rows} rows, the parameters are in [params.json]"
-        "(params.json). The tables are there as Markdown, LaTeX and CSV, the figures as PNG and PDF. Written by the "
-        "`report` stage: change the plan, not this page."
-    )
-    lines = [f"# {words('Results of the plan {plan}', plan=escape_markdown(name))}", ""]
-    lines += [words(said, rows=len(report.results.frame)), "", "| | |", "|:--|:--|"]
-    return "\n".join([*lines, *(f"| {fact} | {escape_markdown(value)} |" for fact, value in facts), ""])
-
-
-def _dataset(out: Path, report: Report, dataset: str, tables: Sequence[Table]) -> str:
-    """Write the tables and figures of a dataset; returns its section of the page in Markdown."""
-    words, folder = report.words, out / dataset
+def _write_dataset(folder: Path, report: Report, dataset: str, tables: Sequence[Table]) -> None:
+    """Write the tables and figures of a dataset."""
     folder.mkdir()
-    # Angle brackets, because the name of a folder may hold spaces.
-    lines = [f"## {escape_markdown(dataset)}", ""]
     for table in tables:
         written = {"md": markdown_table(table), "tex": latex_table(table, report.plan.name), "csv": csv_table(table)}
         for ending, text in written.items():
             (folder / f"table-{table.name}.{ending}").write_text(text, encoding="utf-8")
-        files = ", ".join(f"[{kind}](<{dataset}/table-{table.name}.{end}>)" for kind, end in WRITERS.items())
-        lines += [f"### {escape_markdown(table_title(table, words))}", "", written["md"], files, ""]
-        stem, draw, shows = FIGURES.get(table.name, ("", None, ""))
-        if draw and dataset in report.plan.datasets and draw(folder / stem, report, dataset):
-            text = words(shows, dataset=escape_markdown(dataset))
-            lines += [f"![{text}](<{dataset}/{stem}.png>)", "", f"[PDF](<{dataset}/{stem}.pdf>)", ""]
-    return "\n".join(lines)
+        if table.name in FIGURES and dataset in report.plan.datasets:
+            stem, draw, _ = FIGURES[table.name]
+            draw(folder / stem, report, dataset)

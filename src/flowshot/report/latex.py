@@ -1,9 +1,8 @@
 r"""Tables as LaTeX, to be read with `\input` as they are; pandas writes their rows.
 
-They need `booktabs` alone, and are scaled to the width of the text where `graphicx` is loaded. Every number stands in
-`\num`: where a document loads `siunitx`, its settings apply, such as `\sisetup{group-digits=false}`; elsewhere the
-table brings a `\num` of its own, which knows the decimal mark. All columns have the same decimals from top to bottom,
-so that right-aligned numbers line up at their mark.
+They need `booktabs`, `siunitx` and `graphicx`, which scales a table that is wider than the text. Every number stands
+in `\num`, so that the settings of a document apply, such as `\sisetup{group-digits=false}`. All columns have the same
+decimals from top to bottom, so that right-aligned numbers line up at their mark.
 """
 
 import re
@@ -12,8 +11,7 @@ import pandas as pd
 
 from flowshot.report.layout import Cell, Column, Table
 
-LAST_LATIN = "\u017f"  # the end of the Unicode block Latin Extended-A,
-NOT_IN_T1 = frozenset("ĦħĸĿŀŉŦŧſ")  # of which the T1 encoding of TeX's fonts has no others missing
+LAST_LATIN = "\u017f"  # the end of the Unicode block Latin Extended-A, which T1 fonts have
 ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$", None: ""}
 CHARACTERS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -21,19 +19,10 @@ CHARACTERS = {
     "|": r"\textbar{}", '"': r"\char34{}", "±": r"$\pm$", "†": r"$\dagger$", "\u00a0": "~", "\u2013": "--",
     "×": r"$\times$", "³": "$^3$", "∞": r"$\infty$",  # noqa: RUF001
 }  # fmt: skip
-COMMENTS = r"""% Needs \usepackage{booktabs}. With \usepackage{siunitx} its settings apply to the numbers.
-% With \usepackage{graphicx}, a table that is wider than the text is scaled to it.
-% With pdflatex, a list of tables with accents needs \usepackage[T1]{fontenc}.
+COMMENTS = r"""% Needs \usepackage{booktabs,graphicx,siunitx}; names with accents need \usepackage[T1]{fontenc}.
 """
 # mode=text and detect-weight, which versions 2 and 3 of siunitx know, let bold numbers be bold.
-SIUNITX = {
-    "en": r"\sisetup{mode=text,detect-weight}",
-    "pl": r"\sisetup{mode=text,detect-weight,output-decimal-marker={,}}",
-}
-# 315 is the code of the comma as an ordinary symbol of mathematics, which no space follows.
-NUM = {"en": r"\def\num#1{\ensuremath{#1}}", "pl": r"\def\num#1{{\mathcode`\.=315 \ensuremath{#1}}}"}
-# Without fontenc, LaTeX begins in an encoding that has no ogonek.
-ACCENTS = "  \\def\\old{OT1}\\expandafter\\ifx\\csname f@encoding\\endcsname\\old\\fontencoding{T1}\\selectfont\\fi\n"
+SIUNITX = {"en": "mode=text,detect-weight", "pl": "mode=text,detect-weight,output-decimal-marker={,}"}
 
 
 def escape_latex(text: str) -> str:
@@ -41,28 +30,23 @@ def escape_latex(text: str) -> str:
 
     Characters beyond Latin letters, which LaTeX stops at without further packages, become `?`.
     """
-    return "".join(CHARACTERS.get(one, one if is_known(one) else "?") for one in text)
-
-
-def is_known(character: str) -> bool:
-    """Whether LaTeX can set a character in the T1 encoding."""
-    return character <= LAST_LATIN and character.isprintable() and character not in NOT_IN_T1
+    known = (one if one <= LAST_LATIN and one.isprintable() else "?" for one in text)
+    return "".join(CHARACTERS.get(one, kept) for one, kept in zip(text, known, strict=True))
 
 
 def latex_table(table: Table, plan: str) -> str:
     r"""A `table` environment with the label `tab:PLAN-DATASET-TABLE` and its first sentence for the list of tables."""
-    language = table.words.language
     short, long = escape_latex(table.caption[0]), escape_latex(" ".join(table.caption))
     label = "-".join(re.sub(r"[^A-Za-z0-9_-]+", "-", name) for name in (plan, table.dataset, table.name))
     text = rf"""  \centering\footnotesize\setlength{{\tabcolsep}}{{2.5pt}}
   \renewcommand{{\arraystretch}}{{1.25}}\setlength{{\belowcaptionskip}}{{6pt}}
-  \ifdefined\sisetup{SIUNITX[language]}\else{NUM[language]}\fi
+  \sisetup{{{SIUNITX[table.words.language]}}}
   \caption[{short}]{{{long}}}
   \label{{tab:{label}}}
   \sbox0{{{_tabular(table)}}}
-  \ifdefined\resizebox\ifdim\wd0>\linewidth\sbox0{{\resizebox{{\linewidth}}{{!}}{{\usebox0}}}}\fi\fi\usebox0
+  \ifdim\wd0>\linewidth\sbox0{{\resizebox{{\linewidth}}{{!}}{{\usebox0}}}}\fi\usebox0
 """
-    return f"{COMMENTS}\\begin{{table}}[tbp]\n{'' if text.isascii() else ACCENTS}{text}\\end{{table}}\n"
+    return f"{COMMENTS}\\begin{{table}}[tbp]\n{text}\\end{{table}}\n"
 
 
 def _tabular(table: Table) -> str:

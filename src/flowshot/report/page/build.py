@@ -10,9 +10,9 @@ from flowshot.report.page.facts import dataset_card, measurements, reproductions
 from flowshot.report.page.figures import divergence_bars, rate_distortion_figure, training_figure
 from flowshot.report.page.findings import MINUS, findings
 from flowshot.report.page.listening import dataset_sounds
-from flowshot.report.page.render import render
 from flowshot.report.page.sounds import Shelf
 from flowshot.report.project import Project, Training
+from flowshot.report.render import inline, template
 from flowshot.report.results import Report
 
 
@@ -70,7 +70,9 @@ def write_page(
         "nothing": NOTHING,
         "minus": MINUS,
     }
-    (folder / "index.html").write_text(render(context, words), encoding="utf-8")
+    for part, name in (("style", "style.css"), ("script", "script.js")):
+        context[part], context[f"{part}_hash"] = inline(name)
+    (folder / "index.html").write_text(template("page.html", words).render(context), encoding="utf-8")
 
 
 def _summary(report: Report) -> str:

@@ -6,7 +6,8 @@ Everything that is drawn has a class, none a colour: the style sheet colours it,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+
+import numpy as np
 
 # As wide as a phone shows, so that letters keep their size there; wider screens put charts side by side.
 WIDTH, HEIGHT = 360.0, 240.0
@@ -96,14 +97,8 @@ def thinned(values: Sequence[tuple[float, float]], most: int) -> list[tuple[floa
     """At most `most` points: of each run of neighbours their mean, the first and the last as they are."""
     if len(values) <= most:
         return list(values)
-    inner, runs = values[1:-1], most - 2
-    edges = [round(i * len(inner) / runs) for i in range(runs + 1)]
-    means = [
-        (sum(x for x, _ in run) / len(run), sum(y for _, y in run) / len(run))
-        for run in (inner[a:b] for a, b in pairwise(edges))
-        if run
-    ]
-    return [values[0], *means, values[-1]]
+    means = (np.mean(run, axis=0).tolist() for run in np.array_split(values[1:-1], most - 2))
+    return [values[0], *((x, y) for x, y in means), values[-1]]
 
 
 def _between(value: float, low: float, high: float, start: float, end: float) -> float:

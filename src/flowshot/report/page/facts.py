@@ -2,54 +2,38 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
+from collections.abc import Sequence
 from typing import Any
 
 from flowshot.core.files import read_json
 from flowshot.core.plan import DIRECT, REAL, PlanConfig
-from flowshot.report.language import Words
 from flowshot.report.project import Arm, Project, Training, stage_of
-from flowshot.report.results import planned_arms
-
-# Whose versions say most about a number; of the environment that writes the page.
-PACKAGES = ("flowshot", "torch", "nflows", "numpy", "scipy", "dvc", "mlflow")
+from flowshot.report.results import Report, planned_arms
 
 
-def plan_facts(
-    plan: PlanConfig, trainings: Sequence[Training], numbers: int, revision: str, words: Words
-) -> list[tuple[str, str]]:
+def plan_facts(report: Report, trainings: Sequence[Training], revision: str) -> list[tuple[str, str]]:
     """Name and value of what describes the whole plan; an axis without values is left out."""
+    plan, words = report.plan, report.words
     axes = ("datasets", "autoencoders", "generators", "priors", "seeds")
-    facts = {axis: ", ".join(map(str, getattr(plan, axis))) for axis in axes}
     steps, clips = plan.budget.steps, plan.budget.batch_size
-    facts["budget of each training"] = words("{steps} steps of {clips} clips", steps=steps, clips=clips)
     machines = sorted({str(one.run["machine"]) for one in trainings if one.run.get("machine")})
-    facts["trained on"] = ", ".join(machines) or words("not recorded")
-    facts["training took"] = _took([float(one.run["seconds"]) for one in trainings if one.run.get("seconds")], words)
-    facts["numbers in results.csv"] = str(numbers)
-    facts["revision of the code"] = revision
-    facts["page written with"] = ", ".join(_versions())
+    minutes = [one.run["seconds"] / 60 for one in trainings if one.run.get("seconds")]
+    facts = {
+        "plan": plan.name,
+        **{axis: ", ".join(map(str, getattr(plan, axis))) for axis in axes},
+        "budget of each training": words("{steps} steps of {clips} clips", steps=steps, clips=clips),
+        "trained on": ", ".join(machines) or words("not recorded"),
+        "training took": "",
+        "numbers in results.csv": str(len(report.results.frame)),
+        "revision of the code": revision,
+    }
+    if minutes:
+        low, high = (words.number(f"{limit:.1f}") for limit in (min(minutes), max(minutes)))
+        several = "{low} to {high} minutes for each of {count} trainings"
+        facts["training took"] = words(
+            several if len(minutes) > 1 else "{low} minutes", low=low, high=high, count=len(minutes)
+        )
     return [(words(name), value) for name, value in facts.items() if value]
-
-
-def _took(seconds: Sequence[float], words: Words) -> str:
-    if not seconds:
-        return ""
-    low, high = (words.number(f"{limit / 60:.1f}") for limit in (min(seconds), max(seconds)))
-    if len(seconds) == 1:
-        return words("{minutes} minutes", minutes=low)
-    return words("{low} to {high} minutes for each of {count} trainings", low=low, high=high, count=len(seconds))
-
-
-def _versions() -> Iterator[str]:
-    yield f"Python {python_version()}"
-    for package in PACKAGES:
-        try:
-            yield f"{package} {version(package)}"
-        except PackageNotFoundError:  # a report needs few of them
-            continue
 
 
 def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
