@@ -13,8 +13,9 @@ from flowshot.report.build import build_report, report_tables, table_title
 from flowshot.report.config import ReportConfig
 from flowshot.report.language import Language, Words
 from flowshot.report.page.build import write_page
+from flowshot.report.page.facts import plan_facts
 from flowshot.report.project import Project
-from flowshot.report.results import Report, external_arms, planned_arms, read_results
+from flowshot.report.results import external_arms, planned_arms, read_report
 
 RATE, SAMPLES = 16000, 16000
 LATENT = 8
@@ -66,11 +67,12 @@ def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en
     """The page of the project alone, in `out`, without tables and figures beside it; returns its text."""
     out.mkdir(parents=True)
     project, words = Project(root), Words(language)
-    report = Report(plan, read_results(plan, project), 3, 0.95, words)
+    report = read_report(plan, project, default(ReportConfig, "report", language=language), 0.95)
     names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root))))
     tables = {name: [(table_title(table, words), table) for table in report_tables(report, name)] for name in names}
     trainings = {name: project.trainings(plan, name) for name in plan.datasets}
-    write_page(out, project, report, tables, trainings, "abc123")
+    facts = plan_facts(report, [one for found in trainings.values() for one in found], "abc123")
+    write_page(out, project, report, tables, trainings, facts, "abc123")
     return (out / "index.html").read_text(encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from flowshot.report.paired import BASELINE, paired_tables
 from flowshot.report.plots import draw_distances, draw_interaction, draw_rate_distortion
 from flowshot.report.project import Project
 from flowshot.report.render import template
-from flowshot.report.results import Report, external_arms, read_results
+from flowshot.report.results import Report, external_arms, read_report
 from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
 
@@ -96,9 +96,9 @@ def build_report(
     Raises:
         FlowshotError: as `write_plan_report`.
     """
-    report = Report(plan, read_results(plan, project), config.digits, confidence, Words(config.language))
-    report.results.frame.to_csv(folder / "results.csv", index=False, lineterminator="\n")
-    write_metrics(report.results.frame, folder / "metrics")
+    report = read_report(plan, project, config, confidence)
+    report.frame.to_csv(folder / "results.csv", index=False, lineterminator="\n")
+    write_metrics(report.frame, folder / "metrics")
     write_curves(plan, project, folder / "curves.csv")
     # Other datasets than the plan's are those of external systems, `flowshot score --as`.
     datasets = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(project.root))))

@@ -9,6 +9,7 @@ every reference source on both distances: what moves both alike cancels.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -68,9 +69,8 @@ def _tested(value: float, error: float, freedom: int, confidence: float) -> Diff
     return Difference(value, interval, float(2 * stdtr(freedom, -abs(value) / error)))
 
 
-def _interval(value: float, error: float, freedom: int, confidence: float) -> tuple[float, float] | None:
-    low, high = student_interval(value, (error, float(freedom)), confidence)
-    return None if low is None or high is None else (low, high)
+def _interval(value: float, error: float, freedom: int, confidence: float) -> tuple[float, float]:
+    return cast(tuple[float, float], student_interval(value, (error, float(freedom)), confidence))
 
 
 def _table(report: Report, dataset: str, name: str) -> Table:
@@ -115,7 +115,7 @@ def _difference(
         return seed_difference(own, baseline, report.confidence)
     (seed,) = own
     value = own[seed] - baseline[seed]
-    influences = report.results.influences
+    influences = report.influences
     found, other = (influences.get(((dataset, *pair, seed), name, embedding)) for pair in (arm, reference))
     if found is None or other is None:  # scores of sets from one source have no interval
         return Difference(value)

@@ -24,7 +24,7 @@ def draw_distances(stem: Path, report: Report, dataset: str) -> bool:
 
     Every seed is a point with its interval. The dashed line is the floor, a hollow diamond the reconstruction.
     """
-    plan, words, frame = report.plan, report.words, report.frame(dataset)
+    plan, words, frame = report.plan, report.words, report.of(dataset)
     embeddings = report.embeddings(dataset, "fad")
     if not embeddings:
         return False

@@ -1,6 +1,5 @@
 """What the stages left in a project. Scores are needed; all else may be on another machine, and is then unknown."""
 
-import csv
 import glob
 import math
 from collections.abc import Iterator
@@ -98,10 +97,7 @@ class Project:
     def audit(self, name: str) -> list[dict[str, str]]:
         """The rows of `audit.csv`; empty where the dataset was not prepared here."""
         file = self.root / "data" / "prepared" / name / "audit.csv"
-        if not file.is_file():
-            return []
-        with file.open(newline="", encoding="utf-8") as lines:
-            return list(csv.DictReader(lines))
+        return pd.read_csv(file, dtype=str, keep_default_na=False).to_dict("records") if file.is_file() else []
 
     def trainings(self, plan: PlanConfig, dataset: str) -> list[Training]:
         """What is known here of every training of the plan on `dataset`."""

@@ -11,6 +11,7 @@ import pandas as pd
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import check_section
 from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
+from flowshot.report.config import ReportConfig
 from flowshot.report.language import Words
 from flowshot.report.project import Arm, Project, stage_of
 from flowshot.report.registry import in_order
@@ -30,29 +31,25 @@ class Influence:
 
 
 @dataclass(frozen=True)
-class Results:
-    """All numbers of a plan in long form with `COLUMNS`, and what is known of them besides."""
-
-    frame: pd.DataFrame
-    dimensions: Mapping[str, int] = field(default_factory=dict)  # of the embeddings
-    influences: Mapping[tuple[Arm, str, str], Influence] = field(default_factory=dict)  # by arm, metric and embedding
-
-
-@dataclass(frozen=True)
 class Report:
-    """What every table, figure and sentence is made from."""
+    """All numbers of a plan, and how they are written: what every table, figure and sentence is made from.
+
+    `frame`: in long form with `COLUMNS`. `dimensions`: of the embeddings. `influences`: by arm, metric and embedding.
+    `confidence`: level of the intervals in the scores.
+    """
 
     plan: PlanConfig
-    results: Results
+    frame: pd.DataFrame
     digits: int
-    confidence: float  # level of the intervals in the scores
+    confidence: float
     words: Words
+    dimensions: Mapping[str, int] = field(default_factory=dict)
+    influences: Mapping[tuple[Arm, str, str], Influence] = field(default_factory=dict)
 
     @cached_property
     def baselines(self) -> tuple[str, ...]:
         """The generators of the plan that are baselines."""
-        frame = self.results.frame
-        found = set(frame.loc[frame["role"] == "baseline", "autoencoder"])
+        found = set(self.frame.loc[self.frame["role"] == "baseline", "autoencoder"])
         return tuple(name for name in self.plan.generators if name in found)
 
     @property
@@ -60,18 +57,18 @@ class Report:
         """Every (model, prior) of the plan but baselines."""
         return tuple(arm for arm in self.plan.arms if arm[0] not in self.baselines)
 
-    def frame(self, dataset: str) -> pd.DataFrame:
+    def of(self, dataset: str) -> pd.DataFrame:
         """The numbers of one dataset."""
-        return self.results.frame[self.results.frame["dataset"] == dataset]
+        return self.frame[self.frame["dataset"] == dataset]
 
     def embeddings(self, dataset: str, metric: str) -> list[str]:
         """Those that the metric was measured in, in the order of the tables."""
-        frame = self.frame(dataset)
+        frame = self.of(dataset)
         return in_order(set(frame.loc[frame["metric"] == metric, "embedding"]))
 
     def values(self, dataset: str, metric: str, embedding: str) -> dict[Pair, dict[int, float]]:
         """A metric's values by model and prior, then by seed."""
-        frame = self.frame(dataset)
+        frame = self.of(dataset)
         shown = frame[(frame["metric"] == metric) & (frame["embedding"] == embedding)]
         found: dict[Pair, dict[int, float]] = {}
         for model, prior, seed, value in zip(*(shown[name] for name in (*COLUMNS[1:4], "value")), strict=True):
@@ -102,7 +99,7 @@ def external_arms(root: Path) -> list[Arm]:
     return sorted((path.parents[2].name, EXTERNAL, path.parent.name, 0) for path in found)
 
 
-def read_results(plan: PlanConfig, project: Project) -> Results:
+def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confidence: float) -> Report:
     """The numbers of every arm of the plan and of every external system, sorted.
 
     Raises:
@@ -131,7 +128,8 @@ def read_results(plan: PlanConfig, project: Project) -> Results:
         if "influence" in one.details
     }
     dimensions = {one.embedding: int(one.details["dimensions"]) for _, one in scores if "dimensions" in one.details}
-    return Results(frame.sort_values(list(COLUMNS[:6]), ignore_index=True), dimensions, influences)
+    frame = frame.sort_values(list(COLUMNS[:6]), ignore_index=True)
+    return Report(plan, frame, config.digits, confidence, Words(config.language), dimensions, influences)
 
 
 def _role(arm: Arm, project: Project) -> str:

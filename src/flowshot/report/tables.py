@@ -31,7 +31,7 @@ def dataset_tables(report: Report, dataset: str) -> list[Table]:
     baseline and each external system; the other two have one for each model. A dataset that is not in the plan has
     external systems only.
     """
-    plan, frame = report.plan, report.frame(dataset)
+    plan, frame = report.plan, report.of(dataset)
     planned = dataset in plan.datasets
     reconstructions = [(name, RECONSTRUCTION) for name in plan.autoencoders if planned]
     arms = list(report.competing) if planned else []
@@ -63,7 +63,7 @@ def _table(
     for one, by in keys:
         values = shown.loc[(shown["metric"] == one) & (shown["embedding"] == by), "value"]
         places = 0 if metric(one).whole else decimals(values, report.digits, metric(one).scale)
-        columns.append(Column(metric(one), by, places, fewest_clips(one, report.results.dimensions.get(by, 0))))
+        columns.append(Column(metric(one), by, places, fewest_clips(one, report.dimensions.get(by, 0))))
     groups = []
     for place, pairs in enumerate(layout):
         lines = [

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from flowshot.report.language import Words
 from flowshot.report.layout import ARROWS, NOTHING, Table
+from flowshot.report.page.charts import VIEW
 from flowshot.report.page.facts import dataset_card, measurements, reproductions
 from flowshot.report.page.figures import divergence_bars, rate_distortion_figure, training_figure
 from flowshot.report.page.findings import MINUS, findings
@@ -14,6 +14,11 @@ from flowshot.report.page.sounds import Shelf
 from flowshot.report.project import Project, Training
 from flowshot.report.render import inline, template
 from flowshot.report.results import Report
+
+SOUND_FORMATS = {
+    "flac": "The sounds are FLAC, 16 bits.",
+    "mp3": "The sounds are MP3, because FLAC would be too large for one page.",
+}
 
 
 def write_page(
@@ -63,12 +68,13 @@ def write_page(
         "measurements": measurements(project, plan),
         "datasets": datasets,
         "sounds": shelf.write(),
-        "sound_format": _sound_format(shelf, words) if shelf.clips else "",
+        "sound_format": words(SOUND_FORMATS[shelf.format]) if shelf.clips else "",
         "reproductions": reproductions(project, plan),
         "revision": revision,
         "arrows": ARROWS,
         "nothing": NOTHING,
         "minus": MINUS,
+        "axes": VIEW,
     }
     for part, name in (("style", "style.css"), ("script", "script.js")):
         context[part], context[f"{part}_hash"] = inline(name)
@@ -83,13 +89,3 @@ def _summary(report: Report) -> str:
     )
     counts = {axis: len(getattr(plan, axis)) for axis in ("datasets", "autoencoders", "generators", "priors", "seeds")}
     return report.words(said, arms=len(plan.datasets) * len(plan.arms), **counts)
-
-
-def _sound_format(shelf: Shelf, words: Words) -> str:
-    if shelf.format == "flac":
-        return words("The sounds are FLAC, 16 bits.")
-    if shelf.longest_seconds is None:
-        return words("The sounds are MP3, because FLAC would be too large for one page.")
-    seconds = words.number(f"{shelf.longest_seconds:.1f}")
-    said = "The sounds are MP3 and cut after {seconds} s, because all would be too large for one page."
-    return words(said, seconds=seconds)

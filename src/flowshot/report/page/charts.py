@@ -12,6 +12,7 @@ import numpy as np
 # As wide as a phone shows, so that letters keep their size there; wider screens put charts side by side.
 WIDTH, HEIGHT = 360.0, 240.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 344.0, 8.0, 206.0  # of the axes
+VIEW = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 MOST_POINTS = 160  # of a line; more cannot be told apart at this width
 
 Places = tuple[tuple[float, float], ...]
@@ -40,12 +41,6 @@ class Chart:
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     drawn: tuple[tuple[Points, str, Places], ...]
-    width: float = WIDTH
-    height: float = HEIGHT
-    left: float = LEFT
-    right: float = RIGHT
-    top: float = TOP
-    bottom: float = BOTTOM
 
 
 def chart(title: str, x_label: str, y_label: str, points: Sequence[Points], *, lines: bool) -> Chart | None:

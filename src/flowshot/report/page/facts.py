@@ -24,7 +24,7 @@ def plan_facts(report: Report, trainings: Sequence[Training], revision: str) -> 
         "budget of each training": words("{steps} steps of {clips} clips", steps=steps, clips=clips),
         "trained on": ", ".join(machines) or words("not recorded"),
         "training took": "",
-        "numbers in results.csv": str(len(report.results.frame)),
+        "numbers in results.csv": str(len(report.frame)),
         "revision of the code": revision,
     }
     if minutes:

@@ -1,7 +1,7 @@
 """What of each arm is heard on the page: generated clips, reconstructions, walks, and what may be copied."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,35 +100,22 @@ def _arm(shelf: Shelf, project: Project, prepared: PreparedDataset | None, arm: 
     place = f"{dataset}/sounds/generated/{model}/{prior}"
     clips = tuple(shelf.add(f"{place}/{i}", *sound) for i, sound in enumerate(read_sounds(heard)))
     embedding, pairs = closest_pairs(project.scores(arm))
+    if prepared is None or not (folder / "clips.npy").is_file():
+        return ArmSounds(name, prior, clips)
+    generated = np.load(folder / "clips.npy", mmap_mode="r", allow_pickle=False)
+    training_clips, rate = prepared.clips("train"), prepared.sample_rate
+    rows = {row["clip"]: (i, row["source"]) for i, row in enumerate(prepared.rows("train"))}
     suspects = []
-    if prepared is not None and (folder / "clips.npy").is_file():
-        generated = np.load(folder / "clips.npy", mmap_mode="r", allow_pickle=False)
-        suspects = _suspects(shelf, place, f"{dataset}/sounds/train", pairs, generated, prepared)
-    return ArmSounds(name, prior, clips, embedding, tuple(suspects))
-
-
-def _suspects(
-    shelf: Shelf,
-    place: str,
-    training_place: str,
-    pairs: Sequence[dict[str, Any]],
-    generated: np.ndarray,
-    prepared: PreparedDataset,
-) -> list[tuple[str, int, str, str, float, bool]]:
-    manifest, training_clips, rate = prepared.rows("train"), prepared.clips("train"), prepared.sample_rate
-    rows = {row["clip"]: i for i, row in enumerate(manifest)}
-    found = []
     for pair in pairs[:SUSPICIOUS]:
         # Scoring calls the candidate of row 12 `clip 12`.
         named, training = re.fullmatch(r"clip (\d+)", pair["candidate"]), rows.get(pair["training"])
         if named is None or int(named[1]) >= len(generated) or training is None:
             continue  # scored under other names than those of the clips that are here now
-        number = int(named[1])
+        number, (row, source) = int(named[1]), training
         candidate = shelf.add(f"{place}/clip-{number}", generated[number], rate)
-        nearest = shelf.add(f"{training_place}/{training}", training_clips[training], rate)
-        about = manifest[training]["source"], float(pair["distance"]), bool(pair["authentic"])
-        found.append((candidate, number, nearest, *about))
-    return found
+        nearest = shelf.add(f"{dataset}/sounds/train/{row}", training_clips[row], rate)
+        suspects.append((candidate, number, nearest, source, float(pair["distance"]), bool(pair["authentic"])))
+    return ArmSounds(name, prior, clips, embedding, tuple(suspects))
 
 
 def closest_pairs(scores_file: Path) -> tuple[str, list[dict[str, Any]]]:

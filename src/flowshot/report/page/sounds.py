@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -17,8 +18,7 @@ from flowshot.report.spectrogram import decibel_spectrogram
 
 # What all sounds of a page may take; pictures and the page itself need the rest of 30 MB.
 BUDGET = 20_000_000
-# Above it sounds are MP3, at about this rate, and where even that is too much only their beginnings.
-MP3_BYTES_A_SECOND = 14_000
+# Above it sounds are MP3, at one of these rates.
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 WAVEFORM_COLUMNS, WAVEFORM_HEIGHT = 100, 32
 PICTURE_WIDTH, PICTURE_HEIGHT = 160, 64
@@ -26,13 +26,11 @@ SHADES = 48  # of a spectrogram; more are not told apart, and cost bytes
 FLOOR_DB = -80.0
 
 
-@dataclass(frozen=True)
-class Sound:
+class Sound(NamedTuple):
     """A sound as the page shows it: addresses relative to the page, and the outline of its waveform."""
 
     address: str
     picture: str
-    seconds: float
     waveform: str
 
 
@@ -57,14 +55,12 @@ class Shelf:
         """Write every sound and its picture; returns them by path."""
         written = {}
         for path, (clip, rate) in self.clips.items():
-            heard = clip if self.longest_seconds is None else clip[: max(1, int(self.longest_seconds * rate))]
             target = self.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.with_name(f"{target.name}.{self.format}").write_bytes(_encoded(heard, rate, self.format))
-            write_spectrogram(target.with_name(f"{target.name}.png"), heard, rate)
-            written[path] = Sound(
-                quote(f"{path}.{self.format}"), quote(f"{path}.png"), len(heard) / rate, waveform_outline(heard)
-            )
+            target.with_name(f"{target.name}.{self.format}").write_bytes(_encoded(clip, rate, self.format))
+            write_spectrogram(target.with_name(f"{target.name}.png"), clip, rate)
+            addresses = quote(f"{path}.{self.format}"), quote(f"{path}.png")
+            written[path] = Sound(*addresses, waveform_outline(clip))
         return written
 
     @cached_property
@@ -72,13 +68,6 @@ class Shelf:
         """`flac`, or `mp3` where FLAC would go over the budget."""
         sizes = accumulate(len(_encoded(clip, rate, "flac")) for clip, rate in self.clips.values())
         return "mp3" if any(size > self.budget for size in sizes) else "flac"
-
-    @cached_property
-    def longest_seconds(self) -> float | None:
-        """How much of each sound there is room for; None where all are whole."""
-        room = self.budget / MP3_BYTES_A_SECOND / max(len(self.clips), 1)
-        whole = all(len(clip) / rate <= room for clip, rate in self.clips.values())
-        return None if self.format == "flac" or whole else room
 
 
 def read_sounds(files: list[Path]) -> Iterator[tuple[np.ndarray, int]]:
@@ -133,17 +122,12 @@ def _encoded(clip: np.ndarray, sample_rate: int, format: str) -> bytes:
     """A file's bytes; equal clips give equal bytes, which Ogg (with its random serial numbers) would not."""
     if format == "flac":
         return flac_bytes(clip, sample_rate)
-    file = io.BytesIO()
-    clip, sample_rate = _resampled(clip, sample_rate)
-    soundfile.write(file, np.clip(clip, -1, 1), sample_rate, format="MP3", subtype="MPEG_LAYER_III")
-    return file.getvalue()
-
-
-def _resampled(clip: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
-    """At the lowest rate of MP3 that keeps every frequency, or at 48 kHz, which keeps all that is heard."""
-    if sample_rate in MP3_RATES:
-        return clip, sample_rate
-    import soxr  # imported here: few rates need it
-
+    # The lowest rate of MP3 that keeps every frequency, or 48 kHz, which keeps all that is heard.
     rate = next((known for known in MP3_RATES if known >= sample_rate), MP3_RATES[-1])
-    return soxr.resample(clip, sample_rate, rate), rate
+    if rate != sample_rate:
+        import soxr  # imported here: few rates need it
+
+        clip = soxr.resample(clip, sample_rate, rate)
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(clip, -1, 1), rate, format="MP3", subtype="MPEG_LAYER_III")
+    return file.getvalue()
