@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from defaults import default
 
+from defaults import default
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION, BudgetConfig, PlanConfig
 from flowshot.report.build import build_report, report_tables, table_title
 from flowshot.report.config import ReportConfig
@@ -59,7 +59,8 @@ def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: 
 def build(root: Path, plan: PlanConfig, out: Path, language: Language = "en") -> Path:
     """The whole report of the project, in `out`."""
     out.mkdir(parents=True)
-    build_report(plan, default(ReportConfig, "report", language=language), 0.95, Project(root), out, "abc123")
+    report = read_report(plan, Project(root), default(ReportConfig, "report", language=language), 0.95)
+    build_report(report, Project(root), out, {}, "abc123")
     return out
 
 

@@ -72,8 +72,8 @@ def write_plan_report(
     """
     out = root / "reports" / plan.name
     with whole_folder(out) as folder:
-        build_report(plan, config, confidence, Project(root), folder, git_revision(root))
-        write_json(folder / "params.json", plan_parameters(plan, parameters))
+        report = read_report(plan, Project(root), config, confidence)
+        build_report(report, Project(root), folder, plan_parameters(plan, parameters), git_revision(root))
     return out
 
 
@@ -88,15 +88,10 @@ def plan_parameters(plan: PlanConfig, parameters: Mapping[str, Any]) -> dict[str
     }
 
 
-def build_report(
-    plan: PlanConfig, config: ReportConfig, confidence: float, project: Project, folder: Path, revision: str
-) -> None:
-    """Write the report of a plan into an empty folder; equal inputs give equal bytes.
-
-    Raises:
-        FlowshotError: as `write_plan_report`.
-    """
-    report = read_report(plan, project, config, confidence)
+def build_report(report: Report, project: Project, folder: Path, parameters: Mapping[str, Any], revision: str) -> None:
+    """Write the report of a plan into an empty folder; equal inputs give equal bytes."""
+    plan = report.plan
+    write_json(folder / "params.json", parameters)
     report.frame.to_csv(folder / "results.csv", index=False, lineterminator="\n")
     write_metrics(report.frame, folder / "metrics")
     write_curves(plan, project, folder / "curves.csv")

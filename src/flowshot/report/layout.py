@@ -122,9 +122,9 @@ def seeds_cell(values: Mapping[int, float] | None) -> Cell | None:
 
 def best_marked(cells: Sequence[Cell | None], columns: Sequence[Column]) -> list[Cell | None]:
     """Cells that compete in one metric, with its best marked, and those that read the same; none where one competes."""
-    better = columns[0].metric.better
     values = [cell.value for cell in cells if cell]
-    if better is None or len(values) < 2:
+    better = columns[0].metric.better if len(values) > 1 else None
+    if better is None:
         return list(cells)
     best = (min if better == "lower" else max)(values)
     return [
