@@ -60,12 +60,8 @@ def write_plan_report(
 ) -> Path:
     """Write `reports/PLAN/` whole, from what the stages left in the project `root`; returns the folder.
 
-    Args:
-        plan: which arms there are, and their budget.
-        config: how numbers are written.
-        confidence: level of the intervals in the scores, as in `score.confidence`.
-        parameters: the sections of `params.yaml`; those of the plan are written beside its numbers.
-        root: the project.
+    `confidence` is the level of the intervals in the scores, as in `score.confidence`; `parameters` are the sections of
+    `params.yaml`, of which those of the plan are written beside its numbers.
 
     Raises:
         FlowshotError: the scores of an arm are missing or incomplete; the earlier report then stays as it was.
@@ -94,13 +90,13 @@ def build_report(report: Report, project: Project, folder: Path, parameters: Map
     write_json(folder / "params.json", parameters)
     report.frame.to_csv(folder / "results.csv", index=False, lineterminator="\n")
     write_metrics(report.frame, folder / "metrics")
-    write_curves(plan, project, folder / "curves.csv")
     # Other datasets than the plan's are those of external systems, `flowshot score --as`.
     datasets = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(project.root))))
     tables = {dataset: report_tables(report, dataset) for dataset in datasets}
     for dataset, found in tables.items():
         _write_dataset(folder / dataset, report, dataset, found)
     trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
+    write_curves(trainings, folder / "curves.csv")
     facts = plan_facts(report, [one for found in trainings.values() for one in found], revision)
     shown = {"report": report, "facts": facts, "datasets": tables, "title": table_title, "figures": FIGURES}
     text = template("readme.md.jinja", report.words).render(**shown, out=folder, markdown_table=markdown_table)

@@ -5,12 +5,13 @@ plots lie in `.dvc/plots/`. All of it is a part of the report, on which no stage
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from flowshot.core.plan import REAL, RECONSTRUCTION, PlanConfig
-from flowshot.report.project import Project
+from flowshot.core.plan import REAL, RECONSTRUCTION
+from flowshot.report.project import Training
 from flowshot.report.registry import in_order
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
@@ -37,16 +38,13 @@ def write_metrics(frame: pd.DataFrame, folder: Path) -> None:
             path.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
 
 
-def write_curves(plan: PlanConfig, project: Project, path: Path) -> None:
+def write_curves(trainings: Mapping[str, Sequence[Training]], path: Path) -> None:
     """Write the validations of all trainings as one CSV, `training` and `step` first; nothing where there are none."""
     found = []
-    for dataset in plan.datasets:
-        for model in plan.models:
-            for seed in plan.seeds:
-                history = project.history(dataset, model, seed)
-                if history is not None and "valid_loss" in history:
-                    shown = history.reindex(columns=list(CURVES)).reset_index().astype({"step": int})
-                    shown.insert(0, "training", f"{dataset}/{model}/seed{seed}")
-                    found.append(shown[shown["valid_loss"].notna()])
+    for dataset, training in ((dataset, one) for dataset, known in trainings.items() for one in known):
+        if "valid_loss" in training.history:
+            shown = training.history.reindex(columns=list(CURVES)).reset_index().astype({"step": int})
+            shown.insert(0, "training", f"{dataset}/{training.model}/seed{training.seed}")
+            found.append(shown[shown["valid_loss"].notna()])
     if found:
         pd.concat(found).to_csv(path, index=False, lineterminator="\n")

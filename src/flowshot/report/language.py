@@ -17,13 +17,7 @@ POLISH: dict[str, str] = json.loads(Path(__file__).with_name("polish.json").read
 
 @dataclass(frozen=True)
 class Words:
-    """Sentences and numbers of one language.
-
-    words = Words("pl")
-    words("One seed.")                       # "Jedno ziarno."
-    words("dataset {dataset}", dataset="fx") # "zbiór fx"
-    words.number("1,234.5")                  # "1 234,5", with a space that does not break
-    """
+    """Sentences and numbers of one language: `Words("pl")("One seed.")` is "Jedno ziarno."."""
 
     language: Language = "en"
 

@@ -1,9 +1,9 @@
 """What the stages left in a project. Scores are needed; all else may be on another machine, and is then unknown."""
 
-import glob
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,13 @@ BASELINES = ("copies",)  # kinds of generators that are no rivals: they say what
 
 @dataclass(frozen=True)
 class Training:
-    """One trained model: its `diagnostics.json`, the `run.json` of its training, and its curves as `(step, value)`."""
+    """One trained model: its `diagnostics.json`, the `run.json` of its training, and its `history.csv` by step."""
 
-    dataset: str
     model: str
     seed: int
     diagnostics: dict[str, Any]
     run: dict[str, Any]
-    curves: dict[str, tuple[tuple[float, float], ...]]
+    history: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -102,29 +101,20 @@ class Project:
     def trainings(self, plan: PlanConfig, dataset: str) -> list[Training]:
         """What is known here of every training of the plan on `dataset`."""
         found = []
-        for model, seed in ((model, seed) for model in plan.models for seed in plan.seeds):
+        for model, seed in product(plan.models, plan.seeds):
             diagnostics = _read_if_there(self.root / "models" / dataset / model / str(seed) / "diagnostics.json")
-            history = self.history(dataset, model, seed)
-            curves = {} if history is None else _curves(history)
-            if diagnostics or curves:
-                run = self.training_run(dataset, model, seed)
-                found.append(Training(dataset, model, seed, diagnostics, run, curves))
+            history = self._history(dataset, model, seed)
+            if diagnostics or len(history):
+                found.append(Training(model, seed, diagnostics, self.training_run(dataset, model, seed), history))
         return found
 
-    def history(self, dataset: str, model: str, seed: int) -> pd.DataFrame | None:
-        """The `history.csv` of a training by step, with `seconds` where they are known; None without a history.
-
-        Raises:
-            FlowshotError: it is damaged.
-        """
+    def _history(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
+        """The `history.csv` of a training by step, with `seconds` where they are known; empty without a history."""
         file = self.root / "models" / dataset / model / str(seed) / "history.csv"
-        runs = self.root / "runs"
-        times = next(runs.glob(f"train*/{glob.escape(dataset)}/{glob.escape(model)}/{seed}/times.csv"), None)
-        if not file.is_file():
-            return None
+        times = self.root / "runs" / "train" / dataset / model / str(seed) / "times.csv"
         try:
-            history = pd.read_csv(file).astype(float).set_index("step")
-            if times is not None:
+            history = pd.read_csv(file).astype(float).set_index("step") if file.is_file() else pd.DataFrame()
+            if times.is_file():
                 history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
         except (KeyError, ValueError) as error:
             raise FlowshotError(f"{file}: no history of a training ({error!r}); train it again") from None
@@ -141,11 +131,9 @@ def stage_of(stage: str, arm: Arm) -> str:
     dataset, model, prior, seed = arm
     if model == REAL:
         return f"floor@{dataset}"
-    return (
-        f"{stage}_generator@{dataset}-{model}-{seed}"
-        if prior == DIRECT
-        else f"{stage}@{dataset}-{model}-{prior}-{seed}"
-    )
+    if prior == DIRECT:
+        return f"{stage}_generator@{dataset}-{model}-{seed}"
+    return f"{stage}@{dataset}-{model}-{prior}-{seed}"
 
 
 def _read_if_there(file: Path) -> dict[str, Any]:
@@ -161,12 +149,3 @@ def _score(metric: str, said: dict[str, Any], key: str, file: Path, n: int) -> S
         raise FlowshotError(f"{file}: `{key}` must be a finite number, found {number!r}; run `dvc repro` again")
     low, high = (said.get(end) if metric.startswith("prior_") else None for end in ("ci_low", "ci_high"))
     return Score(metric, NO_EMBEDDING, float(number), low, high, n)
-
-
-def _curves(history: pd.DataFrame) -> dict[str, tuple[tuple[float, float], ...]]:
-    known = {str(name): history[name].dropna() for name in history.columns}
-    return {
-        name: tuple(zip(map(float, column.index), map(float, column), strict=True))
-        for name, column in known.items()
-        if len(column)
-    }

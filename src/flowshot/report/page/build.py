@@ -4,21 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from flowshot.report.layout import ARROWS, NOTHING, Table
+from flowshot.report.layout import Table
 from flowshot.report.page.charts import VIEW
 from flowshot.report.page.facts import dataset_card, measurements, reproductions
 from flowshot.report.page.figures import divergence_bars, rate_distortion_figure, training_figure
-from flowshot.report.page.findings import MINUS, findings
+from flowshot.report.page.findings import findings
 from flowshot.report.page.listening import dataset_sounds
 from flowshot.report.page.sounds import Shelf
 from flowshot.report.project import Project, Training
 from flowshot.report.render import inline, template
 from flowshot.report.results import Report
-
-SOUND_FORMATS = {
-    "flac": "The sounds are FLAC, 16 bits.",
-    "mp3": "The sounds are MP3, because FLAC would be too large for one page.",
-}
 
 
 def write_page(
@@ -32,14 +27,8 @@ def write_page(
 ) -> None:
     """Write `index.html` and `DATASET/sounds/` into `folder`, which holds the tables already.
 
-    Args:
-        folder: `reports/PLAN/`.
-        project: where models or clips are missing in it, the page says so.
-        report: all numbers.
-        tables: of each dataset with their titles, in the order of the page.
-        trainings: of each dataset of the plan; other datasets, of external systems alone, have tables only.
-        facts: name and value of what describes the plan.
-        revision: of the code.
+    `tables` of each dataset stand with their titles in the order of the page. Datasets without `trainings` are those of
+    external systems alone, and have tables only. Where models or clips are missing in the project, the page says so.
     """
     plan, words = report.plan, report.words
     shelf = Shelf(folder)
@@ -49,6 +38,7 @@ def write_page(
             "name": dataset,
             "tables": [(title, table, quote(f"{dataset}/table-{table.name}.md")) for title, table in titled],
             "sounds": [],
+            "findings": [],
         }
         if dataset in plan.datasets:
             known = trainings[dataset]
@@ -62,30 +52,16 @@ def write_page(
         datasets.append(view)
     context = {
         "plan": plan,
-        "summary": _summary(report),
         "facts": facts,
         "cards": [card for dataset in plan.datasets if (card := dataset_card(project, dataset))],
         "measurements": measurements(project, plan),
         "datasets": datasets,
         "sounds": shelf.write(),
-        "sound_format": words(SOUND_FORMATS[shelf.format]) if shelf.clips else "",
+        "sound_format": shelf.format,
         "reproductions": reproductions(project, plan),
         "revision": revision,
-        "arrows": ARROWS,
-        "nothing": NOTHING,
-        "minus": MINUS,
         "axes": VIEW,
     }
     for part, name in (("style", "style.css"), ("script", "script.js")):
         context[part], context[f"{part}_hash"] = inline(name)
     (folder / "index.html").write_text(template("page.html", words).render(context), encoding="utf-8")
-
-
-def _summary(report: Report) -> str:
-    plan = report.plan
-    said = (
-        "Arms: {arms} = {datasets} × ({autoencoders} × {priors} + {generators}) (datasets × (autoencoders × priors + "  # noqa: RUF001
-        "generators)), each with seeds: {seeds}."
-    )
-    counts = {axis: len(getattr(plan, axis)) for axis in ("datasets", "autoencoders", "generators", "priors", "seeds")}
-    return report.words(said, arms=len(plan.datasets) * len(plan.arms), **counts)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.report.layout import NOTHING
 from flowshot.report.page.charts import Chart, Points, chart
@@ -34,20 +36,22 @@ class Figure:
 def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | None:
     """Every training's curves over one another; None where none is known."""
     words, styles = report.words, _styles(report)
-    names = [_label(report, one.model, one.seed) for one in trainings]
+    known = [(_label(report, one.model, one.seed), one) for one in trainings if len(one.history)]
+    shown = [column for column in CURVES if any(column in one.history for _, one in known)]
     charts = []
-    for column, label in CURVES.items():
-        known = [(name, one) for name, one in zip(names, trainings, strict=True) if column in one.curves]
-        points = [Points(name, styles[one.model], one.curves[column]) for name, one in known]
-        charts.append(chart(words(label), words("step"), words(label), points, lines=True))
-    shown = [column for column in CURVES if any(column in one.curves for one in trainings)]
-    last = [
-        tuple(words.number(f"{one.curves[key][-1][1]:.4g}") if key in one.curves else NOTHING for key in shown)
-        for one in trainings
-    ]
+    for column in shown:
+        label, curves = words(CURVES[column]), [one.history.get(column, pd.Series(dtype=float)) for _, one in known]
+        points = [
+            Points(name, styles[one.model], tuple(curve.dropna().items()))
+            for (name, one), curve in zip(known, curves, strict=True)
+        ]
+        charts.append(chart(label, words("step"), label, points, lines=True))
+    rows = []
+    for name, one in known:
+        last = one.history.reindex(columns=shown).ffill().iloc[-1]
+        rows.append((name, tuple(NOTHING if value != value else words.number(f"{value:.4g}") for value in last)))
     headers = tuple(words(CURVES[column]) for column in shown)
-    present = {one.model for one in trainings if one.curves}
-    return _figure(charts, present, styles, headers, list(zip(names, last, strict=True)))
+    return _figure(charts, {one.model for _, one in known}, styles, headers, rows)
 
 
 def divergence_bars(report: Report, dataset: str) -> list[tuple[str, list[tuple[str, float, float, str]], str]]:
