@@ -39,15 +39,11 @@ TITLES = {
 # Behind which table a figure stands, its file without an ending, what draws it and what it shows.
 FIGURES = {
     "quality": ("fad", draw_distances, "Fréchet audio distance of every arm of {dataset}"),
-    "factorial": (
-        "interaction",
-        draw_interaction,
-        "FAD and KID of every prior on every autoencoder of {dataset}; dashed: reconstructions",
-    ),
+    "factorial": ("interaction", draw_interaction, "FAD and KID of every prior on every autoencoder of {dataset}"),
     "sweep": (
         "rate-distortion",
         draw_rate_distortion,
-        "Reconstruction and Fréchet audio distance against KL of every training of {dataset}",
+        "Reconstruction and FAD against KL of every training of {dataset}",
     ),
 }
 # Sections of `params.yaml` of which a plan uses the entries that it names, and sections that only abbreviate.

@@ -36,7 +36,7 @@ def factorial_table(report: Report, dataset: str) -> Table | None:
         places = decimals(fitted, report.digits, entry.scale)
         added = [Column(replace(entry, title=f"{entry.title} {prior}"), embedding, places) for prior in plan.priors]
         for model, row in rows.items():
-            cells = best_marked([seeds_cell(values.get((model, prior))) for prior in plan.priors], added)
+            cells = best_marked([seeds_cell(values.get((model, prior), {}).values()) for prior in plan.priors], added)
             rows[model] = replace(row, cells=(*row.cells, *cells))
         columns += added
     if not columns:

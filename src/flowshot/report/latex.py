@@ -51,7 +51,7 @@ def latex_table(table: Table, plan: str) -> str:
 
 def _tabular(table: Table) -> str:
     headers = [*map(escape_latex, table.headers), *(_header(column, table) for column in table.columns)]
-    rows = []
+    rows: list[list[str]] = []
     for group in table.groups:
         for row in group:
             labels = [escape_latex(label) for label in table.labels(row)]
@@ -59,7 +59,7 @@ def _tabular(table: Table) -> str:
             labels[0] = rf"\midrule {labels[0]}" if rows and row is group[0] else labels[0]
             cells = (_cell(cell, column) for cell, column in zip(row.cells, table.columns, strict=True))
             rows.append([*labels, *cells])
-    shown = pd.DataFrame(rows).style.hide(axis="index").format_index(lambda place: headers[place], axis="columns")
+    shown = pd.DataFrame(rows).style.hide(axis="index").format_index(headers.__getitem__, axis="columns")
     columns = f"@{{}}{'l' * len(table.headers)}{'r' * len(table.columns)}@{{}}"
     return shown.to_latex(hrules=True, column_format=columns).rstrip()
 

@@ -1,7 +1,7 @@
 """What a table is made of, before it becomes Markdown, LaTeX, CSV or HTML."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -112,11 +112,11 @@ def decimals(values: Iterable[float], digits: int, scale: float = 1.0) -> int:
     return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
 
 
-def seeds_cell(values: Mapping[int, float] | None) -> Cell | None:
+def seeds_cell(values: Iterable[float]) -> Cell | None:
     """The mean over seeds, with the standard deviation of several; None without any."""
-    if not values:
+    found = list(values)
+    if not found:
         return None
-    found = list(values.values())
     return Cell(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None)
 
 

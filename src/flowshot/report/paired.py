@@ -86,7 +86,8 @@ def _table(report: Report, dataset: str, name: str) -> Table:
         columns += [Column(Metric(f"{name}_difference_p", "p (Holm)"), embedding, P_DECIMALS)]
         rivals = [arm for arm in arms if arm[0] != BASELINE]
         differences = {arm: _difference(report, (dataset, name, embedding), arm, values) for arm in rivals}
-        corrected = _corrected(differences)
+        known = {arm: one.p_value for arm, one in differences.items() if one and one.p_value is not None}
+        corrected = dict(zip(known, map(float, holm(list(known.values()))), strict=True))
         for arm in arms:
             found, p_value = differences.get(arm), corrected.get(arm)
             cells[arm] += [
@@ -120,12 +121,6 @@ def _difference(
     if found is None or other is None:  # scores of sets from one source have no interval
         return Difference(value)
     return clip_difference(value, found, other, report.confidence)
-
-
-def _corrected(differences: Mapping[Pair, Difference | None]) -> dict[Pair, float]:
-    """The p-values of a column, corrected as one family."""
-    known = {arm: one.p_value for arm, one in differences.items() if one and one.p_value is not None}
-    return dict(zip(known, map(float, holm(list(known.values()))), strict=True))
 
 
 def _mean_cell(values: Mapping[int, float] | None, confidence: float) -> Cell | None:

@@ -29,7 +29,7 @@ def draw_distances(stem: Path, report: Report, dataset: str) -> bool:
     if not embeddings:
         return False
     rows: dict[Pair, int] = {}
-    middles = []
+    middles: list[float] = []
     for model in plan.models:
         priors = (DIRECT,) if model in plan.generators else (*plan.priors, RECONSTRUCTION)
         begin = len(rows) + len(middles)  # a free row between models

@@ -93,10 +93,10 @@ class Project:
         folder = self.root / "data" / "prepared" / name
         return read_prepared(folder) if (folder / "dataset.json").is_file() else None
 
-    def audit(self, name: str) -> list[dict[str, str]]:
+    def audit(self, name: str) -> pd.DataFrame:
         """The rows of `audit.csv`; empty where the dataset was not prepared here."""
         file = self.root / "data" / "prepared" / name / "audit.csv"
-        return pd.read_csv(file, dtype=str, keep_default_na=False).to_dict("records") if file.is_file() else []
+        return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=["status", "reason"])
 
     def trainings(self, plan: PlanConfig, dataset: str) -> list[Training]:
         """What is known here of every training of the plan on `dataset`."""

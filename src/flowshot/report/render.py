@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowshot.report.language import Words
 from flowshot.report.markup import escape_markdown
@@ -18,9 +18,9 @@ def template(name: str, words: Words) -> "Template":
     """A template in which `_` translates and `number` writes a number; those of HTML escape everything."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # only the last step needs it
 
-    blocks = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
     environment = Environment(
-        loader=FileSystemLoader([FOLDER, FOLDER / "page"]), autoescape=select_autoescape(), **blocks
+        loader=FileSystemLoader([FOLDER, FOLDER / "page"]), autoescape=select_autoescape(), **options
     )
     environment.globals |= {"_": words, "number": lambda value: words.number(f"{value:.3g}")}
     environment.filters["markdown"] = escape_markdown

@@ -53,6 +53,11 @@ class Report:
         return tuple(name for name in self.plan.generators if name in found)
 
     @property
+    def styles(self) -> dict[str, int]:
+        """The look of each model, the same in every figure of the page."""
+        return {name: place for place, name in enumerate(self.plan.models)}
+
+    @property
     def competing(self) -> tuple[Pair, ...]:
         """Every (model, prior) of the plan but baselines."""
         return tuple(arm for arm in self.plan.arms if arm[0] not in self.baselines)

@@ -77,7 +77,7 @@ def sweep_table(report: Report, dataset: str) -> Table | None:
         if key in runs
     }
     rows = tuple(
-        Row(str(name), "", tuple(seeds_cell(mine[key].dropna().to_dict()) for key in columns))
+        Row(str(name), "", tuple(seeds_cell(mine[key].dropna()) for key in columns))
         for name, mine in runs.groupby("autoencoder", sort=False)
     )
     subject = "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips."

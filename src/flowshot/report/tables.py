@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -56,7 +57,8 @@ def _table(
     shown = _shown(frame, name, {pair for pairs in layout for pair in pairs})
     if shown.empty:
         return None
-    found = dict(iter(shown.groupby(["metric", "embedding", "autoencoder", "prior"], sort=False)))
+    by_key: Any = shown.groupby(["metric", "embedding", "autoencoder", "prior"], sort=False)
+    found: dict[tuple[str, ...], pd.DataFrame] = dict(iter(by_key))
     order = {known: place for place, known in enumerate([*METRICS, *EMBEDDINGS])}
     keys = sorted({key[:2] for key in found}, key=lambda key: [(order.get(part, len(order)), part) for part in key])
     columns = []
@@ -125,7 +127,7 @@ def _caption(
     compares = name in COMPARE_CLIPS
     said = {
         budget(report.plan, words): bool(present - {EXTERNAL, REAL}),
-        **dict.fromkeys(_spread(report, any(cell.interval for cell in cells)), True),
+        _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
         words("Held-out real clips are the floor."): compares and REAL in present,
         words("Reconstructed test clips show what the decoder can do."): (
@@ -160,17 +162,15 @@ def seeds_spread(plan: PlanConfig, words: Words) -> str:
 
 def _subject(subject: str, shown: pd.DataFrame, dataset: str, words: Words) -> str:
     sizes = sorted(set(shown[[metric(one).over_clips for one in shown["metric"]]]["n"]))
-    if not sizes:
-        return words("{subject}, dataset {dataset}.", subject=subject, dataset=dataset)
-    n = str(sizes[0]) if len(sizes) == 1 else words("{low} to {high}", low=sizes[0], high=sizes[-1])
-    return words("{subject}, dataset {dataset}, n = {n}.", subject=subject, dataset=dataset, n=n)
+    said = "{subject}, dataset {dataset}, n = {n}." if sizes else "{subject}, dataset {dataset}."
+    n = words("{low} to {high}", low=sizes[0], high=sizes[-1]) if len(sizes) > 1 else "".join(map(str, sizes))
+    return words(said, subject=subject, dataset=dataset, n=n)
 
 
-def _spread(report: Report, has_interval: bool) -> list[str]:
-    words, confidence = report.words, f"{report.confidence:.0%}"
-    if len(report.plan.seeds) == 1 and has_interval:
-        one = "One seed. With the {confidence} confidence interval over clips (not over trainings)."
-        return [words(one, confidence=confidence)]
+def _spread(report: Report, has_interval: bool) -> str:
+    one_seed = len(report.plan.seeds) == 1
     alone = "What has one seed with its {confidence} confidence interval."
-    intervals = [words(alone, confidence=confidence)] if has_interval else []
-    return [seeds_spread(report.plan, words), *intervals]
+    if one_seed:
+        alone = "One seed. With the {confidence} confidence interval over clips (not over trainings)."
+    interval = report.words(alone, confidence=f"{report.confidence:.0%}") if has_interval else ""
+    return interval if one_seed and interval else f"{seeds_spread(report.plan, report.words)} {interval}".rstrip()

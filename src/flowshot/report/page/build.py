@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from flowshot.report.layout import Table
@@ -34,7 +35,7 @@ def write_page(
     shelf = Shelf(folder)
     datasets = []
     for dataset, titled in tables.items():
-        view = {
+        view: dict[str, Any] = {
             "name": dataset,
             "tables": [(title, table, quote(f"{dataset}/table-{table.name}.md")) for title, table in titled],
             "sounds": [],
@@ -50,7 +51,7 @@ def write_page(
             view["divergence"] = divergence_bars(report, dataset)
             view["rate_distortion"] = rate_distortion_figure(report, dataset)
         datasets.append(view)
-    context = {
+    context: dict[str, Any] = {
         "plan": plan,
         "facts": facts,
         "cards": [card for dataset in plan.datasets if (card := dataset_card(project, dataset))],

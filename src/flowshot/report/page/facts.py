@@ -1,7 +1,6 @@
 """What was run, on what, and how it is run again."""
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +41,7 @@ def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
     if prepared is None:
         return None
     audit = project.audit(name)
-    dropped = Counter(row["reason"] for row in audit if row["status"] == "dropped")
+    dropped = audit.loc[audit["status"] == "dropped", "reason"].value_counts()
     empty = {"origin": "", "licence": "", "incomplete": (), "packages": ()}
     return {
         **empty,
@@ -52,8 +51,8 @@ def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
         "groups": prepared.card.get("counts", {}).get("groups", {}),
         "sample_rate": prepared.sample_rate,
         "seconds": prepared.clip_samples / prepared.sample_rate,
-        "kept": sum(row["status"] == "kept" for row in audit),
-        "reasons": dict(dropped.most_common()),
+        "kept": int((audit["status"] == "kept").sum()),
+        "reasons": dropped.to_dict(),
     }
 
 

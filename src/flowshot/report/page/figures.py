@@ -27,31 +27,32 @@ PARTS = ("mutual_information", "marginal_kl")  # of the divergence
 class Figure:
     """Charts that share a legend: `styles` of the names, and the numbers behind them for who cannot see them."""
 
-    charts: tuple[Chart, ...]
+    charts: Sequence[Chart]
     styles: dict[str, int]
     headers: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]  # a training and its numbers as text
+    rows: Sequence[tuple[str, tuple[str, ...]]]  # a training and its numbers as text
 
 
 def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | None:
     """Every training's curves over one another; None where none is known."""
-    words, styles = report.words, _styles(report)
+    words, styles = report.words, report.styles
     known = [(_label(report, one.model, one.seed), one) for one in trainings if len(one.history)]
     shown = [column for column in CURVES if any(column in one.history for _, one in known)]
     charts = []
     for column in shown:
         label, curves = words(CURVES[column]), [one.history.get(column, pd.Series(dtype=float)) for _, one in known]
         points = [
-            Points(name, styles[one.model], tuple(curve.dropna().items()))
+            Points(name, styles[one.model], tuple(zip(curve.dropna().index, curve.dropna(), strict=True)))
             for (name, one), curve in zip(known, curves, strict=True)
         ]
-        charts.append(chart(label, words("step"), label, points, lines=True))
+        if found := chart(label, words("step"), label, points, lines=True):
+            charts.append(found)
     rows = []
     for name, one in known:
         last = one.history.reindex(columns=shown).ffill().iloc[-1]
         rows.append((name, tuple(NOTHING if value != value else words.number(f"{value:.4g}") for value in last)))
     headers = tuple(words(CURVES[column]) for column in shown)
-    return _figure(charts, {one.model for _, one in known}, styles, headers, rows)
+    return Figure(charts, {one.model: styles[one.model] for _, one in known}, headers, rows) if charts else None
 
 
 def divergence_bars(report: Report, dataset: str) -> list[tuple[str, list[tuple[str, float, float, str]], str]]:
@@ -79,7 +80,7 @@ def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     The rate-distortion plane of Alemi et al. 2018, "Fixing a broken ELBO" (arXiv:1711.00464); beside it the FAD of the
     plan's first prior, filled, and of reconstructions, hollow.
     """
-    words, styles, found = report.words, _styles(report), rate_distortion(report, dataset)
+    words, styles, found = report.words, report.styles, rate_distortion(report, dataset)
     if found is None:
         return None
     runs, of_prior, of_decoder, fad = found
@@ -106,24 +107,8 @@ def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     ]
     texts = [tuple(words.number(f"{value:.4g}") for value in row) for row in runs[[RATE, *shown]].to_numpy()]
     rows = [(_label(report, *one), numbers) for one, numbers in zip(trained, texts, strict=True)]
-    return _figure(charts, {name for name, _ in trained}, styles, (rate, *(titles[key] for key in shown)), rows)
-
-
-def _figure(
-    charts: Sequence[Chart | None],
-    present: set[str],
-    styles: dict[str, int],
-    headers: tuple[str, ...],
-    rows: Sequence[tuple[str, tuple[str, ...]]],
-) -> Figure | None:
-    drawn = tuple(one for one in charts if one)
-    legend = {name: style for name, style in styles.items() if name in present}
-    return Figure(drawn, legend, headers, tuple(rows)) if drawn else None
-
-
-def _styles(report: Report) -> dict[str, int]:
-    """The look of each model, the same in every figure."""
-    return {name: place for place, name in enumerate(report.plan.models)}
+    headers = (rate, *(titles[key] for key in shown))
+    return Figure([one for one in charts if one], {name: styles[name] for name, _ in trained}, headers, rows)
 
 
 def _label(report: Report, model: str, seed: int) -> str:

@@ -108,7 +108,7 @@ def _differences(report: Report, table: Table, first: int) -> list[Finding]:
     words, alpha = report.words, 1 - report.confidence
     by, column, p_column = table.columns[first : first + 3]
     rows = [row for group in table.groups for row in group if row.autoencoder != BASELINE and not row.apart]
-    tested = [((row.autoencoder, row.prior), *row.cells[first + 1 : first + 3]) for row in rows]
+    tested = [((row.autoencoder, row.prior), row.cells[first + 1], row.cells[first + 2]) for row in rows]
     known = sorted(((p.value, arm, value) for arm, value, p in tested if value and p), key=lambda one: one[0])
     if not known:
         return []
@@ -140,14 +140,13 @@ def _difference(value: Cell, p: float, column: Column, p_column: Column, words: 
     said = words.number(f"{'+' if value.value > 0 else ''}{column.text(value.value)}")
     if ends := column.interval(value):
         said += f" {words.interval(*ends)}"
-    sign = "" if p < 10.0**-p_column.decimals else "= "
     closer = words("closer to real clips") if value.value < 0 else words("further from real clips")
-    return f"{said.replace('-', MINUS)}, p {sign}{_probability(p, p_column, words)}, {closer}"
+    return f"{said.replace('-', MINUS)}, p {_probability(p, p_column, words, '= ')}, {closer}"
 
 
-def _probability(p: float, column: Column, words: Words) -> str:
+def _probability(p: float, column: Column, words: Words, sign: str = "") -> str:
     smallest = 10.0**-column.decimals
-    return f"< {words.number(column.text(smallest))}" if p < smallest else words.number(column.text(p))
+    return f"< {words.number(column.text(smallest))}" if p < smallest else f"{sign}{words.number(column.text(p))}"
 
 
 def collapsed_arms(report: Report, trainings: Sequence[Training]) -> list[Finding]:
@@ -161,16 +160,13 @@ def collapsed_arms(report: Report, trainings: Sequence[Training]) -> list[Findin
         said = "In {count} of {total} trainings the decoder ignores the latent, wholly or in part (posterior collapse)."
         evidence = tuple(_usage(report, one) for one in unused)
         return [Finding(words(said, count=len(unused), total=len(judged)), "bad", evidence)]
-    worst = min(judged, key=_used_share)
+    shares = [one.diagnostics.get("used_units", 0) / max(one.diagnostics.get("latent_size", 1), 1) for one in judged]
+    worst = judged[shares.index(min(shares))]
     if len(judged) > 1:
         sentence = words("None of {total} trainings is collapsed; the least used latent is that of", total=len(judged))
     else:
         sentence = words("The training is not collapsed.")
     return [Finding(f"{sentence} {_usage(report, worst)}", "good")]
-
-
-def _used_share(training: Training) -> float:
-    return float(training.diagnostics.get("used_units", 0)) / max(int(training.diagnostics.get("latent_size", 1)), 1)
 
 
 def _usage(report: Report, training: Training) -> str:

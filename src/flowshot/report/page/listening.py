@@ -56,13 +56,10 @@ def dataset_sounds(shelf: Shelf, project: Project, plan: PlanConfig, dataset: st
     prepared, seed = project.prepared(dataset), plan.seeds[0]
     found = []
     for model in plan.models:
-        arms = tuple(
-            _arm(shelf, project, prepared, (dataset, name, prior, seed)) for name, prior in plan.arms if name == model
-        )
-        if model in plan.generators:
-            found.append(ModelSounds(model, arms))
-        else:
-            found.append(_autoencoder(shelf, project, (dataset, model, seed), arms))
+        priors = [prior for name, prior in plan.arms if name == model]
+        arms = tuple(_arm(shelf, project, prepared, (dataset, model, prior, seed)) for prior in priors)
+        made = model in plan.generators
+        found.append(ModelSounds(model, arms) if made else _autoencoder(shelf, project, (dataset, model, seed), arms))
     return found
 
 
@@ -76,11 +73,9 @@ def _autoencoder(
     place = f"{dataset}/sounds"
     pairs = []
     for pair, about in enumerate(read_json(folder / "pairs.json")):
-        (original, rate), (decoded, _) = read_sounds(
-            [folder / f"{pair}-{kind}.flac" for kind in ("original", "reconstruction")]
-        )
-        first = shelf.add(f"{place}/test/{pair}", original, rate)
-        second = shelf.add(f"{place}/reconstruction/{name}/{pair}", decoded, rate)
+        original, decoded = read_sounds([folder / f"{pair}-{kind}.flac" for kind in ("original", "reconstruction")])
+        first = shelf.add(f"{place}/test/{pair}", *original)
+        second = shelf.add(f"{place}/reconstruction/{name}/{pair}", *decoded)
         pairs.append((first, second, str(about["group"])))
     walks: list[tuple[tuple[str, ...], str, str]] = []
     while steps := _numbered(folder.glob(f"walk-{len(walks)}-*.flac")):
