@@ -1,7 +1,6 @@
 """What `dvc metrics` and `dvc plots` read: few numbers for each arm, and the curves of all trainings in one file.
 
-DVC shows a file a row, so that every arm has a file of its own; `dvc.yaml` names their folder, and the templates of the
-plots lie in `.dvc/plots/`. All of it is a part of the report, on which no stage depends.
+DVC shows a file a row, so that every arm has a file of its own; the templates of the plots lie in `.dvc/plots/`.
 """
 
 import json

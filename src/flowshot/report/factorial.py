@@ -20,8 +20,7 @@ def is_factorial(report: Report) -> bool:
 def factorial_table(report: Report, dataset: str) -> Table | None:
     """A row for each autoencoder, its best prior in each metric bold; None where there is no factorial.
 
-    Embedding: the first that was used. The nats of a row compare, those of a column do not. Generators have no prior
-    and are not in it.
+    Embedding: the first that was used. The nats of a row compare, those of a column do not.
     """
     plan, words = report.plan, report.words
     columns: list[Column] = []

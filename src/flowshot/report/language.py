@@ -1,8 +1,6 @@
 """The language of a report: English as written in the code, or Polish from the dictionary `polish.json`.
 
-English sentences stand where they are used and are the keys of their translations. Polish terms are those of the
-field: autoenkoder wariacyjny, przepływy normalizujące, rozkład a priori, przedział ufności, ziarno (seed), osadzenie
-(embedding). A test looks up every sentence of the code and compares the names in braces.
+English sentences stand where they are used and are the keys of their translations; a test looks up every one.
 """
 
 import json
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "pl"]
-NO_BREAK_SPACE = "\u00a0"
 POLISH: dict[str, str] = json.loads(Path(__file__).with_name("polish.json").read_text(encoding="utf-8"))
 
 
@@ -28,7 +25,7 @@ class Words:
 
     def number(self, text: str) -> str:
         """A number written in English, e.g. "4,213.5", as this language writes it."""
-        return text if self.language == "en" else text.translate({ord(","): NO_BREAK_SPACE, ord("."): ","})
+        return text if self.language == "en" else text.translate({ord(","): "\u00a0", ord("."): ","})
 
     def interval(self, low: str, high: str) -> str:
         """The ends of an interval, written in English; a semicolon where numbers hold commas."""

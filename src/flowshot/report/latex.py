@@ -19,8 +19,7 @@ CHARACTERS = {
     "|": r"\textbar{}", '"': r"\char34{}", "±": r"$\pm$", "†": r"$\dagger$", "\u00a0": "~", "\u2013": "--",
     "×": r"$\times$", "³": "$^3$", "∞": r"$\infty$",  # noqa: RUF001
 }  # fmt: skip
-COMMENTS = r"""% Needs \usepackage{booktabs,graphicx,siunitx}; names with accents need \usepackage[T1]{fontenc}.
-"""
+COMMENT = r"% Needs \usepackage{booktabs,graphicx,siunitx}; names with accents need \usepackage[T1]{fontenc}."
 # mode=text and detect-weight, which versions 2 and 3 of siunitx know, let bold numbers be bold.
 SIUNITX = {"en": "mode=text,detect-weight", "pl": "mode=text,detect-weight,output-decimal-marker={,}"}
 
@@ -46,7 +45,7 @@ def latex_table(table: Table, plan: str) -> str:
   \sbox0{{{_tabular(table)}}}
   \ifdim\wd0>\linewidth\sbox0{{\resizebox{{\linewidth}}{{!}}{{\usebox0}}}}\fi\usebox0
 """
-    return f"{COMMENTS}\\begin{{table}}[tbp]\n{text}\\end{{table}}\n"
+    return f"{COMMENT}\n\\begin{{table}}[tbp]\n{text}\\end{{table}}\n"
 
 
 def _tabular(table: Table) -> str:
@@ -59,7 +58,9 @@ def _tabular(table: Table) -> str:
             labels[0] = rf"\midrule {labels[0]}" if rows and row is group[0] else labels[0]
             cells = (_cell(cell, column) for cell, column in zip(row.cells, table.columns, strict=True))
             rows.append([*labels, *cells])
-    shown = pd.DataFrame(rows).style.hide(axis="index").format_index(headers.__getitem__, axis="columns")
+    shown = (
+        pd.DataFrame(rows).style.hide(axis="index").format_index(lambda place: headers[int(str(place))], axis="columns")
+    )
     columns = f"@{{}}{'l' * len(table.headers)}{'r' * len(table.columns)}@{{}}"
     return shown.to_latex(hrules=True, column_format=columns).rstrip()
 

@@ -63,10 +63,8 @@ def _standard_error(values: np.ndarray) -> float:
 def _tested(value: float, error: float, freedom: int, confidence: float) -> Difference:
     from scipy.special import stdtr  # half a second, and only these tables need it
 
-    interval = _interval(value, error, freedom, confidence)
-    if error == 0:
-        return Difference(value, interval, 1.0 if value == 0 else 0.0)
-    return Difference(value, interval, float(2 * stdtr(freedom, -abs(value) / error)))
+    p_value = float(2 * stdtr(freedom, -abs(value) / error)) if error else float(value == 0)
+    return Difference(value, _interval(value, error, freedom, confidence), p_value)
 
 
 def _interval(value: float, error: float, freedom: int, confidence: float) -> tuple[float, float]:
@@ -124,11 +122,11 @@ def _difference(
 
 
 def _mean_cell(values: Mapping[int, float] | None, confidence: float) -> Cell | None:
-    if not values:
-        return None
-    found = np.array(list(values.values()))
-    mean, several = float(found.mean()), len(found) > 1
-    return Cell(mean, None, _interval(mean, _standard_error(found), len(found) - 1, confidence) if several else None)
+    found = np.array(list((values or {}).values()))
+    if len(found) < 2:
+        return Cell(float(found[0])) if len(found) else None
+    mean = float(found.mean())
+    return Cell(mean, None, _interval(mean, _standard_error(found), len(found) - 1, confidence))
 
 
 def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:

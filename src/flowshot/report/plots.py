@@ -12,7 +12,7 @@ from flowshot.report.factorial import is_factorial
 from flowshot.report.language import Words
 from flowshot.report.registry import embedding_title, metric
 from flowshot.report.results import Pair, Report
-from flowshot.report.style import COLOURS, MARKERS, drawn_figure, outside_legend
+from flowshot.report.style import COLOURS, MARKERS, drawn_figure
 from flowshot.report.sweep import DISTORTION, RATE, rate_distortion
 
 # Of the interaction: distances from the same reference, which compare between autoencoders; nats do not.
@@ -50,7 +50,7 @@ def draw_distances(stem: Path, report: Report, dataset: str) -> bool:
         panels[0].set_yticks(middles, plan.models)
         panels[0].invert_yaxis()
         handles, labels = panels[0].get_legend_handles_labels()
-        outside_legend(figure, "upper center", handles, labels, columns=min(len(labels), 5))
+        figure.legend(handles, labels, loc="outside upper center", ncols=max(1, min(len(labels), 5)))
     return True
 
 
@@ -73,10 +73,9 @@ def _draw_prior(panel: Any, shown: pd.DataFrame, places: Mapping[str, int], k: i
 def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
     """Whether a prior helps every autoencoder alike: a line for each over the priors; False without a factorial.
 
-    A point is the mean over seeds, its bar from the lowest to the highest seed. Lines that run alike say that what a
-    prior brings does not depend on the autoencoder; crossing lines, that the best prior of one is not that of another.
-    Dashed is what the autoencoder reaches with the test clips' own latents, dotted a generator, which has no prior.
-    Embedding: the first that was used.
+    A point is the mean over seeds, its bar from the lowest to the highest seed. Where lines cross, the best prior of one
+    autoencoder is not that of another. Dashed is what the autoencoder reaches with the test clips' own latents, dotted
+    a generator, which has no prior. Embedding: the first that was used.
     """
     plan, words = report.plan, report.words
     panels = {}
@@ -106,7 +105,7 @@ def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
             panel.set_ylabel(words(metric(name).title))
             panel.set_ylim(bottom=0)
             handles, labels = panel.get_legend_handles_labels()
-        outside_legend(figure, "right center", handles, labels)
+        figure.legend(handles, labels, loc="outside right center")
     return True
 
 
@@ -138,5 +137,5 @@ def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
             panel.set_xlabel(words(metric(RATE).title))
             panel.set_ylabel(titles[key])
             handles, labels = panel.get_legend_handles_labels()
-        outside_legend(figure, "right center", handles, labels)
+        figure.legend(handles, labels, loc="outside right center")
     return True

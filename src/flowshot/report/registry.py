@@ -54,7 +54,7 @@ METRICS = {
         Metric("log_spectral_distance", "LSD (dB)", "lower", "reconstruction"),
         Metric("si_sdr", "SI-SDR (dB)", "higher", "reconstruction"),
         Metric("envelope_correlation", "envelope correlation", "higher", "reconstruction"),
-        # More or less of these is not better or worse by itself: they say how the latent space is used.
+        # More or less of these is not better or worse by itself.
         Metric("kl", "KL (nats)", None, "autoencoder"),
         Metric("mutual_information", "mutual information (nats)", None, "autoencoder"),
         Metric("marginal_kl", "marginal KL (nats)", None, "autoencoder"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 
@@ -53,11 +54,6 @@ class Report:
         return tuple(name for name in self.plan.generators if name in found)
 
     @property
-    def styles(self) -> dict[str, int]:
-        """The look of each model, the same in every figure of the page."""
-        return {name: place for place, name in enumerate(self.plan.models)}
-
-    @property
     def competing(self) -> tuple[Pair, ...]:
         """Every (model, prior) of the plan but baselines."""
         return tuple(arm for arm in self.plan.arms if arm[0] not in self.baselines)
@@ -82,8 +78,7 @@ class Report:
 
     def means(self, dataset: str, metric: str, embedding: str) -> dict[Pair, float]:
         """The same, mean over seeds."""
-        values = self.values(dataset, metric, embedding)
-        return {pair: sum(seeds.values()) / len(seeds) for pair, seeds in values.items()}
+        return {pair: fmean(seeds.values()) for pair, seeds in self.values(dataset, metric, embedding).items()}
 
 
 def planned_arms(plan: PlanConfig) -> Iterator[Arm]:

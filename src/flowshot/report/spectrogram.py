@@ -12,12 +12,7 @@ COLUMNS = 4
 def decibel_spectrogram(
     clip: NDArray[np.floating], sample_rate: int, floor_db: float = -80.0
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
-    """Short-time Fourier magnitudes of a clip in dB below the clip's loudest bin.
-
-    Args:
-        clip: mono audio, `[samples]`.
-        sample_rate: in Hz.
-        floor_db: what lies lower is raised to it; a silent clip is `floor_db` everywhere.
+    """Short-time Fourier magnitudes of a mono clip `[samples]` in dB below its loudest bin, not below `floor_db`.
 
     Returns:
         Frequencies in Hz `[bins]`, times in seconds `[frames]`, levels in dB `[bins, frames]`.

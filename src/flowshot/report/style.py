@@ -1,6 +1,6 @@
 """How every figure of a report looks, and how it becomes files whose bytes depend on the numbers alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,3 @@ def drawn_figure(stem: Path, width: float, height: float, words: Words) -> Itera
         figure.set_dpi(RESOLUTION)
         FigureCanvasAgg(figure).print_png(str(stem.with_suffix(".png")), metadata=UNDATED["png"])
         FigureCanvasPdf(figure).print_pdf(str(stem.with_suffix(".pdf")), metadata=UNDATED["pdf"])
-
-
-def outside_legend(figure: Any, place: str, handles: Sequence[Any], labels: Sequence[str], columns: int = 1) -> None:
-    """A legend beside or above the panels of a figure."""
-    if labels:
-        figure.legend(handles, labels, loc=f"outside {place}", ncols=columns)

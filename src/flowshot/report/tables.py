@@ -150,8 +150,8 @@ def _caption(
 
 def budget(plan: PlanConfig, words: Words) -> str:
     """How long the plan trains each model."""
-    steps, clips = plan.budget.steps, plan.budget.batch_size
-    return words("Budget of every training: {steps} steps of {clips} clips.", steps=steps, clips=clips)
+    said = "Budget of every training: {steps} steps of {clips} clips."
+    return words(said, steps=plan.budget.steps, clips=plan.budget.batch_size)
 
 
 def seeds_spread(plan: PlanConfig, words: Words) -> str:

@@ -20,7 +20,7 @@ Places = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Points:
-    """What one training or arm has in a chart: `style` numbers its look, which all charts share."""
+    """What one training has in a chart: `style` numbers its look, which all charts share."""
 
     name: str
     style: int

@@ -35,14 +35,14 @@ class Figure:
 
 def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | None:
     """Every training's curves over one another; None where none is known."""
-    words, styles = report.words, report.styles
+    words, style = report.words, report.plan.models.index
     known = [(_label(report, one.model, one.seed), one) for one in trainings if len(one.history)]
     shown = [column for column in CURVES if any(column in one.history for _, one in known)]
     charts = []
     for column in shown:
         label, curves = words(CURVES[column]), [one.history.get(column, pd.Series(dtype=float)) for _, one in known]
         points = [
-            Points(name, styles[one.model], tuple(zip(curve.dropna().index, curve.dropna(), strict=True)))
+            Points(name, style(one.model), tuple(zip(curve.dropna().index, curve.dropna(), strict=True)))
             for (name, one), curve in zip(known, curves, strict=True)
         ]
         if found := chart(label, words("step"), label, points, lines=True):
@@ -52,7 +52,7 @@ def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | N
         last = one.history.reindex(columns=shown).ffill().iloc[-1]
         rows.append((name, tuple(NOTHING if value != value else words.number(f"{value:.4g}") for value in last)))
     headers = tuple(words(CURVES[column]) for column in shown)
-    return Figure(charts, {one.model: styles[one.model] for _, one in known}, headers, rows) if charts else None
+    return Figure(charts, {one.model: style(one.model) for _, one in known}, headers, rows) if charts else None
 
 
 def divergence_bars(report: Report, dataset: str) -> list[tuple[str, list[tuple[str, float, float, str]], str]]:
@@ -80,7 +80,7 @@ def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     The rate-distortion plane of Alemi et al. 2018, "Fixing a broken ELBO" (arXiv:1711.00464); beside it the FAD of the
     plan's first prior, filled, and of reconstructions, hollow.
     """
-    words, styles, found = report.words, report.styles, rate_distortion(report, dataset)
+    words, style, found = report.words, report.plan.models.index, rate_distortion(report, dataset)
     if found is None:
         return None
     runs, of_prior, of_decoder, fad = found
@@ -96,7 +96,7 @@ def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     def points(key: str, hollow: bool = False) -> list[Points]:
         places = zip(runs[RATE], runs[key], strict=True) if key in runs else ()
         return [
-            Points(name, styles[name], ((x, y),), hollow) for (name, _), (x, y) in zip(trained, places, strict=False)
+            Points(name, style(name), ((x, y),), hollow) for (name, _), (x, y) in zip(trained, places, strict=False)
         ]
 
     title = words("FAD of samples (filled) and of reconstructions (hollow) over KL")
@@ -108,7 +108,7 @@ def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     texts = [tuple(words.number(f"{value:.4g}") for value in row) for row in runs[[RATE, *shown]].to_numpy()]
     rows = [(_label(report, *one), numbers) for one, numbers in zip(trained, texts, strict=True)]
     headers = (rate, *(titles[key] for key in shown))
-    return Figure([one for one in charts if one], {name: styles[name] for name, _ in trained}, headers, rows)
+    return Figure([one for one in charts if one], {name: style(name) for name, _ in trained}, headers, rows)
 
 
 def _label(report: Report, model: str, seed: int) -> str:

@@ -36,7 +36,7 @@ class Finding:
 
 
 def findings(report: Report, dataset: str, tables: Sequence[Table], trainings: Sequence[Training]) -> list[Finding]:
-    """Everything that can be said of a dataset of the plan: distance from the floor, differences, collapse, copies."""
+    """Everything that can be said of a dataset of the plan."""
     return [
         *distance_from_the_floor(report, dataset),
         *significant_differences(report, tables),
@@ -56,17 +56,13 @@ def distance_from_the_floor(report: Report, dataset: str) -> list[Finding]:
         if floor is None or floor <= 0 or not arms:
             continue
         best = min(arms, key=lambda arm: arms[arm])
-        sentences = [
-            words(
-                "In FAD ({embedding}) the arm nearest to real clips is {arm} at {value}: {ratio} times the floor of "
-                "{floor}, which held-out real clips reach.",
-                embedding=embedding_title(embedding),
-                arm=_name(best),
-                value=_short(arms[best], words),
-                ratio=_short(arms[best] / floor, words),
-                floor=_short(floor, words),
-            )
-        ]
+        said = (
+            "In FAD ({embedding}) the arm nearest to real clips is {arm} at {value}: {ratio} times the floor of "
+            "{floor}, which held-out real clips reach."
+        )
+        numbers = {"value": arms[best], "ratio": arms[best] / floor, "floor": floor}
+        texts = {name: _short(number, words) for name, number in numbers.items()}
+        sentences = [words(said, embedding=embedding_title(embedding), arm=_name(best), **texts)]
         decoder = values.get((best[0], RECONSTRUCTION))
         if decoder is not None:
             sentences.append(_decoder_or_prior(arms[best], decoder, floor, words))
@@ -95,12 +91,9 @@ def _decoder_or_prior(value: float, decoder: float, floor: float, words: Words) 
 
 def significant_differences(report: Report, tables: Sequence[Table]) -> list[Finding]:
     """Of every paired table and embedding: which arms differ from `no_nf`, after Holm's correction."""
-    found = []
-    for table in tables:
-        if table.name.startswith("paired-"):
-            for first in range(0, len(table.columns), 3):
-                found += _differences(report, table, first)
-    return found
+    paired = [table for table in tables if table.name.startswith("paired-")]
+    places = [(table, first) for table in paired for first in range(0, len(table.columns), 3)]
+    return [finding for place in places for finding in _differences(report, *place)]
 
 
 def _differences(report: Report, table: Table, first: int) -> list[Finding]:
@@ -254,5 +247,4 @@ def _name(arm: Pair) -> str:
 
 
 def _short(value: float, words: Words) -> str:
-    """Three digits, or whole from a thousand on."""
     return words.number(f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}")

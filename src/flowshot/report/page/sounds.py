@@ -38,8 +38,7 @@ class Sound(NamedTuple):
 class Shelf:
     """All sounds of a page: `add` them, then `write` their files. One path holds one sound, however often it is shown.
 
-    folder: of the page, where the files go.
-    budget: bytes that the sounds may take together.
+    `folder` is that of the page, where the files go; `budget` the bytes that the sounds may take together.
     """
 
     folder: Path
