@@ -1,13 +1,19 @@
-"""Scores of a plan with every metric that a report shows, made up but reproducible."""
+"""Scores of a plan with every metric that a report shows, made up but reproducible, and the tables of scores."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
+from defaults import default
 from flowshot.core.plan import EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
+from flowshot.report.build import report_tables
+from flowshot.report.config import ReportConfig
+from flowshot.report.latex import latex_table
+from flowshot.report.markup import csv_table, markdown_table
+from flowshot.report.project import Project
 from flowshot.report.registry import METRICS
-from flowshot.report.results import planned_arms
+from flowshot.report.results import planned_arms, read_report
 
 LATENT = ("reconstruction", "autoencoder")  # tables of what only a reconstruction has
 UNHEARD = ("prior_nats", "prior_bits", "clips_per_second")
@@ -36,3 +42,16 @@ def write_scores_of(folder: Path, plan: PlanConfig, external: str = "", seed: in
                 sized = {"dimensions": 1024} if embedding == "yamnet" else {}
                 scores.append({**entry, **interval, **sized})
         path.write_text(json.dumps(scores), encoding="utf-8")
+
+
+def write_tables(root: Path, plan: PlanConfig, out: Path) -> Path:
+    """The tables of the report alone, in `out`: without figures and pages, which take seconds."""
+    report = read_report(plan, Project(root), default(ReportConfig, "report"), 0.95)
+    for dataset in sorted(set(report.frame["dataset"])):
+        (out / dataset).mkdir(parents=True)
+        for table in report_tables(report, dataset):
+            stem = out / dataset / f"table-{table.name}"
+            stem.with_suffix(".md").write_text(markdown_table(table), encoding="utf-8")
+            stem.with_suffix(".tex").write_text(latex_table(table, plan.name), encoding="utf-8")
+            stem.with_suffix(".csv").write_text(csv_table(table), encoding="utf-8")
+    return out

@@ -6,18 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
+from score_files import write_tables
 
-from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.build import report_tables
-from flowshot.report.config import ReportConfig
-from flowshot.report.latex import latex_table
-from flowshot.report.markup import markdown_table
 from flowshot.report.paired import clip_difference, seed_difference
-from flowshot.report.project import Project
 from flowshot.report.registry import EMBEDDINGS
-from flowshot.report.results import Influence, planned_arms, read_report
+from flowshot.report.results import Influence, planned_arms
 from flowshot.scoring.embeddings.registry import _EMBEDDERS
 
 
@@ -54,15 +49,7 @@ def write_plan(folder: Path, plan: PlanConfig, **values: float) -> None:
 
 
 def build(folder: Path, plan: PlanConfig) -> Path:
-    """The tables of the report alone, without figures and pages."""
-    out = folder / "out"
-    report = read_report(plan, Project(folder), default(ReportConfig, "report"), 0.95)
-    for dataset in sorted(set(report.frame["dataset"])):
-        (out / dataset).mkdir(parents=True)
-        for table in report_tables(report, dataset):
-            for ending, text in (("md", markdown_table(table)), ("tex", latex_table(table, "tiny"))):
-                (out / dataset / f"table-{table.name}.{ending}").write_text(text)
-    return out
+    return write_tables(folder, plan, folder / "out")
 
 
 def test_trainings_are_paired_by_seed() -> None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from score_files import write_tables
 
 from defaults import COMMITTED, default
 from flowshot.core.errors import FlowshotError
@@ -105,7 +106,7 @@ def test_results_hold_every_planned_number_at_full_precision_and_sorted(tmp_path
 def test_the_best_arm_is_bold_and_neither_floor_nor_reconstruction(tmp_path: Path) -> None:
     plan = make_plan()
     write_all(tmp_path / "scores", plan)
-    out = build(tmp_path, plan)
+    out = write_tables(tmp_path, plan, tmp_path / "out")
     markdown = (out / "drums" / "table-quality.md").read_text()
     fad = [line.split("|")[3].strip() for line in markdown.splitlines() if line.startswith("| ")]
     assert fad[0] == "FAD YAMNet ↓"
@@ -130,7 +131,9 @@ def test_arms_that_read_the_same_are_all_bold(tmp_path: Path) -> None:
     write_all(tmp_path / "scores", plan)
     write(tmp_path / "scores", ("drums", "plain", "own", 0), arm_scores(10.01))
     write(tmp_path / "scores", ("drums", "plain", "nf", 0), arm_scores(10.02))
-    assert (build(tmp_path, plan) / "drums" / "table-quality.md").read_text().count("**10.0**") == 2
+    assert (write_tables(tmp_path, plan, tmp_path / "out") / "drums" / "table-quality.md").read_text().count(
+        "**10.0**"
+    ) == 2
 
 
 def test_nats_of_a_prior_compete_within_their_autoencoder(tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_nats_of_a_prior_compete_within_their_autoencoder(tmp_path: Path) -> Non
         ("flow", "nf", 99),
     ):
         write(tmp_path / "scores", ("drums", autoencoder, prior, 0), arm_scores(10.0, nats=nats))
-    markdown = (build(tmp_path, plan) / "drums" / "table-quality.md").read_text()
+    markdown = (write_tables(tmp_path, plan, tmp_path / "out") / "drums" / "table-quality.md").read_text()
     assert lines_with(markdown, "| plain | nf |", "**40.0**")
     assert lines_with(markdown, "| flow | own |", "**90.0**")
     assert "**50.0**" not in markdown
@@ -155,7 +158,7 @@ def test_several_seeds_show_mean_and_standard_deviation(tmp_path: Path) -> None:
     write_all(tmp_path / "scores", plan)
     for seed, fad in enumerate((10.0, 11.0, 12.0)):
         write(tmp_path / "scores", ("drums", "flow", "own", seed), arm_scores(fad))
-    out = build(tmp_path, plan)
+    out = write_tables(tmp_path, plan, tmp_path / "out")
     markdown = (out / "drums" / "table-quality.md").read_text()
     assert lines_with(markdown, "| flow | own | **11.0** ± 1.0 |")
     assert lines_with(markdown, "*real (floor)*", r"3.9 \[3.5, 4.3\]")
@@ -166,7 +169,7 @@ def test_several_seeds_show_mean_and_standard_deviation(tmp_path: Path) -> None:
 def test_the_caption_says_size_budget_and_what_the_interval_is(tmp_path: Path) -> None:
     plan = make_plan()
     write_all(tmp_path / "scores", plan)
-    markdown = (build(tmp_path, plan) / "drums" / "table-quality.md").read_text()
+    markdown = (write_tables(tmp_path, plan, tmp_path / "out") / "drums" / "table-quality.md").read_text()
     caption = markdown.splitlines()[0]
     assert "n = 110 to 120" in caption
     assert "250 steps of 32 clips" in caption
@@ -177,7 +180,7 @@ def test_reconstruction_and_cost_are_a_table_of_autoencoders(tmp_path: Path) -> 
     plan = make_plan()
     write_all(tmp_path / "scores", plan)
     write(tmp_path / "scores", ("drums", "flow", "reconstruction", 0), model_scores(1.125))
-    out = build(tmp_path, plan)
+    out = write_tables(tmp_path, plan, tmp_path / "out")
     markdown = (out / "drums" / "table-autoencoder.md").read_text()
     assert "| autoencoder | active units | parameters |" in markdown
     assert lines_with(markdown, r"| flow | 63.0 | 4,213,456 |")
@@ -193,7 +196,7 @@ def test_how_far_training_clips_are_ahead_is_a_column_of_the_autoencoders(tmp_pa
     for autoencoder, gap in (("plain", 3.25), ("flow", -0.5)):
         rows: list[Row] = [*model_scores(1.25), ("reconstruction_gap", "none", gap, None, None, 1)]
         write(tmp_path / "scores", ("drums", autoencoder, "reconstruction", 0), rows)
-    markdown = (build(tmp_path, plan) / "drums" / "table-autoencoder.md").read_text()
+    markdown = (write_tables(tmp_path, plan, tmp_path / "out") / "drums" / "table-autoencoder.md").read_text()
     header, flow = (lines_with(markdown, start)[0].split("|") for start in ("| autoencoder |", "| flow |"))
     assert flow[header.index(" generalisation gap (loss) ")].strip() == "-0.50"
     assert "**3.25**" not in markdown and "**-0.50**" not in markdown, "neither a large nor a small one is better"
@@ -232,13 +235,13 @@ def test_a_missing_arm_names_the_stage_to_run(tmp_path: Path) -> None:
     write_all(tmp_path / "scores", plan)
     (tmp_path / "scores" / "drums" / "flow" / "nf" / "0.json").unlink()
     with pytest.raises(FlowshotError, match=r"not found; run `dvc repro score@drums-flow-nf-0`$"):
-        build(tmp_path, plan)
+        write_tables(tmp_path, plan, tmp_path / "out")
 
 
 def test_missing_floor_and_more_are_counted(tmp_path: Path) -> None:
     plan = make_plan()
     with pytest.raises(FlowshotError, match=r"not found \(and 6 more\); run `dvc repro floor@drums`$"):
-        build(tmp_path, plan)
+        write_tables(tmp_path, plan, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +269,7 @@ def test_damaged_scores_are_refused_with_their_stage(tmp_path: Path, content: st
     write_all(tmp_path / "scores", plan)
     (tmp_path / "scores" / "drums" / "plain" / "own" / "0.json").write_text(content)
     with pytest.raises(FlowshotError) as caught:
-        build(tmp_path, plan)
+        write_tables(tmp_path, plan, tmp_path / "out")
     assert message in str(caught.value)
     assert str(caught.value).endswith("run `dvc repro --force --single-item score@drums-plain-own-0`")
 
@@ -276,7 +279,7 @@ def test_a_metric_twice_is_refused(tmp_path: Path) -> None:
     write_all(tmp_path / "scores", plan)
     write(tmp_path / "scores", ("drums", "plain", "own", 0), arm_scores(1.0) + arm_scores(2.0))
     with pytest.raises(FlowshotError, match="holds a metric twice"):
-        build(tmp_path, plan)
+        write_tables(tmp_path, plan, tmp_path / "out")
 
 
 def test_a_metric_nobody_registered_is_shown_by_its_name(tmp_path: Path) -> None:
