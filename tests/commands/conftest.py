@@ -38,7 +38,14 @@ def write_sounds():
 def project(tmp_path, monkeypatch):
     """The current folder: holds the real params.yaml with a plan of one autoencoder on the folder `sounds`."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    axes = {"name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own", "gmm"], "seeds": [3, 4]}
+    axes = {
+        "name": "tiny",
+        "datasets": ["mine"],
+        "autoencoders": ["no_nf"],
+        "generators": [],
+        "priors": ["own", "gmm"],
+        "seeds": [3, 4],
+    }
     params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}}
     params["fit_prior"]["gmm"] = {"components": 2, "iterations": 5}
     clips = {**params["clips"], "sample_rate": RATE, "clip_seconds": SECONDS}

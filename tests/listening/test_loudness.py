@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from flowshot.listening.anchor import low_anchor
+from flowshot.listening.build import low_anchor
 from flowshot.listening.loudness import CEILING_DB, LOWEST_LEVEL, match_loudness, momentary_loudness
 
 

@@ -1,7 +1,7 @@
 """What listeners' answers say of the systems, with intervals over listeners and clips at once."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -32,12 +32,10 @@ def rating_means(answers: Answers, systems: Sequence[str], confidence: float) ->
     for system in systems:
         rated = [each for each in answers.ratings if each.system == system]
         if rated:
-            scores = np.array([each.score for each in rated])
-            error = crossed_error(scores, [each.listener for each in rated], [each.screen for each in rated])
-            low, high = student_interval(float(scores.mean()), error, confidence)
-            if low is not None and high is not None:
-                low, high = max(low, 0.0), min(high, 100.0)
-            found[system] = Estimate(float(scores.mean()), low, high, len(rated))
+            scores, listeners = [each.score for each in rated], [each.listener for each in rated]
+            mean = _mean(scores, listeners, [each.screen for each in rated], confidence)
+            low, high = (None if end is None else min(max(end, 0.0), 100.0) for end in (mean.ci_low, mean.ci_high))
+            found[system] = replace(mean, ci_low=low, ci_high=high)
     return found
 
 
@@ -49,11 +47,8 @@ def rating_differences(answers: Answers, pairs: Sequence[Pair], confidence: floa
     for first, second in pairs:
         both = [place for place in places if (*place, first) in scores and (*place, second) in scores]
         if both:
-            differences = np.array([scores[(*place, first)] - scores[(*place, second)] for place in both])
-            error = crossed_error(differences, [place[0] for place in both], [place[1] for place in both])
-            value = float(differences.mean())
-            low, high = student_interval(value, error, confidence)
-            found[first, second] = Estimate(value, low, high, len(both))
+            differences = [scores[(*place, first)] - scores[(*place, second)] for place in both]
+            found[first, second] = _mean(differences, [one for one, _ in both], [one for _, one in both], confidence)
     return found
 
 
@@ -66,13 +61,21 @@ def preference_shares(answers: Answers, pairs: Sequence[Pair], confidence: float
     for first, second in pairs:
         chosen = [each for each in answers.preferences if {each.preferred, each.other} == {first, second}]
         if chosen:
-            won = np.array([each.preferred == first for each in chosen], dtype=np.float64)
-            listeners, heard = [each.listener for each in chosen], [each.pair for each in chosen]
-            error, clusters = crossed_error(won, listeners, heard), max(len(set(listeners)), len(set(heard)))
-            value = float(won.mean())
-            low, high = proportion_interval(value, error, clusters, confidence)
-            found[first, second] = Estimate(value, low, high, len(chosen))
+            won, listeners = [float(each.preferred == first) for each in chosen], [each.listener for each in chosen]
+            found[first, second] = _mean(won, listeners, [each.pair for each in chosen], confidence, share=True)
     return found
+
+
+def _mean(
+    answers: Sequence[float], listeners: Sequence[str], items: Sequence[int], confidence: float, share: bool = False
+) -> Estimate:
+    values = np.array(answers)
+    error, value = crossed_error(values, listeners, items), float(values.mean())
+    clusters = max(len(set(listeners)), len(set(items)))
+    ends = (
+        proportion_interval(value, error, clusters, confidence) if share else student_interval(value, error, confidence)
+    )
+    return Estimate(value, *ends, len(values))
 
 
 def crossed_error(
@@ -80,11 +83,10 @@ def crossed_error(
 ) -> tuple[float, float] | None:
     """Standard error and degrees of freedom of the mean of `values: [n]`, None with one listener and one item.
 
-    Answers of one listener depend on each other, and so do answers to one item (a screen or a pair); an error over
-    answers would take them for new evidence. The variance over listeners and that over items are added (Cameron,
-    Gelbach & Miller 2011, "Robust inference with multiway clustering", J. Business & Economic Statistics 29(2), without
-    the term that is taken off for what both share, which can only lengthen the interval), with the degrees of freedom
-    of Satterthwaite (1946). Of what there is only one, the error says nothing.
+    Answers of one listener depend on each other, and so do answers to one item (a screen or a pair). The variances over
+    listeners and over items are added (Cameron, Gelbach & Miller 2011, "Robust inference with multiway clustering",
+    without the term for what both share, which can only lengthen the interval), with Satterthwaite's (1946) degrees of
+    freedom. Where there is only one listener or item, the error says nothing of others.
     """
     errors = [mean_standard_error(values, groups) for groups in (listeners, items)]
     parts = [(error**2, freedom) for error, freedom in (each for each in errors if each is not None)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import require
 from flowshot.listening.design import Design
 
 ANSWERS_FORMAT = "flowshot listening answers 1"
@@ -72,10 +73,10 @@ def read_key(path: Path) -> Key:
     """
     raw = _read_json(path)
     try:
-        _require(raw["format"] == KEY_FORMAT, f"its format is not {KEY_FORMAT!r}")
+        require(raw["format"] == KEY_FORMAT, f"its format is not {KEY_FORMAT!r}")
         systems = {str(name): str(each["system"]) for name, each in raw["clips"].items()}
         key = Key(str(raw["test"]), list(raw["arms"]), systems, list(raw["screens"]), list(raw["pairs"]))
-        _require(all(name in systems for group in (*key.screens, *key.pairs) for name in group), "a clip is missing")
+        require(all(name in systems for group in (*key.screens, *key.pairs) for name in group), "a clip is missing")
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
         raise FlowshotError(
             f"{path}: no key of a listening test ({_what(problem)}); give the file that was written with the page"
@@ -134,10 +135,10 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
 def _read_answers(path: Path) -> dict[str, Any]:
     raw = _read_json(path)
     try:
-        _require(raw["format"] == ANSWERS_FORMAT, f"its format is not {ANSWERS_FORMAT!r}")
+        require(raw["format"] == ANSWERS_FORMAT, f"its format is not {ANSWERS_FORMAT!r}")
         for name, kind in (("test", str), ("listener", str), ("ratings", list), ("preferences", list)):
-            _require(isinstance(raw[name], kind), f"{name} is no {kind.__name__}")
-        _require(_answered(raw) == len(raw["ratings"]) + len(raw["preferences"]), "a question is answered twice")
+            require(isinstance(raw[name], kind), f"{name} is no {kind.__name__}")
+        require(_answered(raw) == len(raw["ratings"]) + len(raw["preferences"]), "a question is answered twice")
     except (KeyError, TypeError, ValueError) as problem:
         raise _no_answers(path, problem) from None
     return dict(raw)
@@ -151,14 +152,14 @@ def _answered(raw: dict[str, Any]) -> int:
 def _rating(each: dict[str, Any], listener: str, key: Key) -> Rating:
     score, screen, clip = each["score"], each["screen"], each["clip"]
     number = isinstance(score, int | float) and not isinstance(score, bool)
-    _require(number and 0 <= score <= 100, f"{score!r} is no score from 0 to 100")
-    _require(type(screen) is int and screen >= 0 and clip in key.screens[screen], f"clip {clip!r} is not on its screen")
+    require(number and 0 <= score <= 100, f"{score!r} is no score from 0 to 100")
+    require(type(screen) is int and screen >= 0 and clip in key.screens[screen], f"clip {clip!r} is not on its screen")
     return Rating(listener, screen, key.systems[clip], float(score))
 
 
 def _preference(each: dict[str, Any], listener: str, key: Key) -> Preference:
     pair, chosen = each["pair"], each["chosen"]
-    _require(type(pair) is int and pair >= 0 and chosen in key.pairs[pair], f"clip {chosen!r} is not in its pair")
+    require(type(pair) is int and pair >= 0 and chosen in key.pairs[pair], f"clip {chosen!r} is not in its pair")
     other = next(name for name in key.pairs[pair] if name != chosen)
     return Preference(listener, pair, key.systems[chosen], key.systems[other])
 
@@ -177,11 +178,5 @@ def _no_answers(path: Path, problem: Exception) -> FlowshotError:
 
 
 def _what(problem: Exception) -> str:
-    if isinstance(problem, KeyError):
-        return f"{problem} is missing"
-    return str(problem) if isinstance(problem, ValueError) else "something in it has another form"
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+    known = {KeyError: f"{problem} is missing", ValueError: str(problem)}
+    return known.get(type(problem), "something in it has another form")

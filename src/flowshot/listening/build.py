@@ -1,15 +1,23 @@
 """A listening test out of clips: the page for listeners, and the key to it."""
 
+import base64
+import hashlib
+import json
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from flowshot.listening.anchor import low_anchor
+from flowshot.clips.flac import flac_bytes
 from flowshot.listening.answers import key_entry
-from flowshot.listening.design import ANCHOR, REAL, Stimulus, make_design
+from flowshot.listening.design import ANCHOR, REAL, Design, make_design
 from flowshot.listening.loudness import match_loudness
-from flowshot.listening.page import flac_address, page_text, test_of
+
+ID_DIGITS = 12  # of the name of a test
+# Of the anchor.
+CUTOFF = 3500.0  # Hz, that of the low-range anchor of ITU-R BS.1534-3
+NOISE_DB = -30.0  # of the noise, relative to the clip's peak
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,8 @@ def build_test(
     Args:
         arms: clips `[n, samples]` of each arm.
         real: held-out recordings `[n, samples]`; hidden among the arms, and made bad as anchors.
-        sample_rate: of all of them.
-        screens: how many are rated.
-        pairs: how many are compared.
+        sample_rate: of all of them, in Hz.
+        screens, pairs: how many are rated, and how many compared.
         facts: where clips came from, for the key.
         generator: of every draw.
 
@@ -54,19 +61,54 @@ def build_test(
     design = make_design(list(arms), available, screens, pairs, generator)
     names = list(design.stimuli)
     stimuli = [design.stimuli[name] for name in names]
-    drawn = np.stack([_clip(each, arms, real) for each in stimuli])
+    drawn = np.stack([np.asarray(arms.get(each.system, real)[each.row], dtype=np.float32) for each in stimuli])
     anchors = [row for row, each in enumerate(stimuli) if each.system == ANCHOR]
     if anchors:
         drawn[anchors] = low_anchor(drawn[anchors], sample_rate, generator)
     matched = match_loudness(drawn, sample_rate)
-    audio = {name: flac_address(clip, sample_rate) for name, clip in zip(names, matched.clips, strict=True)}
-    test = test_of(design, audio)
+    audio = {name: _address(clip, sample_rate) for name, clip in zip(names, matched.clips, strict=True)}
+    test = _test_of(design, audio)
     unmatched = [(stimuli[row].system, stimuli[row].row) for row in matched.unmatched]
     about = {**facts, "sample_rate": sample_rate, "loudness_lufs": matched.level, "unmatched": unmatched}
     key = key_entry(test["test"], list(arms), design, about)
-    return ListeningTest(test["test"], page_text(test), key, len(names), matched.level, unmatched)
+    return ListeningTest(test["test"], _page_text(test), key, len(names), matched.level, unmatched)
 
 
-def _clip(stimulus: Stimulus, arms: dict[str, np.ndarray], real: np.ndarray) -> np.ndarray:
-    clips = arms.get(stimulus.system, real)
-    return np.asarray(clips[stimulus.row], dtype=np.float32)
+def low_anchor(clips: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+    """Real `clips: [n, samples]`, dull and noisy.
+
+    Low-passed at 3.5 kHz as the standard's anchor is, and with steady white noise below that: of a bass drum nothing
+    lies above 3.5 kHz, and hiss where a sound should have ended is what decoders do wrong (the standard asks that
+    anchors resemble the systems under test).
+    """
+    noise = generator.standard_normal(clips.shape)
+    noise *= 10 ** (NOISE_DB / 20) * np.abs(clips).max(axis=1, keepdims=True)
+    samples = clips.shape[1]
+    frequency = np.fft.rfftfreq(2 * samples, 1 / sample_rate)
+    # A Butterworth's magnitude of order 8: no ringing that is heard.
+    gain = 1 / np.sqrt(1 + (frequency / CUTOFF) ** 16)
+    passed = np.fft.irfft(np.fft.rfft(clips + noise, 2 * samples) * gain, 2 * samples)[:, :samples]
+    return passed.astype(np.float32)
+
+
+def _test_of(design: Design, audio: dict[str, str]) -> dict[str, Any]:
+    """What the page is told: identifiers and the data URI of each, and nothing of what they are of."""
+    # In the order of the identifiers, which are random.
+    clips = {name: audio[name] for name in sorted(audio)}
+    content = {"screens": design.screens, "pairs": design.pairs, "example": design.example, "clips": clips}
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:ID_DIGITS]
+    return {"test": digest, **content}
+
+
+def _page_text(test: dict[str, Any]) -> str:
+    folder = files("flowshot.listening") / "web"
+    names = ("page.html", "page.css", "listener.js", "page.js")
+    text, style, *scripts = ((folder / name).read_text(encoding="utf-8") for name in names)
+    # The only `<` that could end the element that holds it.
+    data = json.dumps(test).replace("<", "\\u003c")
+    return text.replace("/*STYLE*/", style).replace("/*SCRIPT*/", "\n".join(scripts)).replace("/*TEST*/", data)
+
+
+def _address(clip: np.ndarray, sample_rate: int) -> str:
+    """A mono clip `[samples]` as 16-bit FLAC in a data URI, which every current browser plays without a server."""
+    return "data:audio/flac;base64," + base64.b64encode(flac_bytes(clip, sample_rate)).decode("ascii")

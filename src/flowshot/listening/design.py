@@ -30,22 +30,21 @@ class Design:
 
     stimuli: dict[str, Stimulus]
     screens: list[list[str]]
-    pairs: list[tuple[str, str]]
+    pairs: list[list[str]]
     example: str
 
 
 def make_design(
     arms: list[str], available: dict[str, int], screens: int, pairs: int, generator: np.random.Generator
 ) -> Design:
-    """Draw the clips of each screen and pair.
+    """Draw the clips of each screen and pair. No clip is heard twice before all of its system were.
 
     Args:
         arms: the systems that are compared.
         available: how many clips of each arm and of `real` there are; anchors are made of real ones.
         screens: how many screens are rated.
-        pairs: how many pairs are compared, spread evenly over the pairs of arms, of which none is left out; with one
-            arm they are pairs with real clips.
-        generator: of every draw. No clip is heard twice before all of its system were.
+        pairs: how many pairs are compared, spread evenly over all pairs of arms; with one arm, over it and real clips.
+        generator: of every draw.
     """
     rows = {name: itertools.cycle(generator.permutation(count).tolist()) for name, count in available.items()}
 
@@ -64,15 +63,13 @@ def make_design(
     stimuli: dict[str, Stimulus] = {}
 
     def named(each: Stimulus) -> str:
-        name = next(names)
-        stimuli[name] = each
+        stimuli[name := next(names)] = each
         return name
 
     # Shuffled: the place of a clip in the page's source must not tell its system.
     screens_named = [_shuffled([named(each) for each in screen], generator) for screen in rated]
     pairs_named = [_shuffled([named(first), named(second)], generator) for first, second in compared]
-    pairs_shuffled = [(first, second) for first, second in _shuffled(pairs_named, generator)]
-    return Design(stimuli, screens_named, pairs_shuffled, named(example))
+    return Design(stimuli, screens_named, _shuffled(pairs_named, generator), named(example))
 
 
 def _identifiers(count: int, generator: np.random.Generator) -> list[str]:
