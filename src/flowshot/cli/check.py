@@ -9,8 +9,8 @@ from flowshot.cli.base import Commands, Outcome, add_command
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, read_params
+from flowshot.models.autoencoders.exported_rave.file import check_exported, exported_path
 from flowshot.models.autoencoders.rave.config import check_rave
-from flowshot.models.autoencoders.rave.exported_file import check_exported, exported_path
 from flowshot.sources.config import DatasetConfig
 from flowshot.sources.inputs import INDEX_FILE, folder_changed, list_files, user_folder
 

@@ -1,6 +1,6 @@
 """The priors that are fitted to frozen latents."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from flowshot.core.sections import Section, require
@@ -15,12 +15,12 @@ class OwnPriorConfig(Section):
 class FlowPriorConfig(Section):
     """A normalizing flow fitted to frozen latents."""
 
-    kind: Literal["nsf", "realnvp", "maf", "iaf"] = "nsf"
-    layers: int = 4
-    width: int = 128
-    steps: int = 300
-    batch_size: int = 256
-    learning_rate: float = 2e-3
+    kind: Literal["nsf", "realnvp", "maf", "iaf"]
+    layers: int
+    width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
 
     def __post_init__(self) -> None:
         positive = (self.layers, self.width, self.steps, self.batch_size, self.learning_rate)
@@ -31,9 +31,9 @@ class FlowPriorConfig(Section):
 class GaussianMixturePriorConfig(Section):
     """A mixture of up to `components` Gaussians with full covariances, fitted by expectation maximisation."""
 
-    components: int = 8
-    iterations: int = 100
-    tolerance: float = 1e-4
+    components: int
+    iterations: int
+    tolerance: float
 
     def __post_init__(self) -> None:
         require(min(self.components, self.iterations, self.tolerance) > 0, "every value must be above 0")
@@ -47,18 +47,18 @@ class RectifiedFlowPriorConfig(Section):
     trace up to `exact_trace_size` dimensions and an estimate from `probes` random directions above.
     """
 
-    layers: int = 3
-    width: int = 128
-    steps: int = 600
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    time_mean: float = 0.0
-    time_scale: float = 1.0
-    solver: Literal["euler", "heun"] = "heun"
-    solver_steps: int = 32
-    density_steps: int = 20
-    exact_trace_size: int = 64
-    probes: int = 8
+    layers: int
+    width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    time_mean: float
+    time_scale: float
+    solver: Literal["euler", "heun"]
+    solver_steps: int
+    density_steps: int
+    exact_trace_size: int
+    probes: int
 
     def __post_init__(self) -> None:
         sizes = (self.layers, self.width, self.steps, self.batch_size, self.solver_steps, self.density_steps)
@@ -73,30 +73,19 @@ class RectifiedFlowPriorConfig(Section):
 class RavePriorConfig(Section):
     """RAVE's prior: the part of the variance that it predicts, its bins, and its network."""
 
-    fidelity: float = 0.95
-    bins: int = 32
-    layers: int = 10
-    kernel_size: int = 3
-    cycle: int = 4
-    width: int = 64
-    skip: int = 64
-    steps: int = 300
-    batch_size: int = 128
-    learning_rate: float = 2e-3
+    fidelity: float
+    bins: int
+    layers: int
+    kernel_size: int
+    cycle: int
+    width: int
+    skip: int
+    steps: int
+    batch_size: int
+    learning_rate: float
 
     def __post_init__(self) -> None:
         require(0 < self.fidelity <= 1, "fidelity must be above 0, and 1 at most")
         require(self.bins >= 2, "bins must be at least 2")
         sizes = (self.layers, self.kernel_size, self.cycle, self.width, self.skip, self.steps, self.batch_size)
         require(min(*sizes, self.learning_rate) > 0, "every value must be above 0")
-
-
-@dataclass(frozen=True)
-class PriorsConfig(Section):
-    """One section for each kind of prior."""
-
-    own: OwnPriorConfig = field(default_factory=OwnPriorConfig)
-    nf: FlowPriorConfig = field(default_factory=FlowPriorConfig)
-    gmm: GaussianMixturePriorConfig = field(default_factory=GaussianMixturePriorConfig)
-    rectified_flow: RectifiedFlowPriorConfig = field(default_factory=RectifiedFlowPriorConfig)
-    rave: RavePriorConfig = field(default_factory=RavePriorConfig)

@@ -6,30 +6,28 @@ import zipfile
 from pathlib import Path
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
 
 # Under which names RAVE's versions keep their rate, in Hz.
 RATE_NAMES = ("sr", "sampling_rate")
 
 
-def exported_path(config: RaveConfig) -> Path:
-    """The file that `exported` names."""
-    assert config.exported is not None
-    return Path(config.exported).expanduser()
+def exported_path(config: ExportedRaveConfig) -> Path:
+    """The file that `path` names."""
+    return Path(config.path).expanduser()
 
 
-def check_exported(config: RaveConfig, sample_rate: int) -> None:
-    """Raise FlowshotError where the file that `exported` names must not or cannot be used for clips of `sample_rate`.
+def check_exported(config: ExportedRaveConfig, path: Path, sample_rate: int) -> None:
+    """Raise FlowshotError where the file `path` must not or cannot be used for clips of `sample_rate`.
 
     Nothing of the file is run. What shows only when it runs is checked where it is loaded.
     """
-    path = exported_path(config)
     if not path.is_file():
-        raise FlowshotError(f"{path}: not found; rave.exported must name a file that `rave export` wrote")
-    if not config.trust_exported:
+        raise FlowshotError(f"{path}: not found; `path` must name a file that `rave export` wrote")
+    if not config.trust:
         raise FlowshotError(
             f"{path}: is not loaded, because an exported RAVE is TorchScript, which is code that would run here; where "
-            "you trust those who made it, set rave.trust_exported: true beside rave.exported"
+            "you trust its makers, set `trust: true` beside `path`"
         )
     numbers = recorded_numbers(path)
     rates = [numbers[name] for name in RATE_NAMES if name in numbers]
@@ -43,7 +41,7 @@ def check_rate(path: Path, rate: int, sample_rate: int) -> None:
     if rate != sample_rate:
         raise FlowshotError(
             f"{path}: is for {rate} Hz, but the clips have {sample_rate} Hz; set the dataset's sample_rate to {rate}, "
-            "or name another file in rave.exported"
+            "or name another file"
         )
 
 

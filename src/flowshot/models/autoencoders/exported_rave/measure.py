@@ -1,58 +1,45 @@
 """What the `train` stage does with a RAVE that was trained elsewhere: check it on the clips, and measure it."""
 
 import dataclasses
-from collections.abc import Callable
 
-import numpy as np
 import torch
 
 from flowshot.clips.batches import evenly_spaced
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
-from flowshot.models.autoencoders.vae.loop import Trained
-from flowshot.training.config import TrainConfig
+from flowshot.models.autoencoders.exported_rave.network import ExportedRave
+from flowshot.models.base.kind import TrainingJob
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.progress import copy_weights
+from flowshot.training.progress import Trained, copy_weights
 from flowshot.training.validation import GAP_CLIPS, validate
 
 # How alike clips and what is decoded of them must be, where that comes late, for the time to be told from chance.
 CLEAR_CORRELATION = 0.3
 
 
-def measure_exported(
-    model: ExportedRave,
-    train_clips: np.ndarray,
-    valid_clips: np.ndarray,
-    config: TrainConfig,
-    batch_size: int,
-    say: Callable[[str], None],
-) -> Trained:
+def measure_exported(model: ExportedRave, job: TrainingJob) -> Trained:
     """`model` as what a training of 0 steps leaves; its history is one row, of a validation like every other.
 
-    Args:
-        train_clips: `[n, samples]`, of which the latents are looked at before anything is measured.
-        config: of it the loss and beta apply, and to what is measured alone.
-        say: is given a line where the clips come out later than they went in.
+    Of `job.training` the loss and beta apply, and to what is measured alone.
 
     Raises:
         FlowshotError: the latents of the clips are nothing that a prior could be fitted to.
     """
+    train_clips, valid_clips = job.dataset.clips("train"), job.dataset.clips("valid")
     seen = torch.from_numpy(evenly_spaced(train_clips, GAP_CLIPS)).to(next(model.parameters()).device)
     latents = model.encode_mean(seen)
     check_latents(model, latents)
     late = delay_of(seen, model.decode(latents)) if model.caches else 0
     if late:
-        say(
+        job.say(
             f"{model.path}: clips come out {late} samples late, as an export for streaming has it; set "
-            f"rave.exported_delay to {model.delay + late}"
+            f"delay to {model.delay + late}"
         )
-    # Nothing is taken off for noise that is not learned here, and whose draws are the file's own.
-    loss = ReconstructionLoss(dataclasses.replace(config.loss, repulsion=0.0), model.sample_rate).to(seen.device)
-    # Compiled code of others is run in the precision that it was made for.
-    config = dataclasses.replace(config, precision="float32")
-    row = {"step": 0.0, **validate(model, valid_clips, train_clips, loss, config, batch_size), "seconds": 0.0}
+    loss = ReconstructionLoss(job.training.loss, model.sample_rate).to(seen.device)
+    # Compiled code of others runs in the precision that it was made for.
+    config = dataclasses.replace(job.training, precision="float32")
+    row = {"step": 0.0, **validate(model, valid_clips, train_clips, loss, config, job.budget.batch_size)}
     weights = copy_weights(model)
-    return Trained(weights, 0, weights, [row], 0.0)
+    return Trained(weights, 0, weights, [row], [(0, 0.0)])
 
 
 def check_latents(model: ExportedRave, latents: torch.Tensor) -> None:

@@ -14,13 +14,12 @@ from torch.nn import functional
 
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, Prior
-from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.exported_file import (
+from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
+from flowshot.models.autoencoders.exported_rave.file import (
     RATE_NAMES,
     check_channels,
     check_exported,
     check_rate,
-    exported_path,
 )
 from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, global_draws
 from flowshot.models.base.autoencoder import Autoencoder
@@ -30,7 +29,7 @@ CACHES = ("pad", "cache")
 PROBED_FRAMES = 4
 # Between what `encode` draws and what is drawn here of the same noise, as part of the largest number.
 LARGEST_DIFFERENCE = 1e-3
-NO_RAVE = "rave.exported must name a file that `rave export` wrote"
+NO_RAVE = "`path` must name a file that `rave export` wrote"
 
 
 class ExportedRave(Autoencoder):
@@ -45,7 +44,8 @@ class ExportedRave(Autoencoder):
     `encode` draws nothing has a posterior of the fixed width `SMALLEST_SCALE`.
 
     Args:
-        config: with `exported`.
+        config: whether the file is trusted, and by how much it is late.
+        path: the file, or a copy of it.
         clip_samples: length of every clip.
         sample_rate: in Hz.
 
@@ -53,10 +53,10 @@ class ExportedRave(Autoencoder):
         FlowshotError: the file is missing, is not trusted, is no exported RAVE, or is for other clips.
     """
 
-    def __init__(self, config: RaveConfig, clip_samples: int, sample_rate: int) -> None:
+    def __init__(self, config: ExportedRaveConfig, path: Path, clip_samples: int, sample_rate: int) -> None:
         super().__init__(clip_samples, sample_rate)
-        check_exported(config, sample_rate)
-        self.path, self.delay = exported_path(config), config.exported_delay
+        check_exported(config, path, sample_rate)
+        self.path, self.delay = path, config.delay
         self.rave = load_torchscript(self.path)
         self.dimensions, self.ratio = check_interface(self.path, self.rave, sample_rate)
         self.frames = -(-(clip_samples + self.delay) // self.ratio)
