@@ -30,7 +30,7 @@ from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.sources.synthesis.synthesizer import CLASSES, Clip, noise_generator, render
 from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
-from flowshot.training.device import prepare_threads
+from flowshot.core.device import prepare_threads
 from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, SAMPLES = 8000, 4000

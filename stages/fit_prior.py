@@ -20,7 +20,7 @@ from flowshot.models.base.latents import read_latents
 from flowshot.priors.held_out import held_out_nats
 from flowshot.priors.registry import make_prior, prior_config
 from flowshot.training.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.training.device import prepare_threads
+from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ the report lets its readers hear.
 
 from pathlib import Path
 
-from flowshot.clips.prepared import PREPARED, read_prepared, reference_clips
+from flowshot.clips.held_out import reference_clips
+from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.process import arguments, stage, workers
@@ -18,7 +19,7 @@ from flowshot.generation.generated import write_generated
 from flowshot.generation.records import write_sampling
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
-from flowshot.training.device import prepare_threads
+from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

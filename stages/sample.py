@@ -15,7 +15,7 @@ from flowshot.generation.records import write_sampling
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.priors.registry import make_prior, prior_config
-from flowshot.training.device import prepare_threads
+from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from flowshot.generation.direct import sample_directly
 from flowshot.generation.generated import write_generated
 from flowshot.generation.records import write_sampling
 from flowshot.models.generators.registry import load_generator
-from flowshot.training.device import prepare_threads
+from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

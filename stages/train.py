@@ -17,9 +17,10 @@ from flowshot.diagnostics.latent import diagnose
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.run import ModelName, run_training
+from flowshot.training.job import training_config
 from flowshot.training.likelihood import likelihood_of
 from flowshot.training.losses import ReconstructionLoss
+from flowshot.training.run import ModelName, run_training
 
 
 def main() -> None:
@@ -28,21 +29,21 @@ def main() -> None:
     name = ModelName(chosen.dataset, chosen.autoencoder, chosen.seed)
     params = read_params()
     entry = read_autoencoder(params, chosen.autoencoder)
-    loss = entry.training.loss
+    training = training_config(params, "autoencoders", entry)
 
     def diagnosis_of(model: Generator, dataset: PreparedDataset) -> dict[str, Any]:
         assert isinstance(model, Autoencoder)
-        distance = ReconstructionLoss(loss, dataset.sample_rate)
+        distance = ReconstructionLoss(training.loss, dataset.sample_rate)
         generator = torch_generator(name.seed, "diagnose", name.dataset, name.model)
         found = diagnose(
             model, dataset.clips("valid"), lambda a, b: distance(a, b)[0], generator, dataset.clips("train"),
-            likelihood_of(loss),
+            likelihood_of(training.loss),
         )  # fmt: skip
         return dataclasses.asdict(found)
 
-    found = run_training(params, name, entry, diagnosis_of)
+    found = run_training(params, name, entry, training, diagnosis_of)
     said = f"{'/'.join(name.parts)}: {found['verdict']}: KL {found['kl']:.3g} nats; {found['reason']}"
-    if found["verdict"] == "collapsed" and entry.training.on_collapse == "fail":
+    if found["verdict"] == "collapsed" and training.on_collapse == "fail":
         raise FlowshotError(f"{said} The model is in models/{'/'.join(name.parts)}; docs/latent-loss.md names cures")
     print(said)
 

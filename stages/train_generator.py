@@ -5,8 +5,9 @@ Writes `models/DATASET/GENERATOR/SEED/`, as the training of an autoencoder does;
 
 from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage
-from flowshot.models.base.run import ModelName, run_training
 from flowshot.models.generators.registry import read_generator
+from flowshot.training.job import training_config
+from flowshot.training.run import ModelName, run_training
 
 
 def main() -> None:
@@ -14,7 +15,9 @@ def main() -> None:
     chosen = arguments(__doc__, "dataset", "generator", "seed")
     name = ModelName(chosen.dataset, chosen.generator, chosen.seed)
     params = read_params()
-    found = run_training(params, name, read_generator(params, chosen.generator), lambda model, dataset: {})
+    entry = read_generator(params, chosen.generator)
+    training = training_config(params, "generators", entry)
+    found = run_training(params, name, entry, training, lambda model, dataset: {})
     print(f"{'/'.join(name.parts)}: trained for {found['steps']} steps, {found['parameters']} parameters")
 
 

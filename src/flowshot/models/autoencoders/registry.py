@@ -1,17 +1,17 @@
-"""The kinds of autoencoders. A new one is a folder with a module that defines `KIND`, a line here, and an entry."""
+"""The kinds of autoencoders. A new one is a folder (see models/base/kind.py), a line here, and an entry."""
 
 from pathlib import Path
 
 from flowshot.core.params import Params
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.entries import ModelEntry, kind_named, read_entry
-from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.entries import ModelEntry, read_entry
+from flowshot.models.base.kind import ModelCard, kind_named
 from flowshot.models.base.storage import load_model
 
 KINDS = {
-    "vae": "flowshot.models.autoencoders.vae.kind",
-    "rave": "flowshot.models.autoencoders.rave.kind",
-    "exported_rave": "flowshot.models.autoencoders.exported_rave.kind",
+    "vae": "flowshot.models.autoencoders.vae",
+    "rave": "flowshot.models.autoencoders.rave",
+    "exported_rave": "flowshot.models.autoencoders.exported_rave",
 }
 
 

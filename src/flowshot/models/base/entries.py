@@ -1,6 +1,5 @@
 """Entries of `autoencoders` and `generators` in params.yaml: the kind of a model, and what differs in it."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,35 +7,26 @@ from typing import Any
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import RESERVED
-from flowshot.models.base.kind import ModelKind
-from flowshot.training.config import TrainConfig
+from flowshot.models.base.kind import ModelKind, kind_named
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """An entry with its differences applied: the model's kind and configuration, and how it is trained."""
+    """An entry with its differences applied.
+
+    `package` holds the kind's modules; `training` is what differs from the section `train`, as plain values.
+    """
 
     name: str
     kind_name: str
+    package: str
     kind: ModelKind
     config: Any
-    training: TrainConfig
-
-
-def kind_named(kinds: Mapping[str, str], name: str) -> ModelKind:
-    """The kind `name` of a registry, which maps names to modules that define `KIND`; imports that module alone.
-
-    Raises:
-        FlowshotError: there is no such kind.
-    """
-    if name not in kinds:
-        raise FlowshotError(f"there is no kind of model {name!r}; use one of: {', '.join(kinds)}")
-    kind: ModelKind = importlib.import_module(kinds[name]).KIND
-    return kind
+    training: dict[str, Any]
 
 
 def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str], usual_kind: str) -> ModelEntry:
-    """The entry `name` of `section`, checked.
+    """The entry `name` of `section`, checked; of its training only that it is a mapping.
 
     Raises:
         FlowshotError: there is none, or a value in it is wrong; in one line that names the key.
@@ -54,5 +44,4 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
         raise FlowshotError(f"{where}.train must be a mapping of what differs, found {difference!r}")
     shared = params.values.get(kind.shared) or {} if kind.shared else {}
     config = check_section(kind.config, merge(shared, entry), where)
-    training = check_section(TrainConfig, merge(params.values.get("train") or {}, difference), f"{where}.train")
-    return ModelEntry(name, kind_name, kind, config, training)
+    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference))

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelKind
-from flowshot.training.progress import Weights
+
+Weights = dict[str, Tensor]
 
 MESSAGE_LENGTH = 200
 

@@ -1,15 +1,15 @@
-"""The kinds of generators that have no encoder. A new one is a folder that defines `KIND`, a line here, and an entry."""
+"""The kinds of generators that have no encoder. A new one: a folder, a line here, an entry."""
 
 from pathlib import Path
 
 from flowshot.core.params import Params
-from flowshot.models.base.entries import ModelEntry, kind_named, read_entry
+from flowshot.models.base.entries import ModelEntry, read_entry
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.kind import ModelCard, kind_named
 from flowshot.models.base.storage import load_model
 
 KINDS = {
-    "copies": "flowshot.models.generators.copies.kind",
+    "copies": "flowshot.models.generators.copies",
 }
 
 

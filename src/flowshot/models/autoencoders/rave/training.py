@@ -15,8 +15,8 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
 from flowshot.models.autoencoders.rave.state import History, LearningBatches, RaveState
-from flowshot.models.base.kind import TrainingJob
 from flowshot.training.config import TrainConfig
+from flowshot.training.job import TrainingJob
 from flowshot.training.progress import Row, Trained
 
 BATCH_SIZE = 16  # of clips that are only looked at
@@ -32,7 +32,7 @@ class HeldOutBatches(IterableDataset[Tensor]):
         return (self.model.pad(batch) for batch in ordered_batches(self.clips, BATCH_SIZE))
 
 
-def train_rave(model: RaveAutoencoder, job: TrainingJob) -> Trained:
+def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
     """Train `model` for the budget's steps, both phases included; the weights of the last step are kept, as RAVE does.
 
     Each step takes as many clips as a step of any other autoencoder. Of `job.training` only `log_every` and

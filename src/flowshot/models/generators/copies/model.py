@@ -5,12 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
+from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelKind, TrainingJob
+from flowshot.models.base.kind import ModelCard, ModelKind
 from flowshot.models.generators.copies.config import CopiesConfig
-from flowshot.training.progress import Trained
 
 
 class Copies(Generator):
@@ -47,19 +46,4 @@ def build(card: ModelCard, folder: Path | None) -> Copies:
     return Copies(PREPARED / card.dataset, card.clip_samples, card.sample_rate)
 
 
-def train(model: Copies, job: TrainingJob) -> Trained:
-    """Note how many training clips there are."""
-    model.count.fill_(training_clips(job.dataset))
-    weights = model.weights()
-    return Trained(weights, 0, weights, [], [])
-
-
-def training_clips(dataset: PreparedDataset) -> int:
-    """The number of training clips; raises FlowshotError where there is none."""
-    count = dataset.manifest.counts["train"]
-    if count == 0:
-        raise FlowshotError(f"{dataset.folder}: has no training clips to draw")
-    return count
-
-
-KIND = ModelKind(config=CopiesConfig, build=build, train=train)
+KIND = ModelKind(config=CopiesConfig, build=build)

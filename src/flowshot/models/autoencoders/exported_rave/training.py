@@ -7,7 +7,7 @@ import torch
 from flowshot.clips.batches import evenly_spaced
 from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.exported_rave.network import ExportedRave
-from flowshot.models.base.kind import TrainingJob
+from flowshot.training.job import TrainingJob
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.progress import Trained, copy_weights
 from flowshot.training.validation import GAP_CLIPS, validate
@@ -16,7 +16,7 @@ from flowshot.training.validation import GAP_CLIPS, validate
 CLEAR_CORRELATION = 0.3
 
 
-def measure_exported(model: ExportedRave, job: TrainingJob) -> Trained:
+def train(model: ExportedRave, job: TrainingJob) -> Trained:
     """`model` as what a training of 0 steps leaves; its history is one row, of a validation like every other.
 
     Of `job.training` the loss and beta apply, and to what is measured alone.

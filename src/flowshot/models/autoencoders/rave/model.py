@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flowshot.models.autoencoders.rave.config import RaveConfig, check_rave
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder
-from flowshot.models.autoencoders.rave.training import train_rave
 from flowshot.models.base.kind import ModelCard, ModelKind
 
 
@@ -16,6 +15,5 @@ def build(card: ModelCard, folder: Path | None) -> RaveAutoencoder:
 KIND = ModelKind(
     config=RaveConfig,
     build=build,
-    train=train_rave,
     check=lambda name, config, clip_samples, sample_rate: check_rave(config, name, clip_samples),
 )

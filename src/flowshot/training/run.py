@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
+from flowshot.core.device import prepare_threads
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import scratch_folder, whole_file, whole_folder, write_json, writing
 from flowshot.core.params import Params
@@ -18,10 +19,12 @@ from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send, write_record
 from flowshot.models.base.entries import ModelEntry
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, TrainingJob
+from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.storage import save_model
 from flowshot.training.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.training.device import choose_device, prepare_threads
+from flowshot.training.config import TrainConfig
+from flowshot.training.device import choose_device
+from flowshot.training.job import TrainingJob, train_function
 from flowshot.training.progress import HISTORY_COLUMNS, Row, Trained, Weights
 
 if TYPE_CHECKING:
@@ -47,7 +50,9 @@ class ModelName:
         return self.dataset, self.model, str(self.seed)
 
 
-def run_training(params: Params, name: ModelName, entry: ModelEntry, diagnose: Diagnose) -> dict[str, Any]:
+def run_training(
+    params: Params, name: ModelName, entry: ModelEntry, training: TrainConfig, diagnose: Diagnose
+) -> dict[str, Any]:
     """Train, diagnose, and write `models/DATASET/MODEL/SEED/` and `runs/train/DATASET/MODEL/SEED/`.
 
     While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A
@@ -59,12 +64,13 @@ def run_training(params: Params, name: ModelName, entry: ModelEntry, diagnose: D
     budget = params.plan.budget
     dataset = read_prepared(PREPARED / name.dataset)
     entry.kind.check(entry.name, entry.config, dataset.clip_samples, dataset.sample_rate)
-    prepare_threads(entry.training.threads or workers())
+    prepare_threads(training.threads or workers())
     seed_initial_weights(name.seed, name.dataset, name.model)
     card = ModelCard(entry.kind_name, entry.config, dataset.name, dataset.sample_rate, dataset.clip_samples, {})
     model = entry.kind.build(card, None).to(choose_device())
-    settings = {"kind": entry.kind_name, "model": to_dict(entry.config), "train": to_dict(entry.training)}
+    settings = {"kind": entry.kind_name, "model": to_dict(entry.config), "train": to_dict(training)}
     parameters = settings | {"budget": to_dict(budget)}
+    train_function(entry)  # the digest is of all code that is imported by now
     digest = work_digest(parameters | {"name": name.parts}, *dataset.files)
     with (
         scratch_folder(CHECKPOINTS.joinpath(*name.parts, digest[:16])) as scratch,
@@ -77,7 +83,7 @@ def run_training(params: Params, name: ModelName, entry: ModelEntry, diagnose: D
         write_record(scratch, seconds=0.0, **record)
         with dataset.required_unchanged(), following(scratch):
             checkpoint = Checkpoint(scratch, stop_requested, say=warn)
-            trained = _train(name, entry, card, model, dataset, budget, checkpoint)
+            trained = _train(name, entry, card, model, dataset, training, budget, checkpoint)
             model.load_state_dict(trained.best)
             diagnosis = diagnose(model.cpu(), dataset)
         parameter_count = sum(parameter.numel() for parameter in model.parameters())
@@ -98,6 +104,7 @@ def _train(
     card: ModelCard,
     model: Generator,
     dataset: PreparedDataset,
+    training: TrainConfig,
     budget: BudgetConfig,
     checkpoint: Checkpoint,
 ) -> Trained:
@@ -125,14 +132,14 @@ def _train(
                 write_history(fresh, rows)
 
         generator = torch_generator(name.seed, "train", name.dataset, name.model)
-        job = TrainingJob(dataset, entry.training, budget, generator, show, keep, checkpoint, warn)
-        return entry.kind.train(model, job)
+        job = TrainingJob(dataset, training, budget, generator, show, keep, checkpoint, warn)
+        return train_function(entry)(model, job)
 
 
 def _facts(trained: Trained, budget: BudgetConfig) -> dict[str, Any]:
     """What is worth knowing of a training and is the same whenever it is repeated."""
     last_step = int(trained.history[-1]["step"]) if trained.history else 0
-    best = next((row for row in trained.history if row["step"] == trained.best_step), {})
+    best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
     return {
         "steps": last_step,
         "stopped_early": 0 < last_step < budget.steps,

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
 from flowshot.models.autoencoders.exported_rave.file import check_exported, exported_path
-from flowshot.models.autoencoders.exported_rave.measure import measure_exported
 from flowshot.models.autoencoders.exported_rave.network import ExportedRave
 from flowshot.models.base.kind import ModelCard, ModelKind
 
@@ -21,7 +20,6 @@ def build(card: ModelCard, folder: Path | None) -> ExportedRave:
 KIND = ModelKind(
     config=ExportedRaveConfig,
     build=build,
-    train=measure_exported,
     check=lambda name, config, clip_samples, sample_rate: check_exported(config, exported_path(config), sample_rate),
     files=lambda config: {EXPORTED: exported_path(config)},
 )
