@@ -19,8 +19,7 @@ endif
 
 repro: setup ## The plan that params.yaml chooses, from raw audio to the tables in reports/; JOBS=2: side by side
 	@flowshot check
-	@python -m flowshot.execution.unchanged $(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro)
-	@python -m flowshot.execution.unchanged
+	@$(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro)
 
 lint: setup ## Format, lint and types
 	@ruff format --check . && ruff check . && mypy
