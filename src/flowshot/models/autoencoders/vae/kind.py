@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.kind import ModelCard, ModelKind, TrainingJob
 from flowshot.training.progress import Trained
@@ -16,6 +15,9 @@ def build(card: ModelCard, folder: Path | None) -> VAE:
 
 def train_vae(model: VAE, job: TrainingJob) -> Trained:
     """Train `model` as the job says."""
+    # Imported here: stages that only load a model need neither training loop nor diagnosis.
+    from flowshot.models.autoencoders.vae.loop import train
+
     learned, held_out = job.dataset.clips("train"), job.dataset.clips("valid")
     return train(
         model, learned, held_out, job.dataset.sample_rate, job.training, job.budget, job.generator, job.on_row,
