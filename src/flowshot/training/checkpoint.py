@@ -13,9 +13,9 @@ import torch
 
 from flowshot.core.errors import FlowshotError, Interrupted
 
-# Time between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 # Where trainings and fits are kept while they run, by name and digest.
 CHECKPOINTS = Path(".flowshot/checkpoints")
+# Time between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))
 DIGEST_BYTES = hashlib.sha256().digest_size
 

@@ -14,12 +14,3 @@ def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
 def beta_at(step: int, beta: float, warmup_steps: int) -> float:
     """The weight of the latent loss: linear from 0 to `beta` over `warmup_steps` (Bowman et al. 2016, 1511.06349)."""
     return beta * min(1.0, (step + 1) / warmup_steps) if warmup_steps else beta
-
-
-def cyclical_beta_at(step: int, beta: float, cycles: int, steps: int) -> float:
-    """The weight that starts anew from 0 in each of `cycles` cycles over `steps` (Fu et al. 2019, 1903.10145).
-
-    Linear from 0 to `beta` over the first half of a cycle, constant over the second: the paper's R = 0.5.
-    """
-    period = steps / cycles
-    return beta * min(1.0, 2 * (step % period) / period)

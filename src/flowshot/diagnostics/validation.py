@@ -6,9 +6,7 @@ import numpy as np
 import torch
 
 from flowshot.clips.batches import evenly_spaced, ordered_batches
-from flowshot.densities.distributions import Posterior
-from flowshot.diagnostics.latent import join_posteriors
-from flowshot.diagnostics.watch import COLUMNS as LATENT_COLUMNS
+from flowshot.densities.distributions import Posterior, join_posteriors
 from flowshot.diagnostics.watch import watch
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.training.config import TrainConfig
@@ -17,13 +15,8 @@ from flowshot.training.latent_loss import charged_divergence
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.progress import Row
 
-# At most so many training clips are reconstructed at a validation, to be compared with the held-out ones.
+# At most this many training clips are reconstructed at a validation, to be compared with the held-out ones.
 GAP_CLIPS = 128
-
-VALIDATION_COLUMNS = (
-    "valid_loss", "valid_reconstruction", "valid_kl", "train_reconstruction_clean", "reconstruction_gap",
-    *LATENT_COLUMNS,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,12 +36,11 @@ def validate(
     config: TrainConfig,
     batch_size: int,
 ) -> Row:
-    """Losses over all of `valid_clips: [n, samples]` with the full beta, how far training clips are ahead, the latent.
+    """Losses over all of `valid_clips: [n, samples]` with the full beta, the generalisation gap, and the latent.
 
-    The loss by which weights are kept charges what the training charges: nats that are free cost nothing here either.
-
-    The gap between the two reconstructions grows as training clips are learned by heart. These are the same ones at
-    every call, at most as many as there are validation clips, without augmentation.
+    The validation loss, by which weights are kept, charges what the training charges: free nats cost nothing here
+    either. The gap between the two reconstructions grows as training clips are learned by heart; they are the same at
+    every call, at most as many as there are validation clips, and not augmented.
     """
     held_out = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
     kl = torch.tensor([held_out.kl], dtype=torch.double)
@@ -77,8 +69,8 @@ def evaluate(
     for batch in ordered_batches(clips, batch_size):
         batch = batch.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
-            output = model(batch, noise, reconstruction_loss.needs_two)
-        reconstruction += float(reconstruction_loss(output.clips, batch, output.again)[0].sum())
+            output = model(batch, noise)
+        reconstruction += float(reconstruction_loss(output.clips, batch)[0].sum())
         kl += float(output.kl.sum())
         posteriors.append(output.posterior)
     return Evaluation(reconstruction / len(clips), kl / len(clips), join_posteriors(posteriors))
