@@ -7,11 +7,11 @@ judged by.
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.device import prepare_threads
 from flowshot.core.process import arguments, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import encode_dataset
-from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

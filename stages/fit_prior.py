@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.device import prepare_threads
 from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
 from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage, stop_requests, warn, workers
@@ -17,10 +18,9 @@ from flowshot.core.sections import to_dict
 from flowshot.core.tracked import write_record
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import read_latents
+from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.priors.held_out import held_out_nats
 from flowshot.priors.registry import make_prior, prior_config
-from flowshot.training.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flowshot.clips.held_out import reference_clips
 from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.device import prepare_threads
 from flowshot.core.params import read_params
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.process import arguments, stage, workers
@@ -19,7 +20,6 @@ from flowshot.generation.generated import write_generated
 from flowshot.generation.records import write_sampling
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
-from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: as many clips as the referen
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.device import prepare_threads
 from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage, workers
 from flowshot.core.randomness import torch_generator
@@ -15,7 +16,6 @@ from flowshot.generation.records import write_sampling
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.priors.registry import make_prior, prior_config
-from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ Writes `generated/DATASET/GENERATOR/direct/SEED/`: as many clips as the referenc
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.device import prepare_threads
 from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.core.process import arguments, stage, workers
@@ -15,7 +16,6 @@ from flowshot.generation.direct import sample_directly
 from flowshot.generation.generated import write_generated
 from flowshot.generation.records import write_sampling
 from flowshot.models.generators.registry import load_generator
-from flowshot.core.device import prepare_threads
 
 
 def main() -> None:

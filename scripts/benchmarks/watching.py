@@ -13,10 +13,10 @@ from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 from flowshot.tracking.local_store import Store
 from flowshot.tracking.runs import RunIdentity
 from flowshot.tracking.training_log import TrainingLog
-from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 

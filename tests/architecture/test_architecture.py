@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from architecture.import_graph import ROOT, SOURCE, import_closure, imported_modules
 from ruamel.yaml import YAML
 
+from architecture.import_graph import ROOT, SOURCE, import_closure, imported_modules
 from flowshot.models.autoencoders.registry import KINDS as AUTOENCODERS
 from flowshot.models.generators.registry import KINDS as GENERATORS
 

@@ -16,8 +16,9 @@ from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.storage import ModelCard, load_model, save_model
-from flowshot.priors.config import FlowPriorConfig, PriorsConfig, RectifiedFlowPriorConfig
+from flowshot.priors.nf import FlowPriorConfig
 from flowshot.priors.own import OwnPrior
+from flowshot.priors.rectified_flow import RectifiedFlowPriorConfig
 from flowshot.priors.registry import PRIORS, make_prior
 
 # The file is to be loaded by this function, as long as torch has it.

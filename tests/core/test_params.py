@@ -4,11 +4,11 @@ import copy
 import re
 
 import pytest
-from defaults import COMMITTED, ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from defaults import COMMITTED, ROOT
 from flowshot.cli.check import check_params
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params, merge, project_params, read_params
@@ -192,9 +192,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_anywhere_gives_parameters_or_one_line(tmp_path, data):
     raw = copy.deepcopy(VALID)

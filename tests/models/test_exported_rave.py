@@ -23,9 +23,9 @@ from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, rave_confi
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.base.latents import draw_latents
 from flowshot.models.base.storage import EXPORTED, ModelCard, load_model, make_autoencoder, save_model
-from flowshot.priors.config import GaussianMixturePriorConfig, PriorsConfig
+from flowshot.optimisation.progress import copy_weights
+from flowshot.priors.gmm import GaussianMixturePriorConfig
 from flowshot.priors.registry import make_prior
-from flowshot.training.progress import copy_weights
 
 SAMPLES, RATE = 100, 16000
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from pipeline.tiny import PRIORS, SAMPLE_RATE, dvc, run, tiny_params, tiny_project, write_params
 
 pytestmark = pytest.mark.pipeline

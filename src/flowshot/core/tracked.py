@@ -1,7 +1,6 @@
 """Placeholder until tracking is merged."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -9,11 +9,11 @@ from flowshot.clips.batches import evenly_spaced, ordered_batches
 from flowshot.densities.distributions import Posterior, join_posteriors
 from flowshot.diagnostics.watch import watch
 from flowshot.models.base.autoencoder import Autoencoder
+from flowshot.optimisation.progress import Row
 from flowshot.training.config import TrainConfig
 from flowshot.training.device import uses_bfloat16
 from flowshot.training.latent_loss import charged_divergence
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.progress import Row
 
 # At most this many training clips are reconstructed at a validation, to be compared with the held-out ones.
 GAP_CLIPS = 128

@@ -1,14 +1,27 @@
 """A mixture of Gaussians fitted to frozen latents."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from flowshot.core.sections import Section, require
 from flowshot.densities.mixture import GaussianMixture
-from flowshot.priors.config import GaussianMixturePriorConfig
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.storage import load_tensors, save_tensors
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
+
+
+@dataclass(frozen=True)
+class GaussianMixturePriorConfig(Section):
+    """A mixture of up to `components` Gaussians with full covariances, fitted by expectation maximisation."""
+
+    components: int
+    iterations: int
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        require(min(self.components, self.iterations, self.tolerance) > 0, "every value must be above 0")
 
 
 class GaussianMixturePrior:

@@ -9,18 +9,11 @@ from flowshot.core.params import Params, check_section
 from flowshot.core.sections import Section
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.base import LatentPrior
-from flowshot.priors.config import (
-    FlowPriorConfig,
-    GaussianMixturePriorConfig,
-    OwnPriorConfig,
-    RavePriorConfig,
-    RectifiedFlowPriorConfig,
-)
-from flowshot.priors.gmm import GaussianMixturePrior
-from flowshot.priors.nf import FlowPrior
-from flowshot.priors.own import OwnPrior
-from flowshot.priors.rave import RavePrior
-from flowshot.priors.rectified_flow import RectifiedFlowPrior
+from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
+from flowshot.priors.nf import FlowPrior, FlowPriorConfig
+from flowshot.priors.own import OwnPrior, OwnPriorConfig
+from flowshot.priors.rave import RavePrior, RavePriorConfig
+from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
 
 
 @dataclass(frozen=True)

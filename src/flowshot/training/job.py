@@ -11,9 +11,9 @@ from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import BudgetConfig
 from flowshot.models.base.entries import ModelEntry
-from flowshot.training.checkpoint import Checkpoint
+from flowshot.optimisation.checkpoint import Checkpoint
+from flowshot.optimisation.progress import Row, Trained, Weights
 from flowshot.training.config import TrainConfig
-from flowshot.training.progress import Row, Trained, Weights
 
 Train = Callable[[Any, "TrainingJob"], Trained]
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, gaussian_kl
+from flowshot.optimisation.schedules import beta_at
 from flowshot.training.config import TrainConfig
-from flowshot.training.schedules import beta_at
 
 # Of the controller: log beta moves by at most this in a step, and beta stays within these limits.
 CONTROLLER_RATE = 0.02

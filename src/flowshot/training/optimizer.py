@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from flowshot.optimisation.schedules import learning_rate_factor
 from flowshot.training.config import TrainConfig
-from flowshot.training.schedules import learning_rate_factor
 
 
 def scheduled_adam(

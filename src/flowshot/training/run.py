@@ -21,11 +21,11 @@ from flowshot.models.base.entries import ModelEntry
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.storage import save_model
-from flowshot.training.checkpoint import CHECKPOINTS, Checkpoint
+from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
+from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Trained, Weights
 from flowshot.training.config import TrainConfig
 from flowshot.training.device import choose_device
 from flowshot.training.job import TrainingJob, train_function
-from flowshot.training.progress import HISTORY_COLUMNS, Row, Trained, Weights
 
 if TYPE_CHECKING:
     from tqdm import tqdm

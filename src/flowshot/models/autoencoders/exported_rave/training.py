@@ -8,9 +8,9 @@ from flowshot.clips.batches import evenly_spaced
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.validation import GAP_CLIPS, validate
 from flowshot.models.autoencoders.exported_rave.network import ExportedRave
+from flowshot.optimisation.progress import Trained, copy_weights
 from flowshot.training.job import TrainingJob
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.progress import Trained, copy_weights
 
 # How alike clips and what is decoded of them must be, where that comes late, for the time to be told from chance.
 CLEAR_CORRELATION = 0.3

@@ -9,8 +9,8 @@ from torch.utils.data import IterableDataset
 
 from flowshot.clips.batches import EndlessBatches
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder
-from flowshot.training.checkpoint import Checkpoint, Stateful
-from flowshot.training.progress import Row
+from flowshot.optimisation.checkpoint import Checkpoint, Stateful
+from flowshot.optimisation.progress import Row
 
 
 class LearningBatches(IterableDataset[torch.Tensor]):

@@ -15,9 +15,9 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
 from flowshot.models.autoencoders.rave.state import History, LearningBatches, RaveState
+from flowshot.optimisation.progress import Row, Trained
 from flowshot.training.config import TrainConfig
 from flowshot.training.job import TrainingJob
-from flowshot.training.progress import Row, Trained
 
 BATCH_SIZE = 16  # of clips that are only looked at
 

@@ -25,7 +25,7 @@ from torch.nn import functional
 from flowshot.core.randomness import torch_generator
 from flowshot.models.autoencoders.vae.discriminators import Discriminators, Judgement
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.training.checkpoint import GeneratorState, Stateful
+from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.training.config import AdversarialConfig
 
 WARMUP_STEPS = 50  # of the weight of the decoder's terms, from 0

@@ -15,14 +15,14 @@ from flowshot.diagnostics.validation import validate
 from flowshot.models.autoencoders.vae.adversarial import Adversary, train_decoder_alone
 from flowshot.models.autoencoders.vae.objective import Objective
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
+from flowshot.optimisation.progress import Progress, Row, Trained, Weights, copy_weights
 from flowshot.training.augmentation import augment
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
 from flowshot.training.config import TrainConfig
 from flowshot.training.device import uses_bfloat16
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import clipped_gradients, scheduled_adam
-from flowshot.training.progress import Progress, Row, Trained, Weights, copy_weights
 
 
 def train(

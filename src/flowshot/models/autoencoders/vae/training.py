@@ -2,8 +2,8 @@
 
 from flowshot.models.autoencoders.vae.loop import train as train_loop
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob
-from flowshot.training.progress import Trained
 
 
 def train(model: VAE, job: TrainingJob) -> Trained:

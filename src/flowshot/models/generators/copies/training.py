@@ -2,8 +2,8 @@
 
 from flowshot.core.errors import FlowshotError
 from flowshot.models.generators.copies.model import Copies
+from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob
-from flowshot.training.progress import Trained
 
 
 def train(model: Copies, job: TrainingJob) -> Trained:
