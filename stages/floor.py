@@ -8,34 +8,15 @@ from pathlib import Path
 from flowshot.clips.prepared import read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage
-from flowshot.scoring.scores import (
-    REFERENCE_SEED,
-    floor_clips,
-    reference_clips,
-    score_against_reference,
-    tone_scores,
-    training_clips,
-    write_scores,
-)
+from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.scores import score_floor, write_scores
 
 
 def main() -> None:
     """Compare validation clips with the reference."""
     name = arguments(__doc__, "dataset").dataset
-    config = read_params().score
     prepared = read_prepared(Path("data/prepared") / name)
-    reference, floor = reference_clips(prepared), floor_clips(prepared)
-    scores = score_against_reference(
-        floor.clips,
-        reference.clips,
-        reference.groups,
-        prepared.sample_rate,
-        config,
-        REFERENCE_SEED,
-        candidate_groups=floor.groups,
-        training=training_clips(prepared),
-    )
-    scores += tone_scores(floor.clips, prepared.sample_rate)
+    scores = score_floor(prepared, read_params().section("score", ScoreConfig))
     write_scores(Path("scores") / name / "real" / "real" / "0.json", scores)
 
 

@@ -86,13 +86,12 @@ class ClipPolicy:
 
 
 def clip_policy(
-    config: PolicyConfig | None, sample_rate: int, window: int = 0, shortest: int = 1, least: int = 1
+    config: PolicyConfig, sample_rate: int, window: int = 0, shortest: int = 1, least: int = 1
 ) -> ClipPolicy:
     """The policy of `params.yaml` for a network of `sample_rate` Hz that hears `window` samples at a time.
 
     A network that hears any length (`window` 0) hears windows of `config.window_seconds`, or the whole clip.
     """
-    config = config or PolicyConfig()
     if not window and config.window_seconds:
         window = max(least, round(config.window_seconds * sample_rate))
     return ClipPolicy(
@@ -110,29 +109,16 @@ def clip_policy(
 class Embedder(Protocol):
     """Turns clips into vectors that a distance can compare."""
 
-    @property
-    def name(self) -> str:
-        """The name in `params.yaml` and in the tables."""
+    name: str  # in `params.yaml` and in the tables
+    sample_rate: int  # Hz that it is made for; clips of other rates are converted
+    dimensions: int  # length of a vector
+    policy: ClipPolicy  # how a clip becomes what is embedded
+    weights_sha256: str  # of the weights, or of the settings where there are none
+    runtime: str  # the libraries that compute the vectors, with their versions
 
     @property
-    def sample_rate(self) -> int:
-        """The rate in Hz that it is made for; clips of other rates are converted."""
-
-    @property
-    def dimensions(self) -> int:
-        """Length of a vector."""
-
-    @property
-    def policy(self) -> ClipPolicy:
-        """How a clip becomes what is embedded."""
-
-    @property
-    def weights_sha256(self) -> str:
-        """The hash of the weights, or of the settings where there are none."""
-
-    @property
-    def runtime(self) -> str:
-        """The libraries that compute the vectors, with their versions."""
+    def classes(self) -> "Embedder | None":
+        """What embeds clips as the scores of classes of sound, where the network knows some."""
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """One vector for each of `clips: [n, samples]` (or `[n, channels, samples]`), float64 `[n, dimensions]`.

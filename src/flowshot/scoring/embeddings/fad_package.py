@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.error import HTTPError
@@ -24,7 +24,7 @@ import torch
 
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
+from flowshot.scoring.embeddings.base import Embedder, clip_policy, mean_over_windows, versions
 
 PACKAGE = "frechet-audio-distance"
 # The package imports laion_clap, which asks for these at import, whichever network is wanted.
@@ -39,19 +39,21 @@ SILENCE_SECONDS = 60.0  # that a download may pause
 
 
 class PackageEmbedder:
-    """One network of the package; each has a file of its own, which sets what differs."""
+    """One network of the package; subclasses set what differs."""
 
-    name: ClassVar[str]
-    sample_rate: ClassVar[int]
-    dimensions: ClassVar[int]
-    window: ClassVar[int] = 0  # samples that the network hears; 0: any number
-    least: ClassVar[int] = 1  # samples that it needs
-    files: ClassVar[tuple[str, ...]]  # its weights, as patterns within the checkpoint folder
-    hub_files: ClassVar[tuple[str, ...]] = ()  # what else it needs in the hub's cache, alternatives separated by `|`
-    origin: ClassVar[str]  # where the package downloads them from
-    libraries: ClassVar[tuple[str, ...]] = ()
+    name: str
+    sample_rate: int
+    dimensions: int
+    classes: Embedder | None = None
+    window = 0  # samples that the network hears; 0: any number
+    least = 1  # samples that it needs
+    files: tuple[str, ...]  # its weights, as patterns within the checkpoint folder
+    hub_files: tuple[str, ...] = ()  # what else it needs in the hub's cache, alternatives separated by `|`
+    origin: str  # where the package downloads them from
+    libraries: tuple[str, ...] = ()
+    options: ClassVar[Mapping[str, Any]] = {}  # of the package's constructor
 
-    def __init__(self, policy: PolicyConfig | None = None, checkpoints: Path | None = None) -> None:
+    def __init__(self, policy: PolicyConfig, checkpoints: Path | None = None) -> None:
         """Load the network from the folder `checkpoints` (the libraries' own by default), or download it there.
 
         Raises:
@@ -112,7 +114,7 @@ class PackageEmbedder:
                 from frechet_audio_distance import FrechetAudioDistance  # 5 to 10 s, and only these embedders need it
 
                 return FrechetAudioDistance(
-                    ckpt_dir=str(folder), model_name=self.name, sample_rate=self.sample_rate, **self._options()
+                    ckpt_dir=str(folder), model_name=self.name, sample_rate=self.sample_rate, **self.options
                 )
         except ModuleNotFoundError as error:
             raise FlowshotError(
@@ -125,9 +127,6 @@ class PackageEmbedder:
                 f"embedding {self.name}: could not be loaded from {folder} ({type(error).__name__}: {reason}); "
                 "docs/embeddings.md says which files belong there"
             ) from None
-
-    def _options(self) -> dict[str, Any]:
-        return {}
 
 
 def use_hub(checkpoints: Path | None) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import ClipPolicy, clip_policy, mean_over_windows, versions
+from flowshot.scoring.embeddings.base import ClipPolicy, Embedder, clip_policy, mean_over_windows, versions
 from flowshot.scoring.metrics.spectral import magnitude_spectrogram
 
 BANDS = 64
@@ -37,13 +37,14 @@ class LogMel:
     name = "logmel"
     sample_rate = 48000
     dimensions = 2 * BANDS
+    classes: Embedder | None = None
     weights_sha256 = hashlib.sha256(
         json.dumps(
             ["logmel", "fraction of range", BANDS, LOWEST_HZ, HIGHEST_HZ, WINDOW_SECONDS, HOP_SECONDS, FLOOR]
         ).encode()
     ).hexdigest()
 
-    def __init__(self, policy: PolicyConfig | None = None) -> None:
+    def __init__(self, policy: PolicyConfig) -> None:
         self.policy = clip_policy(policy, self.sample_rate)
         self.runtime = versions("numpy")
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
+from flowshot.scoring.embeddings.base import Embedder, clip_policy, mean_over_windows, versions
 from flowshot.scoring.embeddings.tensorflow_checkpoint import read_tensors
 
 INDEX, DATA = ".index", ".data-00000-of-00001"
@@ -50,9 +50,10 @@ class Musicnn:
     name = "musicnn"
     sample_rate = 16000
     dimensions = 200
+    classes: Embedder | None = None
     weights_sha256 = SHA256[DATA]
 
-    def __init__(self, policy: PolicyConfig | None = None) -> None:
+    def __init__(self, policy: PolicyConfig) -> None:
         """Load the network.
 
         Raises:

@@ -39,10 +39,9 @@ class Yamnet:
     name = "yamnet"
     sample_rate = 16000
     dimensions = 1024
-    classes = CLASSES
     weights_sha256 = WEIGHTS_SHA256
 
-    def __init__(self, policy: PolicyConfig | None = None, threads: int | None = None) -> None:
+    def __init__(self, policy: PolicyConfig, threads: int | None = None) -> None:
         """Load the network once for each thread (as many as cores by default).
 
         Raises:
@@ -58,9 +57,10 @@ class Yamnet:
         """See `Embedder.embed`."""
         return self._mean_over_windows(clips, sample_rate)[:, : self.dimensions]
 
-    def class_scores(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
-        """The probability of each AudioSet class in each of `clips: [n, samples]`, `[n, 521]`. Raises as `embed`."""
-        return self._mean_over_windows(clips, sample_rate)[:, self.dimensions :]
+    @property
+    def classes(self) -> "YamnetClasses | None":
+        """What embeds clips as the probabilities of the AudioSet classes."""
+        return YamnetClasses(self)
 
     def _mean_over_windows(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         with ThreadPoolExecutor(len(self._networks)) as pool:
@@ -70,6 +70,21 @@ class Yamnet:
                 return np.concatenate(list(pool.map(_run_network, self._networks, parts)))
 
             return mean_over_windows(clips, sample_rate, self.sample_rate, self.policy, run)
+
+
+class YamnetClasses(Yamnet):
+    """The probability of each of 521 AudioSet classes, from the same networks as the embedding."""
+
+    name = "yamnet classes"
+    dimensions = CLASSES
+    classes = None
+
+    def __init__(self, yamnet: Yamnet) -> None:
+        self.policy, self.runtime, self._networks = yamnet.policy, yamnet.runtime, yamnet._networks
+
+    def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
+        """See `Embedder.embed`."""
+        return self._mean_over_windows(clips, sample_rate)[:, -CLASSES:]
 
 
 def _find_weights() -> Path:

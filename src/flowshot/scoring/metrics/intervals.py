@@ -76,6 +76,18 @@ def two_sample_jackknife(
     )
 
 
+def one_sample_jackknife(
+    statistic: Callable[[np.ndarray], float],
+    x: np.ndarray,
+    groups: Sequence[Hashable],
+    folds: int,
+    generator: np.random.Generator,
+) -> tuple[float, float] | None:
+    """As `two_sample_jackknife`, of a statistic of one set."""
+    fold_x = _folds(groups, assign_folds(groups, folds, generator))
+    return _combine([_delete_folds(lambda kept, _: statistic(x[kept]), statistic(x), fold_x, fold_x)])
+
+
 def bootstrap_kernel_distance(
     distance: KernelDistance, resamples: int, confidence: float, generator: np.random.Generator
 ) -> tuple[float, float] | None:

@@ -151,21 +151,30 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
 
 
 def median_distance(x: np.ndarray) -> float:
-    """The median Euclidean distance of two different rows of `x: [n, d]`."""
-    above = np.triu_indices(len(x), 1)
-    return float(np.sqrt(np.median(squared_distances(x, x)[above])))
+    """The median Euclidean distance of two rows of `x: [n, d]`; 0 where all are equal.
+
+    Equal rows do not count where they are most of the pairs (a set that is largely silent): the width is for the rest.
+    """
+    squared = squared_distances(x, x)[np.triu_indices(len(x), 1)]
+    median = np.median(squared)
+    if median == 0 and squared.any():
+        median = np.median(squared[squared > 0])
+    return float(np.sqrt(median))
 
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """|x_i - y_j|^2 for all pairs of rows, `[n, m]`; exactly 0 on the diagonal where both are the same array."""
+    """|x_i - y_j|^2 for all pairs of rows, `[n, m]`; exactly 0 for equal rows."""
     # Distances do not depend on the origin, but their rounding errors do: from the mean they are smallest.
     origin = y.mean(axis=0)
     same = x is y
     x, y = x - origin, y - origin
-    squared = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T
+    lengths = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
+    squared = lengths - 2 * x @ y.T
     if same:
         np.fill_diagonal(squared, 0.0)
-    return np.maximum(squared, 0.0)
+    # Less than the rounding of the three terms is nothing: equal rows are at distance 0 wherever they stand.
+    squared[squared <= x.shape[1] * np.finfo(np.float64).eps * lengths] = 0.0
+    return squared
 
 
 def _pair_sums(
