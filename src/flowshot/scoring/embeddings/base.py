@@ -1,14 +1,17 @@
 """What every embedder offers, and what they share: the clip policy, checked clips, windows, resampling."""
 
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from math import gcd
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import sha256_of_file
 from flowshot.scoring.config import PolicyConfig
 
 # How much audio is converted at a time: bounds memory, whatever the number and length of the clips.
@@ -203,6 +206,22 @@ def require_finite(rows: np.ndarray, problem: str) -> None:
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise UnusableClips({int(index): problem for index in bad})
+
+
+def packaged_file(package: str, file: str, sha256: str, remedy: str) -> Path:
+    """A file of weights inside an installed package, found without importing the package.
+
+    Raises:
+        FlowshotError: the package is missing, or the file is not the known one; it ends with the remedy.
+    """
+    found = importlib.util.find_spec(package)
+    folders = (found.submodule_search_locations if found else None) or []
+    path = next((Path(folder) / file for folder in folders), None)
+    if path is None or not path.is_file():
+        raise FlowshotError(f"the package {package}, which holds the weights of an embedding, is missing; {remedy}")
+    if (found_hash := sha256_of_file(path)) != sha256:
+        raise FlowshotError(f"{path} is not the known network, its SHA-256 is {found_hash} and not {sha256}; {remedy}")
+    return path
 
 
 def versions(*packages: str) -> str:

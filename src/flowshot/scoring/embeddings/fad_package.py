@@ -10,7 +10,6 @@ import functools
 import hashlib
 import io
 import os
-import socket
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -35,7 +34,6 @@ OFFLINE = "HF_HUB_OFFLINE"
 # Means the same to the hub's library as "1", and tells that it was found here and is no wish of the user's.
 UNREACHABLE = "on"
 ANSWER_SECONDS = 5.0  # for a server to say that it is there
-SILENCE_SECONDS = 60.0  # that a download may pause
 
 
 class PackageEmbedder:
@@ -63,13 +61,17 @@ class PackageEmbedder:
         folder = Path(torch.hub.get_dir()) if checkpoints is None else checkpoints.absolute()
         hub = use_hub(checkpoints)
         missing = self._missing(folder, hub)
+        by_choice = os.environ.get(OFFLINE, "").upper() in ("1", "ON", "YES", "TRUE")
+        by_choice = by_choice and os.environ[OFFLINE] != UNREACHABLE
         origins = {HUB if where == hub else self.origin for where, _ in missing}
-        if missing and (_offline_by_choice() or not all(reachable(origin) for origin in origins)):
+        if missing and (by_choice or not all(map(reachable, origins))):
             where, pattern = missing[0]
             raise FlowshotError(
                 f"embedding {self.name}: {where / pattern} is missing, and there is no network to download it; put it "
                 "there as docs/embeddings.md says, or name the folder that has it (score.checkpoints, --checkpoints)"
             )
+        if not by_choice and not reachable(HUB):
+            os.environ[OFFLINE] = UNREACHABLE  # or the hub is asked for minutes, for what is there already
         self.package = self._load(folder)
         self.weights_sha256 = hash_of_weights(self.package.model)
         self.runtime = versions(PACKAGE, "torch", "numpy", *self.libraries)
@@ -106,11 +108,9 @@ class PackageEmbedder:
         ]
 
     def _load(self, folder: Path) -> Any:
-        if not _offline_by_choice() and not reachable(HUB):
-            os.environ[OFFLINE] = UNREACHABLE  # or the hub is asked for minutes, for what is there already
-        online = not _offline_by_choice() and reachable(self.origin)
         try:
-            with _quiet(SILENCE_SECONDS if online else ANSWER_SECONDS), _only_weights():
+            with _only_weights(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 from frechet_audio_distance import FrechetAudioDistance  # 5 to 10 s, and only these embedders need it
 
                 return FrechetAudioDistance(
@@ -158,24 +158,6 @@ def hash_of_weights(model: torch.nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _offline_by_choice() -> bool:
-    value = os.environ.get(OFFLINE, "")
-    return value != UNREACHABLE and value.upper() in ("1", "ON", "YES", "TRUE")
-
-
-@contextlib.contextmanager
-def _quiet(seconds: float) -> Iterator[None]:
-    """Without the name of every weight on standard output, and waiting no longer than `seconds` for a server."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 @contextlib.contextmanager
