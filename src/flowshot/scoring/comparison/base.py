@@ -1,7 +1,7 @@
 """Two sets in one embedding, and what the metrics that compare them share."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
+from flowshot.scoring.metrics.inputs import require_comparable
 from flowshot.scoring.metrics.kernel import median_distance
 from flowshot.scoring.metrics.memorisation import NearestTraining, nearest_training
 from flowshot.scoring.metrics.neighbours import distances
@@ -46,8 +47,14 @@ class Comparison:
     """What several metrics of two sets share, computed once."""
 
     def __init__(self, sets: EmbeddedSets, config: ScoreConfig, draws: Callable[[str], np.random.Generator]) -> None:
-        """`draws` gives the generator of a metric by its name."""
-        self.sets, self.config, self.draws = sets, config, draws
+        """`draws` gives the generator of a metric by its name.
+
+        Raises:
+            FlowshotError: fewer than 2 clips in a set, differing dimensions, or a number that is not finite.
+        """
+        candidate, reference = require_comparable(sets.candidate, sets.reference, sets.embedding)
+        self.sets = replace(sets, candidate=candidate, reference=reference)
+        self.config, self.draws = config, draws
         self.groups = (list(sets.candidate_groups), list(sets.reference_groups))
 
     @cached_property

@@ -59,7 +59,9 @@ class LogMel:
             return np.concatenate([bands.mean(axis=1), bands.std(axis=1)], axis=1)
 
         # The frames of a clip overlap about four times and become complex double numbers.
-        return mean_over_windows(clips, sample_rate, sample_rate, self._policy_at(sample_rate), run, 16 * clips[0].size)
+        return mean_over_windows(
+            clips, sample_rate, sample_rate, self._policy_at(sample_rate), run, 16 * clips.shape[-1]
+        )
 
     def _policy_at(self, sample_rate: int) -> ClipPolicy:
         """The policy with windows of the same duration at the clips' own rate."""

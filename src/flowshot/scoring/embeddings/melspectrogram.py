@@ -44,4 +44,4 @@ class MelSpectrogram:
             return np.asarray(levels.reshape(len(clips), -1))
 
         # The frames of a clip overlap twice and become complex double numbers.
-        return mean_over_windows(clips, sample_rate, sample_rate, self.policy, run, 8 * clips[0].size)
+        return mean_over_windows(clips, sample_rate, sample_rate, self.policy, run, 8 * clips.shape[-1])
