@@ -1,4 +1,4 @@
-"""What holds for every embedder whose weights are here; those of frechet-audio-distance: `test_package_embedders.py`."""
+"""What holds for every embedder whose weights are here; for the others see `test_package_embedders.py`."""
 
 import importlib.util
 
@@ -51,7 +51,8 @@ def test_every_clip_becomes_one_vector_whatever_else_is_in_the_set(each: Embedde
 def test_silence_full_scale_and_single_samples_have_finite_vectors(each: Embedder) -> None:
     silent, square = np.zeros((2, SAMPLES), np.float32), np.ones((1, SAMPLES), np.float32)
     found = each.embed(np.concatenate([silent, square]), RATE)
-    assert np.isfinite(found).all() and (found[0] == found[1]).all() and (found[1] != found[2]).any()
+    assert np.isfinite(found).all() and (found[1] != found[2]).any()
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
     assert np.isfinite(each.embed(np.zeros((2, 1), np.float32), RATE)).all()
 
 
@@ -74,7 +75,5 @@ def test_clips_that_cannot_be_embedded_are_all_named(each: Embedder) -> None:
 
 def test_it_says_all_that_its_numbers_depend_on(each: Embedder) -> None:
     about = description(each)
-    assert (
-        about["embedder"] == each.name and about["dimensions"] == each.dimensions and about["policy"]["pad"] == "zero"
-    )
+    assert (about["embedder"], about["dimensions"], about["policy"]["pad"]) == (each.name, each.dimensions, "zero")
     assert len(about["weights_sha256"]) == 64 and "numpy" in about["runtime"]

@@ -88,3 +88,11 @@ def test_a_level_of_its_own_makes_loud_and_soft_alike() -> None:
     loud, soft = tone(1000, 16000), tone(1000, 16000, 0.01)
     assert levelled.embed(soft, 16000) == pytest.approx(levelled.embed(loud, 16000), abs=1e-5)
     assert np.abs(LogMel(POLICY).embed(soft, 16000) - LogMel(POLICY).embed(loud, 16000)).max() > 0.3
+
+
+@pytest.mark.parametrize("rate", [48000, 96000])
+def test_the_filters_are_those_of_torchaudio_where_that_has_the_frequencies_right(rate: int) -> None:
+    torchaudio = pytest.importorskip("torchaudio")
+    window = round(rate * 2048 / 48000)
+    theirs = torchaudio.functional.melscale_fbanks(window // 2 + 1, 20.0, 24000.0, BANDS, rate, None, "htk")
+    assert np.abs(mel_filters(rate, window) - theirs.numpy().T).max() < 1e-5

@@ -77,7 +77,8 @@ def mel_filters(sample_rate: int, window: int) -> np.ndarray:
     """Triangular filters with peak 1, equally wide on the mel scale, `[bands, window // 2 + 1]`.
 
     The scale is mel = 2595 log10(1 + f / 700) (O'Shaughnessy 1987, "Speech communication"). Bands whose centre
-    lies above half the sample rate are empty.
+    lies above half the sample rate are empty. torchaudio's filters are the same at 48 kHz, but take the last frequency
+    for half the sample rate, which is wrong for windows of odd length, as here at most other rates.
     """
     low, high = 2595 * np.log10(1 + np.array([LOWEST_HZ, HIGHEST_HZ]) / 700)
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
