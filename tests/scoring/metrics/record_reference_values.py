@@ -2,7 +2,7 @@
 
 Needs packages that the project does not (`pip install --no-deps prdc vendi-score torch-fidelity torchmetrics
 lightning-utilities scikit-learn joblib threadpoolctl`) and frechet-audio-distance. Run `python
-tests/metrics/record_reference_values.py` after a change of the cases.
+tests/scoring/metrics/record_reference_values.py` after a change of the cases.
 """
 
 import json

@@ -6,6 +6,7 @@ A process of its own, because the package decides at import where its tokenizers
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,23 +48,25 @@ def main() -> None:
     write_hub()
     from flowshot.core.errors import FlowshotError
     from flowshot.scoring.config import PolicyConfig
-    from flowshot.scoring.embeddings.pann import Pann
+    from flowshot.scoring.embeddings.package_networks import Pann
     from flowshot.scoring.embeddings.registry import embedder
 
+    policy = PolicyConfig(pad="zero", window_seconds=None, hop=1.0, level="none", level_db=-1.0, channels="mix")
+
     write_vggish()
-    report = {"vggish": measure(embedder("vggish", checkpoints=str(FOLDER)))}
+    report = {"vggish": measure(embedder("vggish", policy, str(FOLDER)))}
     # The package is imported now, from the tokenizers above; its networks can be made.
     write_encodec()
-    report["encodec"] = measure(embedder("encodec", checkpoints=str(FOLDER)))
+    report["encodec"] = measure(embedder("encodec", policy, str(FOLDER)))
     write_pann()
-    pann = embedder("pann", checkpoints=str(FOLDER))
+    pann = embedder("pann", policy, str(FOLDER))
     clips = sounds(16000)
     report["pann"] = measure(pann)
     report["pann"]["from_package"] = largest_difference(
         pann.embed(clips, 16000), pann.package.get_embeddings(list(clips), 16000).reshape(len(clips), -1)
     )
     write_clap()
-    clap = embedder("clap", PolicyConfig(pad="repeat"), str(FOLDER))
+    clap = embedder("clap", replace(policy, pad="repeat"), str(FOLDER))
     clips = sounds(48000)[:2]
     report["clap"] = measure(clap, clips=2)
     report["clap"]["from_package"] = largest_difference(
@@ -73,7 +76,7 @@ def main() -> None:
 
     torch.save({"model": Trap()}, FOLDER / "Cnn14_16k_mAP%3D0.438.pth")
     try:
-        Pann(None, FOLDER)
+        Pann(policy, FOLDER)
     except FlowshotError as error:
         report["trap"] = {"error": str(error), "sprung": (FOLDER / "sprung").exists()}
     print(json.dumps(report))

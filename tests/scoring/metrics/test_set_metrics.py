@@ -21,8 +21,11 @@ def test_the_vendi_score_counts_different_clips() -> None:
     assert vendi_score(pairs) == pytest.approx(4)
 
 
-def test_silent_clips_are_like_themselves_alone() -> None:
-    assert vendi_score(cosine_similarities(np.zeros((5, 3)))) == pytest.approx(5)
+def test_silent_clips_are_alike_and_like_nothing_else() -> None:
+    assert vendi_score(cosine_similarities(np.zeros((40, 128)))) == pytest.approx(1)
+    half = np.concatenate([np.zeros((20, 20)), np.eye(20)])
+    assert (cosine_similarities(half)[:20] == np.repeat([1.0, 0.0], 20)).all()
+    assert vendi_score(cosine_similarities(half)) == pytest.approx(40 / 20**0.5)
     with pytest.raises(FlowshotError, match="NaN"):
         vendi_score(cosine_similarities(np.full((3, 2), np.nan)))
 

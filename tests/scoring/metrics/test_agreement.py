@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from record_reference_values import MEASURED, NEIGHBOURS, frechet_case, paired_case
 
-from flowshot.scoring.metrics.density_coverage import coverage, density
 from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.metrics.kernel import kad, kid
-from flowshot.scoring.metrics.neighbours import distances, radii
-from flowshot.scoring.metrics.precision_recall import precision, recall
+from flowshot.scoring.metrics.neighbours import coverage, density, distances, precision, radii, recall
 from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
 
 VALUES = json.loads(Path(__file__).with_name("reference_values.json").read_text())
@@ -39,7 +37,7 @@ def test_precision_recall_density_and_coverage_are_those_of_prdc(case: int) -> N
     found = {
         "precision": precision(between, radii_y),
         "recall": recall(between, radii_x),
-        "density": density(between, radii_y, NEIGHBOURS),
+        "density": density(between, distances(y, y), NEIGHBOURS),
         "coverage": coverage(between, radii_y),
     }
     assert found == pytest.approx(VALUES["paired"][case]["prdc"], rel=1e-6)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_scores import RATE, named, reference_clips, run_stage, sounds, workplace, write_arm
 
 from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.scores import reconstruction_scores
-from test_scoring import RATE, reference_clips, run_stage, sounds, workplace, write_arm, write_diagnostics
 
 __all__ = ["workplace"]  # the fixture that gives every test a folder with a prepared dataset
 
@@ -20,7 +20,6 @@ def broken_reconstruction() -> None:
     clips = 0.9 * reference_clips(read_prepared("data/prepared/toy")).clips
     clips[2, 5] = np.nan
     write_arm("reconstruction", clips)
-    write_diagnostics(Path("models/toy/no_nf/0/diagnostics.json"))
 
 
 def test_the_stage_fails_and_names_the_clip(broken_reconstruction: None) -> None:
@@ -41,13 +40,14 @@ def test_on_request_the_stage_skips_it_lists_it_and_lowers_n(broken_reconstructi
 
 
 def test_pairs_are_compared_without_the_broken_ones_only_on_request() -> None:
-    originals, groups = sounds(6, 0), list("abcdef")
+    originals = sounds(6, 0)
     reconstructions = 0.9 * originals
     reconstructions[4, 0] = np.inf
     kept = [0, 1, 2, 3, 5]
+    both = named(reconstructions, "test"), named(originals, "test")
     with pytest.raises(FlowshotError):
-        reconstruction_scores(reconstructions, originals, groups, RATE, 0.95)
-    found = reconstruction_scores(reconstructions, originals, groups, RATE, 0.95, skip=True)
-    wanted = reconstruction_scores(reconstructions[kept], originals[kept], [groups[i] for i in kept], RATE, 0.95)
+        reconstruction_scores(*both, RATE, 0.95)
+    found = reconstruction_scores(*both, RATE, 0.95, skip=True)
+    wanted = reconstruction_scores(*(each.at(np.array(kept)) for each in both), RATE, 0.95)
     assert [each.value for each in found] == [each.value for each in wanted] and found[0].n == 5
     assert [one["clip"] for one in found[0].details["skipped"]] == ["clip 4"]

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+from defaults import default
 from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings import fad_package
 from flowshot.scoring.embeddings.base import UnusableClips, clip_policy
 from flowshot.scoring.embeddings.fad_package import TOKENIZERS, PackageEmbedder, hash_of_weights, reachable, use_hub
-from flowshot.scoring.embeddings.pann import Pann
+from flowshot.scoring.embeddings.package_networks import Pann
 from flowshot.scoring.embeddings.registry import embedder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+POLICY = default(PolicyConfig, "score.policy")
 DIMENSIONS = {"clap": 512, "vggish": 128, "pann": 2048, "encodec": 128}
 needs_package = pytest.mark.skipif(
     not importlib.util.find_spec("frechet_audio_distance"), reason="the optional package is not installed"
@@ -94,7 +97,7 @@ def test_without_network_and_weights_one_line_says_what_is_missing_and_where(
     tmp_path: Path, name: str, file: str
 ) -> None:
     with pytest.raises(FlowshotError) as caught:
-        embedder(name, checkpoints=str(tmp_path / "weights"))
+        embedder(name, POLICY, str(tmp_path / "weights"))
     message = str(caught.value)
     assert message.startswith(f"embedding {name}: {tmp_path}/weights/{file} is missing")
     assert "no network" in message and "docs/embeddings.md" in message and "\n" not in message
@@ -103,7 +106,7 @@ def test_without_network_and_weights_one_line_says_what_is_missing_and_where(
 def test_the_hub_is_looked_for_in_the_checkpoint_folder(tmp_path: Path) -> None:
     (tmp_path / "Cnn14_16k_mAP%3D0.438.pth").touch()
     with pytest.raises(FlowshotError, match=f"{tmp_path}/huggingface/hub/{TOKENIZERS[0]}/.* is missing"):
-        embedder("pann", checkpoints=str(tmp_path))
+        embedder("pann", POLICY, str(tmp_path))
     assert os.environ["HF_HOME"] == f"{tmp_path}/huggingface"
     assert use_hub(tmp_path) == tmp_path / "huggingface/hub"
 
@@ -131,7 +134,7 @@ def test_what_was_found_out_about_the_network_is_no_wish_of_the_user(
             (tmp_path / "huggingface/hub" / name / "snapshots/0/config.json").touch()
         asked.clear()
         with pytest.raises(FlowshotError, match=r"Cnn14.* is missing"):
-            Pann(None, tmp_path)
+            Pann(POLICY, tmp_path)
         assert asked == servers
 
 
@@ -143,7 +146,7 @@ def test_a_host_that_does_not_answer_counts_as_no_network() -> None:
 def loaded(get_embeddings: object) -> PackageEmbedder:
     """A network that is there already, in place of one that takes weights and ten seconds."""
     each = Pann.__new__(Pann)
-    each.policy = clip_policy(None, 16000, least=Pann.least)
+    each.policy = clip_policy(POLICY, 16000, least=Pann.least)
     each.package = SimpleNamespace(get_embeddings=get_embeddings)
     return each
 
