@@ -18,6 +18,7 @@ from flowshot.core.provenance import git_revision, machine, parameters_digest
 RECORD = "run.json"
 LOGGED = "mlflow.json"  # beside it, where MLflow holds it: {"run_id", "tracking_uri"}
 UNSENT = Path(".flowshot/unsent")  # below the repository: records that MLflow misses, with copies of their files
+MEANT_FOR = "tracking_uri"  # the file of a copy that names the store
 CLIPS = 8  # how many of an arm's clips belong to its record
 IDENTITY = ("plan", "dataset", "model", "prior", "seed")
 NEEDED = (*IDENTITY, "stage", "parameters", "seconds", "revision", "experiment", "dvc_stage", "machine", "written")
@@ -130,8 +131,26 @@ def keep_unsent(folder: Path) -> None:
     """
     record = read_record(folder)
     root = project_of(folder, record["stage"])
-    with whole_folder(repository() / UNSENT / record_key(record)[:32]) as fresh:
+    with whole_folder(unsent_folder(record)) as fresh:
         for path in record_files(root, record):
             copy = fresh / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+        (fresh / MEANT_FOR).write_text(os.environ.get("MLFLOW_TRACKING_URI", ""), encoding="utf-8")
+
+
+def unsent_records() -> list[tuple[Path, str]]:
+    """The record folders of the copies that `keep_unsent` made, and `MLFLOW_TRACKING_URI` as it was then, or ""."""
+    found = []
+    for copy in sorted((repository() / UNSENT).glob("[!.]*/")):
+        folders = [path.parent for path in sorted(copy.glob(f"runs/**/{RECORD}"))]
+        own = [folder for folder in folders if unsent_folder(read_record(folder)) == copy]
+        if not own or not (copy / MEANT_FOR).is_file():
+            raise FlowshotError(f"{copy}: no copy of a run; remove it")
+        found.append((own[0], (copy / MEANT_FOR).read_text(encoding="utf-8")))
+    return found
+
+
+def unsent_folder(record: Mapping[str, Any]) -> Path:
+    """Where the copy of a run is, if there is one."""
+    return repository() / UNSENT / record_key(record)[:32]

@@ -9,55 +9,50 @@ import warnings
 from pathlib import Path
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import write_json
 from flowshot.core.process import stage, warn
-from flowshot.core.records import LOGGED, record_key
+from flowshot.core.records import record_key
 from flowshot.core.tracked import ENDED
-from flowshot.tracking.mlflow_runs import MlflowRun, alone, find_store, open_store, send
-from flowshot.tracking.run import read_run, read_training
+from flowshot.tracking.mlflow_runs import MlflowRun, alone, find_store, one_line, open_store, send_record
+from flowshot.tracking.run import read_training
 
 EVERY_SECONDS = 5.0  # time between two calls of MLflow for a training
 LAST_SECONDS = 20  # to say how a training ended
 
 
 def main() -> None:
-    """Do what the command line says; whatever MLflow raises is one line."""
+    """Do what the command line says."""
     warnings.simplefilter("ignore")
     logging.disable()
     store = find_store()
-    try:
+    with one_line(store):
         match sys.argv[1:]:
             case ["prepare"]:
                 open_store(store)
             case ["send", folder]:
-                run_id = send(store, read_run(Path(folder)))
-                write_json(Path(folder, LOGGED), {"run_id": run_id, "tracking_uri": store.uri})
+                send_record(store, Path(folder))
             case ["follow", folder, training]:
                 follow(Path(folder), int(training))
             case _:
-                raise FlowshotError(__doc__)
-    except FlowshotError:
-        raise
-    except Exception as error:
-        raise FlowshotError(f"MLflow at {store.uri}: {str(error)[:300]}") from None
+                raise FlowshotError(str(__doc__))
 
 
 def follow(folder: Path, training: int) -> None:
     """Send the history of a training until a file says how it ended, or its process is gone."""
     os.nice(10)
-    run, status, problem = None, "", ""
+    store, run, status, warned = find_store(), None, "", False
     with alone(record_key(read_training(folder).record)):
         while not status:
             if status := how_it_ended(folder, training):
                 signal.alarm(LAST_SECONDS)
             try:
-                run = run or MlflowRun(find_store(), read_training(folder))
-                run.hold(read_training(folder).numbers())
-                run.client.update_run(run.id, status or "RUNNING")
-            except Exception as error:
-                if not problem:
-                    problem = str(error)[:300]
-                    warn(f"MLflow at {find_store().uri} misses rows of a training, which goes on: {problem}")
+                with one_line(store):
+                    run = run or MlflowRun(store, read_training(folder))
+                    run.hold(read_training(folder).numbers())
+                    run.client.update_run(run.id, status or "RUNNING")
+            except FlowshotError as error:
+                if not warned:
+                    warn(f"{error}; it misses rows of a training, which goes on")
+                warned = True
             until = time.monotonic() + EVERY_SECONDS
             while time.monotonic() < until and not (status or how_it_ended(folder, training)):
                 time.sleep(0.1)

@@ -4,6 +4,7 @@ import fcntl
 import functools
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import sha256_of_file
+from flowshot.core.files import sha256_of_file, write_json
 from flowshot.core.provenance import flatten
-from flowshot.core.records import record_key, repository
+from flowshot.core.records import LOGGED, read_record, record_key, repository, unsent_folder
 from flowshot.report.spectrogram import draw_spectrogram_files
-from flowshot.tracking.run import Numbers, Run
+from flowshot.tracking.run import Numbers, Run, read_run
 
 EXPERIMENT, PARENT = "flowshot", "mlflow.parentRunId"
 TABLE = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on traces of language models
@@ -164,3 +165,23 @@ def send(store: Store, run: Run, again: bool = True) -> str:
                 mine.client.log_artifacts(mine.id, folder)
             mine.client.set_terminated(mine.id, "FINISHED", run.written)
         return mine.id
+
+
+def send_record(store: Store, folder: Path) -> dict[str, str]:
+    """Send the run of a record folder, say there in `mlflow.json` where it is, and forget what was kept of it."""
+    logged = {"run_id": send(store, read_run(folder)), "tracking_uri": store.uri}
+    kept = unsent_folder(read_record(folder))
+    write_json(folder / LOGGED, logged)
+    shutil.rmtree(kept, ignore_errors=True)
+    return logged
+
+
+@contextmanager
+def one_line(store: Store) -> Iterator[None]:
+    """Whatever MLflow raises in the block becomes a FlowshotError."""
+    try:
+        yield
+    except FlowshotError:
+        raise
+    except Exception as error:
+        raise FlowshotError(f"MLflow at {store.uri}: {str(error)[:300]}") from None
