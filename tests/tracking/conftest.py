@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from tracked_project import Project
 
 

@@ -1,6 +1,5 @@
 """What a stage calls while a training runs and at its end: with a store, without one, and with one that never answers."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,12 +7,12 @@ import sys
 import time
 
 import pytest
+from tracked_project import Project, curve, runs, send, write_history
 
 from flowshot.cli.main import main
 from flowshot.core import tracked
 from flowshot.core.errors import Interrupted
 from flowshot.core.records import UNSENT
-from tracked_project import Project, client, curve, runs, send, write_history
 
 
 @pytest.fixture

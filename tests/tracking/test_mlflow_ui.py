@@ -1,49 +1,36 @@
 """`make ui`: which ports it takes, and what it says of the others."""
 
-import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.tracking.mlflow_ui import HOST, free_port
-
-ROOT = Path(__file__).resolve().parents[1]
+from flowshot.tracking.__main__ import HOST, check_port
 
 
 @pytest.fixture
-def busy_port() -> int:
-    with socket.socket() as server:
-        server.bind((HOST, 0))
-        server.listen()
+def busy_port():
+    with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_a_port_in_use_is_one_line_that_names_another(busy_port: int) -> None:
-    with pytest.raises(FlowshotError, match=rf"^port {busy_port} is in use; .*make ui PORT={busy_port + 1}$"):
-        free_port(str(busy_port))
-
-
-def test_a_free_port_is_taken(busy_port: int) -> None:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
+def test_a_check_port_is_taken(busy_port):
+    with socket.create_server((HOST, 0)) as probe:
         port = probe.getsockname()[1]
-    assert free_port(str(port)) == port != busy_port
+    check_port(str(port))
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "", "5000 "])
-def test_what_is_no_port_is_refused(text: str) -> None:
+def test_what_is_no_port_is_refused(text):
     with pytest.raises(FlowshotError, match="a port is a number from 1 to 65535"):
-        free_port(text)
+        check_port(text)
 
 
-def test_the_command_ends_with_one_line_where_the_port_is_in_use(busy_port: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flowshot.tracking.mlflow_ui", str(busy_port)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+def test_the_command_ends_with_one_line_where_the_port_is_in_use(busy_port, repository):
+    command = [sys.executable, "-m", "flowshot.tracking", "ui", str(busy_port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: port ") and done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == [], "no store is made for a UI that does not start"
+    assert done.stderr == f"error: port {busy_port}: Address already in use; try another: make ui PORT=5001\n"
+    assert [path.name for path in repository.iterdir()] == ["params.yaml"], "no store for a UI that does not start"

@@ -48,7 +48,9 @@ class Project:
             tone = 0.5 * np.sin(2 * np.pi * (200 + 100 * i) * np.arange(4000) / 16000)
             soundfile.write(listen / f"{i:02}.flac", tone, 16000)
         rows = [("fad", "yamnet", fad), ("mrstft", "none", 1.25)]
-        scores = [{"metric": m, "embedding": e, "value": v, "ci_low": None, "ci_high": None, "n": 5} for m, e, v in rows]
+        scores = [
+            {"metric": m, "embedding": e, "value": v, "ci_low": None, "ci_high": None, "n": 5} for m, e, v in rows
+        ]
         (self.root / "scores" / names).with_suffix(".json").write_text(json.dumps(scores))
         self.record("sample", self.root / "runs/sample" / names, prior, {}, seconds=4.0, clips=20)
         return self.record("score", self.root / "runs/score" / names, prior, parameters, **more)

@@ -59,16 +59,16 @@ def _waiting(everything: bool) -> list[tuple[Path, str]]:
 def _send(folder: Path, meant_for: str, away: dict[str, str]) -> str:
     """Send one run; its folder below `runs/`. A store that was away is not asked again, as that takes long."""
     # Imported here: it is not needed where nothing is kept.
-    from flowshot.tracking.mlflow_runs import Store, find_store, one_line, open_store, send_record
+    from flowshot.tracking.mlflow_runs import find_store, one_line, open_store, send_record
 
-    store = Store(meant_for) if meant_for and "MLFLOW_TRACKING_URI" not in os.environ else find_store()
-    if store.uri in away:
-        raise FlowshotError(away[store.uri])
+    store = meant_for if meant_for and "MLFLOW_TRACKING_URI" not in os.environ else find_store()
+    if store in away:
+        raise FlowshotError(away[store])
     try:
         with one_line(store):
             open_store(store)
     except FlowshotError as error:
-        away[store.uri] = str(error)
+        away[store] = str(error)
         raise
     place = folder.resolve().relative_to(project_of(folder, read_record(folder)["stage"]))
     original, content = repository() / place, (folder / RECORD).read_bytes()

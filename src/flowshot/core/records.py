@@ -3,12 +3,15 @@
 A record is `run.json` in `runs/<stage>/<dataset>/<model>[/<prior>]/<seed>/`. No stage depends on it.
 """
 
+import fcntl
+import functools
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json, whole_folder, write_json
@@ -122,6 +125,25 @@ def repository() -> Path:
     here = Path.cwd()
     above = next((folder for folder in (here, *here.parents) if (folder / "params.yaml").is_file()), here)
     return Path(os.environ.get("DVC_ROOT") or above).resolve()
+
+
+@contextmanager
+def alone(key: str = "0") -> Iterator[None]:
+    """Within the block no other process of this repository is in one with the same key, a hexadecimal number; it waits.
+
+    Each key is a byte of one file, so that blocks of different keys may be nested, and no key leaves a file behind.
+    """
+    file, byte = _lock_file(repository() / "mlflow.db.lock"), int(key[:15], 16)
+    fcntl.lockf(file, fcntl.LOCK_EX, 1, byte)
+    try:
+        yield
+    finally:
+        fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
+
+
+@functools.cache
+def _lock_file(path: Path) -> IO[str]:
+    return path.open("a", encoding="utf-8")  # and never closed, which would end all locks of the process
 
 
 def keep_unsent(folder: Path) -> None:

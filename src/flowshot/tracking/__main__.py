@@ -1,8 +1,9 @@
-"""`python -m flowshot.tracking`: `prepare` the store, `send RECORD_FOLDER`, or `follow FOLDER PID_OF_TRAINING`."""
+"""`python -m flowshot.tracking`: `prepare` | `send RECORD_FOLDER` | `follow FOLDER PID_OF_TRAINING` | `ui PORT`."""
 
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 import warnings
@@ -10,45 +11,49 @@ from pathlib import Path
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.process import stage, warn
-from flowshot.core.records import record_key
+from flowshot.core.records import alone, read_record, record_key
 from flowshot.core.tracked import ENDED
-from flowshot.tracking.mlflow_runs import MlflowRun, alone, find_store, one_line, open_store, send_record
-from flowshot.tracking.run import read_training
+from flowshot.tracking.mlflow_runs import MlflowRun, find_store, one_line, open_store, send_record
+from flowshot.tracking.run import Run
 
 EVERY_SECONDS = 5.0  # time between two calls of MLflow for a training
 LAST_SECONDS = 20  # to say how a training ended
+HOST = "127.0.0.1"  # of the UI: no other machine sees it
 
 
 def main() -> None:
     """Do what the command line says."""
     warnings.simplefilter("ignore")
     logging.disable()
-    store = find_store()
-    with one_line(store):
+    with one_line(find_store()):
         match sys.argv[1:]:
             case ["prepare"]:
-                open_store(store)
+                open_store(find_store())
             case ["send", folder]:
-                send_record(store, Path(folder))
+                send_record(find_store(), Path(folder))
             case ["follow", folder, training]:
                 follow(Path(folder), int(training))
+            case ["ui", port]:
+                check_port(port)
+                show(port)
             case _:
                 raise FlowshotError(str(__doc__))
 
 
 def follow(folder: Path, training: int) -> None:
     """Send the history of a training until a file says how it ended, or its process is gone."""
+    run = Run(folder, read_record(folder), [folder / "history.csv", folder / "times.csv"])
+    store, mine, status, warned = find_store(), None, "", False
     os.nice(10)
-    store, run, status, warned = find_store(), None, "", False
-    with alone(record_key(read_training(folder).record)):
+    with alone(record_key(run.record)):
         while not status:
             if status := how_it_ended(folder, training):
                 signal.alarm(LAST_SECONDS)
             try:
                 with one_line(store):
-                    run = run or MlflowRun(store, read_training(folder))
-                    run.hold(read_training(folder).numbers())
-                    run.client.update_run(run.id, status or "RUNNING")
+                    mine = mine or MlflowRun(store, run)
+                    mine.hold(run.numbers())
+                    mine.client.update_run(mine.id, status or "RUNNING")
             except FlowshotError as error:
                 if not warned:
                     warn(f"{error}; it misses rows of a training, which goes on")
@@ -62,6 +67,24 @@ def how_it_ended(folder: Path, training: int) -> str:
     """How a training ended; empty while it is under way."""
     said = (folder / ENDED).read_text(encoding="utf-8") if (folder / ENDED).is_file() else ""
     return said or ("" if os.getppid() == training else "KILLED")
+
+
+def check_port(port: str) -> None:
+    """Raise FlowshotError where a port of this machine is none, or in use."""
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise FlowshotError(f"PORT={port}: a port is a number from 1 to 65535, e.g. make ui PORT=5001")
+    try:
+        socket.create_server((HOST, int(port))).close()
+    except OSError as error:
+        raise FlowshotError(f"port {port}: {os.strerror(error.errno or 0)}; try another: make ui PORT=5001") from None
+
+
+def show(port: str) -> None:
+    """Say where the UI will be, and become its server."""
+    page = f"experiments/{open_store(find_store())[1]}/runs?workflowType=machine_learning"
+    print(f"MLflow: http://{HOST}:{port}/#/{page} (Ctrl-C ends it)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", find_store(), "--host", HOST, "--port"]
+    os.execv(sys.executable, [*command, port])
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ from flowshot.core.records import IDENTITY, RECORD, project_of, read_record, rec
 TRAININGS = ("train", "train_generator")
 STAGES = (*TRAININGS, "score")  # whose records are runs; those of other stages are parts of an arm's
 
-Numbers = dict[tuple[str, int], tuple[float, int]]  # by metric and step: value, milliseconds since the epoch
-
 
 class Run(NamedTuple):
     """A run: its record, whose `parameters` are all that it depends on, its files, and the training of an arm."""
@@ -27,15 +25,9 @@ class Run(NamedTuple):
     parent: "Run | None" = None
 
     @property
-    def name(self) -> str:
-        """What the run is called, e.g. `samples/nf_prior/seed0`, or for an arm `samples/nf_prior/own/seed0`."""
-        parts = [self.record[name] for name in ("dataset", "model", "prior")]
-        return "/".join([*filter(None, parts), f"seed{self.record['seed']}"])
-
-    @property
     def tags(self) -> dict[str, str]:
-        """By which runs are grouped and found, and what the page of a run says."""
-        record = self.record
+        """By which runs are named, grouped and found, and what the page of a run says."""
+        record, names = self.record, [self.record[name] for name in ("dataset", "model", "prior")]
         about = f"Clips from the prior `{record['prior']}`." if record["prior"] else "A training; its arms are nested."
         again = f" Again: `dvc repro --force --single-item {record['dvc_stage']}`" if record["dvc_stage"] else ""
         tags = {name: record[name] for name in (*IDENTITY, "machine")} | {
@@ -44,6 +36,7 @@ class Run(NamedTuple):
             "dvc_experiment": record["experiment"],
             "git_revision": record["revision"],
             "parameters_digest": parameters_digest(record["parameters"]),
+            "mlflow.runName": "/".join([*filter(None, names), f"seed{record['seed']}"]),
             "mlflow.note.content": about + again,
             "mlflow.source.name": f"stages/{record['stage']}.py",
             "mlflow.source.git.commit": record["revision"].partition("+")[0],
@@ -55,23 +48,19 @@ class Run(NamedTuple):
         """When the record was written, in milliseconds since the epoch."""
         return int(datetime.fromisoformat(self.record["written"]).timestamp() * 1000)
 
-    def find(self, name: str) -> Path | None:
-        """The first of the files that is called `name`."""
-        return next((path for path in self.files if path.name == name), None)
-
-    def numbers(self) -> Numbers:
-        """The curves of the training and final metrics, but for what is no number."""
+    def numbers(self) -> dict[tuple[str, int], tuple[float, int]]:
+        """Curves and final metrics that are finite: by name and step the value and the time in milliseconds."""
         training = self.parent or self
         begin = training.written - 1000 * (training.record["seconds"] or 0)
-        times = {row["step"]: 1000 * float(row["seconds"]) for row in _rows(self.find("times.csv"))}
+        times = {row["step"]: 1000 * float(row["seconds"]) for row in _rows(self.files, "times.csv")}
         numbers = {
             (f"training/{name}", int(row["step"])): (float(cell), int(begin + times.get(row["step"], 0)))
-            for row in _rows(self.find("history.csv"))
+            for row in _rows(self.files, "history.csv")
             for name, cell in row.items()
             if cell and name != "step"
         }
-        numbers |= {(name, 0): (float(value), self.written) for name, value in self._final_metrics().items()}
-        return {key: each for key, each in numbers.items() if math.isfinite(each[0])}
+        final = {(name, 0): (float(value), self.written) for name, value in self._final_metrics().items()}
+        return {key: number for key, number in (numbers | final).items() if math.isfinite(number[0])}
 
     def _final_metrics(self) -> dict[str, float]:
         values: dict[str, Any] = {}
@@ -82,44 +71,39 @@ class Run(NamedTuple):
                 record = read_record(path.parent)
                 if record["stage"] in TRAININGS:
                     values["train_seconds"] = record["seconds"]
-                elif record["seconds"] and "clips" in record and record["stage"] != "score":
+                elif record["stage"] != "score" and record["seconds"] and "clips" in record:
                     values["clips_per_second"] = record["clips"] / record["seconds"]
             elif path.relative_to(self.root).parts[0] == "scores":
-                scores = [(one["metric"], one["embedding"], one["value"]) for one in read_json(path)]
-                values |= {name if by == "none" else f"{name}_{by}": value for name, by, value in scores}
+                for each in read_json(path):
+                    suffix = "" if each["embedding"] == "none" else f"_{each['embedding']}"
+                    values[each["metric"] + suffix] = each["value"]
         return {name: value for name, value in values.items() if type(value) in (int, float)}
 
 
 def read_run(folder: Path) -> Run:
-    """The run of a record folder `runs/<stage>/...`, with what the stages before it wrote; what is missing is left out.
+    """The run of a record folder `runs/<stage>/...`, with what the stages before it wrote, as far as it is there.
 
     An arm's parameters are those of its own record and, where it lacks a section, of the records before it.
     Raises FlowshotError where the record is missing, damaged, or of a stage that is no run of its own.
     """
-    record = read_record(folder)
+    record, parent = read_record(folder), None
     if record["stage"] not in STAGES:
         raise FlowshotError(f"{folder}: {record['stage']} is no run of its own; runs are {', '.join(STAGES)}")
     root = project_of(folder, record["stage"])
-    files, parent = record_files(root, record), None
+    files = record_files(root, record)
     if record["prior"] is not None:
         before = [read_record(path.parent) for path in files if path.name == RECORD]
-        record["parameters"] = {name: value for each in (*before, record) for name, value in each["parameters"].items()}
+        parameters = {name: value for each in (*before, record) for name, value in each["parameters"].items()}
+        record["parameters"] = parameters
         for training in [each for each in before if each["stage"] in TRAININGS]:
             # Under this plan and experiment, also where the training was not run for them.
-            training |= {name: record[name] for name in ("plan", "experiment")}
-            training["parameters"] = {name: record["parameters"][name] for name in training["parameters"]}
+            own = {"parameters": {name: parameters[name] for name in training["parameters"]}}
+            training |= {"plan": record["plan"], "experiment": record["experiment"]} | own
             parent = Run(root, training, record_files(root, training))
     return Run(root, record, files, parent)
 
 
-def read_training(folder: Path) -> Run:
-    """The run of a training of this project that is under way: its record and history are in `folder`."""
-    record = read_record(folder)
-    data = [path for path in record_files(Path.cwd(), record) if path.name in ("dataset.json", "manifest.csv")]
-    return Run(Path.cwd(), record, [*data, folder / "history.csv"])
-
-
-def _rows(path: Path | None) -> list[dict[str, str]]:
+def _rows(files: list[Path], name: str) -> list[dict[str, str]]:
     """The rows of a table that may still grow: a line that is not whole yet is left out."""
-    text = path.read_text(encoding="utf-8") if path and path.is_file() else ""
+    text = "".join(path.read_text(encoding="utf-8") for path in files if path.name == name and path.is_file())
     return list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
