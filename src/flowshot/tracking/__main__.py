@@ -16,8 +16,6 @@ from flowshot.core.tracked import ENDED
 from flowshot.tracking.mlflow_runs import MlflowRun, find_store, one_line, open_store, send_record
 from flowshot.tracking.run import Run
 
-EVERY_SECONDS = 5.0  # time between two calls of MLflow for a training
-LAST_SECONDS = 20  # to say how a training ended
 HOST = "127.0.0.1"  # of the UI: no other machine sees it
 
 
@@ -34,7 +32,6 @@ def main() -> None:
             case ["follow", folder, training]:
                 follow(Path(folder), int(training))
             case ["ui", port]:
-                check_port(port)
                 show(port)
             case _:
                 raise FlowshotError(str(__doc__))
@@ -48,7 +45,7 @@ def follow(folder: Path, training: int) -> None:
     with alone(record_key(run.record)):
         while not status:
             if status := how_it_ended(folder, training):
-                signal.alarm(LAST_SECONDS)
+                signal.alarm(20)  # ends this process, where MLflow does not answer by then
             try:
                 with one_line(store):
                     mine = mine or MlflowRun(store, run)
@@ -57,10 +54,9 @@ def follow(folder: Path, training: int) -> None:
             except FlowshotError as error:
                 if not warned:
                     warn(f"{error}; it misses rows of a training, which goes on")
-                warned = True
-            until = time.monotonic() + EVERY_SECONDS
-            while time.monotonic() < until and not (status or how_it_ended(folder, training)):
-                time.sleep(0.1)
+                mine, warned = None, True
+            for _ in range(50):  # 5 s between two calls of MLflow, unless the training ends
+                time.sleep(0 if status or how_it_ended(folder, training) else 0.1)
 
 
 def how_it_ended(folder: Path, training: int) -> str:
@@ -81,10 +77,11 @@ def check_port(port: str) -> None:
 
 def show(port: str) -> None:
     """Say where the UI will be, and become its server."""
+    check_port(port)
     page = f"experiments/{open_store(find_store())[1]}/runs?workflowType=machine_learning"
     print(f"MLflow: http://{HOST}:{port}/#/{page} (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", find_store(), "--host", HOST, "--port"]
-    os.execv(sys.executable, [*command, port])
+    command = ["-m", "mlflow", "ui", "--backend-store-uri", find_store(), "--host", HOST, "--port", port]
+    os.execv(sys.executable, [sys.executable, *command])
 
 
 if __name__ == "__main__":

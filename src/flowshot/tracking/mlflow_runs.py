@@ -1,7 +1,6 @@
 """Runs in MLflow: one for each training and, nested in it, one for each arm, found again by the tag `flowshot.key`."""
 
 import functools
-import json
 import os
 import shutil
 import tempfile
@@ -21,8 +20,7 @@ EXPERIMENT, PARENT = "flowshot", "mlflow.parentRunId"
 TABLE = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on traces of language models
 SETTINGS = {"HTTP_REQUEST_MAX_RETRIES": "1", "HTTP_REQUEST_TIMEOUT": "15", "LOGGING_LEVEL": "ERROR"}
 SETTINGS |= {"DISABLE_TELEMETRY": "true", "SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
-# The folders whose files a run shows, and under which name.
-SHOWN = {"models": "model", "priors": "prior", "generated": "generated", "scores": "scores"}
+SHOWN = {"models": "model", "priors": "prior", "generated": "generated", "scores": "scores"}  # and as what
 
 
 def find_store() -> str:
@@ -73,10 +71,9 @@ def open_store(store: str) -> tuple[Any, str]:
 
 
 class MlflowRun:
-    """The run of a key, found or made. One process at a time may have it: see `alone`.
+    """The run of a key, found or made, for one process at a time: see `alone`.
 
-    MLflow adds to a curve and never changes it. So what is missing is added; but where MLflow holds another number, its
-    run is deleted, and a new one takes the place.
+    MLflow adds to a curve and never changes it: where it holds another number, its run is deleted for a new one.
     """
 
     def __init__(self, store: str, run: Run, parent: str | None = None) -> None:
@@ -86,8 +83,8 @@ class MlflowRun:
         self.id: str = found[0].info.run_id if found else ""
         self.ended = [each.info.status for each in found] == ["FINISHED"]
         self._describe()
-        metrics = found[0].data.metrics if found else ()
-        held = [one for name in metrics for one in self.client.get_metric_history(self.id, name)]
+        names = [name for each in found for name in each.data.metrics]
+        held = [one for name in names for one in self.client.get_metric_history(self.id, name)]
         self.held = {(one.key, one.step): one.value for one in held}
         self.doubled = len(held) > len(self.held)
 
@@ -98,10 +95,11 @@ class MlflowRun:
         changed = any(self.held.get(key, value) != value for key, (value, _) in numbers.items())
         if changed or self.doubled or (exactly and self.held.keys() - numbers.keys()):
             self._replace()
-        missing = [Metric(*key[:1], *each, *key[1:]) for key, each in numbers.items() if key not in self.held]
-        for start in range(0, len(missing), 1000):  # MLflow takes no more at once
-            self.client.log_batch(self.id, metrics=missing[start : start + 1000])
-        self.held |= {(one.key, one.step): one.value for one in missing}
+        missing = {key: number for key, number in numbers.items() if key not in self.held}
+        metrics = [Metric(name, value, time, step) for (name, step), (value, time) in missing.items()]
+        for start in range(0, len(metrics), 1000):  # MLflow takes no more at once
+            self.client.log_batch(self.id, metrics=metrics[start : start + 1000])
+        self.held |= {key: value for key, (value, _) in missing.items()}
 
     def _describe(self) -> None:
         """Set tags, parameters and dataset of the run, which is made unless it is there."""
@@ -116,7 +114,7 @@ class MlflowRun:
             self.client.log_batch(self.id, params=texts[start : start + 100])
         files = {path.name: path for path in run.files}
         if {"dataset.json", "manifest.csv"} <= files.keys():
-            source, profile = json.dumps({"uri": f"data/prepared/{name}"}), files["dataset.json"].read_text("utf-8")
+            source, profile = f'{{"uri": "data/prepared/{name}"}}', files["dataset.json"].read_text("utf-8")
             dataset = Dataset(name, sha256_of_file(files["manifest.csv"])[:12], "local", source, profile=profile)
             context = InputTag("mlflow.data.context", "evaluation" if run.record["prior"] else "training")
             self.client.log_inputs(self.id, [DatasetInput(dataset, [context])])

@@ -13,6 +13,7 @@ from flowshot.core.provenance import parameters_digest
 from flowshot.core.records import IDENTITY, RECORD, project_of, read_record, record_files, record_key
 
 TRAININGS = ("train", "train_generator")
+DETAILS = ("n", "ci_low", "ci_high", "dimensions")  # of a number, and no metrics
 STAGES = (*TRAININGS, "score")  # whose records are runs; those of other stages are parts of an arm's
 
 
@@ -66,7 +67,7 @@ class Run(NamedTuple):
         values: dict[str, Any] = {}
         for path in self.files:
             if path.name in ("diagnostics.json", "nats.json"):
-                values |= {name: value for name, value in read_json(path).items() if name != "n"}
+                values |= {name: value for name, value in read_json(path).items() if name not in DETAILS}
             elif path.name == RECORD:
                 record = read_record(path.parent)
                 if record["stage"] in TRAININGS:
@@ -93,12 +94,10 @@ def read_run(folder: Path) -> Run:
     files = record_files(root, record)
     if record["prior"] is not None:
         before = [read_record(path.parent) for path in files if path.name == RECORD]
-        parameters = {name: value for each in (*before, record) for name, value in each["parameters"].items()}
-        record["parameters"] = parameters
+        record["parameters"] = {name: value for each in (*before, record) for name, value in each["parameters"].items()}
         for training in [each for each in before if each["stage"] in TRAININGS]:
-            # Under this plan and experiment, also where the training was not run for them.
-            own = {"parameters": {name: parameters[name] for name in training["parameters"]}}
-            training |= {"plan": record["plan"], "experiment": record["experiment"]} | own
+            training |= {name: record[name] for name in ("plan", "experiment")}  # which may reuse a training
+            training["parameters"] = {name: record["parameters"][name] for name in training["parameters"]}
             parent = Run(root, training, record_files(root, training))
     return Run(root, record, files, parent)
 
