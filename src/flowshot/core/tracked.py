@@ -29,9 +29,9 @@ def send(record_folder: Path) -> None:
         problem = (error.stderr.decode(errors="replace").splitlines() or ["no reason given"])[-1]
     except OSError as error:
         problem = str(error)
-    kept = "it is kept, and `flowshot sync` sends it"
     try:
         keep_unsent(record_folder)
+        kept = "it is kept, and `flowshot sync` sends it"
     except (OSError, FlowshotError) as error:
         kept = f"no copy could be kept: {error}"
     warn(f"MLflow misses the run {record_folder}: {problem.removeprefix('error: ')}; {kept}")
@@ -42,9 +42,9 @@ def following(folder: Path) -> Iterator[None]:
     """Within the block, MLflow gets the rows of `folder/history.csv` as they come, in the run of `folder/run.json`."""
     (folder / ENDED).unlink(missing_ok=True)
     command = [*TRACKING, "follow", str(folder), str(os.getpid())]
-    # In a session of its own, so that Ctrl-C ends the training and not the one who tells how it ended.
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-    status = "FAILED"
+    process, status = None, "FAILED"
+    with suppress(OSError):  # else `send` sends all rows; in a session of its own, as Ctrl-C is for the training
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         yield
         status = "FINISHED"
@@ -54,7 +54,7 @@ def following(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             (folder / ENDED).write_text(status, encoding="utf-8")
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
-        process.kill()
-        process.wait()
+        if process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_SECONDS)
+            process.kill()
