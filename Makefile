@@ -28,7 +28,7 @@ test: setup lint ## Format, lint, types, and the tests
 	@pytest
 
 ui: setup ## The MLflow UI on this machine only; another port: make ui PORT=5001
-	@python -m flowshot.tracking.mlflow_ui $(or $(PORT),5000)
+	@python -m flowshot.tracking ui $(or $(PORT),5000)
 
 bench: setup ## Measure speed; the numbers go to reports/benchmarks.json
 	@python scripts/bench.py

@@ -24,7 +24,8 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.scores import reference_clips, score_against_reference
+from flowshot.clips.held_out import reference_clips
+from flowshot.scoring.scores import score_against_reference
 
 NOISE_DB = (-60, -50, -40, -30, -20)  # relative to full scale
 CUTOFF_HZ = (4000, 2000, 1000, 500, 250)

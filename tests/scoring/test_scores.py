@@ -16,7 +16,8 @@ from flowshot.core.errors import FlowshotError
 from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
-from flowshot.scoring.embeddings.usable import NamedClips
+from flowshot.clips.held_out import NamedClips
+
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.scores import (
     floor_clips,

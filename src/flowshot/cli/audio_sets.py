@@ -12,7 +12,8 @@ from flowshot.sources.inputs import InputFile, list_files
 
 if TYPE_CHECKING:
     from flowshot.clips.prepared import PreparedDataset
-    from flowshot.scoring.embeddings.usable import NamedClips
+    from flowshot.clips.held_out import NamedClips
+
 
 FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
 
@@ -74,7 +75,8 @@ def read_set(
     from flowshot.core.randomness import numpy_generator
     from flowshot.preparation.excerpt import read_excerpt
     from flowshot.preparation.selection import REASONS
-    from flowshot.scoring.embeddings.usable import NamedClips
+    from flowshot.clips.held_out import NamedClips
+
     from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
     chosen = np.sort(numpy_generator(seed, "score", role).permutation(len(audio))[:n])
@@ -123,7 +125,7 @@ def open_prepared(folder: str) -> "PreparedDataset | None":
 
 def held_out_set(prepared: "PreparedDataset") -> AudioSet:
     """The test clips that every arm of the plan is compared with."""
-    from flowshot.scoring.scores import reference_clips  # imports the embeddings' runtimes
+    from flowshot.clips.held_out import reference_clips  # imports the embeddings' runtimes
 
     held_out = reference_clips(prepared)
     names = [f"test clip {i} of {prepared.name}" for i in range(len(held_out.names))]

@@ -1,5 +1,6 @@
-"""The held-out clips that every comparison of a dataset uses."""
+"""Sets of clips with their sources, and the held-out ones that every comparison of a dataset uses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +13,27 @@ REFERENCE_SEED = 0
 
 
 @dataclass(frozen=True)
-class HeldOutClips:
-    """Real clips that no model has seen: `clips: [n, samples]` in [-1, 1], and the source of each."""
+class NamedClips:
+    """Clips `[n, samples]` in [-1, 1], what each is called, and the source that each comes from."""
 
     clips: np.ndarray
-    groups: list[str]
+    names: Sequence[str]
+    groups: Sequence[str]
+
+    @classmethod
+    def independent(cls, clips: np.ndarray) -> "NamedClips":
+        """Clips known by their number, each a source of its own."""
+        # Groups that no source of another set can be called.
+        return cls(clips, [f"clip {i}" for i in range(len(clips))], [f"\0{i}" for i in range(len(clips))])
+
+    def at(self, rows: np.ndarray) -> "NamedClips":
+        """The clips at these rows."""
+        if len(rows) == len(self.names):  # keeps a memory-mapped file one
+            return self
+        return NamedClips(self.clips[rows], [self.names[row] for row in rows], [self.groups[row] for row in rows])
 
 
-def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> HeldOutClips:
+def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
     """The test clips that every set is compared with, and that the row `reconstruction` reconstructs in this order.
 
     `prepared.reference_size` of them, drawn without replacement by `seed`, in the order of the dataset.
@@ -27,13 +41,14 @@ def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> He
     return _held_out(prepared, "test", seed)
 
 
-def floor_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> HeldOutClips:
+def floor_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
     """As many validation clips: their distance from the reference is what real clips reach."""
     return _held_out(prepared, "valid", seed)
 
 
-def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> HeldOutClips:
+def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> NamedClips:
     clips, groups = prepared.clips(split), prepared.groups(split)
     drawn = numpy_generator(seed, "held out", split).permutation(len(clips))[: prepared.reference_size]
     chosen = np.sort(drawn)
-    return HeldOutClips(np.asarray(clips[chosen]), [groups[i] for i in chosen])
+    names = [f"clip {i}" for i in range(len(chosen))]
+    return NamedClips(np.asarray(clips[chosen]), names, [groups[i] for i in chosen])

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.clips.prepared import PreparedDataset, Split
+from flowshot.clips.held_out import REFERENCE_SEED, NamedClips, floor_clips, reference_clips
+from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
 from flowshot.core.mean_interval import mean_standard_error, student_interval
@@ -18,14 +19,12 @@ from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
-from flowshot.scoring.embeddings.usable import NamedClips, Skipped
+from flowshot.scoring.embeddings.usable import Skipped
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
 from flowshot.scoring.metrics.waveform import envelope_correlation, si_sdr
 
-# Not the seed of an arm: every arm of a dataset must meet the same reference.
-REFERENCE_SEED = 0
 # What every score has; what else is in its entry are its details.
 NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 
@@ -56,19 +55,6 @@ def score_arm(
 def score_floor(prepared: PreparedDataset, config: ScoreConfig) -> list[Score]:
     """Every score of held-out real clips: no arm can be expected to fall below their distance from the reference."""
     return _scores(floor_clips(prepared), reference_clips(prepared), prepared, config, REFERENCE_SEED)
-
-
-def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
-    """The test clips that every set is compared with, and that the row `reconstruction` reconstructs in this order.
-
-    `prepared.reference_size` of them, drawn without replacement by `seed`, in the order of the dataset.
-    """
-    return _held_out(prepared, "test", seed)
-
-
-def floor_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
-    """As many validation clips, drawn in the same way."""
-    return _held_out(prepared, "valid", seed)
 
 
 def training_clips(prepared: PreparedDataset) -> NamedClips:
@@ -180,14 +166,6 @@ def _scores(
 ) -> list[Score]:
     sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate)
     return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)
-
-
-def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> NamedClips:
-    clips, groups = prepared.clips(split), prepared.groups(split)
-    drawn = numpy_generator(seed, "held out", split).permutation(len(clips))[: prepared.reference_size]
-    chosen = np.sort(drawn)
-    names = [f"clip {i}" for i in range(len(chosen))]
-    return NamedClips(np.asarray(clips[chosen]), names, [groups[i] for i in chosen])
 
 
 def _mean_score(metric: str, values: np.ndarray, groups: Sequence[str], confidence: float) -> Score:

@@ -13,7 +13,8 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.base import Embedder, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.melspectrogram import MelSpectrogram
-from flowshot.scoring.embeddings.usable import NamedClips, embed_sets
+from flowshot.clips.held_out import NamedClips
+from flowshot.scoring.embeddings.usable import embed_sets
 
 
 @dataclass(frozen=True)

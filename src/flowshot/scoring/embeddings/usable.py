@@ -5,32 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowshot.clips.held_out import NamedClips
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.embeddings.base import Embedder, UnusableClips
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 
 COUNTERPART = "left out, so that both sets keep the same number of clips"
-
-
-@dataclass(frozen=True)
-class NamedClips:
-    """Clips `[n, samples]` in [-1, 1], what each is called, and the source that each comes from."""
-
-    clips: np.ndarray
-    names: Sequence[str]
-    groups: Sequence[str]
-
-    @classmethod
-    def independent(cls, clips: np.ndarray) -> "NamedClips":
-        """Clips known by their number, each a source of its own."""
-        # Groups that no source of another set can be called.
-        return cls(clips, [f"clip {i}" for i in range(len(clips))], [f"\0{i}" for i in range(len(clips))])
-
-    def at(self, rows: np.ndarray) -> "NamedClips":
-        """The clips at these rows."""
-        if len(rows) == len(self.names):  # keeps a memory-mapped file one
-            return self
-        return NamedClips(self.clips[rows], [self.names[row] for row in rows], [self.groups[row] for row in rows])
 
 
 @dataclass(frozen=True)
