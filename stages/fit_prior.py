@@ -14,8 +14,8 @@ from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage, stop_requests, warn, workers
 from flowshot.core.provenance import work_digest
 from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
-from flowshot.core.tracked import write_record
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import read_latents
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint

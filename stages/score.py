@@ -11,8 +11,9 @@ from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.process import arguments, stage
+from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
-from flowshot.core.tracked import send, write_record
+from flowshot.core.tracked import send
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.scores import read_clips, score_arm, write_scores
 

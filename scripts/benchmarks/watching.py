@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 
 from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers, decaying_noise, default_model, seconds
 from benchmarks.training import bare_step
@@ -16,7 +17,6 @@ from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.tracking.mlflow_runs import MlflowRun
 from flowshot.tracking.run import Run
-from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 from defaults import default
+from flowshot.clips.held_out import NamedClips
 from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
-from flowshot.clips.held_out import NamedClips
-
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.scores import (
     floor_clips,

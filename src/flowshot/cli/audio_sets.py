@@ -11,8 +11,8 @@ from flowshot.sources.config import DatasetConfig
 from flowshot.sources.inputs import InputFile, list_files
 
 if TYPE_CHECKING:
-    from flowshot.clips.prepared import PreparedDataset
     from flowshot.clips.held_out import NamedClips
+    from flowshot.clips.prepared import PreparedDataset
 
 
 FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
@@ -72,11 +72,10 @@ def read_set(
     import numpy as np
     from tqdm import tqdm
 
+    from flowshot.clips.held_out import NamedClips
     from flowshot.core.randomness import numpy_generator
     from flowshot.preparation.excerpt import read_excerpt
     from flowshot.preparation.selection import REASONS
-    from flowshot.clips.held_out import NamedClips
-
     from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
     chosen = np.sort(numpy_generator(seed, "score", role).permutation(len(audio))[:n])

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from flowshot.core.params import Params
+from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
-from flowshot.core.tracked import write_record
 from flowshot.generation.config import SampleConfig
 from flowshot.generation.generated import Generated
 

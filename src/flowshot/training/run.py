@@ -15,8 +15,9 @@ from flowshot.core.plan import BudgetConfig
 from flowshot.core.process import stop_requests, warn, workers
 from flowshot.core.provenance import work_digest
 from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
-from flowshot.core.tracked import following, send, write_record
+from flowshot.core.tracked import following, send
 from flowshot.models.base.entries import ModelEntry
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard
@@ -76,7 +77,7 @@ def run_training(
         scratch_folder(CHECKPOINTS.joinpath(*name.parts, digest[:16])) as scratch,
         stop_requests() as stop_requested,
     ):
-        record = {
+        record: dict[str, Any] = {
             "stage": "train", "plan": params.plan.name, "dataset": name.dataset, "model": name.model, "prior": None,
             "seed": name.seed, "parameters": parameters,
         }  # fmt: skip

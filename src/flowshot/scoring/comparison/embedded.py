@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowshot.clips.held_out import NamedClips
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.comparison.base import EmbeddedSets
 from flowshot.scoring.comparison.registry import NEEDS
@@ -13,7 +14,6 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.base import Embedder, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.melspectrogram import MelSpectrogram
-from flowshot.clips.held_out import NamedClips
 from flowshot.scoring.embeddings.usable import embed_sets
 
 
