@@ -17,6 +17,7 @@ from flowshot.core.params import read_params
 from flowshot.core.process import stage
 from flowshot.report.language import Words
 from flowshot.report.plots import draw_distances
+from flowshot.report.results import Report
 from flowshot.report.spectrogram import decibel_spectrogram
 from flowshot.report.style import drawn_figure
 
@@ -39,7 +40,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         spectrograms, distances = Path(folder) / "spectrograms", Path(folder) / "distances"
         draw_clips(spectrograms, chosen.dataset, chosen.autoencoder, chosen.prior, chosen.seed)
-        draw_distances(distances, pd.read_csv(results), params.plan, chosen.dataset, WORDS)
+        report = Report(params.plan, pd.read_csv(results), digits=3, confidence=0.95, words=WORDS)
+        draw_distances(distances, report, chosen.dataset)
         for stem in (spectrograms, distances):  # pages show PNG; the report has the figures as PDF too
             (chosen.out / f"{stem.name}.png").write_bytes(stem.with_suffix(".png").read_bytes())
 

@@ -1,6 +1,6 @@
 """Write the comparison tables of the plan: `python stages/report.py`.
 
-Writes `reports/PLAN/`, from the scores of every arm of the plan; the reports of other plans stay as they are.
+Writes `reports/PLAN/`, from what the stages left of every arm of the plan; the reports of other plans stay as they are.
 """
 
 import argparse
@@ -8,12 +8,15 @@ import argparse
 from flowshot.core.params import read_params
 from flowshot.core.process import stage
 from flowshot.report.build import write_plan_report
+from flowshot.report.config import ReportConfig
 
 
 def main() -> None:
     """Write the report of the plan that `params.yaml` chooses."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    write_plan_report(read_params())
+    params = read_params()
+    config, confidence = params.section("report", ReportConfig), params.section("score.confidence", float)
+    write_plan_report(params.plan, config, confidence, params.values)
 
 
 if __name__ == "__main__":

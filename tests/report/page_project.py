@@ -1,4 +1,4 @@
-"""A made-up project as the stages leave it: scores, models, clips and a dataset, of any plan."""
+"""A made-up project as the stages leave it: scores, models, runs, clips and a dataset, of any plan."""
 
 import csv
 import json
@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from flowshot.core.plan import PlanConfig
-from flowshot.report.build import TITLES, build_report, plan_tables, table_title
+from defaults import default
+from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION, BudgetConfig, PlanConfig
+from flowshot.report.build import build_report, report_tables, table_title
+from flowshot.report.config import ReportConfig
 from flowshot.report.language import Language, Words
 from flowshot.report.page.build import write_page
-from flowshot.report.page.sources import Sources
-from flowshot.report.results import external_arms, planned_arms, read_results
-from flowshot.scoring.config import ReportConfig
-from flowshot.training.config import BudgetConfig
+from flowshot.report.page.facts import plan_facts
+from flowshot.report.project import Project
+from flowshot.report.results import external_arms, planned_arms, read_report
 
 RATE, SAMPLES = 16000, 16000
 LATENT = 8
@@ -23,8 +24,8 @@ SOURCES = ['kits/<script>window.pwned = 1</script> "rim".wav', "kits/o'hat & ðŸ¥
 
 
 def make_plan(**changes: object) -> PlanConfig:
-    axes = {"datasets": ("drums",), "autoencoders": ("no_nf", "flow"), "priors": ("own", "nf"), "seeds": (0,)}
-    return PlanConfig(**{"name": "tiny", **axes, "budget": BudgetConfig(250, 32), **changes})
+    axes = {"datasets": ("drums",), "autoencoders": ("no_nf", "flow"), "generators": (), "priors": ("own", "nf")}
+    return PlanConfig(**{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), **changes})
 
 
 def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: bool = False) -> None:
@@ -32,42 +33,56 @@ def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: 
     draws = np.random.default_rng(0)
     for dataset in plan.datasets:
         write_dataset(root / "data" / "prepared" / dataset, dataset, seconds, draws)
-    for dataset, autoencoder, prior, seed in planned_arms(plan):
-        scores = root / "scores" / dataset / autoencoder / prior / f"{seed}.json"
-        write_json(scores, arm_scores(plan, autoencoder, prior, seed))
-        if autoencoder == "real":
+    for arm in planned_arms(plan):
+        dataset, model, prior, seed = arm
+        write_json(Project(root).scores(arm), arm_scores(plan, model, prior, seed))
+        if model == REAL:
             continue
-        name = f"{dataset}/{autoencoder}/{prior}/seed{seed}"
-        write_json(scores.with_suffix(".run.json"), {"plan": plan.name, "name": name, "run_id": f"{seed:032x}"})
-        if prior == "reconstruction":
-            write_training(root / "models" / dataset / autoencoder / str(seed), plan, autoencoder)
-            write_demonstration(root / "demonstrations" / dataset / autoencoder / str(seed), seconds, draws, loud)
+        place = Path(dataset, model, prior, str(seed))
+        write_json(root / "runs" / "score" / place / "run.json", {"plan": plan.name})
+        write_json(root / "runs" / "score" / place / "mlflow.json", {"run_id": f"{seed:032x}"})
+        if prior == RECONSTRUCTION:
+            write_training(root, plan, (dataset, model, seed))
+            write_demonstration(root / "demonstrations" / dataset / model / str(seed), seconds, draws, loud)
+            continue
+        write_generated(root / "generated" / place, seconds, draws, loud)
+        write_json(root / "runs" / "sample" / place / "run.json", {"seconds": 2.0, "clips": 80})
+        if prior == DIRECT:
+            folder = root / "models" / dataset / model / str(seed)
+            write_json(folder / "config.json", {"kind": "copies" if model == "copies" else "gan"})
+            write_json(folder / "diagnostics.json", {"parameters": 7})
         else:
-            write_generated(root / "generated" / dataset / autoencoder / prior / str(seed), seconds, draws, loud)
+            nats = {"prior_nats": 8.0, "ci_low": 7.0, "ci_high": 9.0, "n": 30, "dimensions": LATENT}
+            write_json(root / "priors" / place / "nats.json", nats)
 
 
-def build(root: Path, plan: PlanConfig, out: Path) -> Path:
+def build(root: Path, plan: PlanConfig, out: Path, language: Language = "en") -> Path:
     """The whole report of the project, in `out`."""
     out.mkdir(parents=True)
-    build_report(plan, ReportConfig(), root / "scores", root / "models", out, confidence=0.95, revision="abc123")
+    report = read_report(plan, Project(root), default(ReportConfig, "report", language=language), 0.95)
+    build_report(report, Project(root), out, {}, "abc123")
     return out
 
 
 def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en") -> str:
     """The page of the project alone, in `out`, without tables and figures beside it; returns its text."""
     out.mkdir(parents=True)
-    words, results = Words(language), read_results(plan, root / "scores")
-    names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root / "scores"))))
-    tables = {name: plan_tables(results, plan, name, ReportConfig(language=language), 0.95) for name in names}
-    titles = {name: table_title(name, words) for name in TITLES}
-    write_page(out, Sources(root), plan, results, tables, titles, 0.95, "abc123", words)
+    project, words = Project(root), Words(language)
+    report = read_report(plan, project, default(ReportConfig, "report", language=language), 0.95)
+    names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root))))
+    tables = {name: [(table_title(table, words), table) for table in report_tables(report, name)] for name in names}
+    trainings = {name: project.trainings(plan, name) for name in plan.datasets}
+    facts = plan_facts(report, [one for found in trainings.values() for one in found], "abc123")
+    write_page(out, project, report, tables, trainings, facts, "abc123")
     return (out / "index.html").read_text(encoding="utf-8")
 
 
 def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int) -> list[dict]:
     """Scores under two embeddings, as the `score` stage writes them."""
     place = plan.autoencoders.index(autoencoder) if autoencoder in plan.autoencoders else 0
-    fad = {"real": 2.0, "reconstruction": 8.0}.get(prior, 14.0 - 4 * min(place, 1) + 0.1 * place + 0.5 * seed)
+    fad = {"real": 2.0, "reconstruction": 8.0, "direct": 3.0 if autoencoder == "copies" else 9.0}.get(
+        prior, 14.0 - 4 * min(place, 1) + 0.1 * place + 0.5 * seed
+    )
     found = []
     for embedding in ("yamnet", "logmel"):
         about = {"embedder": embedding, "sample_rate": RATE, "dimensions": 16, "weights_sha256": "ab" * 32}
@@ -81,10 +96,8 @@ def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int) -> lis
             {"candidate": f"clip {i}", "training": str(i), "distance": 1.0 + i, "authentic": i > 0} for i in range(3)
         ]
         found.append(score("authenticity", embedding, 0.98, **about, closest=closest))
-    if prior == "reconstruction":
-        kl = 30.0 + place
-        latent = {"mrstft": 1.2 + 0.01 * place, "kl": kl, "mutual_information": kl - 8, "marginal_kl": 8.0}
-        found += [score(metric, "none", value) for metric, value in {**latent, "active_units": LATENT}.items()]
+    if prior == RECONSTRUCTION:
+        found.append(score("mrstft", "none", 1.2 + 0.01 * place))
     return found
 
 
@@ -93,20 +106,29 @@ def score(metric: str, embedding: str, value: float, **details: object) -> dict:
     return {**number, "ci_low": 0.9 * value, "ci_high": 1.1 * value, "n": 40, **details}
 
 
-def write_training(folder: Path, plan: PlanConfig, autoencoder: str) -> None:
+def write_training(root: Path, plan: PlanConfig, training: tuple[str, str, int]) -> None:
+    dataset, autoencoder, seed = training
+    folder = root / "models" / dataset / autoencoder / str(seed)
     collapsed = autoencoder.startswith("collapsed")
-    used = 0 if collapsed else LATENT
+    used, kl = 0 if collapsed else LATENT, 30.0 + plan.autoencoders.index(autoencoder)
     diagnosis = {
         "verdict": "collapsed" if collapsed else "healthy", "used_units": used, "latent_size": LATENT,
-        "reconstruction": 20.0, "shuffle_gap": 0.2 if collapsed else 9.0,
-        "machine": "2 cores, torch 2.11.0, cpu", "train_seconds": 61.5,
+        "reconstruction": 20.0, "shuffle_gap": 0.2 if collapsed else 9.0, "n": 40,
+        "kl": kl, "mutual_information": kl - 8, "marginal_kl": 8.0, "active_units": LATENT,
+        "reconstruction_gap": 0.5, "parameters": 4213456,
     }  # fmt: skip
     write_json(folder / "diagnostics.json", diagnosis)
+    run = {"plan": plan.name, "seconds": 61.5, "machine": "2 cores, torch 2.11.0, cpu"}
+    runs = root / "runs" / "train" / dataset / autoencoder / str(seed)
+    write_json(runs / "run.json", run)
+    write_rows(runs / "times.csv", "step,seconds", [(step, step / 4) for step in range(1, plan.budget.steps + 1)])
     with (folder / "history.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["step", "train_reconstruction", "train_kl", "valid_reconstruction", "mutual_information"])
+        writer.writerow(
+            ["step", "train_reconstruction", "train_kl", "valid_loss", "valid_reconstruction", "mutual_information"]
+        )
         for step in range(1, plan.budget.steps + 1, 2):
-            validated = (30 / step + 10, 5.0) if step % 50 == 1 else ("", "")
+            validated = (30 / step + 12, 30 / step + 10, 5.0) if step % 50 == 1 else ("", "", "")
             writer.writerow([step, 100 / step + 8, 200 / step + 20, *validated])
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flowshot.core.plan import PlanConfig
+from flowshot.core.plan import EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.report.registry import METRICS
-from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, planned_arms
+from flowshot.report.results import planned_arms
 
 LATENT = ("reconstruction", "autoencoder")  # tables of what only a reconstruction has
 UNHEARD = ("prior_nats", "prior_bits", "clips_per_second")

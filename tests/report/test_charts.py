@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.report.page.charts import HEIGHT, WIDTH, Points, bars, chart, thinned, ticks
+from flowshot.report.page.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Points, chart, thinned, ticks
 
 
 @given(low=st.floats(-1e6, 1e6), width=st.floats(0, 1e6))
@@ -22,19 +22,19 @@ def test_ticks_are_few_and_hold_the_range(low: float, width: float) -> None:
 def test_what_is_drawn_lies_within_the_axes(values: list[tuple[float, float]], lines: bool) -> None:
     drawn = chart("t", "x", "y", [Points("a", 0, tuple(values))], lines=lines)
     assert drawn is not None
-    numbers = [float(one) for one in re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", drawn.drawn[0].path)]
-    places = list(zip(numbers[::2], numbers[1::2], strict=True)) if lines else list(drawn.drawn[0].marks)
+    numbers = [float(one) for one in re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", drawn.drawn[0][1])]
+    places = list(zip(numbers[::2], numbers[1::2], strict=True)) if lines else list(drawn.drawn[0][2])
     assert places
-    assert all(drawn.left - 0.1 <= x <= drawn.right + 0.1 for x, _ in places)
-    assert all(drawn.top - 0.1 <= y <= drawn.bottom + 0.1 for _, y in places)
-    assert drawn.right < WIDTH and drawn.bottom < HEIGHT
+    assert all(LEFT - 0.1 <= x <= RIGHT + 0.1 for x, _ in places)
+    assert all(TOP - 0.1 <= y <= BOTTOM + 0.1 for _, y in places)
+    assert RIGHT < WIDTH and BOTTOM < HEIGHT
 
 
 def test_numbers_that_are_none_are_left_out_of_charts() -> None:
     nothing = Points("a", 0, ((1.0, float("nan")), (2.0, float("inf"))))
     assert chart("t", "x", "y", [nothing], lines=True) is None
     drawn = chart("t", "x", "y", [nothing, Points("b", 1, ((1.0, 2.0), (2.0, 3.0)))], lines=True)
-    assert drawn is not None and [one.name for one in drawn.drawn] == ["b"]
+    assert drawn is not None and [one.name for one, _, _ in drawn.drawn] == ["b"]
 
 
 @given(st.integers(1, 2000))
@@ -44,12 +44,3 @@ def test_a_thinned_curve_keeps_its_ends_and_its_level(count: int) -> None:
     assert len(kept) <= max(160, min(count, 160))
     assert (kept[0], kept[-1]) == (values[0], values[-1])
     assert {y for _, y in kept} == {3.0}
-
-
-def test_bars_share_one_scale_and_their_parts_touch() -> None:
-    found = bars(
-        [("a", 0, [("x", 30.0, "30"), ("y", 10.0, "10")], "40"), ("b", 1, [("x", 5.0, "5"), ("y", -1.0, "-1")], "4")]
-    )
-    assert [part.width for part in found[0].parts] == [75.0, 25.0]
-    assert found[0].parts[1].x == found[0].parts[0].width
-    assert [part.width for part in found[1].parts] == [12.5, 0.0]

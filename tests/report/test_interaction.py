@@ -3,17 +3,20 @@
 import pandas as pd
 import pytest
 
-from flowshot.core.plan import PlanConfig
+from flowshot.core.plan import BudgetConfig, PlanConfig
 from flowshot.report.factorial import factorial_table
-from flowshot.report.interaction import draw_interaction, interaction
 from flowshot.report.language import Words
 from flowshot.report.markup import markdown_table
-from flowshot.report.results import COLUMNS
-from flowshot.training.config import BudgetConfig
+from flowshot.report.plots import draw_interaction
+from flowshot.report.results import COLUMNS, Report
 
 
-def plan(autoencoders=("no_nf", "rave"), priors=("own", "gmm")):
-    return PlanConfig("factorial", ("toy",), autoencoders, priors, (0, 1), BudgetConfig(100, 16))
+def plan(autoencoders=("no_nf", "rave"), priors=("own", "gmm"), generators=()):
+    return PlanConfig("factorial", ("toy",), autoencoders, generators, priors, (0, 1), BudgetConfig(100, 16))
+
+
+def report(frame, chosen=None):
+    return Report(chosen or plan(), frame, 3, 0.95, Words())
 
 
 def results():
@@ -26,21 +29,12 @@ def results():
                 rows.append(("toy", autoencoder, prior, seed, "fad", "logmel", 100.0))
                 rows.append(("toy", autoencoder, prior, seed, "kid", "yamnet", value / 1000))
                 rows.append(("toy", autoencoder, prior, seed, "prior_nats", "none", 70.0))
-    return pd.DataFrame([(*row, None, None, 50) for row in rows], columns=list(COLUMNS))
-
-
-def test_every_cell_of_the_factorial_has_its_mean_and_range_over_seeds_in_the_unit_of_the_tables():
-    found = interaction(results(), plan(), "toy").set_index(["metric", "autoencoder", "prior"])
-    assert set(found.index.get_level_values("autoencoder")) == {"no_nf", "rave"}
-    assert found.loc[("fad", "rave", "gmm")].tolist() == [12.5, 12.0, 13.0]
-    assert found.loc[("kid", "no_nf", "own")].tolist() == pytest.approx([10.5, 10.0, 11.0])
-    assert found.loc[("fad", "no_nf", "reconstruction"), "mean"] == 6.5
-    assert "prior_nats" not in found.index.get_level_values("metric")
+    return pd.DataFrame([(*row, None, None, 50, "arm") for row in rows], columns=list(COLUMNS))
 
 
 def test_the_figure_is_drawn_and_depends_on_the_numbers_alone(tmp_path):
     for name, frame in (("a", results()), ("b", results()), ("c", results().assign(value=3.0))):
-        assert draw_interaction(tmp_path / name, frame, plan(), "toy", Words())
+        assert draw_interaction(tmp_path / name, report(frame), "toy")
     a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c and (tmp_path / "a.pdf").is_file()
 
@@ -50,15 +44,15 @@ def test_the_figure_is_drawn_and_depends_on_the_numbers_alone(tmp_path):
     [(plan(priors=("own",)), "toy"), (plan(autoencoders=("no_nf",)), "toy"), (plan(), "elsewhere")],
 )
 def test_what_is_no_factorial_has_no_figure(chosen, dataset, tmp_path):
-    assert not draw_interaction(tmp_path / "figure", results(), chosen, dataset, Words())
+    assert not draw_interaction(tmp_path / "figure", report(results(), chosen), dataset)
     assert list(tmp_path.iterdir()) == []
-    assert factorial_table(results(), chosen, dataset, 3, Words()) is None
+    assert factorial_table(report(results(), chosen), dataset) is None
 
 
 def test_the_table_has_a_row_for_each_autoencoder_and_a_column_for_each_prior_and_metric():
     frame = results()
     frame.loc[(frame["metric"] == "prior_nats") & (frame["prior"] == "gmm"), "value"] = 65.0
-    table = factorial_table(frame, plan(), "toy", 3, Words())
+    table = factorial_table(report(frame), "toy")
     assert [row.autoencoder for row in table.groups[0]] == ["no_nf", "rave"]
     titles = [column.metric.title for column in table.columns]
     assert titles[:2] == ["FAD own", "FAD gmm"] and titles[-1] == "prior NLL (nats) gmm" and len(titles) == 6

@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_files import write_scores_of
 
-from flowshot.core.plan import PlanConfig
-from flowshot.report.build import TITLES, plan_tables
-from flowshot.report.language import Words
-from flowshot.report.latex import CHARACTERS, LAST_LATIN, escape_latex, is_known, latex_table
+from defaults import default
+from flowshot.core.plan import BudgetConfig, PlanConfig
+from flowshot.report.build import TITLES, report_tables
+from flowshot.report.config import ReportConfig
+from flowshot.report.language import POLISH
+from flowshot.report.latex import CHARACTERS, LAST_LATIN, escape_latex, latex_table
 from flowshot.report.layout import Table
+from flowshot.report.project import Project
 from flowshot.report.registry import METRICS
-from flowshot.report.results import read_results
-from flowshot.scoring.config import ReportConfig
-from flowshot.training.config import BudgetConfig
+from flowshot.report.results import read_report
 
 AWKWARD = 'a_b & 50% #1 {x} ~^\\$ <é> "|" `*[z] Zażółć gęślą jaźń 🎵'
 COMPILE = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape"]
@@ -28,9 +29,11 @@ needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="ne
 
 def tables(folder: Path, seeds: tuple[int, ...], language: str) -> list[Table]:
     """Every table that a report can have, of arms with awkward names and an external system."""
-    plan = PlanConfig("tiny", ("drums",), ("no_nf", AWKWARD), ("own", "nf"), seeds, BudgetConfig(250, 32))
-    write_scores_of(folder, plan, external="a_gan")
-    found = plan_tables(read_results(plan, folder), plan, "drums", ReportConfig(language=language), 0.95)
+    axes = (("drums",), ("no_nf", AWKWARD), ("copies",), ("own", "nf"), seeds)
+    plan = PlanConfig("tiny", *axes, BudgetConfig(250, 32))
+    write_scores_of(folder / "scores", plan, external="a_gan")
+    report = read_report(plan, Project(folder), default(ReportConfig, "report", language=language), 0.95)
+    found = report_tables(report, "drums")
     assert [table.name for table in found] == list(TITLES)
     return found
 
@@ -41,16 +44,6 @@ def document(folder: Path, content: str, packages: str) -> subprocess.CompletedP
     return subprocess.run([*COMPILE, "main.tex"], cwd=folder, capture_output=True, timeout=120)
 
 
-def packages() -> list[str]:
-    """Of LaTeX, the needed one alone, and with those that tables make use of, as far as they are installed."""
-    found = [
-        name
-        for name in ("siunitx", "graphicx")
-        if subprocess.run(["kpsewhich", f"{name}.sty"], capture_output=True).returncode == 0
-    ]
-    return [r"\usepackage{booktabs}", rf"\usepackage{{{','.join(['booktabs', *found])}}}"]
-
-
 @needs_pdflatex
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)], ids=["one seed", "two seeds"])
 @pytest.mark.parametrize("language", ["en", "pl"])
@@ -58,30 +51,21 @@ def test_every_table_compiles_as_it_is_whatever_the_names(
     tmp_path: Path, language: str, seeds: tuple[int, ...]
 ) -> None:
     inputs = []
-    for table in tables(tmp_path / "scores", seeds, language):
+    for table in tables(tmp_path, seeds, language):
         (tmp_path / f"{table.name}.tex").write_text(latex_table(table, "tiny"), encoding="utf-8")
         inputs.append(rf"\input{{{table.name}.tex}}\clearpage")
-    for used in packages():
-        done = document(tmp_path, "\n".join(inputs), used)
-        assert done.returncode == 0, (used, done.stdout.decode(errors="replace")[-2000:])
-        assert f"({len(inputs)} pages" in re.sub(r"\s+", " ", (tmp_path / "main.log").read_text(errors="replace"))
+    done = document(tmp_path, "\n".join(inputs), r"\usepackage{booktabs,graphicx,siunitx}\usepackage[T1]{fontenc}")
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    log = (tmp_path / "main.log").read_text(errors="replace")
+    assert f"({len(inputs)} pages" in re.sub(r"\s+", " ", log) and "Overfull" not in log
 
 
 @needs_pdflatex
 def test_every_character_that_is_kept_compiles(tmp_path: Path) -> None:
-    kept = [chr(code) for code in range(32, ord(LAST_LATIN) + 1) if is_known(chr(code))] + [*CHARACTERS]
+    kept = [chr(code) for code in range(32, ord(LAST_LATIN) + 1) if escape_latex(chr(code)) != "?"] + [*CHARACTERS]
     text = "\n".join(f"{escape_latex(one)}{{}}" for one in kept)
-    done = document(tmp_path, rf"\fontencoding{{T1}}\selectfont {text}", "")
+    done = document(tmp_path, text, r"\usepackage[T1]{fontenc}")
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
-
-
-@needs_pdflatex
-def test_a_wide_table_is_scaled_to_the_text_where_graphicx_is_loaded(tmp_path: Path) -> None:
-    wide = next(one for one in tables(tmp_path / "scores", (0,), "en") if one.name == "diversity")
-    for used, overfull in (("booktabs", True), ("booktabs,graphicx", False)):
-        done = document(tmp_path, latex_table(wide, "tiny"), rf"\usepackage{{{used}}}")
-        assert done.returncode == 0
-        assert (b"Overfull" in done.stdout) is overfull
 
 
 def test_labels_of_two_plans_differ_and_hold_no_spaces(tmp_path: Path) -> None:
@@ -90,22 +74,26 @@ def test_labels_of_two_plans_differ_and_hold_no_spaces(tmp_path: Path) -> None:
     assert r"\label{tab:two-a-b_c-quality}" in latex_table(table, "two")
 
 
-def test_a_polish_table_is_polish_with_decimal_commas_by_siunitx_and_without(tmp_path: Path) -> None:
+def test_a_polish_table_is_polish_with_decimal_commas(tmp_path: Path) -> None:
     english, polish = ({t.name: t for t in tables(tmp_path / name, (0,), name)} for name in ("en", "pl"))
-    text = latex_table(polish["quality"], "tiny")
-    assert "Jakość wygenerowanych klipów, zbiór danych drums" in text
-    assert "output-decimal-marker={,}" in text and r"\mathcode`\.=315" in text
-    assert "output-decimal-marker" not in latex_table(english["quality"], "tiny")
-    assert re.findall(r"\\num\{[^}]*\}", text) == re.findall(
-        r"\\num\{[^}]*\}", latex_table(english["quality"], "tiny")
-    ), "the numbers themselves are the same"
+    texts = [latex_table(one["quality"], "tiny") for one in (english, polish)]
+    assert "Jakość wygenerowanych klipów, zbiór danych drums" in texts[1]
+    assert ["output-decimal-marker={,}" in text for text in texts] == [False, True]
+    english_numbers, polish_numbers = (re.findall(r"\\num\{[^}]*\}", text) for text in texts)
+    assert english_numbers == polish_numbers != [], "the numbers themselves are the same"
+
+
+def test_rows_are_grouped_by_rules_and_aligned(tmp_path: Path) -> None:
+    (quality, *_) = tables(tmp_path, (0,), "en")
+    body = latex_table(quality, "tiny").split(r"\midrule")
+    assert len(body) == 2 + 4, "the floor, the arms, the baseline, the external system, the reconstructions"
+    assert r"\textit{copies} & \textit{direct}" in body[3]
+    cells = {line.count(" & ") for line in latex_table(quality, "tiny").splitlines() if line.endswith(r"\\")}
+    assert cells == {1 + len(quality.columns)}
 
 
 def test_every_title_of_a_metric_has_a_polish_one() -> None:
-    from flowshot.report.polish import POLISH
-
     assert {one.title for one in METRICS.values()} <= set(POLISH)
-    assert Words("pl").name("no such metric") == "no such metric"
 
 
 @given(st.text())

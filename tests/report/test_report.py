@@ -10,24 +10,26 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from defaults import COMMITTED, default
 from flowshot.core.errors import FlowshotError
-from flowshot.core.plan import PlanConfig
+from flowshot.core.plan import BudgetConfig, PlanConfig
 from flowshot.report.build import build_report
+from flowshot.report.config import ReportConfig
 from flowshot.report.markup import escape_markdown
-from flowshot.report.results import COLUMNS, planned_arms
-from flowshot.scoring.config import ReportConfig
-from flowshot.training.config import BudgetConfig
+from flowshot.report.project import Project
+from flowshot.report.results import COLUMNS, planned_arms, read_report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Row = tuple[str, str, float, float | None, float | None, int]
 
 
 def make_plan(**changes: object) -> PlanConfig:
-    axes = {"datasets": ("drums",), "autoencoders": ("plain", "flow"), "priors": ("own", "nf"), "seeds": (0,)}
-    return PlanConfig(**{"name": "tiny", **axes, "budget": BudgetConfig(250, 32), **changes})
+    axes = {"datasets": ("drums",), "autoencoders": ("plain", "flow"), "generators": (), "priors": ("own", "nf")}
+    return PlanConfig(**{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), **changes})
 
 
 def arm_scores(fad: float, kid: float = 0.02, nats: float = 100.0) -> list[Row]:
@@ -73,9 +75,8 @@ def write_all(folder: Path, plan: PlanConfig) -> None:
 def build(tmp_path: Path, plan: PlanConfig, name: str = "out") -> Path:
     out = tmp_path / name
     out.mkdir()
-    build_report(
-        plan, ReportConfig(), tmp_path / "scores", tmp_path / "models", out, confidence=0.95, revision="abc123"
-    )
+    report = read_report(plan, Project(tmp_path), default(ReportConfig, "report"), 0.95)
+    build_report(report, Project(tmp_path), out, {}, "abc123")
     return out
 
 
@@ -212,9 +213,10 @@ def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
 def test_the_page_shows_tables_figure_and_origin(tmp_path: Path) -> None:
     plan = make_plan()
     write_all(tmp_path / "scores", plan)
-    folder = tmp_path / "models" / "drums" / "flow" / "0"
-    folder.mkdir(parents=True)
-    (folder / "diagnostics.json").write_text('{"machine": "64 cores, torch 9.9"}')
+    for folder, said in (("runs/train", {"machine": "64 cores, torch 9.9"}), ("models", {"parameters": 9})):
+        path = tmp_path / folder / "drums" / "flow" / "0" / ("run.json" if "runs" in folder else "diagnostics.json")
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(said))
     out = build(tmp_path, plan)
     page = (out / "README.md").read_text()
     assert (out / "drums" / "table-quality.md").read_text() in page
@@ -248,11 +250,14 @@ def test_missing_floor_and_more_are_counted(tmp_path: Path) -> None:
         ),
         (
             '[{"metric": "fad", "embedding": "yamnet", "value": 1.0, "ci_low": null, "ci_high": null}]',
-            "0.n: Field required",
+            "entry.0.n: is missing",
         ),
-        ('[{"metric": "fad", "embedding": "x", "value": "?", "ci_low": null, "ci_high": null, "n": 9}]', "0.value: "),
+        (
+            '[{"metric": "fad", "embedding": "x", "value": "?", "ci_low": null, "ci_high": null, "n": 9}]',
+            "entry.0.value: ",
+        ),
         ("[]", "holds no scores"),
-        ('{"fad": 1}', "the file: "),
+        ('{"fad": 1}', "entry: "),
         ("[{", "Expecting"),
     ],
 )
@@ -295,25 +300,20 @@ def run_stage(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_stage_replaces_its_plan_and_leaves_the_others_alone(tmp_path: Path) -> None:
     plan = make_plan(autoencoders=("plain",), priors=("own",))
     write_all(tmp_path / "scores", plan)
-    (tmp_path / "params.yaml").write_text(
-        """
-plan:
-  name: tiny
-  datasets: [drums]
-  autoencoders: [plain]
-  priors: [own]
-  seeds: [0]
-  budget: { steps: 250, batch_size: 32 }
-datasets: { drums: { source: synth } }
-autoencoders: { plain: {} }
-"""
-    )
+    budget = {"steps": 250, "batch_size": 32}
+    axes = {"datasets": ["drums"], "autoencoders": ["plain"], "generators": [], "priors": ["own"], "seeds": [0]}
+    params = {"plan": {"name": "tiny", **axes, "budget": budget}, "autoencoders": {"plain": {}, "other": {}}}
+    params |= {key: COMMITTED.values[key] for key in ("score", "report", "fit_prior")}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     for name in ("tiny/old.md", "thesis/results.csv", "notes.txt"):
         (tmp_path / "reports" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "reports" / name).write_text("mine")
     done = run_stage(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "reports" / "tiny" / "results.csv").is_file()
+    said = json.loads((tmp_path / "reports" / "tiny" / "params.json").read_text())
+    assert said["autoencoders"] == {"plain": {}} and set(said["fit_prior"]) == {"own"}
+    assert said["score"]["confidence"] == 0.95
     assert not (tmp_path / "reports" / "tiny" / "old.md").exists()
     assert (tmp_path / "reports" / "thesis" / "results.csv").read_text() == "mine"
     assert (tmp_path / "reports" / "notes.txt").read_text() == "mine"

@@ -3,18 +3,21 @@
 import pandas as pd
 import pytest
 
-from flowshot.core.plan import PlanConfig
+from flowshot.core.plan import BudgetConfig, PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.markup import markdown_table
-from flowshot.report.rate_distortion import draw_rate_distortion
-from flowshot.report.results import COLUMNS
+from flowshot.report.plots import draw_rate_distortion
+from flowshot.report.results import COLUMNS, Report
 from flowshot.report.sweep import LATENT, fad_column, sweep_runs, sweep_table
-from flowshot.training.config import BudgetConfig
 
 
 def plan(*autoencoders, seeds=(0, 1)):
-    return PlanConfig("sweep", ("toy",), autoencoders, ("own", "gmm"), seeds, BudgetConfig(100, 16))
+    return PlanConfig("sweep", ("toy",), autoencoders, (), ("own", "gmm"), seeds, BudgetConfig(100, 16))
+
+
+def report(frame, chosen):
+    return Report(chosen, frame, 3, 0.95, Words())
 
 
 def results(autoencoders=("no_nf", "high_beta"), seeds=(0, 1), without=()):
@@ -28,11 +31,11 @@ def results(autoencoders=("no_nf", "high_beta"), seeds=(0, 1), without=()):
                 rows.append(("toy", name, prior, seed, "fad", "yamnet", value + i + seed))
                 rows.append(("toy", name, prior, seed, "fad", "logmel", value))
     rows.append(("toy", "real", "real", 0, "fad", "yamnet", 7.0))
-    return pd.DataFrame([(*row, None, None, 50) for row in rows], columns=list(COLUMNS))
+    return pd.DataFrame([(*row, None, None, 50, "arm") for row in rows], columns=list(COLUMNS))
 
 
 def test_every_training_is_one_row_with_its_rate_its_distortion_and_its_distances():
-    runs = sweep_runs(results(), plan("high_beta", "no_nf"), "toy")
+    runs = sweep_runs(report(results(), plan("high_beta", "no_nf")), "toy")
     assert runs[["autoencoder", "seed"]].to_numpy().tolist() == [
         ["high_beta", 0], ["high_beta", 1], ["no_nf", 0], ["no_nf", 1]
     ]  # fmt: skip
@@ -43,7 +46,7 @@ def test_every_training_is_one_row_with_its_rate_its_distortion_and_its_distance
 
 
 def test_the_table_has_a_row_for_each_autoencoder_in_the_order_of_the_plan():
-    table = sweep_table(results(), plan("no_nf", "high_beta"), "toy", 3, Words())
+    table = sweep_table(report(results(), plan("no_nf", "high_beta")), "toy")
     assert [row.autoencoder for row in table.groups[0]] == ["no_nf", "high_beta"]
     titles = [column.metric.title for column in table.columns]
     assert titles[0].startswith("KL") and titles.count("FAD own") == 2
@@ -53,12 +56,12 @@ def test_the_table_has_a_row_for_each_autoencoder_in_the_order_of_the_plan():
 
 
 def test_one_seed_has_no_spread():
-    text = markdown_table(sweep_table(results(seeds=(0,)), plan("no_nf", "high_beta", seeds=(0,)), "toy", 3, Words()))
+    text = markdown_table(sweep_table(report(results(seeds=(0,)), plan("no_nf", "high_beta", seeds=(0,))), "toy"))
     assert "±" not in text and "One seed" in text
 
 
 def test_what_was_not_measured_has_no_column():
-    table = sweep_table(results(without=("mrstft",)), plan("no_nf", "high_beta"), "toy", 3, Words())
+    table = sweep_table(report(results(without=("mrstft",)), plan("no_nf", "high_beta")), "toy")
     assert "MR-STFT" not in [column.metric.title for column in table.columns]
 
 
@@ -66,15 +69,15 @@ def test_what_was_not_measured_has_no_column():
 def test_without_anything_to_compare_there_is_neither_table_nor_figure(tmp_path, missing):
     frame = results(without=("kl",)) if missing == "kl" else results(("no_nf",), (0,))
     chosen = plan("no_nf", "high_beta") if missing == "kl" else plan("no_nf", seeds=(0,))
-    assert sweep_table(frame, chosen, "toy", 3, Words()) is None
-    assert draw_rate_distortion(tmp_path / "x", frame, chosen, "toy", Words()) is False
+    assert sweep_table(report(frame, chosen), "toy") is None
+    assert draw_rate_distortion(tmp_path / "x", report(frame, chosen), "toy") is False
     assert not (tmp_path / "x.png").exists()
 
 
 def test_the_figure_is_written_and_equal_results_give_equal_bytes(tmp_path):
     names = [f"variant_{i}" for i in range(14)]
     for file in ("a", "b"):
-        assert draw_rate_distortion(tmp_path / file, results(names), plan(*names), "toy", Words())
+        assert draw_rate_distortion(tmp_path / file, report(results(names), plan(*names)), "toy")
     for ending in ("png", "pdf"):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -17,10 +17,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Write `reports/PLAN/`, as the `report` stage does."""
     # Imported here: pandas and matplotlib take seconds, which `flowshot check` should not wait for.
     from flowshot.report.build import write_plan_report
+    from flowshot.report.config import ReportConfig
 
     params = read_params()
-    with working(f"writing the report of {params.plan.name}"):
-        folder = write_plan_report(params)
+    plan, config = params.plan, params.section("report", ReportConfig)
+    confidence = params.section("score.confidence", float)
+    with working(f"writing the report of {plan.name}"):
+        folder = write_plan_report(plan, config, confidence, params.values)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    report = {"plan": params.plan.name, "folder": str(folder), "files": files}
+    report = {"plan": plan.name, "folder": str(folder), "files": files}
     return Outcome(report, "\n".join(str(folder / file) for file in files))

@@ -1,10 +1,29 @@
-"""What a table is made of, before it becomes Markdown, LaTeX or CSV."""
+"""What a table is made of, before it becomes Markdown, LaTeX, CSV or HTML."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from flowshot.core.plan import EXTERNAL, REAL, RECONSTRUCTION
 from flowshot.report.language import Words
-from flowshot.report.registry import EMBEDDINGS, Metric
-from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION
+from flowshot.report.registry import Metric, embedding_title
+from flowshot.scoring.metrics.score import NO_EMBEDDING
+
+ARROWS = {"lower": "↓", "higher": "↑", None: ""}
+NOTHING = "\u2013"  # an en dash: this arm has no such number
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The mean over seeds with their standard deviation, or one seed's value with its own interval."""
+
+    value: float
+    spread: float | None = None
+    interval: tuple[float, float] | None = None
+    best: bool = False
+    few: bool = False  # from too few clips for the dimension of the embedding
 
 
 @dataclass(frozen=True)
@@ -19,61 +38,96 @@ class Column:
     @property
     def by(self) -> str:
         """The embedding's title, empty where there is none."""
-        return "" if self.embedding == "none" else EMBEDDINGS.get(self.embedding, self.embedding)
+        return "" if self.embedding == NO_EMBEDDING else embedding_title(self.embedding)
 
     def text(self, value: float) -> str:
         """A number of this column in English; all have the same decimals, so that they line up and compare."""
         rounded = round(value * self.metric.scale, self.decimals) + 0.0  # no negative zero
         return f"{rounded:,.{self.decimals}f}" if self.metric.whole else f"{rounded:.{self.decimals}f}"
 
-    def is_constant(self, cell: "Cell") -> bool:
-        """Whether a count was the same for every seed, so that a spread says nothing."""
-        return self.metric.whole and cell.spread == 0
+    def spread(self, cell: Cell) -> str:
+        """The standard deviation as text; empty where there is none, or where a count was the same for every seed."""
+        return "" if cell.spread is None or (self.metric.whole and cell.spread == 0) else self.text(cell.spread)
 
-
-@dataclass(frozen=True)
-class Cell:
-    """The mean over seeds, with their standard deviation; or one seed's value, with its own interval."""
-
-    value: float
-    spread: float | None
-    interval: tuple[float, float] | None
-    best: bool = False
-    few: bool = False  # from too few clips for the dimension of the embedding
+    def interval(self, cell: Cell) -> tuple[str, str] | None:
+        """The ends of the interval as text."""
+        return (self.text(cell.interval[0]), self.text(cell.interval[1])) if cell.interval else None
 
 
 @dataclass(frozen=True)
 class Row:
-    """An arm, with a cell or None for each column."""
+    """An arm, with a cell or None for each column; `apart` where it does not compete with the arms."""
 
     autoencoder: str
     prior: str
     cells: tuple[Cell | None, ...]
+    apart: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of one dataset: the floor, the arms and the reconstructions are groups of their own."""
+    """A table of one dataset, its rows in groups."""
 
     name: str
     dataset: str
     caption: tuple[str, ...]  # sentences
     columns: tuple[Column, ...]
     groups: tuple[tuple[Row, ...], ...]
-    shows_prior: bool
     words: Words  # its language; `caption` is written in it already, titles and numbers are not
+    shows_prior: bool = True
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """What stands above the labels of the rows."""
+        return tuple(map(self.words, ("autoencoder", "prior") if self.shows_prior else ("autoencoder",)))
+
+    def labels(self, row: Row) -> tuple[str, ...]:
+        """What stands at the left of a row; in the table's language where no one named it in `params.yaml`."""
+        if not self.shows_prior:
+            return (row.autoencoder,)
+        if row.autoencoder == REAL:
+            return self.words("real (floor)"), ""
+        model = self.words(EXTERNAL) if row.autoencoder == EXTERNAL else row.autoencoder
+        return model, self.words(RECONSTRUCTION) if row.prior == RECONSTRUCTION else row.prior
+
+    def title(self, column: Column) -> str:
+        """The heading of a column."""
+        return f"{self.words(column.metric.title)} {column.by}".rstrip()
+
+    def number(self, cell: Cell, column: Column) -> str:
+        """The value of a cell as text."""
+        return self.words.number(column.text(cell.value))
+
+    def spread(self, cell: Cell, column: Column) -> str:
+        """The standard deviation or interval of a cell as text; empty where it has neither."""
+        if spread := column.spread(cell):
+            return f"± {self.words.number(spread)}"
+        ends = column.interval(cell)
+        return self.words.interval(*ends) if ends else ""
 
 
-def labels_of(row: Row, table: Table) -> list[str]:
-    """What stands at the left of a row; what no one named in `params.yaml` in the language of the table."""
-    if not table.shows_prior:
-        return [row.autoencoder]
-    if row.autoencoder == REAL:
-        return [table.words.name("real (floor)"), ""]
-    autoencoder = table.words.name(EXTERNAL) if row.autoencoder == EXTERNAL else row.autoencoder
-    return [autoencoder, table.words.name(RECONSTRUCTION) if row.prior == RECONSTRUCTION else row.prior]
+def decimals(values: Iterable[float], digits: int, scale: float = 1.0) -> int:
+    """As many as the largest of the values needs to show `digits` digits."""
+    largest = max(map(abs, values), default=0.0) * scale
+    return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
 
 
-def is_set_apart(row: Row, table: Table) -> bool:
-    """Whether a row is no arm: the floor, an external system, or a reconstruction."""
-    return table.shows_prior and (row.autoencoder in (REAL, EXTERNAL) or row.prior == RECONSTRUCTION)
+def seeds_cell(values: Iterable[float]) -> Cell | None:
+    """The mean over seeds, with the standard deviation of several; None without any."""
+    found = list(values)
+    if not found:
+        return None
+    return Cell(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None)
+
+
+def best_marked(cells: Sequence[Cell | None], columns: Sequence[Column]) -> list[Cell | None]:
+    """Cells that compete in one metric, with its best marked, and those that read the same; none where one competes."""
+    values = [cell.value for cell in cells if cell]
+    better = columns[0].metric.better if len(values) > 1 else None
+    if better is None:
+        return list(cells)
+    best = (min if better == "lower" else max)(values)
+    return [
+        replace(cell, best=True) if cell and column.text(cell.value) == column.text(best) else cell
+        for cell, column in zip(cells, columns, strict=True)
+    ]

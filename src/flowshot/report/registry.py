@@ -54,7 +54,7 @@ METRICS = {
         Metric("log_spectral_distance", "LSD (dB)", "lower", "reconstruction"),
         Metric("si_sdr", "SI-SDR (dB)", "higher", "reconstruction"),
         Metric("envelope_correlation", "envelope correlation", "higher", "reconstruction"),
-        # More or less of these is not better or worse by itself: they say how the latent space is used.
+        # More or less of these is not better or worse by itself.
         Metric("kl", "KL (nats)", None, "autoencoder"),
         Metric("mutual_information", "mutual information (nats)", None, "autoencoder"),
         Metric("marginal_kl", "marginal KL (nats)", None, "autoencoder"),
@@ -81,3 +81,13 @@ EMBEDDINGS = {
 def metric(name: str) -> Metric:
     """The entry of a metric; one that is not registered is shown by its name, without a direction."""
     return METRICS.get(name) or Metric(name, name)
+
+
+def embedding_title(name: str) -> str:
+    """As a reader knows it."""
+    return EMBEDDINGS.get(name, name)
+
+
+def in_order(embeddings: set[str]) -> list[str]:
+    """Embeddings in the order of the tables; those without a title last."""
+    return [name for name in (*EMBEDDINGS, *sorted(embeddings - set(EMBEDDINGS))) if name in embeddings]

@@ -1,23 +1,26 @@
-"""Collect the scores of a plan into one table, `results.csv`."""
+"""All numbers of a plan as one table, `results.csv`, and what tables and figures ask of it."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.plan import PlanConfig
+from flowshot.core.params import check_section
+from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
+from flowshot.report.config import ReportConfig
+from flowshot.report.language import Words
+from flowshot.report.project import Arm, Project, stage_of
+from flowshot.report.registry import in_order
 from flowshot.scoring.metrics.score import Score
 
-COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n")
-REAL = "real"  # held-out real clips against the reference: the floor
-RECONSTRUCTION = "reconstruction"  # test clips encoded and decoded: the ceiling of an autoencoder
-EXTERNAL = "external"  # clips of another program, scored by `flowshot score --as NAME`; its prior is that name
-
-Arm = tuple[str, str, str, int]
+COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n", "role")
+NUMBER = frozenset(COLUMNS[4:10])  # what every score has; what else is in its entry are its details
+Pair = tuple[str, str]  # a model and a prior, or what stands for them
 
 
 @dataclass(frozen=True)
@@ -29,52 +32,95 @@ class Influence:
 
 
 @dataclass(frozen=True)
-class Results:
-    """All scores of a plan in long form, and what is known of them besides."""
+class Report:
+    """All numbers of a plan, and how they are written: what every table, figure and sentence is made from.
 
+    `frame`: in long form with `COLUMNS`. `dimensions`: of the embeddings. `influences`: by arm, metric and embedding.
+    `confidence`: level of the intervals in the scores.
+    """
+
+    plan: PlanConfig
     frame: pd.DataFrame
-    dimensions: dict[str, int]  # of the embeddings
-    influences: dict[tuple[Arm, str, str], Influence]  # by arm, metric and embedding
+    digits: int
+    confidence: float
+    words: Words
+    dimensions: Mapping[str, int] = field(default_factory=dict)
+    influences: Mapping[tuple[Arm, str, str], Influence] = field(default_factory=dict)
+
+    @cached_property
+    def baselines(self) -> tuple[str, ...]:
+        """The generators of the plan that are baselines."""
+        found = set(self.frame.loc[self.frame["role"] == "baseline", "autoencoder"])
+        return tuple(name for name in self.plan.generators if name in found)
+
+    @property
+    def competing(self) -> tuple[Pair, ...]:
+        """Every (model, prior) of the plan but baselines."""
+        return tuple(arm for arm in self.plan.arms if arm[0] not in self.baselines)
+
+    def of(self, dataset: str) -> pd.DataFrame:
+        """The numbers of one dataset."""
+        return self.frame[self.frame["dataset"] == dataset]
+
+    def embeddings(self, dataset: str, metric: str) -> list[str]:
+        """Those that the metric was measured in, in the order of the tables."""
+        frame = self.of(dataset)
+        return in_order(set(frame.loc[frame["metric"] == metric, "embedding"]))
+
+    def values(self, dataset: str, metric: str, embedding: str) -> dict[Pair, dict[int, float]]:
+        """A metric's values by model and prior, then by seed."""
+        frame = self.of(dataset)
+        shown = frame[(frame["metric"] == metric) & (frame["embedding"] == embedding)]
+        found: dict[Pair, dict[int, float]] = {}
+        for model, prior, seed, value in zip(*(shown[name] for name in (*COLUMNS[1:4], "value")), strict=True):
+            found.setdefault((model, prior), {})[int(seed)] = float(value)
+        return found
+
+    def means(self, dataset: str, metric: str, embedding: str) -> dict[Pair, float]:
+        """The same, mean over seeds."""
+        return {pair: fmean(seeds.values()) for pair, seeds in self.values(dataset, metric, embedding).items()}
 
 
 def planned_arms(plan: PlanConfig) -> Iterator[Arm]:
-    """Every (dataset, autoencoder, prior, seed) of a plan, with the floor and the reconstructions.
+    """Every (dataset, model, prior, seed) of a plan, with the floor and the reconstructions.
 
     They come from the plan and never from the folders: what an earlier plan left there is no result of this one.
     """
     for dataset in plan.datasets:
         yield dataset, REAL, REAL, 0
-        for autoencoder in plan.autoencoders:
-            for prior in (*plan.priors, RECONSTRUCTION):
-                for seed in plan.seeds:
-                    yield dataset, autoencoder, prior, seed
+        for model, prior in (*plan.arms, *((name, RECONSTRUCTION) for name in plan.autoencoders)):
+            for seed in plan.seeds:
+                yield dataset, model, prior, seed
 
 
-def external_arms(scores_folder: Path) -> list[Arm]:
+def external_arms(root: Path) -> list[Arm]:
     """What other programs made: every (dataset, "external", name, 0) that was scored, whatever the plan."""
-    found = scores_folder.glob(f"*/{EXTERNAL}/*/0.json")
+    found = (root / "scores").glob(f"*/{EXTERNAL}/*/0.json")
     return sorted((path.parents[2].name, EXTERNAL, path.parent.name, 0) for path in found)
 
 
-def read_results(plan: PlanConfig, scores_folder: Path) -> Results:
-    """The scores of every arm of the plan and of every external system, in long form with `COLUMNS`, sorted.
+def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confidence: float) -> Report:
+    """The numbers of every arm of the plan and of every external system, sorted.
 
     Raises:
         FlowshotError: the scores of an arm are missing or incomplete; names the stage that makes them.
     """
     arms = list(planned_arms(plan))
-    missing = [arm for arm in arms if not _path(scores_folder, arm).is_file()]
+    missing = [arm for arm in arms if not project.scores(arm).is_file()]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise FlowshotError(
-            f"{_path(scores_folder, missing[0])}: not found{more}; run `dvc repro {_stage(missing[0])}`"
+            f"{project.scores(missing[0])}: not found{more}; run `dvc repro {stage_of('score', missing[0])}`"
         )
-    scores = [
-        (arm, score)
-        for arm in (*arms, *external_arms(scores_folder))
-        for score in _read_scores(_path(scores_folder, arm), arm)
+    scores = []
+    for arm in (*arms, *external_arms(project.root)):
+        # What the other stages measured takes the place of a score of the same name.
+        measured = {(one.metric, one.embedding): one for one in project.measured(arm)}
+        scores += [(arm, one) for one in (_read_scores(project.scores(arm), arm) | measured).values()]
+    roles = {arm: _role(arm, project) for arm, _ in scores}
+    rows = [
+        (*arm, one.metric, one.embedding, one.value, one.ci_low, one.ci_high, one.n, roles[arm]) for arm, one in scores
     ]
-    rows = [(*arm, one.metric, one.embedding, one.value, one.ci_low, one.ci_high, one.n) for arm, one in scores]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
     influences = {
         (arm, one.metric, one.embedding): Influence(**one.details["influence"])
@@ -82,45 +128,31 @@ def read_results(plan: PlanConfig, scores_folder: Path) -> Results:
         if "influence" in one.details
     }
     dimensions = {one.embedding: int(one.details["dimensions"]) for _, one in scores if "dimensions" in one.details}
-    return Results(frame.sort_values(list(COLUMNS[:6]), ignore_index=True), dimensions, influences)
+    frame = frame.sort_values(list(COLUMNS[:6]), ignore_index=True)
+    return Report(plan, frame, config.digits, confidence, Words(config.language), dimensions, influences)
 
 
-def write_results(frame: pd.DataFrame, path: Path) -> None:
-    """Write `results.csv`: floats with all of their digits, an empty cell where there is no interval."""
-    frame.to_csv(path, index=False, lineterminator="\n")
+def _role(arm: Arm, project: Project) -> str:
+    dataset, model, prior, seed = arm
+    if prior == DIRECT:
+        return "baseline" if project.is_baseline(dataset, model, seed) else "arm"
+    return {REAL: "floor", EXTERNAL: "external"}.get(model, RECONSTRUCTION if prior == RECONSTRUCTION else "arm")
 
 
-def _read_scores(path: Path, arm: Arm) -> list[Score]:
-    remedy = f"run `dvc repro --force --single-item {_stage(arm)}`"
+def _read_scores(path: Path, arm: Arm) -> dict[tuple[str, str], Score]:
+    """The scores in a file by metric and embedding."""
+    remedy = f"run `dvc repro --force --single-item {stage_of('score', arm)}`"
     if arm[1] == EXTERNAL:
         remedy = f"score it again with `flowshot score --as {arm[2]}`, or delete the file"
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        numbers = TypeAdapter(list[Score]).validate_python(entries)
-        known = {field.name for field in fields(Score)}
-        scores = [
-            replace(score, details={name: value for name, value in entry.items() if name not in known})
-            for score, entry in zip(numbers, entries, strict=True)
-        ]
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the file"
-        raise FlowshotError(f"{path}: {where}: {problem['msg']}; {remedy}") from None
+        numbers = check_section(list[Score], entries, "entry")
     except (OSError, ValueError, FlowshotError) as error:
         raise FlowshotError(f"{path}: {error}; {remedy}") from None
-    names = [(score.metric, score.embedding) for score in scores]
-    if not names:
-        raise FlowshotError(f"{path}: holds no scores; {remedy}")
-    if len(set(names)) < len(names):
-        raise FlowshotError(f"{path}: holds a metric twice; {remedy}")
+    scores = {
+        (one.metric, one.embedding): replace(one, details={key: entry[key] for key in entry.keys() - NUMBER})
+        for one, entry in zip(numbers, entries, strict=True)
+    }
+    if not scores or len(scores) < len(entries):
+        raise FlowshotError(f"{path}: holds {'a metric twice' if scores else 'no scores'}; {remedy}")
     return scores
-
-
-def _path(scores_folder: Path, arm: Arm) -> Path:
-    dataset, autoencoder, prior, seed = arm
-    return scores_folder / dataset / autoencoder / prior / f"{seed}.json"
-
-
-def _stage(arm: Arm) -> str:
-    dataset, autoencoder, prior, seed = arm
-    return f"floor@{dataset}" if autoencoder == REAL else f"score@{dataset}-{autoencoder}-{prior}-{seed}"

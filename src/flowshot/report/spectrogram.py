@@ -12,12 +12,7 @@ COLUMNS = 4
 def decibel_spectrogram(
     clip: NDArray[np.floating], sample_rate: int, floor_db: float = -80.0
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
-    """Short-time Fourier magnitudes of a clip in dB below the clip's loudest bin.
-
-    Args:
-        clip: mono audio, `[samples]`.
-        sample_rate: in Hz.
-        floor_db: what lies lower is raised to it; a silent clip is `floor_db` everywhere.
+    """Short-time Fourier magnitudes of a mono clip `[samples]` in dB below its loudest bin, not below `floor_db`.
 
     Returns:
         Frequencies in Hz `[bins]`, times in seconds `[frames]`, levels in dB `[bins, frames]`.
@@ -37,49 +32,33 @@ def decibel_spectrogram(
 
 
 def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
-    """Write a PNG with the spectrogram of each audio file, all of one sample rate, under its name.
+    """Write a PNG with the spectrogram of each audio file under its name, in dB below its own loudest bin.
 
     Raises:
         ValueError: the files differ in sample rate.
     """
-    # Imported here because drawing arrays needs no decoder.
+    # Imported here because they take most of a second. Figures are made without pyplot, which would look for a display
+    # and keep every figure alive.
     import soundfile
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     decoded = [soundfile.read(str(file), dtype="float32", always_2d=True) for file in files]
     rates = {rate for _, rate in decoded}
     if len(rates) != 1:
         raise ValueError(f"clips of one sample rate expected, found {sorted(rates)} Hz")
-    draw_spectrograms(path, [clip.mean(axis=1) for clip, _ in decoded], [file.stem for file in files], rates.pop())
-
-
-def draw_spectrograms(
-    path: Path, clips: Sequence[NDArray[np.floating]], titles: Sequence[str], sample_rate: int
-) -> None:
-    """Write a PNG with one spectrogram per clip, each in dB below its own loudest bin.
-
-    Args:
-        path: of the PNG.
-        clips: each `[samples]`, at least one.
-        titles: one per clip, shown as they are.
-        sample_rate: in Hz.
-    """
-    # Imported here because matplotlib takes most of a second. Figures are made without pyplot, which
-    # would look for a display and keep every figure alive.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    rows = -(-len(clips) // COLUMNS)
+    rows = -(-len(files) // COLUMNS)
     height = 2.2 * rows + 0.8
     figure = Figure(figsize=(12, height))
     # Margins in inches, set by hand: matplotlib's own layout would take longer than all the rest.
     figure.subplots_adjust(0.05, 0.55 / height, 0.92, 1 - 0.3 / height, wspace=0.08, hspace=0.2)
     axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
-    for axis, clip, title in zip(axes, clips, titles, strict=False):
-        frequencies, times, levels = decibel_spectrogram(clip, sample_rate)
+    for axis, file, (clip, rate) in zip(axes, files, decoded, strict=False):
+        frequencies, times, levels = decibel_spectrogram(clip.mean(axis=1), rate)
         extent = (times[0], times[-1], frequencies[0] / 1000, frequencies[-1] / 1000)
         image = axis.imshow(levels, vmin=-80, vmax=0, cmap="magma", origin="lower", aspect="auto", extent=extent)
-        axis.set_title(title, fontsize="small", parse_math=False)
-    for axis in axes[len(clips) :]:
+        axis.set_title(file.stem, fontsize="small", parse_math=False)
+    for axis in axes[len(files) :]:
         axis.set_visible(False)
     figure.supxlabel("time (s)", fontsize="small")
     figure.supylabel("frequency (kHz)", fontsize="small", x=0.01)

@@ -1,6 +1,6 @@
 """How every figure of a report looks, and how it becomes files whose bytes depend on the numbers alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,31 +40,18 @@ def drawn_figure(stem: Path, width: float, height: float, words: Words) -> Itera
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **SETTINGS}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure
-        for axes in figure.axes:
-            _localise(axes, words)
-        figure.set_dpi(RESOLUTION)
-        FigureCanvasAgg(figure).print_png(str(stem.with_suffix(".png")), metadata=UNDATED["png"])
-        FigureCanvasPdf(figure).print_pdf(str(stem.with_suffix(".pdf")), metadata=UNDATED["pdf"])
-
-
-def outside_legend(figure: Any, place: str, handles: Sequence[Any], labels: Sequence[str], columns: int = 1) -> None:
-    """A legend beside or above the panels of a figure."""
-    if labels:
-        figure.legend(handles, labels, loc=f"outside {place}", ncols=columns)
-
-
-def _localise(axes: Any, words: Words) -> None:
-    """Write the numbers of both axes as the language does."""
-    from matplotlib.ticker import ScalarFormatter  # imported here with the rest of matplotlib
+    from matplotlib.ticker import ScalarFormatter
 
     class LocalFormatter(ScalarFormatter):
         def __call__(self, value: float, position: int | None = None) -> str:
             return words.number(super().__call__(value, position))
 
-    for axis in (axes.xaxis, axes.yaxis):
-        if type(axis.get_major_formatter()) is ScalarFormatter:
-            axis.set_major_formatter(LocalFormatter(useMathText=False))
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **SETTINGS}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        for axis in [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]:
+            if type(axis.get_major_formatter()) is ScalarFormatter:
+                axis.set_major_formatter(LocalFormatter(useMathText=False))
+        figure.set_dpi(RESOLUTION)
+        FigureCanvasAgg(figure).print_png(str(stem.with_suffix(".png")), metadata=UNDATED["png"])
+        FigureCanvasPdf(figure).print_pdf(str(stem.with_suffix(".pdf")), metadata=UNDATED["pdf"])

@@ -1,16 +1,15 @@
 """A plan read as a sweep: what each training pays for its divergence, and what that buys."""
 
-import math
 from dataclasses import replace
 
 import pandas as pd
 
-from flowshot.core.plan import PlanConfig
-from flowshot.report.captions import budget
-from flowshot.report.language import Words
-from flowshot.report.layout import Cell, Column, Row, Table
-from flowshot.report.registry import EMBEDDINGS, Metric, metric
-from flowshot.report.results import RECONSTRUCTION
+from flowshot.core.plan import RECONSTRUCTION
+from flowshot.report.layout import Column, Row, Table, decimals, seeds_cell
+from flowshot.report.registry import embedding_title, metric
+from flowshot.report.results import Report
+from flowshot.report.tables import budget, seeds_spread
+from flowshot.scoring.metrics.score import NO_EMBEDDING
 
 KEYS = ["autoencoder", "seed"]
 # Of each training, from the row of its reconstructions; the first one is the rate.
@@ -18,23 +17,30 @@ RATE, DISTORTION = "kl", "mrstft"
 LATENT = (RATE, "mutual_information", "marginal_kl", "active_units", DISTORTION)
 
 
-def sweep_runs(frame: pd.DataFrame, plan: PlanConfig, dataset: str) -> pd.DataFrame:
-    """One row a training of the plan on `dataset`, `KEYS` first, then `LATENT`, then FAD.
+def sweep_runs(report: Report, dataset: str) -> pd.DataFrame:
+    """One row a training of an autoencoder on `dataset`, `KEYS` first, then `LATENT`, then FAD.
 
     FAD has a column for each prior, `reconstruction` among them, and embedding, see `fad_column`. Trainings without a
     divergence are left out; columns that no training has too.
     """
-    mine = frame[(frame["dataset"] == dataset) & frame["autoencoder"].isin(plan.autoencoders)]
-    latent = mine[(mine["prior"] == RECONSTRUCTION) & mine["metric"].isin(LATENT) & (mine["embedding"] == "none")]
-    found = latent.pivot_table(index=KEYS, columns="metric", values="value")
-    fad = mine[(mine["metric"] == "fad") & mine["prior"].isin([*plan.priors, RECONSTRUCTION])]
-    for (prior, embedding), rows in fad.groupby(["prior", "embedding"], sort=False):
-        found[fad_column(str(prior), str(embedding))] = rows.set_index(KEYS)["value"]
-    if RATE not in found:
-        return pd.DataFrame(columns=[*KEYS, RATE])
-    order = {name: place for place, name in enumerate(plan.autoencoders)}
-    runs = found[found[RATE].notna()].reset_index()
-    return runs.sort_values(KEYS, key=lambda column: column.map(lambda value: order.get(value, value)))
+    plan = report.plan
+    measured = {name: (RECONSTRUCTION, name, NO_EMBEDDING) for name in LATENT} | {
+        fad_column(prior, embedding): (prior, "fad", embedding)
+        for embedding in report.embeddings(dataset, "fad")
+        for prior in (RECONSTRUCTION, *plan.priors)
+    }
+    found = {
+        key: {model: seeds for (model, of), seeds in report.values(dataset, *what).items() if of == prior}
+        for key, (prior, *what) in measured.items()
+    }
+    rows = [
+        {"autoencoder": name, "seed": seed}
+        | {key: models[name][seed] for key, models in found.items() if seed in models.get(name, {})}
+        for name in plan.autoencoders
+        for seed in plan.seeds
+    ]
+    runs = pd.DataFrame(rows).reindex(columns=[*KEYS, *found])
+    return runs[runs[RATE].notna()].dropna(axis="columns", how="all").reset_index(drop=True)
 
 
 def fad_column(prior: str, embedding: str) -> str:
@@ -42,41 +48,38 @@ def fad_column(prior: str, embedding: str) -> str:
     return f"fad {prior} {embedding}"
 
 
-def sweep_table(frame: pd.DataFrame, plan: PlanConfig, dataset: str, digits: int, words: Words) -> Table | None:
+def rate_distortion(report: Report, dataset: str) -> tuple[pd.DataFrame, str, str, str] | None:
+    """What the figure shows: `sweep_runs`, its columns of the FAD of the first prior and of reconstructions, its title.
+
+    Embedding: the first that was used. None with fewer than two trainings.
+    """
+    runs, embedding = sweep_runs(report, dataset), next(iter(report.embeddings(dataset, "fad")), "")
+    if len(runs) < 2:
+        return None
+    title = report.words("FAD ({embedding})", embedding=embedding_title(embedding))
+    return runs, fad_column(report.plan.priors[0], embedding), fad_column(RECONSTRUCTION, embedding), title
+
+
+def sweep_table(report: Report, dataset: str) -> Table | None:
     """A row for each autoencoder of the plan, mean over its trainings; None where there is nothing to compare."""
-    runs = sweep_runs(frame, plan, dataset)
-    if runs["autoencoder"].nunique() < 2:
+    plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
+    if len(set(runs["autoencoder"]) if len(runs) else ()) < 2:
         return None
-    columns = _columns(runs, plan, digits)
-    names = [name for name in plan.autoencoders if name in set(runs["autoencoder"])]
-    rows = [Row(name, "", tuple(_cell(runs[runs["autoencoder"] == name][key]) for key in columns)) for name in names]
-    subject = "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips."
-    spread = "Mean ± standard deviation over {seeds} seeds." if len(plan.seeds) > 1 else "One seed."
-    caption = (words(subject, dataset=dataset), budget(plan, words), words(spread, seeds=len(plan.seeds)))
-    return Table("sweep", dataset, caption, tuple(columns.values()), (tuple(rows),), shows_prior=False, words=words)
-
-
-def _columns(runs: pd.DataFrame, plan: PlanConfig, digits: int) -> dict[str, Column]:
-    """What the table shows, by the column of `runs`."""
-    shown: list[tuple[str, Metric, str]] = [(name, metric(name), "none") for name in LATENT]
-    for embedding in EMBEDDINGS:
-        for prior in (RECONSTRUCTION, *plan.priors):
-            title = replace(metric("fad"), title=f"FAD {prior}")
-            shown.append((fad_column(prior, embedding), title, embedding))
-    return {
-        key: Column(entry, embedding, _decimals(float(runs[key].abs().max()), digits))
-        for key, entry, embedding in shown
-        if key in runs.columns
+    fad = metric("fad")
+    known = {name: (metric(name), NO_EMBEDDING) for name in LATENT} | {
+        fad_column(prior, embedding): (replace(fad, title=f"{fad.title} {prior}"), embedding)
+        for embedding in report.embeddings(dataset, "fad")
+        for prior in (RECONSTRUCTION, *plan.priors)
     }
-
-
-def _decimals(largest: float, digits: int) -> int:
-    """As many as the largest value of a column needs to show `digits` digits."""
-    return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
-
-
-def _cell(values: pd.Series) -> Cell | None:
-    values = values.dropna()
-    if values.empty:
-        return None
-    return Cell(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None, None)
+    columns = {
+        key: Column(entry, embedding, decimals(runs[key].dropna(), report.digits))
+        for key, (entry, embedding) in known.items()
+        if key in runs
+    }
+    rows = tuple(
+        Row(str(name), "", tuple(seeds_cell(mine[key].dropna()) for key in columns))
+        for name, mine in runs.groupby("autoencoder", sort=False)
+    )
+    subject = "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips."
+    caption = (words(subject, dataset=dataset), budget(plan, words), seeds_spread(plan, words))
+    return Table("sweep", dataset, caption, tuple(columns.values()), (rows,), words, shows_prior=False)

@@ -1,129 +1,176 @@
-"""The comparison tables of a dataset, before they become Markdown, LaTeX or CSV."""
+"""The tables of a dataset that compare clips, and those of its autoencoders."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
-from flowshot.core.plan import PlanConfig
-from flowshot.report.captions import table_caption
+from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.report.language import Words
-from flowshot.report.layout import Cell, Column, Row, Table
+from flowshot.report.layout import Cell, Column, Row, Table, best_marked, decimals
 from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TableName, metric
-from flowshot.report.results import EXTERNAL, REAL, RECONSTRUCTION, Results
+from flowshot.report.results import Pair, Report
 from flowshot.scoring.metrics.sample_size import fewest_clips
 
+SUBJECTS: dict[TableName, str] = {
+    "quality": "Quality of generated clips",
+    "distances": "Distances of generated clips that do not depend on n, and whether they could be chance",
+    "coverage": "Fidelity and diversity of generated clips",
+    "diversity": "Diversity of generated clips, and whether they copy training clips",
+    "reconstruction": "Autoencoders: reconstruction of test clips",
+    "autoencoder": "Models: latent space and cost",
+}
+FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
 
-def dataset_tables(
-    results: Results, plan: PlanConfig, dataset: str, digits: int, confidence: float, words: Words
-) -> list[Table]:
+
+def dataset_tables(report: Report, dataset: str) -> list[Table]:
     """The tables of one dataset that have anything to show.
 
     Those that compare clips have a row for each arm between the floor and the reconstructions, and one for each
-    external system; those of autoencoders have one for each autoencoder, with what its reconstructions and its
-    latents say. A dataset that is not in the plan has external systems only.
+    baseline and each external system; the other two have one for each model. A dataset that is not in the plan has
+    external systems only.
     """
-    frame = results.frame[results.frame["dataset"] == dataset]
-    autoencoders = plan.autoencoders if dataset in plan.datasets else ()
-    floor = [(REAL, REAL)]
-    arms = [(autoencoder, prior) for autoencoder in autoencoders for prior in plan.priors]
-    external = [(EXTERNAL, name) for name in sorted(set(frame[frame["autoencoder"] == EXTERNAL]["prior"]))]
-    reconstructions = [(autoencoder, RECONSTRUCTION) for autoencoder in autoencoders]
-    comparison = [floor, arms, external, reconstructions]
-    layouts: dict[TableName, list[list[tuple[str, str]]]] = {
-        **dict.fromkeys(COMPARE_CLIPS, comparison),
-        "reconstruction": [reconstructions],
-        "autoencoder": [reconstructions],
-    }
+    plan, frame = report.plan, report.of(dataset)
+    planned = dataset in plan.datasets
+    reconstructions = [(name, RECONSTRUCTION) for name in plan.autoencoders if planned]
+    arms = list(report.competing) if planned else []
+    baselines = [(name, DIRECT) for name in report.baselines]
+    external = [(EXTERNAL, name) for name in sorted(set(frame.loc[frame["autoencoder"] == EXTERNAL, "prior"]))]
+    comparison = [arms, [(REAL, REAL)], baselines, external, reconstructions]
+    trained = [*reconstructions, *((name, DIRECT) for name in plan.generators if planned)]
     tables = []
-    for name, layout in layouts.items():
-        shown = _shown(frame, name, {row for rows in layout for row in rows})
-        if shown.empty:
-            continue
-        columns = _columns(shown, digits, results.dimensions)
-        groups = [
-            [Row(*row, tuple(_cell(shown, row, column) for column in columns)) for row in rows] for rows in layout
-        ]
-        compared = min(1, len(groups) - 1)
-        groups[compared] = _mark_best(groups[compared], columns)
-        rows = [row for rows in groups for row in rows]
-        caption = table_caption(name, shown, plan, dataset, confidence, rows, words)
-        kept = tuple(tuple(row for row in rows if any(row.cells)) for rows in groups)
-        tables.append(Table(name, dataset, caption, columns, tuple(filter(None, kept)), name in COMPARE_CLIPS, words))
+    for name in SUBJECTS:
+        compares = name in COMPARE_CLIPS
+        layout = comparison if compares else [trained if name == "autoencoder" else reconstructions]
+        table = _table(report, dataset, frame, name, layout)
+        if table is not None:
+            tables.append(table)
     return tables
 
 
-def _shown(frame: pd.DataFrame, name: TableName, rows: set[tuple[str, str]]) -> pd.DataFrame:
+def _table(
+    report: Report, dataset: str, frame: pd.DataFrame, name: TableName, layout: Sequence[Sequence[Pair]]
+) -> Table | None:
+    """The rows of `layout`, of which those of the first group compete with each other."""
+    shown = _shown(frame, name, {pair for pairs in layout for pair in pairs})
+    if shown.empty:
+        return None
+    by_key: Any = shown.groupby(["metric", "embedding", "autoencoder", "prior"], sort=False)
+    found: dict[tuple[str, ...], pd.DataFrame] = dict(iter(by_key))
+    order = {known: place for place, known in enumerate([*METRICS, *EMBEDDINGS])}
+    keys = sorted({key[:2] for key in found}, key=lambda key: [(order.get(part, len(order)), part) for part in key])
+    columns = []
+    for one, by in keys:
+        values = shown.loc[(shown["metric"] == one) & (shown["embedding"] == by), "value"]
+        places = 0 if metric(one).whole else decimals(values, report.digits, metric(one).scale)
+        columns.append(Column(metric(one), by, places, fewest_clips(one, report.dimensions.get(by, 0))))
+    groups = []
+    for place, pairs in enumerate(layout):
+        lines = [
+            [_cell(found.get((*key, *pair)), one) for key, one in zip(keys, columns, strict=True)] for pair in pairs
+        ]
+        rows = [Row(*pair, tuple(line), place > 0) for pair, line in zip(pairs, lines, strict=True) if any(line)]
+        groups.append(_compete(rows, columns) if place == 0 else rows)
+    if name in COMPARE_CLIPS:  # the floor stands above the arms
+        groups[:2] = groups[1::-1]
+    kept = tuple(tuple(rows) for rows in groups if rows)
+    caption = _caption(report, dataset, name, shown, [row for rows in kept for row in rows])
+    return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
+
+
+def _shown(frame: pd.DataFrame, name: TableName, rows: set[Pair]) -> pd.DataFrame:
     """What belongs into a table. How fast test clips are reconstructed is no speed of sampling."""
+    triples = zip(frame["metric"], frame["autoencoder"], frame["prior"], strict=True)
     return frame[
         [
             metric(one).table == name
-            and (autoencoder, prior) in rows
+            and (model, prior) in rows
             and (one, prior) != ("clips_per_second", RECONSTRUCTION)
-            for one, autoencoder, prior in zip(frame["metric"], frame["autoencoder"], frame["prior"], strict=True)
+            for one, model, prior in triples
         ]
     ]
 
 
-def _columns(used: pd.DataFrame, digits: int, dimensions: Mapping[str, int]) -> tuple[Column, ...]:
-    order = {name: i for i, name in enumerate([*METRICS, *EMBEDDINGS])}
-    pairs = sorted(
-        set(zip(used["metric"], used["embedding"], strict=True)),
-        key=lambda pair: [(order.get(name, len(order)), name) for name in pair],
-    )
-    return tuple(
-        Column(
-            metric(name),
-            by,
-            _decimals(used[(used["metric"] == name) & (used["embedding"] == by)], digits),
-            fewest_clips(name, dimensions.get(by, 0)),
-        )
-        for name, by in pairs
-    )
-
-
-def _decimals(column: pd.DataFrame, digits: int) -> int:
-    """As many as the largest value of a column needs to show `digits` digits."""
-    shown = metric(column["metric"].iloc[0])
-    largest = float(column["value"].abs().max()) * shown.scale
-    if shown.whole:
-        return 0
-    return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
-
-
-def _cell(frame: pd.DataFrame, row: tuple[str, str], column: Column) -> Cell | None:
-    autoencoder, prior = row
-    found = frame[
-        (frame["autoencoder"] == autoencoder)
-        & (frame["prior"] == prior)
-        & (frame["metric"] == column.metric.name)
-        & (frame["embedding"] == column.embedding)
-    ]
-    if found.empty:
+def _cell(found: pd.DataFrame | None, column: Column) -> Cell | None:
+    if found is None:
         return None
     few = bool(found["n"].min() < column.fewest)
     if len(found) > 1:
-        return Cell(float(found["value"].mean()), float(found["value"].std(ddof=1)), None, few=few)
-    one = found.iloc[0]
-    interval = None if math.isnan(one["ci_low"]) else (float(one["ci_low"]), float(one["ci_high"]))
-    return Cell(float(one["value"]), None, interval, few=few)
+        return Cell(float(found["value"].mean()), float(found["value"].std(ddof=1)), few=few)
+    value, low, high = (float(found[name].iloc[0]) for name in ("value", "ci_low", "ci_high"))
+    return Cell(value, None, None if math.isnan(low) else (low, high), few=few)
 
 
-def _mark_best(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
-    """Mark the best value of each column, and those that read the same; nothing where one alone competes."""
+def _compete(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
+    """Mark the best of each column; of what is measured in a latent space, the best of each autoencoder."""
     marked = [list(row.cells) for row in rows]
     for j, column in enumerate(columns):
-        if column.metric.better is None:
-            continue
         scopes = {row.autoencoder for row in rows} if column.metric.within_autoencoder else {None}
         for scope in scopes:
-            competing = [i for i, row in enumerate(rows) if row.cells[j] and scope in (None, row.autoencoder)]
-            if len(competing) < 2:
-                continue
-            values = {i: cell.value for i in competing if (cell := rows[i].cells[j])}
-            best = (min if column.metric.better == "lower" else max)(values.values())
-            for i, value in values.items():
-                if (cell := rows[i].cells[j]) and column.text(value) == column.text(best):
-                    marked[i][j] = replace(cell, best=True)
+            places = [i for i, row in enumerate(rows) if scope in (None, row.autoencoder)]
+            best = best_marked([marked[i][j] for i in places], [column] * len(places))
+            for i, cell in zip(places, best, strict=True):
+                marked[i][j] = cell
     return [replace(row, cells=tuple(cells)) for row, cells in zip(rows, marked, strict=True)]
+
+
+def _caption(
+    report: Report, dataset: str, name: TableName, shown: pd.DataFrame, rows: Sequence[Row]
+) -> tuple[str, ...]:
+    """The sentences above a table of the numbers `shown`."""
+    words = report.words
+    cells = [cell for row in rows for cell in row.cells if cell]
+    present = {row.autoencoder for row in rows}
+    metrics = [metric(one) for one in shown["metric"]]
+    compares = name in COMPARE_CLIPS
+    said = {
+        budget(report.plan, words): bool(present - {EXTERNAL, REAL}),
+        _spread(report, any(cell.interval for cell in cells)): True,
+        words("Best in bold."): any(cell.best for cell in cells),
+        words("Held-out real clips are the floor."): compares and REAL in present,
+        words("Reconstructed test clips show what the decoder can do."): (
+            compares and any(row.prior == RECONSTRUCTION for row in rows)
+        ),
+        words("A baseline draws training clips at random: what learning by heart would score."): (
+            compares and bool(present & {*report.baselines})
+        ),
+        words("External systems were not trained here; their clips come from a folder."): EXTERNAL in present,
+        words("The prior's negative log-likelihood compares within one autoencoder only."): (
+            any(one.within_autoencoder for one in metrics)
+        ),
+        words("p: of a permutation test against the reference, with one clip of each source."): (
+            any(one.name.endswith("_p") for one in metrics)
+        ),
+        words(FEW): any(cell.few for cell in cells),
+    }
+    return (_subject(words(SUBJECTS[name]), shown, dataset, words), *(text for text, holds in said.items() if holds))
+
+
+def budget(plan: PlanConfig, words: Words) -> str:
+    """How long the plan trains each model."""
+    said = "Budget of every training: {steps} steps of {clips} clips."
+    return words(said, steps=plan.budget.steps, clips=plan.budget.batch_size)
+
+
+def seeds_spread(plan: PlanConfig, words: Words) -> str:
+    """What stands beside the values of a table whose cells are over seeds."""
+    spread = "Mean ± standard deviation over {seeds} seeds." if len(plan.seeds) > 1 else "One seed."
+    return words(spread, seeds=len(plan.seeds))
+
+
+def _subject(subject: str, shown: pd.DataFrame, dataset: str, words: Words) -> str:
+    sizes = sorted(set(shown[[metric(one).over_clips for one in shown["metric"]]]["n"]))
+    said = "{subject}, dataset {dataset}, n = {n}." if sizes else "{subject}, dataset {dataset}."
+    n = words("{low} to {high}", low=sizes[0], high=sizes[-1]) if len(sizes) > 1 else "".join(map(str, sizes))
+    return words(said, subject=subject, dataset=dataset, n=n)
+
+
+def _spread(report: Report, has_interval: bool) -> str:
+    one_seed = len(report.plan.seeds) == 1
+    alone = "What has one seed with its {confidence} confidence interval."
+    if one_seed:
+        alone = "One seed. With the {confidence} confidence interval over clips (not over trainings)."
+    interval = report.words(alone, confidence=f"{report.confidence:.0%}") if has_interval else ""
+    return interval if one_seed and interval else f"{seeds_spread(report.plan, report.words)} {interval}".rstrip()

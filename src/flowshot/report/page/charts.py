@@ -6,134 +6,71 @@ Everything that is drawn has a class, none a colour: the style sheet colours it,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+
+import numpy as np
 
 # As wide as a phone shows, so that letters keep their size there; wider screens put charts side by side.
 WIDTH, HEIGHT = 360.0, 240.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 16.0, 8.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 344.0, 8.0, 206.0  # of the axes
+VIEW = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 MOST_POINTS = 160  # of a line; more cannot be told apart at this width
+
+Places = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Points:
-    """What one training or arm has in a chart: `style` numbers its look, which all charts share."""
+    """What one training has in a chart: `style` numbers its look, which all charts share."""
 
     name: str
     style: int
-    values: tuple[tuple[float, float], ...]
+    values: Places
     hollow: bool = False
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A number at an axis, and where it stands."""
-
-    at: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """`Points` in the units of the view box: the path that joins them, and where each stands."""
-
-    name: str
-    style: int
-    path: str
-    marks: tuple[tuple[float, float], ...]
-    hollow: bool
-
-
-@dataclass(frozen=True)
 class Chart:
-    """Axes with ticks, and what is drawn between them. `title` is read out; `x_label`, `y_label` stand at the axes."""
+    """What is drawn between axes with ticks `(place, text)`, in the units of the view box; `title` is read out.
+
+    `drawn`: points, the path that joins them, and their marks.
+    """
 
     title: str
     x_label: str
     y_label: str
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    drawn: tuple[Drawn, ...]
-    lines: bool
-    width: float = WIDTH
-    height: float = HEIGHT
-    left: float = LEFT
-    right: float = WIDTH - RIGHT
-    top: float = TOP
-    bottom: float = HEIGHT - BOTTOM
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    drawn: tuple[tuple[Points, str, Places], ...]
 
 
-@dataclass(frozen=True)
-class Part:
-    """A piece of a bar."""
-
-    kind: str
-    x: float
-    width: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A row of a bar chart: parts side by side, and the number behind them."""
-
-    name: str
-    style: int
-    parts: tuple[Part, ...]
-    total: str
-
-
-def chart(
-    title: str, x_label: str, y_label: str, points: Sequence[Points], *, lines: bool, from_zero: bool = False
-) -> Chart | None:
+def chart(title: str, x_label: str, y_label: str, points: Sequence[Points], *, lines: bool) -> Chart | None:
     """Scale `points` to a chart with round ticks; None where there is nothing finite to draw."""
-    finite = [
-        Points(one.name, one.style, tuple(p for p in one.values if all(map(math.isfinite, p))), one.hollow)
-        for one in points
-    ]
-    xs = [x for one in finite for x, _ in one.values]
-    ys = [y for one in finite for _, y in one.values]
+    finite = [(one, tuple(place for place in one.values if all(map(math.isfinite, place)))) for one in points]
+    xs, ys = ([place[axis] for _, values in finite for place in values] for axis in (0, 1))
     if not xs:
         return None
     x_ticks, x_low, x_high = ticks(min(xs), max(xs))
-    y_ticks, y_low, y_high = ticks(min(0.0, *ys) if from_zero else min(ys), max(ys))
+    y_ticks, y_low, y_high = ticks(min(ys), max(ys))
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return (
-            _between(x, x_low, x_high, LEFT, WIDTH - RIGHT),
-            _between(y, y_low, y_high, HEIGHT - BOTTOM, TOP),
-        )
+        return _between(x, x_low, x_high, LEFT, RIGHT), _between(y, y_low, y_high, BOTTOM, TOP)
 
     drawn = []
-    for one in finite:
-        if not one.values:
-            continue
-        marks = tuple(place(*value) for value in thinned(one.values, MOST_POINTS))
-        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in marks) if lines else ""
-        # A curve of a few points is shown by them: two validations are no line to be read off.
-        drawn.append(Drawn(one.name, one.style, path, marks if not lines or len(marks) < 8 else (), one.hollow))
+    for one, values in finite:
+        if values:
+            marks = tuple(place(*value) for value in thinned(values, MOST_POINTS))
+            path = "M" + "L".join(f"{x:g} {y:g}" for x, y in marks) if lines else ""
+            # A curve of a few points is shown by them: two validations are no line to be read off.
+            marks = marks if not lines or len(marks) < 8 else ()
+            drawn.append((one, path, marks))
     return Chart(
         title,
         x_label,
         y_label,
-        tuple(Tick(place(value, y_low)[0], text) for value, text in x_ticks),
-        tuple(Tick(place(x_low, value)[1], text) for value, text in y_ticks),
+        tuple((place(value, y_low)[0], text) for value, text in x_ticks),
+        tuple((place(x_low, value)[1], text) for value, text in y_ticks),
         tuple(drawn),
-        lines,
     )
-
-
-def bars(rows: Sequence[tuple[str, int, Sequence[tuple[str, float, str]], str]]) -> tuple[Bar, ...]:
-    """Rows `(name, style, parts, total)` as bars to one scale; a part is `(kind, value, text)`, not below 0."""
-    longest = max((sum(max(value, 0.0) for _, value, _ in parts) for _, _, parts, _ in rows), default=0.0)
-    found = []
-    for name, style, parts, total in rows:
-        x, drawn = 0.0, []
-        for kind, value, text in parts:
-            width = _between(max(value, 0.0), 0.0, longest, 0.0, 100.0) if longest > 0 else 0.0
-            drawn.append(Part(kind, round(x, 2), round(width, 2), text))
-            x += width
-        found.append(Bar(name, style, tuple(drawn), total))
-    return tuple(found)
 
 
 def ticks(low: float, high: float, most: int = 5) -> tuple[list[tuple[float, str]], float, float]:
@@ -155,14 +92,8 @@ def thinned(values: Sequence[tuple[float, float]], most: int) -> list[tuple[floa
     """At most `most` points: of each run of neighbours their mean, the first and the last as they are."""
     if len(values) <= most:
         return list(values)
-    inner, runs = values[1:-1], most - 2
-    edges = [round(i * len(inner) / runs) for i in range(runs + 1)]
-    means = [
-        (sum(x for x, _ in run) / len(run), sum(y for _, y in run) / len(run))
-        for run in (inner[a:b] for a, b in pairwise(edges))
-        if run
-    ]
-    return [values[0], *means, values[-1]]
+    means = (np.mean(run, axis=0).tolist() for run in np.array_split(values[1:-1], most - 2))
+    return [values[0], *((x, y) for x, y in means), values[-1]]
 
 
 def _between(value: float, low: float, high: float, start: float, end: float) -> float:

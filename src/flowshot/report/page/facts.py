@@ -1,176 +1,80 @@
 """What was run, on what, and how it is run again."""
 
-import json
 import shlex
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
 from typing import Any
 
-from flowshot.core.plan import PlanConfig
-from flowshot.report.language import Words
-from flowshot.report.page.sources import Sources, Training
-
-# Whose versions say most about a number; of the environment that writes the page.
-PACKAGES = ("flowshot", "torch", "nflows", "numpy", "scipy", "dvc", "mlflow")
+from flowshot.core.files import read_json
+from flowshot.core.plan import DIRECT, REAL, PlanConfig
+from flowshot.report.project import Arm, Project, Training, stage_of
+from flowshot.report.results import Report, planned_arms
 
 
-@dataclass(frozen=True)
-class DatasetCard:
-    """What a prepared dataset says of itself; `reasons` counts the files that were dropped."""
-
-    name: str
-    origin: str
-    licence: str
-    incomplete: tuple[str, ...]
-    sample_rate: int
-    seconds: float
-    clips: dict[str, int]
-    groups: dict[str, int]
-    kept: int
-    reasons: dict[str, int]
-    packages: tuple[dict[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """An embedding as it was used."""
-
-    embedding: str
-    sample_rate: int
-    dimensions: int
-    weights: str
-    runtime: str
-    policy: str
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """An arm of one seed: its run, and what makes it again."""
-
-    dataset: str
-    autoencoder: str
-    prior: str
-    seed: int
-    run_id: str | None
-    command: str
-
-
-def plan_facts(
-    plan: PlanConfig, trainings: Sequence[Training], numbers: int, revision: str, words: Words
-) -> list[tuple[str, str]]:
-    """Name and value of what describes the whole plan."""
-
-    def listed(values: Sequence[object]) -> str:
-        return ", ".join(map(str, values))
-
-    machines = sorted({str(one.diagnostics["machine"]) for one in trainings if "machine" in one.diagnostics})
-    budget = words("{steps} steps of {clips} clips", steps=plan.budget.steps, clips=plan.budget.batch_size)
-    seconds = [float(one.diagnostics["train_seconds"]) for one in trainings if "train_seconds" in one.diagnostics]
-    facts = [
-        (words("datasets"), listed(plan.datasets)),
-        (words("autoencoders"), listed(plan.autoencoders)),
-        (words("priors"), listed(plan.priors)),
-        (words("seeds"), listed(plan.seeds)),
-        (words("budget of each autoencoder"), budget),
-        (words("trained on"), listed(machines) or words("not recorded")),
-    ]
-    if seconds:
-        low, high = (words.number(f"{limit / 60:.1f}") for limit in (min(seconds), max(seconds)))
-        took = (
-            words("{low} to {high} minutes for each of {count} trainings", low=low, high=high, count=len(seconds))
-            if len(seconds) > 1
-            else words("{minutes} minutes", minutes=low)
+def plan_facts(report: Report, trainings: Sequence[Training], revision: str) -> list[tuple[str, str]]:
+    """Name and value of what describes the whole plan; an axis without values is left out."""
+    plan, words = report.plan, report.words
+    axes = ("datasets", "autoencoders", "generators", "priors", "seeds")
+    steps, clips = plan.budget.steps, plan.budget.batch_size
+    machines = sorted({str(one.run["machine"]) for one in trainings if one.run.get("machine")})
+    minutes = [one.run["seconds"] / 60 for one in trainings if one.run.get("seconds")]
+    facts = {
+        "plan": plan.name,
+        **{axis: ", ".join(map(str, getattr(plan, axis))) for axis in axes},
+        "budget of each training": words("{steps} steps of {clips} clips", steps=steps, clips=clips),
+        "trained on": ", ".join(machines) or words("not recorded"),
+        "training took": "",
+        "numbers in results.csv": str(len(report.frame)),
+        "revision of the code": revision,
+    }
+    if minutes:
+        low, high = (words.number(f"{limit:.1f}") for limit in (min(minutes), max(minutes)))
+        several = "{low} to {high} minutes for each of {count} trainings"
+        facts["training took"] = words(
+            several if len(minutes) > 1 else "{low} minutes", low=low, high=high, count=len(minutes)
         )
-        facts.append((words("training took"), took))
-    return [
-        *facts,
-        (words("numbers in results.csv"), str(numbers)),
-        (words("revision of the code"), revision),
-        (words("page written with"), listed(_versions())),
-    ]
+    return [(words(name), value) for name, value in facts.items() if value]
 
 
-def dataset_card(sources: Sources, name: str) -> DatasetCard | None:
-    """The card of a dataset; None where it was not prepared here."""
-    prepared = sources.prepared_dataset(name)
+def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
+    """What a prepared dataset says of itself, as the template shows it; None where it was not prepared here."""
+    prepared = project.prepared(name)
     if prepared is None:
         return None
-    card, counts = prepared.card, prepared.card.get("counts", {})
-    audit = sources.audit(name)
-    dropped = Counter(row["reason"] for row in audit if row["status"] == "dropped")
-    return DatasetCard(
-        name,
-        str(card.get("origin", "")),
-        str(card.get("licence", "")),
-        tuple(map(str, card.get("incomplete", ()))),
-        prepared.sample_rate,
-        prepared.clip_samples / prepared.sample_rate,
-        dict(counts.get("clips", {})),
-        dict(counts.get("groups", {})),
-        sum(row["status"] == "kept" for row in audit),
-        dict(dropped.most_common()),
-        tuple({str(key): str(value) for key, value in package.items()} for package in card.get("packages", ())),
-    )
+    audit = project.audit(name)
+    dropped = audit.loc[audit["status"] == "dropped", "reason"].value_counts()
+    empty = {"origin": "", "licence": "", "incomplete": (), "packages": ()}
+    return {
+        **empty,
+        **prepared.card,
+        "name": name,
+        "clips": prepared.card.get("counts", {}).get("clips", {}),
+        "groups": prepared.card.get("counts", {}).get("groups", {}),
+        "sample_rate": prepared.sample_rate,
+        "seconds": prepared.clip_samples / prepared.sample_rate,
+        "kept": int((audit["status"] == "kept").sum()),
+        "reasons": dropped.to_dict(),
+    }
 
 
-def measurements(sources: Sources, plan: PlanConfig) -> list[Measurement]:
+def measurements(project: Project, plan: PlanConfig) -> list[dict[str, Any]]:
     """Every embedding of the plan's scores, as the floor of its first dataset was measured."""
-    scores = json.loads((sources.scores / plan.datasets[0] / "real" / "real" / "0.json").read_text(encoding="utf-8"))
-    found: dict[str, Measurement] = {}
-    for score in scores:
-        if "embedder" in score:
-            found.setdefault(score["embedding"], _measurement(score))
-    return list(found.values())
+    scores = read_json(project.scores((plan.datasets[0], REAL, REAL, 0)))
+    return list({score["embedding"]: score for score in reversed(scores) if "embedder" in score}.values())[::-1]
 
 
-def reproductions(sources: Sources, plan: PlanConfig) -> list[Reproduction]:
-    """Every arm of the plan, with each seed."""
-    return [
-        Reproduction(
-            dataset,
-            autoencoder,
-            prior,
-            seed,
-            sources.run_id(plan, dataset, autoencoder, prior, seed),
-            reproducing_command(dataset, autoencoder, prior, seed),
-        )
-        for dataset in plan.datasets
-        for autoencoder in plan.autoencoders
-        for prior in plan.priors
-        for seed in plan.seeds
-    ]
+def reproductions(project: Project, plan: PlanConfig) -> list[tuple[Arm, str | None, str]]:
+    """Every arm of the plan with each seed: its run in MLflow, and the command that makes it again."""
+    arms = [arm for arm in planned_arms(plan) if arm[1:3] in plan.arms]
+    return [(arm, project.run_id(plan, arm), reproducing_command(*arm)) for arm in arms]
 
 
-def reproducing_command(dataset: str, autoencoder: str, prior: str, seed: int) -> str:
+def reproducing_command(dataset: str, model: str, prior: str, seed: int) -> str:
     """What makes an arm again from the prepared dataset, whether it is there already or not.
 
     DVC runs the stages in this order, each alone, as `-s` asks, whether their inputs changed or not, as `-f` asks.
     """
-    training, arm = f"{dataset}-{autoencoder}-{seed}", f"{dataset}-{autoencoder}-{prior}-{seed}"
-    stages = (f"train@{training}", f"fit_prior@{arm}", f"sample@{arm}", f"score@{arm}")
-    return shlex.join(["dvc", "repro", "-f", "-s", *stages])
-
-
-def _measurement(score: dict[str, Any]) -> Measurement:
-    policy = ", ".join(f"{key} {value}" for key, value in score.get("policy", {}).items())
-    return Measurement(
-        str(score["embedding"]),
-        int(score["sample_rate"]),
-        int(score["dimensions"]),
-        str(score.get("weights_sha256", ""))[:12],
-        str(score.get("runtime", "")),
-        policy,
-    )
-
-
-def _versions() -> list[str]:
-    found = [f"Python {python_version()}"]
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:  # a report needs few of them
-            continue
-    return found
+    arm, training = (dataset, model, prior, seed), f"{dataset}-{model}-{seed}"
+    before = [f"train@{training}", f"encode@{training}", f"fit_prior@{dataset}-{model}-{prior}-{seed}"]
+    if prior == DIRECT:
+        before = [f"train_generator@{training}"]
+    return shlex.join(["dvc", "repro", "-f", "-s", *before, stage_of("sample", arm), stage_of("score", arm)])

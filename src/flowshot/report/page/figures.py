@@ -1,18 +1,17 @@
 """The charts of a dataset: curves of all trainings, where their divergence goes, and what it buys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from flowshot.core.plan import PlanConfig
-from flowshot.report.language import Words
-from flowshot.report.page.charts import Bar, Chart, Points, bars, chart
-from flowshot.report.page.sources import Training
-from flowshot.report.page.tables import NOTHING
-from flowshot.report.registry import EMBEDDINGS, metric
-from flowshot.report.results import RECONSTRUCTION
-from flowshot.report.sweep import DISTORTION, RATE, fad_column, sweep_runs
+from flowshot.core.plan import RECONSTRUCTION
+from flowshot.report.layout import NOTHING
+from flowshot.report.page.charts import Chart, Points, chart
+from flowshot.report.project import Training
+from flowshot.report.registry import metric
+from flowshot.report.results import Report
+from flowshot.report.sweep import DISTORTION, RATE, rate_distortion, sweep_runs
 
 # Columns of `history.csv` that every training has, and those of validations.
 CURVES = {
@@ -21,133 +20,96 @@ CURVES = {
     "train_kl": "KL (nats), training",
     "mutual_information": "mutual information (nats), validation",
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One training's numbers beside its name, as text."""
-
-    name: str
-    style: int
-    cells: tuple[str, ...]
+PARTS = ("mutual_information", "marginal_kl")  # of the divergence
 
 
 @dataclass(frozen=True)
 class Figure:
     """Charts that share a legend: `styles` of the names, and the numbers behind them for who cannot see them."""
 
-    charts: tuple[Chart, ...]
+    charts: Sequence[Chart]
     styles: dict[str, int]
     headers: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[tuple[str, tuple[str, ...]]]  # a training and its numbers as text
 
 
-def styles_of(plan: PlanConfig) -> dict[str, int]:
-    """The look of each autoencoder, the same in every figure."""
-    return {name: place for place, name in enumerate(plan.autoencoders)}
-
-
-def training_figure(trainings: Sequence[Training], plan: PlanConfig, words: Words) -> Figure | None:
+def training_figure(report: Report, trainings: Sequence[Training]) -> Figure | None:
     """Every training's curves over one another; None where none is known."""
-    styles = styles_of(plan)
+    words, style = report.words, report.plan.models.index
+    known = [(_label(report, one.model, one.seed), one) for one in trainings if len(one.history)]
+    shown = [column for column in CURVES if any(column in one.history for _, one in known)]
     charts = []
-    for column, label in CURVES.items():
+    for column in shown:
+        label, curves = words(CURVES[column]), [one.history.get(column, pd.Series(dtype=float)) for _, one in known]
         points = [
-            Points(_name(one, plan), styles[one.autoencoder], one.curves[column])
-            for one in trainings
-            if column in one.curves
+            Points(name, style(one.model), tuple(zip(curve.dropna().index, curve.dropna(), strict=True)))
+            for (name, one), curve in zip(known, curves, strict=True)
         ]
-        found = chart(words(label), words("step"), words(label), points, lines=True)
-        charts += [found] if found else []
-    if not charts:
-        return None
-    shown = [column for column in CURVES if any(column in one.curves for one in trainings)]
-    rows = tuple(
-        Row(_name(one, plan), styles[one.autoencoder], tuple(_last(one, column, words) for column in shown))
-        for one in trainings
-    )
-    return Figure(tuple(charts), _present(styles, trainings), tuple(words(CURVES[column]) for column in shown), rows)
-
-
-def divergence_bars(frame: pd.DataFrame, plan: PlanConfig, dataset: str, words: Words) -> tuple[Bar, ...]:
-    """For each autoencoder its KL as mutual information and marginal KL, mean over seeds; empty where unknown."""
-    runs = sweep_runs(frame, plan, dataset)
-    if not {"mutual_information", "marginal_kl"} <= set(runs.columns):
-        return ()
-    means = runs.groupby("autoencoder", sort=False)[[RATE, "mutual_information", "marginal_kl"]].mean()
+        if found := chart(label, words("step"), label, points, lines=True):
+            charts.append(found)
     rows = []
-    for name, style in styles_of(plan).items():
-        if name not in means.index:
-            continue
-        found = {str(key): float(value) for key, value in zip(means.columns, means.loc[name].to_numpy(), strict=True)}
-        parts = [
-            (kind, found[kind], words.number(f"{found[kind]:.1f}")) for kind in ("mutual_information", "marginal_kl")
-        ]
-        rows.append((name, style, parts, words.number(f"{found[RATE]:.1f}")))
-    return bars(rows)
+    for name, one in known:
+        last = one.history.reindex(columns=shown).ffill().iloc[-1]
+        rows.append((name, tuple(NOTHING if value != value else words.number(f"{value:.4g}") for value in last)))
+    headers = tuple(words(CURVES[column]) for column in shown)
+    return Figure(charts, {one.model: style(one.model) for _, one in known}, headers, rows) if charts else None
 
 
-def rate_distortion_figure(frame: pd.DataFrame, plan: PlanConfig, dataset: str, words: Words) -> Figure | None:
+def divergence_bars(report: Report, dataset: str) -> list[tuple[str, list[tuple[str, float, float, str]], str]]:
+    """For each autoencoder its KL as mutual information and marginal KL, mean over seeds; empty where unknown.
+
+    Name, parts `(kind, start, width, text)` in percent of the longest bar, and the KL.
+    """
+    runs, number = sweep_runs(report, dataset), report.words.number
+    if not {*PARTS} <= set(runs.columns):
+        return []
+    means = runs.groupby("autoencoder", sort=False)[[RATE, *PARTS]].mean()
+    longest = max(float(means[list(PARTS)].clip(lower=0).sum(axis=1).max()), 1e-9)
+    bars = []
+    for name, (rate, *values) in zip(means.index, means.to_numpy().tolist(), strict=True):
+        widths = [round(100 * max(value, 0.0) / longest, 1) for value in values]
+        texts = [number(f"{value:.1f}") for value in values]
+        parts = list(zip(PARTS, (0.0, widths[0]), widths, texts, strict=True))
+        bars.append((str(name), parts, number(f"{rate:.1f}")))
+    return bars
+
+
+def rate_distortion_figure(report: Report, dataset: str) -> Figure | None:
     """A point for each training: what its divergence buys; None with fewer than two trainings.
 
     The rate-distortion plane of Alemi et al. 2018, "Fixing a broken ELBO" (arXiv:1711.00464); beside it the FAD of the
     plan's first prior, filled, and of reconstructions, hollow.
     """
-    runs = sweep_runs(frame, plan, dataset)
-    if len(runs) < 2:
+    words, style, found = report.words, report.plan.models.index, rate_distortion(report, dataset)
+    if found is None:
         return None
-    prior = plan.priors[0]
-    embedding = next((name for name in EMBEDDINGS if fad_column(prior, name) in runs), "")
-    of_prior, of_decoder = fad_column(prior, embedding), fad_column(RECONSTRUCTION, embedding)
-    fad = f"FAD {EMBEDDINGS.get(embedding, embedding)}"
+    runs, of_prior, of_decoder, fad = found
+    rate = words("KL (nats)")
     titles = {
-        DISTORTION: words.name(metric(DISTORTION).title),
-        of_prior: f"{fad} ({prior})",
-        of_decoder: f"{fad} ({words.name(RECONSTRUCTION)})",
+        DISTORTION: words(metric(DISTORTION).title),
+        of_prior: f"{fad}: {report.plan.priors[0]}",
+        of_decoder: f"{fad}: {words(RECONSTRUCTION)}",
     }
     shown = [key for key in titles if key in runs]
-    styles = styles_of(plan)
+    trained = list(zip(runs["autoencoder"], runs["seed"], strict=True))
 
     def points(key: str, hollow: bool = False) -> list[Points]:
+        places = zip(runs[RATE], runs[key], strict=True) if key in runs else ()
         return [
-            Points(str(row["autoencoder"]), styles[str(row["autoencoder"])], ((row[RATE], row[key]),), hollow)
-            for _, row in runs.iterrows()
+            Points(name, style(name), ((x, y),), hollow) for (name, _), (x, y) in zip(trained, places, strict=False)
         ]
 
-    charts = []
-    if DISTORTION in runs:
-        label = titles[DISTORTION]
-        charts.append(chart(words("Rate and distortion"), words("KL (nats)"), label, points(DISTORTION), lines=False))
-    if of_prior in runs:
-        both = points(of_prior) + (points(of_decoder, hollow=True) if of_decoder in runs else [])
-        title = words("FAD of samples (filled) and of reconstructions (hollow) over KL")
-        charts.append(chart(title, words("KL (nats)"), fad, both, lines=False))
-    rows = tuple(
-        Row(
-            _label(str(row["autoencoder"]), int(row["seed"]), plan),
-            styles[str(row["autoencoder"])],
-            tuple(words.number(f"{row[key]:.4g}") for key in (RATE, *shown)),
-        )
-        for _, row in runs.iterrows()
-    )
-    present = {name: style for name, style in styles.items() if name in set(runs["autoencoder"])}
-    drawn = tuple(one for one in charts if one)
-    return Figure(drawn, present, (words("KL (nats)"), *(titles[key] for key in shown)), rows) if drawn else None
+    title = words("FAD of samples (filled) and of reconstructions (hollow) over KL")
+    both = points(of_prior) + points(of_decoder, hollow=True) if of_prior in runs else []
+    charts = [
+        chart(words("Rate and distortion"), rate, titles[DISTORTION], points(DISTORTION), lines=False),
+        chart(title, rate, fad, both, lines=False),
+    ]
+    texts = [tuple(words.number(f"{value:.4g}") for value in row) for row in runs[[RATE, *shown]].to_numpy()]
+    rows = [(_label(report, *one), numbers) for one, numbers in zip(trained, texts, strict=True)]
+    headers = (rate, *(titles[key] for key in shown))
+    return Figure([one for one in charts if one], {name: style(name) for name, _ in trained}, headers, rows)
 
 
-def _present(styles: Mapping[str, int], trainings: Sequence[Training]) -> dict[str, int]:
-    names = {one.autoencoder for one in trainings}
-    return {name: style for name, style in styles.items() if name in names}
-
-
-def _last(training: Training, column: str, words: Words) -> str:
-    curve = training.curves.get(column)
-    return words.number(f"{curve[-1][1]:.4g}") if curve else NOTHING
-
-
-def _name(training: Training, plan: PlanConfig) -> str:
-    return _label(training.autoencoder, training.seed, plan)
-
-
-def _label(autoencoder: str, seed: int, plan: PlanConfig) -> str:
-    return autoencoder if len(plan.seeds) == 1 else f"{autoencoder}, seed {seed}"
+def _label(report: Report, model: str, seed: int) -> str:
+    return model if len(report.plan.seeds) == 1 else f"{model}, seed {seed}"

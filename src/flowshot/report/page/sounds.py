@@ -4,7 +4,9 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -16,8 +18,7 @@ from flowshot.report.spectrogram import decibel_spectrogram
 
 # What all sounds of a page may take; pictures and the page itself need the rest of 30 MB.
 BUDGET = 20_000_000
-# Above it sounds are MP3, at about this rate, and where even that is too much only their beginnings.
-MP3_BYTES_A_SECOND = 14_000
+# Above it sounds are MP3, at one of these rates.
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 WAVEFORM_COLUMNS, WAVEFORM_HEIGHT = 100, 32
 PICTURE_WIDTH, PICTURE_HEIGHT = 160, 64
@@ -25,13 +26,11 @@ SHADES = 48  # of a spectrogram; more are not told apart, and cost bytes
 FLOOR_DB = -80.0
 
 
-@dataclass(frozen=True)
-class Sound:
+class Sound(NamedTuple):
     """A sound as the page shows it: addresses relative to the page, and the outline of its waveform."""
 
     address: str
     picture: str
-    seconds: float
     waveform: str
 
 
@@ -39,8 +38,7 @@ class Sound:
 class Shelf:
     """All sounds of a page: `add` them, then `write` their files. One path holds one sound, however often it is shown.
 
-    folder: of the page, where the files go.
-    budget: bytes that the sounds may take together.
+    `folder` is that of the page, where the files go; `budget` the bytes that the sounds may take together.
     """
 
     folder: Path
@@ -56,37 +54,19 @@ class Shelf:
         """Write every sound and its picture; returns them by path."""
         written = {}
         for path, (clip, rate) in self.clips.items():
-            heard = clip[: self._samples(rate)]
             target = self.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.with_name(f"{target.name}.{self.format}").write_bytes(_encoded(heard, rate, self.format))
-            write_spectrogram(target.with_name(f"{target.name}.png"), heard, rate)
-            written[path] = Sound(
-                quote(f"{path}.{self.format}"), quote(f"{path}.png"), len(heard) / rate, waveform_outline(heard)
-            )
+            target.with_name(f"{target.name}.{self.format}").write_bytes(_encoded(clip, rate, self.format))
+            write_spectrogram(target.with_name(f"{target.name}.png"), clip, rate)
+            addresses = quote(f"{path}.{self.format}"), quote(f"{path}.png")
+            written[path] = Sound(*addresses, waveform_outline(clip))
         return written
 
     @cached_property
     def format(self) -> str:
         """`flac`, or `mp3` where FLAC would go over the budget."""
-        used = 0
-        for clip, rate in self.clips.values():
-            used += len(_encoded(clip, rate, "flac"))
-            if used > self.budget:
-                return "mp3"
-        return "flac"
-
-    @property
-    def longest_seconds(self) -> float | None:
-        """How much of each sound there is room for; None where all are whole."""
-        if self.format == "flac":
-            return None
-        room = self.budget / MP3_BYTES_A_SECOND / len(self.clips)
-        longest = max(len(clip) / rate for clip, rate in self.clips.values())
-        return None if longest <= room else room
-
-    def _samples(self, rate: int) -> int | None:
-        return None if self.longest_seconds is None else max(1, int(self.longest_seconds * rate))
+        sizes = accumulate(len(_encoded(clip, rate, "flac")) for clip, rate in self.clips.values())
+        return "mp3" if any(size > self.budget for size in sizes) else "flac"
 
 
 def read_sounds(files: list[Path]) -> Iterator[tuple[np.ndarray, int]]:
@@ -141,17 +121,12 @@ def _encoded(clip: np.ndarray, sample_rate: int, format: str) -> bytes:
     """A file's bytes; equal clips give equal bytes, which Ogg (with its random serial numbers) would not."""
     if format == "flac":
         return flac_bytes(clip, sample_rate)
-    file = io.BytesIO()
-    clip, sample_rate = _resampled(clip, sample_rate)
-    soundfile.write(file, np.clip(clip, -1, 1), sample_rate, format="MP3", subtype="MPEG_LAYER_III")
-    return file.getvalue()
-
-
-def _resampled(clip: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
-    """At the lowest rate of MP3 that keeps every frequency, or at 48 kHz, which keeps all that is heard."""
-    if sample_rate in MP3_RATES:
-        return clip, sample_rate
-    import soxr  # imported here: few rates need it
-
+    # The lowest rate of MP3 that keeps every frequency, or 48 kHz, which keeps all that is heard.
     rate = next((known for known in MP3_RATES if known >= sample_rate), MP3_RATES[-1])
-    return soxr.resample(clip, sample_rate, rate), rate
+    if rate != sample_rate:
+        import soxr  # imported here: few rates need it
+
+        clip = soxr.resample(clip, sample_rate, rate)
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(clip, -1, 1), rate, format="MP3", subtype="MPEG_LAYER_III")
+    return file.getvalue()

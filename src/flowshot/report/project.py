@@ -1,0 +1,151 @@
+"""What the stages left in a project. Scores are needed; all else may be on another machine, and is then unknown."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flowshot.clips.prepared import PreparedDataset, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json
+from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
+from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
+
+Arm = tuple[str, str, str, int]  # dataset, model, prior, seed
+# What `diagnostics.json` of a model says of its latents, from `n` clips, and of its training.
+LATENT = ("kl", "mutual_information", "marginal_kl", "active_units")
+TRAINING = ("reconstruction_gap", "parameters")
+OWN = "own"  # the prior that an autoencoder was trained with: what is known of the model is known of this arm
+BASELINES = ("copies",)  # kinds of generators that are no rivals: they say what another kind of answer would score
+
+
+@dataclass(frozen=True)
+class Training:
+    """One trained model: its `diagnostics.json`, the `run.json` of its training, and its `history.csv` by step."""
+
+    model: str
+    seed: int
+    diagnostics: dict[str, Any]
+    run: dict[str, Any]
+    history: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folders of a project."""
+
+    root: Path
+
+    def scores(self, arm: Arm) -> Path:
+        """The scores of an arm."""
+        return self.root.joinpath("scores", *arm[:3], f"{arm[3]}.json")
+
+    def run(self, stage: str, *names: object, file: str = "run.json") -> dict[str, Any]:
+        """What is timed and dated of a stage; empty where that is not known here."""
+        return _read_if_there(self.root.joinpath("runs", stage, *map(str, names), file))
+
+    def training_run(self, dataset: str, model: str, seed: int) -> dict[str, Any]:
+        """The same of a training."""
+        return self.run("train", dataset, model, seed) or self.run("train_generator", dataset, model, seed)
+
+    def is_baseline(self, dataset: str, generator: str, seed: int) -> bool:
+        """Whether a generator is no rival, by the kind in its `config.json`, or by its name."""
+        said = _read_if_there(self.root / "models" / dataset / generator / str(seed) / "config.json")
+        return said.get("kind", generator) in BASELINES
+
+    def measured(self, arm: Arm) -> Iterator[Score]:
+        """The numbers of an arm that are no scores of its clips; what is not known here is left out.
+
+        Raises:
+            FlowshotError: a number is none.
+        """
+        dataset, model, prior, seed = arm
+        if model in (REAL, EXTERNAL):
+            return
+        if prior in (OWN, RECONSTRUCTION, DIRECT):
+            said = self.root / "models" / dataset / model / str(seed) / "diagnostics.json"
+            diagnosis = _read_if_there(said)
+            for name in (*LATENT, *TRAINING):
+                if name in diagnosis:
+                    yield _score(name, diagnosis, name, said, int(diagnosis.get("n", 1)) if name in LATENT else 1)
+            run = self.training_run(dataset, model, seed)
+            if run.get("seconds") is not None:
+                yield _score("train_seconds", run, "seconds", self.root / "runs" / "train", 1)
+        taken = self.run("sample", *arm)
+        if taken.get("seconds") and taken.get("clips"):
+            speed = {"speed": taken["clips"] / taken["seconds"]}
+            yield _score("clips_per_second", speed, "speed", self.root / "runs" / "sample", int(taken["clips"]))
+        file = self.root.joinpath("priors", *map(str, arm), "nats.json")
+        nats = _read_if_there(file)
+        if nats:
+            yield _score("prior_nats", nats, "prior_nats", file, int(nats["n"]))
+            per_bit = nats["dimensions"] * math.log(2)
+            keys = ("prior_nats", "ci_low", "ci_high")
+            bits = {key: None if nats.get(key) is None else nats[key] / per_bit for key in keys}
+            yield _score("prior_bits", bits, "prior_nats", file, int(nats["n"]))
+
+    def prepared(self, name: str) -> PreparedDataset | None:
+        """The dataset, or None where it was not prepared here; raises FlowshotError where it is damaged."""
+        folder = self.root / "data" / "prepared" / name
+        return read_prepared(folder) if (folder / "dataset.json").is_file() else None
+
+    def audit(self, name: str) -> pd.DataFrame:
+        """The rows of `audit.csv`; empty where the dataset was not prepared here."""
+        file = self.root / "data" / "prepared" / name / "audit.csv"
+        return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=["status", "reason"])
+
+    def trainings(self, plan: PlanConfig, dataset: str) -> list[Training]:
+        """What is known here of every training of the plan on `dataset`."""
+        found = []
+        for model, seed in product(plan.models, plan.seeds):
+            diagnostics = _read_if_there(self.root / "models" / dataset / model / str(seed) / "diagnostics.json")
+            history = self._history(dataset, model, seed)
+            if diagnostics or len(history):
+                found.append(Training(model, seed, diagnostics, self.training_run(dataset, model, seed), history))
+        return found
+
+    def _history(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
+        """The `history.csv` of a training by step, with `seconds` where they are known; empty without a history."""
+        file = self.root / "models" / dataset / model / str(seed) / "history.csv"
+        times = self.root / "runs" / "train" / dataset / model / str(seed) / "times.csv"
+        try:
+            history = pd.read_csv(file).astype(float).set_index("step") if file.is_file() else pd.DataFrame()
+            if times.is_file():
+                history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
+        except (KeyError, ValueError) as error:
+            raise FlowshotError(f"{file}: no history of a training ({error!r}); train it again") from None
+        return history
+
+    def run_id(self, plan: PlanConfig, arm: Arm) -> str | None:
+        """Under which id MLflow keeps an arm; None where it was not logged under this plan."""
+        said = self.run("score", *arm) | self.run("score", *arm, file="mlflow.json")
+        return said.get("run_id") if said.get("plan", plan.name) == plan.name else None
+
+
+def stage_of(stage: str, arm: Arm) -> str:
+    """The stage `sample` or `score` of an arm as `dvc repro` names it; that of a generator has no prior."""
+    dataset, model, prior, seed = arm
+    if model == REAL:
+        return f"floor@{dataset}"
+    if prior == DIRECT:
+        return f"{stage}_generator@{dataset}-{model}-{seed}"
+    return f"{stage}@{dataset}-{model}-{prior}-{seed}"
+
+
+def _read_if_there(file: Path) -> dict[str, Any]:
+    said = read_json(file) if file.is_file() else {}
+    if not isinstance(said, dict):
+        raise FlowshotError(f"{file}: holds no JSON object; run `dvc repro` to make it again")
+    return said
+
+
+def _score(metric: str, said: dict[str, Any], key: str, file: Path, n: int) -> Score:
+    number = said[key]
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise FlowshotError(f"{file}: `{key}` must be a finite number, found {number!r}; run `dvc repro` again")
+    low, high = (said.get(end) if metric.startswith("prior_") else None for end in ("ci_low", "ci_high"))
+    return Score(metric, NO_EMBEDDING, float(number), low, high, n)

@@ -1,0 +1,39 @@
+"""Text from the templates of this folder and of `page/`."""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowshot.report.language import Words
+from flowshot.report.markup import escape_markdown
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+FOLDER = Path(__file__).parent
+
+
+def template(name: str, words: Words) -> "Template":
+    """A template in which `_` translates and `number` writes a number; those of HTML escape everything."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # only the last step needs it
+
+    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    environment = Environment(
+        loader=FileSystemLoader([FOLDER, FOLDER / "page"]), autoescape=select_autoescape(), **options
+    )
+    environment.globals |= {"_": words, "number": lambda value: words.number(f"{value:.3g}")}
+    environment.filters["markdown"] = escape_markdown
+    return environment.get_template(name)
+
+
+def inline(name: str) -> tuple[str, str]:
+    """A style or script of the page as it is, and how a content security policy names it by its hash.
+
+    So the policy allows it and nothing else: no network, and no script that a name brought along.
+    """
+    from markupsafe import Markup
+
+    text = (FOLDER / "page" / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), Markup(f"'sha256-{digest}'")  # our own files
