@@ -19,8 +19,7 @@ endif
 
 repro: setup ## The plan that params.yaml chooses, from raw audio to the tables in reports/; JOBS=2: side by side
 	@flowshot check
-	@python -m flowshot.execution.unchanged $(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro)
-	@python -m flowshot.execution.unchanged
+	@$(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro)
 
 lint: setup ## Format, lint and types
 	@ruff format --check . && ruff check . && mypy
@@ -29,7 +28,7 @@ test: setup lint ## Format, lint, types, and the tests
 	@pytest
 
 ui: setup ## The MLflow UI on this machine only; another port: make ui PORT=5001
-	@python -m flowshot.tracking.mlflow_ui $(or $(PORT),5000)
+	@python -m flowshot.tracking ui $(or $(PORT),5000)
 
 bench: setup ## Measure speed; the numbers go to reports/benchmarks.json
 	@python scripts/bench.py

@@ -172,7 +172,7 @@ def timed_step(dataset: str, option: Option, phase_share: float) -> float:
 
 def prepare(dataset: str, option: Option, seed: int) -> tuple[PreparedDataset, VAE]:
     """The dataset, and the option's model as it is before training."""
-    from flowshot.training.device import prepare_threads
+    from flowshot.core.device import prepare_threads
 
     prepare_threads(1)
     prepared = read_prepared(Path("data/prepared") / dataset)

@@ -19,11 +19,11 @@ from typing import Any
 from benchmarks.catalogue import BENCHMARKS, LONG, Benchmark
 from benchmarks.table import replace_table, table
 
+from flowshot.core.device import prepare_threads
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
 from flowshot.core.process import workers
 from flowshot.core.provenance import machine
-from flowshot.training.device import prepare_threads
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS, PAGE = Path("reports/benchmarks.json"), Path("docs/performance.md")

@@ -15,6 +15,7 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
+from flowshot.clips.held_out import reference_clips
 from flowshot.clips.prepared import PreparedDataset, read_prepared
 from flowshot.core.files import whole_file
 from flowshot.core.randomness import numpy_generator
@@ -24,7 +25,7 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.scores import reference_clips, score_against_reference
+from flowshot.scoring.scores import score_against_reference
 
 NOISE_DB = (-60, -50, -40, -30, -20)  # relative to full scale
 CUTOFF_HZ = (4000, 2000, 1000, 500, 250)

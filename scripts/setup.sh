@@ -61,5 +61,5 @@ if ! install --editable '.[dev]'; then
 fi
 # Some packages carry files in other versions of Python, which do not compile and are never imported.
 .venv/bin/python -m compileall -q -q -j 0 .venv/lib >/dev/null 2>&1
-.venv/bin/python -m flowshot.tracking.mlflow_runs || exit 1
+.venv/bin/python -m flowshot.tracking prepare || exit 1
 touch .venv/.ready

@@ -5,38 +5,19 @@ Writes `scores/DATASET/real/real/0.json`, the floor that no arm can be expected 
 
 from pathlib import Path
 
-from flowshot.clips.prepared import read_prepared
+from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
+from flowshot.core.plan import REAL
 from flowshot.core.process import arguments, stage
-from flowshot.scoring.scores import (
-    REFERENCE_SEED,
-    floor_clips,
-    reference_clips,
-    score_against_reference,
-    tone_scores,
-    training_clips,
-    write_scores,
-)
+from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.scores import score_floor, write_scores
 
 
 def main() -> None:
     """Compare validation clips with the reference."""
     name = arguments(__doc__, "dataset").dataset
-    config = read_params().score
-    prepared = read_prepared(Path("data/prepared") / name)
-    reference, floor = reference_clips(prepared), floor_clips(prepared)
-    scores = score_against_reference(
-        floor.clips,
-        reference.clips,
-        reference.groups,
-        prepared.sample_rate,
-        config,
-        REFERENCE_SEED,
-        candidate_groups=floor.groups,
-        training=training_clips(prepared),
-    )
-    scores += tone_scores(floor.clips, prepared.sample_rate)
-    write_scores(Path("scores") / name / "real" / "real" / "0.json", scores)
+    config = read_params().section("score", ScoreConfig)
+    write_scores(Path("scores", name, REAL, REAL, "0.json"), score_floor(read_prepared(PREPARED / name), config))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write the comparison tables of the plan: `python stages/report.py`.
 
-Writes `reports/PLAN/`, from what the stages left of every arm of the plan; the reports of other plans stay as they are.
+Writes `reports/PLAN/`, from the scores of every arm of the plan; the reports of other plans stay as they are.
 """
 
 import argparse

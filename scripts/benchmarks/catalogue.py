@@ -57,7 +57,7 @@ BENCHMARKS = {
         watching.checkpoint_share, "Writing the state of a training, once a minute, as a part of the time of training."
     ),
     "logging": Benchmark(
-        watching.logging_share, "Sending curves to MLflow every ten seconds, as a part of the time of training."
+        watching.logging_share, "Sending curves to MLflow every five seconds, as a part of the time of training."
     ),
     "preparation": Benchmark(
         preparation.preparation,

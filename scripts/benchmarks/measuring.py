@@ -11,7 +11,7 @@ from flowshot.core.randomness import numpy_generator
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.training.checkpoint import Checkpoint
+from flowshot.optimisation.checkpoint import Checkpoint
 from flowshot.training.config import BudgetConfig, TrainConfig
 
 Numbers = dict[str, float | str]

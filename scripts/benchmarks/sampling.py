@@ -8,7 +8,6 @@ from benchmarks.measuring import CLIP_SAMPLES, CLIP_SECONDS, Numbers, default_mo
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.priors.config import PriorsConfig
 from flowshot.priors.registry import PRIORS, make_prior
 from flowshot.scoring.config import SampleConfig
 

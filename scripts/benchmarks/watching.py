@@ -6,24 +6,24 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 
 from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers, decaying_noise, default_model, seconds
 from benchmarks.training import bare_step
+from flowshot.core.records import read_record, write_record
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.tracking.local_store import Store
-from flowshot.tracking.runs import RunIdentity
-from flowshot.tracking.training_log import TrainingLog
-from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
+from flowshot.tracking.mlflow_runs import MlflowRun
+from flowshot.tracking.run import Run
 from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 
 # Of the dataset `samples_original`, on which the plan `thesis` runs.
 VALIDATION_CLIPS, TRAINING_CLIPS = 118, 600
 STEPS = (200, 700)
-LOG_SECONDS = 10.0  # between two calls of MLflow
+LOG_SECONDS = 5.0  # between two calls of MLflow
 
 
 def diagnosis_share(clips: np.ndarray | None = None) -> Numbers:
@@ -71,19 +71,16 @@ def checkpoint_share() -> Numbers:
 
 
 def logging_share(rows: int = 20) -> Numbers:
-    """Sending rows of the history to MLflow, as processor time, because a thread of its own does it meanwhile.
+    """Sending rows of the history to MLflow, as processor time, because a process of its own does it meanwhile.
 
-    Each row is a call of MLflow here, though in a training one call in ten seconds takes all that came meanwhile.
+    Each row is a call of MLflow here, though in a training one call in five seconds takes all that came meanwhile.
     """
-    row = {f"metric {number}": float(number) for number in range(15)}
     with TemporaryDirectory() as folder:
-        store = Store(Path(folder), f"sqlite:///{folder}/mlflow.db")
-        with TrainingLog(RunIdentity("bench", "noise", "no_nf", 0), {"steps": rows}, store, every_seconds=0.05) as log:
-            log.log(row, 0)
-            time.sleep(5.0)  # until MLflow is imported and the database made
-            begin = time.process_time()
-            for step in range(rows):
-                log.log(row, step + 1)
-                time.sleep(0.1)
-            taken = time.process_time() - begin
+        names = {"stage": "train", "plan": "bench", "dataset": "noise", "model": "no_nf", "prior": None, "seed": 0}
+        write_record(Path(folder), **names, parameters={"steps": rows}, seconds=None)  # type: ignore[arg-type]
+        run = MlflowRun(f"sqlite:///{folder}/mlflow.db", Run(Path(folder), read_record(Path(folder)), []))
+        begin = time.process_time()
+        for step in range(rows):
+            run.hold({(f"training/metric {number}", step): (float(number), step) for number in range(15)})
+        taken = time.process_time() - begin
     return {"of training": taken / rows / LOG_SECONDS, "processor seconds a row": taken / rows}

@@ -17,15 +17,15 @@ from exported_files import DIMENSIONS, RATIO, write_export
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.latent import diagnose
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
+from flowshot.models.autoencoders.exported_rave.network import ExportedRave
 from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
 from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, rave_configuration
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.base.latents import draw_latents
 from flowshot.models.base.storage import EXPORTED, ModelCard, load_model, make_autoencoder, save_model
-from flowshot.priors.config import GaussianMixturePriorConfig, PriorsConfig
+from flowshot.optimisation.progress import copy_weights
+from flowshot.priors.gmm import GaussianMixturePriorConfig
 from flowshot.priors.registry import make_prior
-from flowshot.training.progress import copy_weights
 
 SAMPLES, RATE = 100, 16000
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
@@ -95,7 +95,7 @@ def test_a_model_that_does_something_else_is_refused(settings, message, tmp_path
 
 def test_a_rate_that_is_known_only_when_the_file_runs_is_checked_too(tmp_path, monkeypatch):
     path = write_export(tmp_path / "model.ts", rate=8000)
-    monkeypatch.setattr("flowshot.models.autoencoders.rave.exported_rave.check_exported", lambda config, rate: None)
+    monkeypatch.setattr("flowshot.models.autoencoders.exported_rave.network.check_exported", lambda config, rate: None)
     assert "is for 8000 Hz" in refusal(path)
 
 

@@ -35,6 +35,7 @@ def tiny_params(folder: Path) -> dict:
         "name": "tiny",
         "datasets": ["mine"],
         "autoencoders": ["no_nf", "nf_both"],
+        "generators": ["copies"],
         "priors": list(PRIORS),
         "seeds": [0],
         "budget": {"steps": 4, "batch_size": 4},

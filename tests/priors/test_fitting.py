@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from flowshot.core.errors import Interrupted
-from flowshot.priors.config import FlowPriorConfig, RavePriorConfig, RectifiedFlowPriorConfig
-from flowshot.priors.nf import FlowPrior
-from flowshot.priors.rave import RavePrior
-from flowshot.priors.rectified_flow import RectifiedFlowPrior
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
+from flowshot.priors.nf import FlowPrior, FlowPriorConfig
+from flowshot.priors.rave import RavePrior, RavePriorConfig
+from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
 
 SIZE, STEPS = 4, 30
 

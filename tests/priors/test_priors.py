@@ -12,18 +12,11 @@ from flowshot.densities.flows import Flow
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.latents import draw_latents
-from flowshot.priors.config import (
-    FlowPriorConfig,
-    GaussianMixturePriorConfig,
-    PriorsConfig,
-    RavePriorConfig,
-    RectifiedFlowPriorConfig,
-)
-from flowshot.priors.gmm import GaussianMixturePrior
-from flowshot.priors.nf import FlowPrior
+from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
+from flowshot.priors.nf import FlowPrior, FlowPriorConfig
 from flowshot.priors.own import OwnPrior
-from flowshot.priors.rave import RavePrior
-from flowshot.priors.rectified_flow import RectifiedFlowPrior
+from flowshot.priors.rave import RavePrior, RavePriorConfig
+from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
 from flowshot.priors.registry import PRIORS, make_prior
 
 SIZE = 3

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from flowshot.core.errors import FlowshotError
-from flowshot.priors.config import RavePriorConfig
 from flowshot.priors.equiprobable import bin_centres, from_bins, log_density_in_bin, to_bins
 from flowshot.priors.principal_axes import PrincipalAxes
-from flowshot.priors.rave import RavePrior
+from flowshot.priors.rave import RavePrior, RavePriorConfig
 from flowshot.priors.rave_network import GatedBlock, RaveNetwork
 
 

@@ -6,9 +6,8 @@ import math
 import pytest
 import torch
 
-from flowshot.priors.config import RectifiedFlowPriorConfig
 from flowshot.priors.ode import solve, trace_along
-from flowshot.priors.rectified_flow import RectifiedFlowPrior
+from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
 from flowshot.priors.velocity import gaussian_rate
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from flowshot.models.autoencoders.vae.averaging import WeightAverage, decay_at
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from flowshot.models.autoencoders.vae.averaging import WeightAverage, decay_at
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 

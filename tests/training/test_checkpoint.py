@@ -11,7 +11,7 @@ from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.training.checkpoint import Checkpoint, GeneratorState
+from flowshot.optimisation.checkpoint import Checkpoint, GeneratorState
 from flowshot.training.config import AdversarialConfig, AugmentConfig, BudgetConfig, LossConfig, TrainConfig
 
 SAMPLES, STEPS = 256, 12

@@ -6,7 +6,6 @@ import math
 import sqlite3
 
 import pytest
-
 from flowshot.training.validation import VALIDATION_COLUMNS
 
 

@@ -6,22 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from flowshot.models.autoencoders.vae.inference import AggressiveInference
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, gaussian_kl
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.inference import AggressiveInference
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.objective import Objective
 from flowshot.models.autoencoders.vae.vae import VAE, Reconstruction
+from flowshot.optimisation.schedules import cyclical_beta_at
 from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
 from flowshot.training.latent_loss import CONTROLLER_LIMITS, LatentLoss, controlled_beta, with_free_bits
 from flowshot.training.likelihood import likelihood_of, log_likelihood, log_normaliser, misfit
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import scheduled_adam
-from flowshot.training.schedules import cyclical_beta_at
 
 SAMPLES = 256
 LOSS = LossConfig(fft_sizes=(128, 32))

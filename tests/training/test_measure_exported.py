@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from flowshot.models.autoencoders.exported_rave.measure import delay_of, measure_exported
 
 from exported_files import DIMENSIONS, RATIO, write_export
 from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.exported_rave.network import ExportedRave
 from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.exported_rave import ExportedRave
-from flowshot.models.autoencoders.rave.measure_exported import delay_of, measure_exported
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.base.storage import load_model
 from flowshot.training.config import LossConfig, TrainConfig

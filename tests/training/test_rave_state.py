@@ -15,7 +15,7 @@ from flowshot.models.autoencoders.rave.network import RaveAutoencoder
 from flowshot.models.autoencoders.rave.state import GlobalDraws, History, LearningBatches
 from flowshot.models.autoencoders.rave.training import train_rave
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.training.checkpoint import Checkpoint
+from flowshot.optimisation.checkpoint import Checkpoint
 from flowshot.training.config import BudgetConfig, TrainConfig
 
 SAMPLES, RATE, STEPS = 3000, 16000, 6

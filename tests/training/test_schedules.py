@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.training.schedules import beta_at, learning_rate_factor
+from flowshot.optimisation.schedules import beta_at, learning_rate_factor
 
 steps = st.integers(1, 2000)
 

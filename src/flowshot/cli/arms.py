@@ -10,10 +10,15 @@ from flowshot.cli.completion import completed_by, planned_arms
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params
+from flowshot.core.plan import DIRECT
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
     from flowshot.models.base.autoencoder import Autoencoder
-    from flowshot.models.base.storage import ModelCard
+    from flowshot.models.base.generator import Generator
+    from flowshot.models.base.kind import ModelCard
     from flowshot.priors.base import LatentPrior
 
 LOGGER = logging.getLogger(__name__)
@@ -23,18 +28,39 @@ Arm = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class LoadedArm:
-    """A trained autoencoder with its card, and its fitted prior; `seed` is that of their training."""
+    """A trained model with its card, and the prior of an autoencoder; `seed` is that of their training."""
 
     name: str
     seed: int
-    model: "Autoencoder"
-    prior: "LatentPrior"
+    model: "Generator"
+    prior: "LatentPrior | None"
     card: "ModelCard"
+
+    def sample(self, count: int, batch_size: int, generator: "torch.Generator") -> "np.ndarray":
+        """`count` clips `[count, samples]`."""
+        # Imported here: see `load_arm`.
+        from flowshot.generation.direct import sample_directly
+        from flowshot.generation.sampling import sample_clips
+        from flowshot.models.base.autoencoder import Autoencoder
+
+        if isinstance(self.model, Autoencoder) and self.prior is not None:
+            return sample_clips(self.model, self.prior, count, batch_size, generator).clips
+        return sample_directly(self.model, count, batch_size, generator).clips
+
+    def encoding(self) -> "tuple[Autoencoder, LatentPrior]":
+        """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
+        from flowshot.models.base.autoencoder import Autoencoder
+
+        if not isinstance(self.model, Autoencoder) or self.prior is None:
+            raise FlowshotError(f"{self.name}: is a generator, which cannot encode; name an arm of an autoencoder")
+        return self.model, self.prior
 
 
 def add_arm(parser: argparse.ArgumentParser) -> None:
     """`ARM` and `--model-seed`, which `load_arm` is given."""
-    arm = parser.add_argument("arm", metavar="ARM", type=arm_names, help="DATASET/AUTOENCODER/PRIOR")
+    arm = parser.add_argument(
+        "arm", metavar="ARM", type=arm_names, help="DATASET/AUTOENCODER/PRIOR, or DATASET/GENERATOR"
+    )
     completed_by(arm, planned_arms)
     add_model_seed(parser)
 
@@ -47,10 +73,12 @@ def add_model_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def arm_names(text: str) -> Arm:
-    """The parts of `DATASET/AUTOENCODER/PRIOR`."""
+    """The parts of `DATASET/AUTOENCODER/PRIOR`, or of `DATASET/GENERATOR` with `direct` for the prior."""
     parts = text.split("/")
+    if len(parts) == 2:
+        parts.append(DIRECT)
     if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR")
+        raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
     return parts[0], parts[1], parts[2]
 
 
@@ -91,13 +119,17 @@ def load_arm(arguments: argparse.Namespace, params: Params) -> "LoadedArm":
 
     with working(f"loading {'/'.join(arm)}"):
         # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+        from flowshot.core.device import prepare_threads
         from flowshot.core.process import workers
-        from flowshot.models.base.storage import load_model
-        from flowshot.priors.registry import make_prior
-        from flowshot.training.device import prepare_threads
+        from flowshot.models.autoencoders.registry import load_autoencoder
+        from flowshot.models.generators.registry import load_generator
+        from flowshot.priors.registry import make_prior, prior_config
 
         prepare_threads(workers())
-        model, card = load_model(folders[0])
-        prior = make_prior(arm[2], params.fit_prior, model)
+        if arm[2] == DIRECT:
+            generator, card = load_generator(folders[0])
+            return LoadedArm("/".join(arm), seed, generator, None, card)
+        model, card = load_autoencoder(folders[0])
+        prior = make_prior(arm[2], prior_config(params, arm[2]), model)
         prior.load(folders[1])
     return LoadedArm("/".join(arm), seed, model, prior, card)

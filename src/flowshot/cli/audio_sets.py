@@ -1,7 +1,7 @@
 """Folders of audio as sets of clips, and prepared datasets as the reference that the plan's arms meet."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,7 @@ from flowshot.sources.config import DatasetConfig
 from flowshot.sources.inputs import InputFile, list_files
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from flowshot.clips.held_out import NamedClips
     from flowshot.clips.prepared import PreparedDataset
 
 
@@ -21,14 +20,12 @@ FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
 
 @dataclass(frozen=True)
 class AudioSet:
-    """Clips of a folder: `clips: [n, samples]`, file and source of each, and what is to be known about the folder.
+    """Clips of a folder, named by their files, and what is to be known about the folder.
 
     `unusable` says of the files that could not be decoded why; their clips are silent.
     """
 
-    clips: "np.ndarray"
-    files: list[str]
-    groups: list[str]
+    named: "NamedClips"
     unusable: dict[str, str]
     facts: dict[str, Any]
 
@@ -75,6 +72,7 @@ def read_set(
     import numpy as np
     from tqdm import tqdm
 
+    from flowshot.clips.held_out import NamedClips
     from flowshot.core.randomness import numpy_generator
     from flowshot.preparation.excerpt import read_excerpt
     from flowshot.preparation.selection import REASONS
@@ -112,7 +110,7 @@ def read_set(
         if count:
             print(f"{role}: {count} {what}", file=sys.stderr)
     files_chosen = [str(audio[index].path.resolve()) for index in chosen]
-    return AudioSet(clips, files_chosen, files_chosen, unusable, facts)
+    return AudioSet(NamedClips(clips, files_chosen, files_chosen), unusable, facts)
 
 
 def open_prepared(folder: str) -> "PreparedDataset | None":
@@ -126,33 +124,26 @@ def open_prepared(folder: str) -> "PreparedDataset | None":
 
 def held_out_set(prepared: "PreparedDataset") -> AudioSet:
     """The test clips that every arm of the plan is compared with."""
-    from flowshot.scoring.scores import reference_clips  # imports the embeddings' runtimes
+    from flowshot.clips.held_out import reference_clips  # imports the embeddings' runtimes
 
     held_out = reference_clips(prepared)
-    names = [f"test clip {i} of {prepared.name}" for i in range(len(held_out.clips))]
+    names = [f"test clip {i} of {prepared.name}" for i in range(len(held_out.names))]
     facts = {"folder": str(prepared.folder), "files": len(names), "not_audio": [], "cut": 0, "padded": 0}
-    return AudioSet(held_out.clips, names, held_out.groups, {}, facts)
+    return AudioSet(replace(held_out, names=names), {}, facts)
 
 
-def usable_pairs(sets: dict[str, AudioSet]) -> dict[str, AudioSet]:
-    """The sets without the places at which either has a file that could not be decoded, so that n stays equal.
+def usable_pairs(*sets: AudioSet) -> "list[NamedClips]":
+    """The clips of the sets without the places at which one of them could not be decoded, so that n stays equal.
 
     Raises:
         FlowshotError: fewer than 2 places are left.
     """
-    places = zip(*([file in each.unusable for file in each.files] for each in sets.values()), strict=True)
-    rows = [row for row, unusable in enumerate(places) if not any(unusable)]
+    import numpy as np  # see `run`
+
+    usable = [[name not in each.unusable for name in each.named.names] for each in sets]
+    rows = np.flatnonzero(np.all(usable, axis=0))
     if len(rows) < 2:
         raise FlowshotError(
             f"{len(rows)} files of each set could be decoded, but a comparison needs at least 2; add audio"
         )
-    return {
-        role: AudioSet(
-            each.clips[rows],
-            [each.files[row] for row in rows],
-            [each.groups[row] for row in rows],
-            each.unusable,
-            each.facts,
-        )
-        for role, each in sets.items()
-    }
+    return [each.named.at(rows) for each in sets]

@@ -26,7 +26,7 @@ def planned_arms(**_: Any) -> list[str]:
         plan = read_params().plan
     except FlowshotError:
         return []
-    return [f"{d}/{a}/{p}" for d in plan.datasets for a in plan.autoencoders for p in plan.priors]
+    return ["/".join((dataset, *arm)) for dataset in plan.datasets for arm in plan.arms]
 
 
 def trained_models(prefix: str = "", **_: Any) -> list[str]:

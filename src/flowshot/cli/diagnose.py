@@ -6,16 +6,16 @@ import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowshot.cli.base import Commands, Outcome, add_command, table
 from flowshot.cli.completion import completed_by, trained_models
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import to_dict
-from flowshot.training.config import LossConfig
 
-PREPARED = Path("data/prepared")
+if TYPE_CHECKING:
+    from flowshot.training.config import LossConfig
 
 
 def add(commands: Commands) -> None:
@@ -36,18 +36,18 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the model and the clips its card names, and diagnose."""
     # Imported here: torch takes seconds, which `flowshot check` should not wait for.
-    from flowshot.clips.prepared import read_prepared
+    from flowshot.clips.prepared import PREPARED, read_prepared
+    from flowshot.core.device import prepare_threads
     from flowshot.core.process import workers
     from flowshot.core.randomness import torch_generator
     from flowshot.diagnostics.latent import diagnose
-    from flowshot.models.base.storage import load_model
-    from flowshot.training.device import prepare_threads
+    from flowshot.models.autoencoders.registry import load_autoencoder
     from flowshot.training.likelihood import likelihood_of
     from flowshot.training.losses import ReconstructionLoss
 
     folder = Path(arguments.model).expanduser()
     prepare_threads(workers())
-    model, card = load_model(folder)
+    model, card = load_autoencoder(folder)
     dataset = read_prepared(PREPARED / card.dataset)
     if (dataset.sample_rate, dataset.clip_samples) != (card.sample_rate, card.clip_samples):
         raise FlowshotError(
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     clips = dataset.clips("valid")
     if len(clips) < 2:
         raise FlowshotError(f"{dataset.folder}: a diagnosis compares at least 2 validation clips; add audio")
-    loss = training_loss(folder)
+    loss = training_loss(card.dataset, folder)
     distance = ReconstructionLoss(loss, dataset.sample_rate)
     # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
@@ -73,25 +73,26 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
 
 
-def training_loss(folder: Path) -> LossConfig:
-    """The reconstruction loss that the model was trained with, from its `diagnostics.json`.
+def training_loss(dataset: str, folder: Path) -> "LossConfig":
+    """The reconstruction loss that the model was trained with, as the record of its training says.
 
-    Where there is no such file, the default loss, with a word on standard error.
+    Without a record, that of params.yaml, with a word on standard error.
 
     Raises:
-        FlowshotError: the file is damaged.
+        FlowshotError: the record is damaged.
     """
-    from flowshot.core.params import check_section  # pydantic, see `run`
+    from flowshot.core.params import check_section, project_params  # pydantic, see `run`
+    from flowshot.training.config import LossConfig
 
-    path = folder / "diagnostics.json"
+    path = Path("runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))["training"]["loss"]
+        said = json.loads(path.read_text(encoding="utf-8"))["parameters"]["train"]["loss"]
     except FileNotFoundError:
-        print(f"{path}: not found; the default loss judges reconstructions", file=sys.stderr)
-        return LossConfig()
+        print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
+        return project_params().section("train.loss", LossConfig)
     except (OSError, ValueError, KeyError, TypeError):
         raise FlowshotError(f"{path}: does not say what loss was trained with; train again with `dvc repro`") from None
-    return check_section(LossConfig, said, f"{path}: training.loss")
+    return check_section(LossConfig, said, f"{path}: train.loss")
 
 
 def require_finite(found: dict[str, Any], folder: Path) -> None:

@@ -10,6 +10,7 @@ from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_file
 from flowshot.core.params import read_params
+from flowshot.generation.config import SampleConfig
 
 LOGGER = logging.getLogger(__name__)
 # Between the file's audio and the model's: -80 dB of full scale. Rounding of float32 reaches 1e-5, in other places on
@@ -41,20 +42,21 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise FlowshotError(f"{out}: exists; choose another --out, or replace it with --force")
     params = read_params()
     arm = load_arm(arguments, params)
-    card, batch_size = arm.card, params.sample.batch_size
-    if card.autoencoder.rave is not None:
-        raise FlowshotError(f"{arm.name}: RAVE's autoencoder cannot be exported from here; use `flowshot sample`")
+    card, batch_size = arm.card, params.section("sample", SampleConfig).batch_size
+    if card.kind != "vae":
+        raise FlowshotError(f"{arm.name}: a model of the kind {card.kind} cannot be exported; use `flowshot sample`")
+    model, prior = arm.encoding()
 
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
     from flowshot.core.randomness import derive_seed
     from flowshot.export.torchscript import export, largest_difference
 
     with working("recording"):
-        exported = export(arm.name, arm.model, arm.prior, card.sample_rate, batch_size)
+        exported = export(arm.name, model, prior, card.sample_rate, batch_size)
     try:
         with working("comparing with the model"), whole_file(out) as fresh:
             exported.save(str(fresh))
-            difference = largest_difference(fresh, arm.model, arm.prior, batch_size)
+            difference = largest_difference(fresh, model, prior, batch_size)
             LOGGER.debug("largest difference from the model: %g", difference)
             # Not greater: NaN is no number below it either.
             if not difference <= LARGEST_DIFFERENCE:
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     report = {
         "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out),
         "bytes": out.stat().st_size, "sample_rate": card.sample_rate, "clip_samples": card.clip_samples,
-        "latent_size": arm.model.latent_size, "methods": list(METHODS), "largest_difference": difference,
+        "latent_size": model.latent_size, "methods": list(METHODS), "largest_difference": difference,
         "seed_of_sample_0": seed,
     }  # fmt: skip
     text = (

@@ -10,12 +10,12 @@ from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder
 from flowshot.core.params import read_params
-from flowshot.sources.config import DatasetConfig
+from flowshot.preparation.config import DatasetConfig, dataset_config
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowshot.models.base.storage import ModelCard
+    from flowshot.models.base.kind import ModelCard
 
 
 def add(commands: Commands) -> None:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     require_replaceable(out, arguments.force)
     params = read_params()
     arm = load_arm(arguments, params)
-    model, card = arm.model, arm.card
+    (model, prior), card = arm.encoding(), arm.card
 
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
     import numpy as np
@@ -58,11 +58,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     generator = torch_generator(arguments.seed, "interpolate", *arguments.arm)
     if arguments.first is None:
-        ends = arm.prior.sample(2, generator)
+        ends = prior.sample(2, generator)
         clips = model.decode(interpolate_latents(model.prior, ends[0], ends[1], arguments.steps), generator)
         walk = clips.detach().numpy()
     else:
-        config = params.dataset(arguments.arm[0])
+        config = dataset_config(params, arguments.arm[0])
         first, last = (read_sound(Path(file).expanduser(), config, card) for file in (arguments.first, arguments.last))
         walk = interpolate(model, first, last, arguments.steps, generator)
     if not np.isfinite(walk).all():

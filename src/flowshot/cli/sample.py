@@ -5,19 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import add_arm, load_arm, require_replaceable
+from flowshot.cli.arms import LoadedArm, add_arm, load_arm, require_replaceable
 from flowshot.cli.base import Commands, Outcome, add_command, positive
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder
 from flowshot.core.params import read_params
+from flowshot.core.plan import DIRECT
+from flowshot.generation.config import SampleConfig
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-
-    from flowshot.models.base.autoencoder import Autoencoder
-    from flowshot.priors.base import LatentPrior
 
 AT_ONCE = 1000  # clips held in memory
 
@@ -42,6 +41,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     out = Path(arguments.out).expanduser().resolve()
     require_replaceable(out, arguments.force)
     params = read_params()
+    batch_size = params.section("sample", SampleConfig).batch_size
     arm = load_arm(arguments, params)
 
     # Imported here: the decoders take a while, which mistakes in the arguments should not wait for.
@@ -49,11 +49,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from flowshot.core.randomness import torch_generator
 
     # As the `sample` stage names its draws: the plan's seed and as many clips give what the plan's table is about.
-    generator = torch_generator(arguments.seed, "sample", *arguments.arm)
+    names = arguments.arm[:2] if arguments.arm[2] == DIRECT else arguments.arm
+    generator = torch_generator(arguments.seed, "sample", *names)
     digits = max(4, len(str(arguments.n - 1)))
     try:
         with working(f"drawing {arguments.n} clips"), whole_folder(out) as folder:
-            for index, clip in enumerate(draw(arm.model, arm.prior, arguments.n, params.sample.batch_size, generator)):
+            for index, clip in enumerate(draw(arm, arguments.n, batch_size, generator)):
                 write_flac(folder / f"{index:0{digits}d}.flac", clip, arm.card.sample_rate)
     except OSError as error:
         raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
@@ -65,16 +66,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(report, f"{arguments.n} clips of {seconds:g} s at {rate} Hz in {out}")
 
 
-def draw(
-    model: "Autoencoder", prior: "LatentPrior", count: int, batch_size: int, generator: "torch.Generator"
-) -> "Iterator[np.ndarray]":
+def draw(arm: LoadedArm, count: int, batch_size: int, generator: "torch.Generator") -> "Iterator[np.ndarray]":
     """`count` clips `[samples]`, drawn in pieces that bound the memory."""
     import numpy as np  # with torch, see `run`
 
-    from flowshot.generation.sampling import sample_clips
-
     for first in range(0, count, AT_ONCE):
-        clips = sample_clips(model, prior, min(AT_ONCE, count - first), batch_size, generator).clips
+        clips = arm.sample(min(AT_ONCE, count - first), batch_size, generator)
         if not np.isfinite(clips).all():
             raise FlowshotError("the model gives NaN or infinity; its training went wrong, train it again")
         yield from clips

@@ -6,14 +6,18 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from flowshot.cli.audio_sets import audio_files, held_out_set, open_prepared, read_set, usable_pairs
+from flowshot.cli.audio_sets import AudioSet, audio_files, held_out_set, open_prepared, read_set, usable_pairs
 from flowshot.cli.base import Commands, Outcome, WrongUse, add_clip_options, add_command, clip_config, table
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.params import read_params
+from flowshot.core.params import project_params, read_params
 from flowshot.core.sections import NAME, NAME_RULE
-from flowshot.scoring.config import PolicyConfig, ScoreConfig
+from flowshot.scoring.config import ScoreConfig
+
+if TYPE_CHECKING:
+    from flowshot.scoring.metrics.score import Score
 
 
 def add(commands: Commands) -> None:
@@ -31,8 +35,9 @@ def add(commands: Commands) -> None:
         help="real audio, searched recursively; or data/prepared/NAME, whose held-out clips every arm is compared with",
     )
     parser.add_argument("--candidate", metavar="DIR", required=True, help="what is judged, searched recursively")
-    known = " ".join(ScoreConfig().embeddings)
-    parser.add_argument("--embedding", metavar="NAME", action="extend", nargs="+", help=f"which embeddings ({known})")
+    parser.add_argument(
+        "--embedding", metavar="NAME", action="extend", nargs="+", help="which embeddings, such as yamnet logmel"
+    )
     parser.add_argument(
         "--as",
         dest="name",
@@ -48,33 +53,18 @@ def add(commands: Commands) -> None:
 
 
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
-    """How a clip is heard, as under `score` in `params.yaml`."""
-    policy = PolicyConfig()
-    parser.add_argument(
-        "--pad",
-        choices=("zero", "repeat"),
-        default=policy.pad,
-        help="what follows a clip that is too short (%(default)s)",
-    )
-    parser.add_argument("--window", type=float, metavar="S", help="seconds heard at a time (what the embedding needs)")
-    parser.add_argument("--hop", type=float, default=policy.hop, help="from window to window, in windows (%(default)s)")
-    parser.add_argument(
-        "--level",
-        choices=("none", "peak", "rms"),
-        default=policy.level,
-        help="what --level-db is set for (%(default)s)",
-    )
-    parser.add_argument(
-        "--level-db", type=float, default=policy.level_db, metavar="DB", help="relative to full scale (%(default)s)"
-    )
-    parser.add_argument(
-        "--channels", choices=("mix", "first"), default=policy.channels, help="what is heard of several (%(default)s)"
-    )
-    parser.add_argument(
+    """How a clip is heard; what is not given is as under `score` in `params.yaml`."""
+    group = parser.add_argument_group("how a clip is heard (by default as in params.yaml)")
+    group.add_argument("--pad", choices=("zero", "repeat"), help="what follows a clip that is too short")
+    group.add_argument("--window", dest="window_seconds", type=float, metavar="S", help="seconds heard at a time")
+    group.add_argument("--hop", type=float, help="from window to window, in windows")
+    group.add_argument("--level", choices=("none", "peak", "rms"), help="what --level-db is set for")
+    group.add_argument("--level-db", type=float, metavar="DB", help="relative to full scale")
+    group.add_argument("--channels", choices=("mix", "first"), help="what is heard of several")
+    group.add_argument(
         "--on-bad-clip",
         choices=("fail", "skip"),
-        default=ScoreConfig().on_bad_clip,
-        help="what happens to one that cannot be decoded or embedded; who is skipped is listed (%(default)s)",
+        help="what happens to one that cannot be decoded or embedded; who is skipped is listed",
     )
 
 
@@ -93,16 +83,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
     listed = {role: audio_files(folder) for role, folder in folders.items()}
 
     # Imported here: scipy and the embeddings' runtimes take a second, which other sub-commands should not wait for.
+    from flowshot.scoring.comparison.embedded import ClipSets
     from flowshot.scoring.embeddings.cache import EmbeddingCache
     from flowshot.scoring.embeddings.registry import embedder
-    from flowshot.scoring.metrics.sample_size import fewest_clips
-    from flowshot.scoring.scores import score_against_reference, score_entry, tone_scores, training_clips, write_scores
+    from flowshot.scoring.scores import score_against_reference, tone_scores, training_clips, write_scores
 
     for name in scoring.embeddings:
         # An embedding that cannot run fails before minutes go into decoding.
         embedder(name, scoring.policy, scoring.checkpoints)
     sets = {} if prepared is None else {"reference": held_out_set(prepared)}
-    n = min([len(audio) for audio, _ in listed.values()] if prepared is None else [len(sets["reference"].clips)])
+    n = min([len(audio) for audio, _ in listed.values()] if prepared is None else [len(sets["reference"].named.names)])
     if len(listed["candidate"][0]) < n:
         raise FlowshotError(
             f"{arguments.candidate}: holds {len(listed['candidate'][0])} audio files, but every row of a table needs "
@@ -112,27 +102,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
         role: read_set(role, folders[role], *found, n, config, scoring, arguments.seed)
         for role, found in listed.items()
     }
-    skipped = [
-        {"set": role, "clip": file, "reason": reason}
-        for role, each in sets.items()
-        for file, reason in each.unusable.items()
-    ]
-    sets = usable_pairs(sets)
-    reference, candidate = sets["reference"], sets["candidate"]
+    reference, candidate = usable_pairs(sets["reference"], sets["candidate"])
+    training = None if prepared is None else training_clips(prepared)
     # A folder that is gone afterwards: this may run anywhere, and must leave nothing behind.
     with TemporaryDirectory(prefix="flowshot.") as cache, working("embedding and comparing"):
-        scores = score_against_reference(
-            candidate.clips,
-            reference.clips,
-            reference.groups,
-            config.sample_rate,
-            scoring,
-            arguments.seed,
-            candidate_groups=candidate.groups,
-            cache=EmbeddingCache(cache),
-            training=None if prepared is None else training_clips(prepared),
-            names={role: each.files for role, each in sets.items()},
-        )
+        compared = ClipSets(candidate, reference, training, config.sample_rate)
+        scores = score_against_reference(compared, scoring, arguments.seed, EmbeddingCache(cache))
     scores += tone_scores(candidate.clips, config.sample_rate)
     # For pairs of arms only; and it names every file.
     scores = [replace(score, details={k: v for k, v in score.details.items() if k != "influence"}) for score in scores]
@@ -140,27 +115,42 @@ def run(arguments: argparse.Namespace) -> Outcome:
         path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)
         write_scores(path, scores)
         print(f"written to {path}; `flowshot report` shows it as external", file=sys.stderr)
-    n = len(reference.clips)
+    about = {
+        "n": len(reference.names), "sample_rate": config.sample_rate, "seconds": config.clip_seconds,
+        "seed": arguments.seed, "confidence": scoring.confidence, "policy": asdict(scoring.policy),
+    }  # fmt: skip
+    return outcome(sets, about, scores)
+
+
+def outcome(sets: dict[str, AudioSet], about: dict[str, object], scores: "list[Score]") -> Outcome:
+    """The scores with what is known of both sets, as an object and as a table."""
+    from flowshot.scoring.metrics.sample_size import fewest_clips  # see `run`
+    from flowshot.scoring.scores import NUMBER, score_entry
+
     few = {
         (score.metric, score.embedding)
         for score in scores
         if score.n < fewest_clips(score.metric, score.details.get("dimensions", 0))
     }
+    skipped = [
+        {"set": role, "clip": file, "reason": reason}
+        for role, each in sets.items()
+        for file, reason in each.unusable.items()
+    ]
     report = {
         **{role: each.facts for role, each in sets.items()},
-        "n": n, "sample_rate": config.sample_rate, "seconds": config.clip_seconds, "seed": arguments.seed,
-        "confidence": scoring.confidence, "policy": asdict(scoring.policy), "skipped": skipped,
+        **about,
+        "skipped": skipped,
         "too_few_clips_for": [{"metric": metric, "embedding": embedding} for metric, embedding in sorted(few)],
         "scores": [score_entry(score) for score in scores],
-    }  # fmt: skip
-    header = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
+    }
     rows = [
-        [*(getattr(score, name) for name in header), "†" if (score.metric, score.embedding) in few else ""]
+        [*(getattr(score, name) for name in NUMBER), "†" if (score.metric, score.embedding) in few else ""]
         for score in scores
     ]
-    how = f"{n} clips of {config.clip_seconds:g} s at {config.sample_rate} Hz in each set"
+    how = f"{about['n']} clips of {about['seconds']:g} s at {about['sample_rate']} Hz in each set"
     marked = "\n† too few clips for the dimension of the embedding" if few else ""
-    return Outcome(report, f"{table((*header, ''), rows)}\n\n{how}; {scoring.confidence:.0%} intervals{marked}")
+    return Outcome(report, f"{table((*NUMBER, ''), rows)}\n\n{how}; {about['confidence']:.0%} intervals{marked}")
 
 
 def external_path(dataset: str | None, reference: str, name: str) -> Path:
@@ -173,35 +163,33 @@ def external_path(dataset: str | None, reference: str, name: str) -> Path:
 
 
 def score_config(arguments: argparse.Namespace) -> ScoreConfig:
-    """What the options say; raises WrongUse where an embedding is unknown or a number out of its limits."""
+    """The section `score` of params.yaml with what the options say.
+
+    Raises:
+        WrongUse: an embedding is unknown, a number is out of its limits, or --as meets another policy.
+    """
     # Imported here: numpy takes a tenth of a second, which other sub-commands should not wait for.
     from flowshot.scoring.embeddings.registry import unknown_embedding
 
     if arguments.name and not NAME.fullmatch(arguments.name):
         raise WrongUse(f"argument --as: {NAME_RULE}, found {arguments.name!r}")
-    # A row beside the plan's arms is measured as they are.
-    planned = read_params().score if arguments.name else ScoreConfig()
+    # A row beside the plan's arms needs a project to be kept in.
+    planned = (read_params() if arguments.name else project_params()).section("score", ScoreConfig)
     embeddings = tuple(dict.fromkeys(arguments.embedding or planned.embeddings))
     for name in embeddings:
         if problem := unknown_embedding(name):
             raise WrongUse(f"argument --embedding: {problem}")
+    given = {name: getattr(arguments, name) for name in asdict(planned.policy)}
     try:
-        policy = PolicyConfig(
-            pad=arguments.pad,
-            window_seconds=arguments.window,
-            hop=arguments.hop,
-            level=arguments.level,
-            level_db=arguments.level_db,
-            channels=arguments.channels,
-        )
+        policy = replace(planned.policy, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
         raise WrongUse(f"{error} (--window, --hop and --level-db)") from None
-    if arguments.name and policy != PolicyConfig() and policy != planned.policy:
+    if arguments.name and policy != planned.policy:
         raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --pad, --window, --level out")
     return replace(
         planned,
         embeddings=embeddings,
         checkpoints=arguments.checkpoints or planned.checkpoints,
-        on_bad_clip=arguments.on_bad_clip,
-        policy=planned.policy if arguments.name else policy,
+        on_bad_clip=arguments.on_bad_clip or planned.on_bad_clip,
+        policy=policy,
     )

@@ -1,38 +1,46 @@
-"""`flowshot sync`: tell MLflow what it could not be told when it happened."""
+"""`flowshot sync`: tell MLflow what it could not be told when it happened, or all that there is."""
 
 import argparse
 import os
-from collections.abc import Iterable
+from pathlib import Path
 
 from flowshot.cli.base import Commands, Outcome, add_command
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import one_process_at
-from flowshot.tracking.local_store import Store, find_store
-from flowshot.tracking.unsent import UNSENT, Unsent, find_unsent, forget_sent
+from flowshot.core.files import one_process_at, write_json
+from flowshot.core.records import (
+    LOGGED,
+    RECORD,
+    UNSENT,
+    project_of,
+    read_record,
+    repository,
+    unsent_records,
+)
 
 
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
-    description = "Send to MLflow what was not logged, because its server was away when a training or a scoring ended."
-    examples = ("flowshot sync", "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 flowshot sync")
-    add_command(commands, "sync", description, examples, run)
+    description = "Send to MLflow what it misses, because its server was away when a training or a scoring ended."
+    examples = ("flowshot sync", "flowshot sync --all", "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 flowshot sync")
+    parser = add_command(commands, "sync", description, examples, run)
+    parser.add_argument("--all", action="store_true", help="send every run of this project, also what was sent before")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
-    """Send every run that is kept; what was sent is kept no longer."""
-    here = find_store()
-    if not find_unsent(here):
+    """Send every run that is kept, with `--all` also those of `runs/`; what was sent is kept no longer."""
+    waiting = _waiting(arguments.all)
+    if not waiting:
         return Outcome({"sent": []}, "nothing is waiting for MLflow")
     sent: list[str] = []
     problems: list[str] = []
-    with one_process_at(here.root / UNSENT), working("sending to MLflow"):
-        for one in find_unsent(here):
-            if problem := _send(_store_of(one, here), one, problems):
-                problems.append(problem)
-            else:
-                sent.append(one.record.facts.identity.name)
-                forget_sent(here, one)
+    away: dict[str, str] = {}
+    with one_process_at(repository() / UNSENT), working("sending to MLflow"):
+        for folder, uri in _waiting(arguments.all):
+            try:
+                sent.append(_send(folder, uri, away))
+            except FlowshotError as error:
+                problems.append(str(error))
     done = f"sent {_runs(len(sent))} to MLflow"
     if problems:
         why = "; ".join(dict.fromkeys(problems))
@@ -40,31 +48,35 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome({"sent": sent}, done)
 
 
-def _store_of(one: Unsent, here: Store) -> Store:
-    """The store that the user names now, or else the one that was named then."""
-    if os.environ.get("MLFLOW_TRACKING_URI") or one.uri is None:
-        return here
-    return Store(here.root, one.uri)
+def _waiting(everything: bool) -> list[tuple[Path, str]]:
+    """Record folders, and for which store each is meant where the user names none: trainings first."""
+    stages = ("train", "train_generator", "score") if everything else ()
+    found = [path.parent for stage in stages for path in sorted(Path("runs", stage).rglob(RECORD))]
+    kept = unsent_records()
+    return [*sorted(kept, key=lambda one: read_record(one[0])["prior"] is not None), *((one, "") for one in found)]
 
 
-def _send(store: Store, one: Unsent, problems: Iterable[str]) -> str | None:
-    """Send it; or say why that was not possible. A store that was away is not asked again: that may take minutes."""
+def _send(folder: Path, meant_for: str, away: dict[str, str]) -> str:
+    """Send one run; its folder below `runs/`. A store that was away is not asked again, as that takes long."""
     # Imported here: it is not needed where nothing is kept.
-    from flowshot.tracking.mlflow_runs import ask, send, short
+    from flowshot.tracking.mlflow_runs import find_store, one_line, open_store, send_record
 
-    away = f"{store.uri} is away: "
-    if known := next((problem for problem in problems if problem.startswith(away)), None):
-        return known
+    store = meant_for if meant_for and "MLFLOW_TRACKING_URI" not in os.environ else find_store()
+    if store in away:
+        raise FlowshotError(away[store])
     try:
-        ask(store)
-    except Exception as error:
-        return f"{away}{short(error)}"
-    try:
-        send(store, one.record)
-    except Exception as error:
-        # Whatever MLflow raises: this run stays, and the next one may be sent.
-        return f"{one.record.facts.identity.name} at {store.uri}: {short(error)}"
-    return None
+        with one_line(store):
+            open_store(store)
+    except FlowshotError as error:
+        away[store] = str(error)
+        raise
+    place = folder.resolve().relative_to(project_of(folder, read_record(folder)["stage"]))
+    original, content = repository() / place, (folder / RECORD).read_bytes()
+    with one_line(store):
+        logged = send_record(store, folder)
+    if (original / RECORD).is_file() and (original / RECORD).read_bytes() == content:
+        write_json(original / LOGGED, logged)
+    return str(place)
 
 
 def _runs(count: int) -> str:

@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from flowshot.core.files import whole_file
 
@@ -14,6 +13,8 @@ def flac_bytes(audio: np.ndarray, sample_rate: int, bits: int = 16) -> bytes:
 
     In memory, because what libsndfile says of a full disk is no OSError, and not always anything.
     """
+    import soundfile  # only here: clips must be readable where only torch, numpy and nflows are
+
     file = io.BytesIO()
     limited = np.clip(audio, -1, 1) if np.issubdtype(audio.dtype, np.floating) else audio
     soundfile.write(file, limited, sample_rate, format="FLAC", subtype=f"PCM_{bits}")

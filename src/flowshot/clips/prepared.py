@@ -19,6 +19,8 @@ import numpy as np
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 
+PREPARED = Path("data/prepared")
+
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256")

@@ -10,13 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import PlanConfig
 from flowshot.core.sections import NAME, NAME_RULE
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -93,6 +94,9 @@ def project_params() -> Params:
 
 def check_section(kind: type[T], value: Any, where: str) -> T:
     """`value` as the dataclass `kind`; raises FlowshotError with one line that starts with `where`."""
+    # Imported here: models and trainings must be usable where only torch, numpy and nflows are installed.
+    from pydantic import ValidationError
+
     try:
         # Through JSON, because only there does strict checking accept a list for a tuple.
         return _adapter(kind).validate_json(json.dumps(value))  # type: ignore[arg-type] # classes are hashable
@@ -117,7 +121,9 @@ def merge(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str, A
 
 
 @functools.cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 
@@ -149,7 +155,7 @@ def _check_names(entries: Any, section: str, path: Path) -> None:
             raise FlowshotError(f"{path}: {section}: the name {name!r} {NAME_RULE}")
 
 
-def _first_problem(kind: Any, error: ValidationError) -> str:
+def _first_problem(kind: Any, error: "ValidationError") -> str:
     problem = error.errors(include_url=False)[0]
     location = [str(part) for part in problem["loc"]]
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):

@@ -12,13 +12,13 @@ from typing import Any
 
 from flowshot.core.files import sha256_of_file
 
-# What decides a result; reports and documents may be edited without making it another one.
-CODE = ("src", "stages", "params.yaml", "dvc.yaml")
+# Parameters are written beside the revision: another plan is no change of the code.
+CODE = ("src", "stages", "dvc.yaml")
 UNKNOWN = "unknown"
 
 
 def git_revision(folder: Path) -> str:
-    """The commit checked out in `folder`, with `+changes` where code or parameters differ from it.
+    """The commit checked out in `folder`, with `+changes` where the code differs from it.
 
     `unknown` where `folder` is in no git repository, or git is not installed.
     """

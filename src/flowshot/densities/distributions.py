@@ -54,6 +54,12 @@ def repeat_posterior(posterior: Posterior, times: int) -> Posterior:
     )
 
 
+def join_posteriors(parts: list[Posterior]) -> Posterior:
+    """The posteriors of several batches as one."""
+    context = None if parts[0].context is None else torch.cat([p.context for p in parts if p.context is not None])
+    return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_scale for p in parts]), context)
+
+
 class Prior(nn.Module):
     """p(z): the standard normal, or its image under a flow that is trained jointly with the autoencoder."""
 

@@ -27,9 +27,8 @@ from torch import Tensor
 from flowshot.clips.batches import evenly_spaced_rows
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import LOG_TWO_PI, standard_normal_log_prob
+from flowshot.densities.mixture import GaussianMixture
 from flowshot.diagnostics.draws import LatentDraws
-from flowshot.priors.config import GaussianMixturePriorConfig
-from flowshot.priors.gmm import GaussianMixturePrior
 
 FOLDS = 4
 # Clips whose posteriors make up the mixture: its cost grows with the square.
@@ -37,7 +36,7 @@ MIXED_CLIPS = 256
 # Draws of each clip at which densities are judged; its moments, where they are not known, are those of the others.
 JUDGED_DRAWS = 8
 # Of the mixture of Gaussians, which is only fitted where there are this many clips.
-COMPONENTS, ITERATIONS, MIXTURE_CLIPS = 4, 20, 32
+COMPONENTS, ITERATIONS, TOLERANCE, MIXTURE_CLIPS = 4, 20, 1e-4, 32
 
 LogDensity = Callable[[Tensor], Tensor]
 Fit = Callable[[Tensor], LogDensity]
@@ -148,11 +147,10 @@ def _fit_mixture(clips: Tensor, generator: torch.Generator) -> LogDensity:
     """
     chosen = torch.arange(len(clips)) % 5 == 4
     points = clips[:, :2].float()
-    mixture = GaussianMixturePrior(
-        GaussianMixturePriorConfig(components=COMPONENTS, iterations=ITERATIONS), clips.shape[-1]
-    )
+    mixture = GaussianMixture(clips.shape[-1])
+    seen, held_out = points[~chosen].flatten(0, 1), points[chosen].flatten(0, 1)
     try:
-        mixture.fit(points[~chosen].flatten(0, 1), points[chosen].flatten(0, 1), generator)
+        mixture.fit(seen, held_out, COMPONENTS, ITERATIONS, TOLERANCE, generator)
     except (torch.linalg.LinAlgError, FlowshotError):
         return _nowhere
     return lambda x: mixture.log_prob(x.float()).double()

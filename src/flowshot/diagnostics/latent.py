@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from flowshot.clips.batches import evenly_spaced, evenly_spaced_rows
-from flowshot.densities.distributions import Posterior
+from flowshot.densities.distributions import Posterior, join_posteriors
 from flowshot.diagnostics.draws import LatentDraws, draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.likelihood_bounds import LogLikelihood, likelihood_bounds
@@ -142,14 +142,7 @@ def decoder_dependence(
 
 
 def _posterior_of(model: Autoencoder, data: Tensor) -> Posterior:
-    parts = [model.posterior(batch) for batch in data.split(BATCH_SIZE)]
-    return join_posteriors(parts)
-
-
-def join_posteriors(parts: list[Posterior]) -> Posterior:
-    """The posteriors of several batches as one."""
-    context = None if parts[0].context is None else torch.cat([p.context for p in parts if p.context is not None])
-    return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_scale for p in parts]), context)
+    return join_posteriors([model.posterior(batch) for batch in data.split(BATCH_SIZE)])
 
 
 def _reference_latents(model: Autoencoder, clips: np.ndarray | None, generator: torch.Generator) -> Tensor | None:

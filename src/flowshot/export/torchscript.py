@@ -126,8 +126,9 @@ class MixtureDraws(nn.Module):
     def __init__(self, prior: GaussianMixturePrior) -> None:
         super().__init__()
         self.size = prior.size
-        tensors = {"weights": prior.weights, "means": prior.means, "factors": prior.factors}
-        tensors |= {"centre": prior.whitening.mean, "unwhiten": prior.whitening.factor.T.contiguous()}
+        mixture = prior.mixture
+        tensors = {"weights": mixture.weights, "means": mixture.means, "factors": mixture.factors}
+        tensors |= {"centre": mixture.whitening.mean, "unwhiten": mixture.whitening.factor.T.contiguous()}
         for name, value in tensors.items():
             self.register_buffer(name, value)
 

@@ -1,33 +1,27 @@
-"""Clips out of a trained autoencoder, and how they are written."""
+"""Clips of an autoencoder: decoded draws of a prior, and reconstructions."""
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from flowshot.clips.batches import ordered_batches
-from flowshot.clips.flac import write_flac
-from flowshot.core.files import whole_folder, write_json, writing
+from flowshot.generation.generated import Generated
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.priors.base import LatentPrior
-
-# Clips of each arm that are kept for listening.
-LISTEN = 16
 
 
-@dataclass(frozen=True)
-class Generated:
-    """`clips: [n, samples]` float32 in [-1, 1], and the seconds it took to make them."""
+class LatentSampler(Protocol):
+    """What draws latents, such as a prior."""
 
-    clips: np.ndarray
-    seconds: float
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` draws, `[count, latent_size]`."""
 
 
 @torch.no_grad()
 def sample_clips(
-    model: Autoencoder, prior: LatentPrior, count: int, batch_size: int, generator: torch.Generator
+    model: Autoencoder, prior: LatentSampler, count: int, batch_size: int, generator: torch.Generator
 ) -> Generated:
     """Draw `count` latents from `prior` and decode them. The time includes both."""
     start = time.perf_counter()
@@ -45,13 +39,3 @@ def reconstruct_clips(model: Autoencoder, clips: np.ndarray, batch_size: int, ge
         for batch in ordered_batches(clips, batch_size)
     ]
     return Generated(np.concatenate(decoded), time.perf_counter() - start)
-
-
-def write_generated(folder: Path, generated: Generated, sample_rate: int) -> None:
-    """Write `clips.npy`, `seconds.json` and the first clips as FLAC under `listen/`, whole or not at all."""
-    with writing(folder), whole_folder(folder) as fresh:
-        np.save(fresh / "clips.npy", generated.clips.astype(np.float32))
-        write_json(fresh / "seconds.json", {"seconds": generated.seconds, "clips": len(generated.clips)})
-        (fresh / "listen").mkdir()
-        for index, clip in enumerate(generated.clips[:LISTEN]):
-            write_flac(fresh / "listen" / f"{index:02d}.flac", clip, sample_rate)

@@ -1,25 +1,9 @@
-"""How the ear weights frequencies: mel bands and the K-weighting of loudness meters."""
+"""How the ear weights frequencies: the K-weighting of loudness meters."""
 
 import math
 
 import torch
 from torch import Tensor
-
-
-def mel_filters(bands: int, fft_size: int, sample_rate: int) -> Tensor:
-    """Triangles that average the bins of a spectrum in mel bands, `[bands, fft_size // 2 + 1]`; each row sums to 1.
-
-    The mel scale 2595 log10(1 + f / 700) (O'Shaughnessy 1987). A band narrower than the distance of two bins, as the
-    lowest ones are, takes the bin nearest to its centre.
-    """
-    bins = torch.linspace(0, sample_rate / 2, fft_size // 2 + 1, dtype=torch.float64)
-    highest = 2595 * math.log10(1 + sample_rate / 2 / 700)
-    edges = 700 * (10 ** (torch.linspace(0, highest, bands + 2, dtype=torch.float64) / 2595) - 1)
-    lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    filters = torch.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)).clamp(min=0)
-    nearest = torch.nn.functional.one_hot((bins - centre).abs().argmin(1), len(bins)).to(filters)
-    filters = torch.where(filters.sum(1, keepdim=True) > 0, filters, nearest)
-    return (filters / filters.sum(1, keepdim=True)).float()
 
 
 def k_weighting(fft_size: int, sample_rate: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 
 
 class LatentPrior(Protocol):

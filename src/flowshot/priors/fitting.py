@@ -7,9 +7,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
-from flowshot.training.progress import Progress, copy_weights
-from flowshot.training.schedules import learning_rate_factor
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
+from flowshot.optimisation.progress import Progress, copy_weights
+from flowshot.optimisation.schedules import learning_rate_factor
 
 # How often the held-out loss is looked at; the best weights are kept.
 VALIDATE_EVERY_STEPS = 25

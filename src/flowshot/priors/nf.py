@@ -1,17 +1,35 @@
 """A normalizing flow fitted to frozen latents by maximum likelihood."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from flowshot.core.sections import Section, require
 from flowshot.densities.distributions import standard_normal_log_prob
 from flowshot.densities.flows import Flow
 from flowshot.densities.whitening import Whitening
-from flowshot.priors.config import FlowPriorConfig
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.storage import load_tensors, save_tensors
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
+
+
+@dataclass(frozen=True)
+class FlowPriorConfig(Section):
+    """A normalizing flow fitted to frozen latents."""
+
+    kind: Literal["nsf", "realnvp", "maf", "iaf"]
+    layers: int
+    width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        positive = (self.layers, self.width, self.steps, self.batch_size, self.learning_rate)
+        require(min(positive) > 0, "every value must be above 0")
 
 
 class FlowPrior(nn.Module):

@@ -1,12 +1,19 @@
 """The prior that the autoencoder was trained with: N(0, I), or its jointly trained flow."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from flowshot.core.sections import Section
 from flowshot.densities.distributions import Prior
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
+
+
+@dataclass(frozen=True)
+class OwnPriorConfig(Section):
+    """The prior that the autoencoder was trained with has nothing to set."""
 
 
 class OwnPrior:

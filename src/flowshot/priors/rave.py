@@ -1,21 +1,44 @@
 """RAVE's prior: an autoregressive model of the quantised principal components of latents."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.priors.config import RavePriorConfig
+from flowshot.core.sections import Section, require
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.equiprobable import from_bins, log_density_in_bin, to_bins
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.principal_axes import PrincipalAxes
 from flowshot.priors.rave_network import RaveNetwork
 from flowshot.priors.storage import load_tensors, save_tensors
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Latents whose density is computed, or that are drawn, at once.
 BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class RavePriorConfig(Section):
+    """RAVE's prior: the part of the variance that it predicts, its bins, and its network."""
+
+    fidelity: float
+    bins: int
+    layers: int
+    kernel_size: int
+    cycle: int
+    width: int
+    skip: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        require(0 < self.fidelity <= 1, "fidelity must be above 0, and 1 at most")
+        require(self.bins >= 2, "bins must be at least 2")
+        sizes = (self.layers, self.kernel_size, self.cycle, self.width, self.skip, self.steps, self.batch_size)
+        require(min(*sizes, self.learning_rate) > 0, "every value must be above 0")
 
 
 class RavePrior(nn.Module):

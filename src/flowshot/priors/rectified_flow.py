@@ -1,24 +1,56 @@
 """A rectified flow on frozen latents: an ordinary differential equation that carries noise to latents."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from flowshot.core.randomness import torch_generator
+from flowshot.core.sections import Section, require
 from flowshot.densities.distributions import standard_normal_log_prob
 from flowshot.densities.whitening import Whitening
-from flowshot.priors.config import RectifiedFlowPriorConfig
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.fitting import fit_network
 from flowshot.priors.ode import solve, trace_along
 from flowshot.priors.storage import load_tensors, save_tensors
 from flowshot.priors.velocity import VelocityNetwork, gaussian_rate
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
 
 # Points of the path at which the held-out loss is taken; each is a held-out latent with its own noise and time.
 HELD_OUT_POINTS = 4096
 # Latents whose density is computed at once.
 BATCH_SIZE = 1024
+
+
+@dataclass(frozen=True)
+class RectifiedFlowPriorConfig(Section):
+    """A rectified flow: its velocity network, the times that it learns at, and how its equation is solved.
+
+    `solver` and `solver_steps` are of samples; the density takes `density_steps` of Heun's method, with the exact
+    trace up to `exact_trace_size` dimensions and an estimate from `probes` random directions above.
+    """
+
+    layers: int
+    width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    time_mean: float
+    time_scale: float
+    solver: Literal["euler", "heun"]
+    solver_steps: int
+    density_steps: int
+    exact_trace_size: int
+    probes: int
+
+    def __post_init__(self) -> None:
+        sizes = (self.layers, self.width, self.steps, self.batch_size, self.solver_steps, self.density_steps)
+        require(
+            min(*sizes, self.probes, self.learning_rate, self.time_scale) > 0,
+            "every value but time_mean and exact_trace_size must be above 0",
+        )
+        require(self.exact_trace_size >= 0, "exact_trace_size must not be negative")
 
 
 class RectifiedFlowPrior(nn.Module):

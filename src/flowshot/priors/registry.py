@@ -1,33 +1,48 @@
-"""The priors by name. A new one is a file of its own, a line here, a section of `fit_prior`, and a test."""
+"""The priors by name. A new one is a file of its own, a line here, and a section of `fit_prior`."""
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.params import Params, check_section
+from flowshot.core.sections import Section
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.base import LatentPrior
-from flowshot.priors.config import PriorsConfig
-from flowshot.priors.gmm import GaussianMixturePrior
-from flowshot.priors.nf import FlowPrior
-from flowshot.priors.own import OwnPrior
-from flowshot.priors.rave import RavePrior
-from flowshot.priors.rectified_flow import RectifiedFlowPrior
+from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
+from flowshot.priors.nf import FlowPrior, FlowPriorConfig
+from flowshot.priors.own import OwnPrior, OwnPriorConfig
+from flowshot.priors.rave import RavePrior, RavePriorConfig
+from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
 
-PRIORS: dict[str, Callable[[PriorsConfig, Autoencoder], LatentPrior]] = {
-    "own": lambda config, model: OwnPrior(model.prior),
-    "nf": lambda config, model: FlowPrior(config.nf, math.prod(model.latent_shape)),
-    "gmm": lambda config, model: GaussianMixturePrior(config.gmm, math.prod(model.latent_shape)),
-    "rectified_flow": lambda config, model: RectifiedFlowPrior(config.rectified_flow, math.prod(model.latent_shape)),
-    "rave": lambda config, model: RavePrior(config.rave, *model.latent_shape),
+
+@dataclass(frozen=True)
+class PriorKind:
+    """What the registry knows of a prior: the dataclass of its section, and how to make one for an autoencoder."""
+
+    config: type[Section]
+    make: Callable[[Any, Autoencoder], LatentPrior]
+
+
+PRIORS: dict[str, PriorKind] = {
+    "own": PriorKind(OwnPriorConfig, lambda config, model: OwnPrior(model.prior)),
+    "nf": PriorKind(FlowPriorConfig, lambda config, model: FlowPrior(config, model.latent_size)),
+    "gmm": PriorKind(GaussianMixturePriorConfig, lambda config, model: GaussianMixturePrior(config, model.latent_size)),
+    "rectified_flow": PriorKind(
+        RectifiedFlowPriorConfig, lambda config, model: RectifiedFlowPrior(config, model.latent_size)
+    ),
+    "rave": PriorKind(RavePriorConfig, lambda config, model: RavePrior(config, *model.latent_shape)),
 }
 
 
-def make_prior(name: str, config: PriorsConfig, model: Autoencoder) -> LatentPrior:
-    """The prior called `name` for the latents of `model`, not yet fitted or loaded.
-
-    Raises:
-        FlowshotError: there is no such prior.
-    """
+def prior_config(params: Params, name: str) -> Any:
+    """The section of the prior `name`, checked. Raises FlowshotError where there is no such prior."""
     if name not in PRIORS:
-        raise FlowshotError(f"prior {name!r} is not defined; use one of: {', '.join(PRIORS)}")
-    return PRIORS[name](config, model)
+        raise FlowshotError(f"{params.path}: there is no prior {name!r}; use one of: {', '.join(PRIORS)}")
+    section = params.entry("fit_prior", name)
+    return check_section(PRIORS[name].config, section, f"{params.path}: fit_prior.{name}")
+
+
+def make_prior(name: str, config: Any, model: Autoencoder) -> LatentPrior:
+    """The prior `name` for the latents of `model`, not yet fitted or loaded; `config` is that of `prior_config`."""
+    return PRIORS[name].make(config, model)

@@ -38,11 +38,10 @@ def augment(clips: Tensor, config: AugmentConfig, sample_rate: int, generator: t
         sample_rate: in Hz.
         generator: on the CPU.
     """
-    # In the order in which they happen to a sound: it is played, placed, mixed, and recorded.
+    # In the order in which they happen to a sound: it is played, placed, and recorded.
     changes: tuple[tuple[float, Change], ...] = (
         (config.speed_semitones, change_speed),
         (config.jitter_seconds * sample_rate, delay),
-        (config.mix_level, mix),
         (config.filter_db, shelve),
         (config.gain_db, attenuate),
         (config.polarity, lambda clips, *_: -clips),
@@ -66,11 +65,6 @@ def delay(clips: Tensor, samples: float, generator: torch.Generator) -> Tensor:
     shift = _uniform(clips, 0.0, math.floor(samples) + 1.0, generator).long()
     source = torch.arange(clips.shape[1], device=clips.device) - shift
     return torch.where(source >= 0, clips.gather(1, source.clamp_min(0)), 0.0)
-
-
-def mix(clips: Tensor, level: float, generator: torch.Generator) -> Tensor:
-    """Each clip with its neighbour in the batch added at 0 to `level` times its amplitude, at the clip's own peak."""
-    return _at_peak_of(clips, clips + _uniform(clips, 0.0, level, generator) * clips.roll(1, 0))
 
 
 def shelve(clips: Tensor, decibels: float, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,5 @@
 """Where training runs and in which precision."""
 
-import warnings
-
 import torch
 
 from flowshot.training.config import TrainConfig
@@ -12,18 +10,6 @@ def choose_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("cpu")
-
-
-def prepare_threads(threads: int) -> None:
-    """Use `threads` CPU threads (0: leave torch's choice) and treat denormal numbers as zero.
-
-    Zero-padded clips and decaying envelopes make denormals, which some CPUs compute many times slower.
-    """
-    torch.set_flush_denormal(True)
-    # NumPy notices and says so in four lines, at whatever is imported next.
-    warnings.filterwarnings("ignore", message="The value of the smallest subnormal", category=UserWarning)
-    if threads > 0:
-        torch.set_num_threads(threads)
 
 
 def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:

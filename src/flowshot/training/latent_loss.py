@@ -3,13 +3,11 @@
 | option | what it does | when to use it |
 |---|---|---|
 | `beta` | the price of a nat | the first thing to vary: see the sweep of `docs/latent-loss.md` |
-| `beta_schedule: linear` | no price at first | always: an encoder that says nothing yet is not silenced for it |
-| `beta_schedule: cyclical` | from 0 several times | when the latent is used at first and lost later |
-| `free_bits` | nats that cost nothing | when the divergence goes to 0 at every `beta` that makes priors easy to fit |
+| `beta_warmup_steps` | no price at first | always: an encoder that says nothing yet is not silenced for it |
+| `free_bits` | nats that cost nothing | when the divergence falls to 0 at every `beta` that makes priors easy to fit |
 | `target_kl` | a price that finds its divergence | to compare autoencoders at equal rate, not at equal `beta` |
 
-`docs/latent-loss.md` has a paragraph on each, and on those that lie elsewhere: updates of the encoder alone
-(`training/inference.py`) and a weaker decoder (`autoencoder.decoder_channels`).
+`docs/latent-loss.md` has a paragraph on each.
 """
 
 import math
@@ -18,9 +16,8 @@ from torch import Tensor
 
 from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, gaussian_kl
-from flowshot.models.autoencoders.vae.vae import Reconstruction
-from flowshot.training.config import PARTS_NEEDED, TrainConfig
-from flowshot.training.schedules import beta_at, cyclical_beta_at
+from flowshot.optimisation.schedules import beta_at
+from flowshot.training.config import TrainConfig
 
 # Of the controller: log beta moves by at most this in a step, and beta stays within these limits.
 CONTROLLER_RATE = 0.02
@@ -41,10 +38,11 @@ def with_free_bits(kl: Tensor, free: float) -> Tensor:
 
 
 def charged_divergence(kl: Tensor, posterior: Posterior, config: TrainConfig) -> Tensor:
-    """The divergence of `kl: [batch]` that is charged, in nats, a scalar: its mean, as far as it is not free.
+    """The part of `kl: [batch]` that is charged, in nats, a scalar: its mean, as far as it is not free.
 
-    Of the whole latent, the allowance is `free_bits` times the number of dimensions: it needs no parts, and so holds
-    under flows, whose divergence is the expectation of one log ratio.
+    `free_bits_of: total` allows `free_bits` times the number of dimensions for the whole latent. It needs no parts, so
+    it also holds under flows, whose divergence is the expectation of one log ratio. That ratio is of one draw a clip:
+    near the allowance a little more than the expectation is charged.
     """
     if not config.free_bits:
         return kl.mean()
@@ -57,8 +55,8 @@ def controlled_beta(beta: float, kl: float, target: float) -> float:
     """The weight one step later: higher where the divergence lies above `target`, lower where below.
 
     Ascent on the multiplier of the constraint KL = target, in log beta (the constraint of Rezende & Viola 2018,
-    1810.00597, put on the other term; as a controller: Shao et al. 2020, 2004.05988). The relative error is cut at 1,
-    so that a divergence ten times too high at the start does not wind it up.
+    1810.00597, on the other term; as a controller: Shao et al. 2020, 2004.05988). The relative error is cut at 1, so
+    that a divergence ten times too high at the start does not wind it up.
     """
     error = max(-1.0, min(1.0, (kl - target) / target))
     low, high = CONTROLLER_LIMITS
@@ -70,36 +68,29 @@ class LatentLoss:
 
     Args:
         config: of the training.
-        steps: of the training.
-        gaussian: whether posterior and prior are Gaussian, see `VAE.is_gaussian`.
+        gaussian: whether posterior and prior are Gaussian, see `Autoencoder.is_gaussian`.
 
     Raises:
-        FlowshotError: free bits of single dimensions are asked for under a flow, whose divergence has no such parts.
-
-    Example:
-        >>> latent_loss = LatentLoss(TrainConfig(beta=0.1, beta_warmup_steps=10), steps=100, gaussian=True)
-        >>> [latent_loss.weight(step) for step in (0, 9, 99)]
-        [0.01, 0.1, 0.1]
+        FlowshotError: free bits of single dimensions are asked for under a flow, whose divergence has no such parts: a
+            flow moves nats between dimensions.
     """
 
-    def __init__(self, config: TrainConfig, steps: int, gaussian: bool) -> None:
-        require_parts(config, gaussian)
-        self.config, self.steps = config, steps
+    def __init__(self, config: TrainConfig, gaussian: bool) -> None:
+        if config.free_bits and config.free_bits_of == "dimension" and not gaussian:
+            raise FlowshotError(
+                "free_bits_of: dimension needs an autoencoder without flows, whose divergence is a sum over "
+                "dimensions; use free_bits_of: total"
+            )
+        self.config = config
         self.beta = config.beta
 
     def weight(self, step: int) -> float:
         """What a nat costs at `step`, counted from 0."""
-        if self.config.beta_schedule == "cyclical":
-            return cyclical_beta_at(step, self.beta, self.config.beta_cycles, self.steps)
         return beta_at(step, self.beta, self.config.beta_warmup_steps)
 
-    def charged(self, output: Reconstruction) -> Tensor:
-        """The divergence that is charged, in nats, a scalar.
-
-        It is bounded from one draw a clip, of which a batch's mean is not the expectation: near the allowance a little
-        more than it is charged.
-        """
-        return charged_divergence(output.kl, output.posterior, self.config)
+    def charged(self, kl: Tensor, posterior: Posterior) -> Tensor:
+        """The part of `kl: [batch]` that is charged, in nats, a scalar; see `charged_divergence`."""
+        return charged_divergence(kl, posterior, self.config)
 
     def state_dict(self) -> dict[str, float]:
         """Where the controller has moved the weight."""
@@ -115,12 +106,3 @@ class LatentLoss:
         if self.config.target_kl:
             self.beta = controlled_beta(self.beta, float(kl.detach()), self.config.target_kl)
         return weight
-
-
-def require_parts(config: TrainConfig, gaussian: bool) -> None:
-    """Raises FlowshotError where free bits of single dimensions are asked for, but the divergence is no sum over them.
-
-    It fails instead of bounding something else: a change of the latent by a flow moves nats between dimensions.
-    """
-    if config.free_bits and config.free_bits_of == "dimension" and not gaussian:
-        raise FlowshotError(PARTS_NEEDED)

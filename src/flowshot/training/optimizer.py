@@ -1,26 +1,17 @@
-"""The optimizer of an autoencoder and the course of its learning rate."""
+"""The optimizer of an autoencoder, and the schedule of its learning rate."""
 
 import torch
 from torch import Tensor, nn
 
+from flowshot.optimisation.schedules import learning_rate_factor
 from flowshot.training.config import TrainConfig
-from flowshot.training.schedules import learning_rate_factor
 
 
 def scheduled_adam(
     model: nn.Module, config: TrainConfig, steps: int
-) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
-    """AdamW (Loshchilov & Hutter 2017, 1711.05101) for `steps` steps of `model`, and its learning rate's schedule.
-
-    Weights decay; biases and scales, the parameters of one dimension, do not. They say where an output lies, not how
-    strongly it follows its input: drawn to zero they give no simpler function, only another one.
-    """
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.LambdaLR]:
+    """Adam (Kingma & Ba 2014, 1412.6980) for `steps` steps of `model`, and its learning rate's schedule."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_factor(step, config.warmup_steps, steps)
     )
@@ -30,7 +21,7 @@ def scheduled_adam(
 def clipped_gradients(model: nn.Module, loss: Tensor, largest: float) -> Tensor:
     """Set the gradients of `model` to those of the scalar `loss`, their common norm at most `largest`.
 
-    Returns the norm before: no finite number where one gradient is none.
+    Returns the norm before, which is not finite where a gradient is not.
     """
     model.zero_grad(set_to_none=True)
     loss.backward()

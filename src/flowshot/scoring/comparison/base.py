@@ -1,7 +1,7 @@
 """Two sets in one embedding, and what the metrics that compare them share."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
+from flowshot.scoring.metrics.inputs import require_comparable
 from flowshot.scoring.metrics.kernel import median_distance
 from flowshot.scoring.metrics.memorisation import NearestTraining, nearest_training
 from flowshot.scoring.metrics.neighbours import distances
@@ -26,8 +27,8 @@ class EmbeddedSets:
     """Two sets in one embedding: `candidate: [n, d]` and `reference: [m, d]`, with the source of each clip.
 
     `training: [t, d]` are the clips a model learned from, where they are known; the classes are class scores
-    `[n, classes]` and `[m, classes]`, where the embedding has some. `names` say what the candidates and the training
-    clips are called.
+    `[n, classes]` and `[m, classes]`, where the embedding has some. The names of candidates and training clips are
+    needed with `training` only.
     """
 
     embedding: str
@@ -38,16 +39,22 @@ class EmbeddedSets:
     training: np.ndarray | None = None
     candidate_classes: np.ndarray | None = None
     reference_classes: np.ndarray | None = None
-    candidate_names: Sequence[str] = field(default=())
-    training_names: Sequence[str] = field(default=())
+    candidate_names: Sequence[str] = ()
+    training_names: Sequence[str] = ()
 
 
 class Comparison:
     """What several metrics of two sets share, computed once."""
 
     def __init__(self, sets: EmbeddedSets, config: ScoreConfig, draws: Callable[[str], np.random.Generator]) -> None:
-        """`draws` gives the generator of a metric by its name."""
-        self.sets, self.config, self.draws = sets, config, draws
+        """`draws` gives the generator of a metric by its name.
+
+        Raises:
+            FlowshotError: fewer than 2 clips in a set, differing dimensions, or a number that is not finite.
+        """
+        candidate, reference = require_comparable(sets.candidate, sets.reference, sets.embedding)
+        self.sets = replace(sets, candidate=candidate, reference=reference)
+        self.config, self.draws = config, draws
         self.groups = (list(sets.candidate_groups), list(sets.reference_groups))
 
     @cached_property
@@ -65,12 +72,13 @@ class Comparison:
 
     @cached_property
     def within(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances within the candidates and within the reference."""
-        return tuple(distances(clips, clips) for clips in (self.sets.candidate, self.sets.reference))  # type: ignore[return-value]
+        """Distances within the candidates `[n, n]` and within the reference `[m, m]`."""
+        candidate, reference = self.sets.candidate, self.sets.reference
+        return distances(candidate, candidate), distances(reference, reference)
 
     @cached_property
     def between(self) -> np.ndarray:
-        """Distances from candidates to the reference."""
+        """Distances from candidates to the reference, `[n, m]`."""
         return distances(self.sets.candidate, self.sets.reference)
 
     @cached_property

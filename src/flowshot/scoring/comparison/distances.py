@@ -64,11 +64,10 @@ def _kernel_score(metric: str, both: Comparison, kernel: Kernel) -> Score:
             "without interval",
             file=sys.stderr,
         )
-        alone = kernel_distance(sets.candidate, sets.reference, kernel=kernel)
-        return both.score(metric, float(alone.value()[0]), None)
+        return both.score(metric, kernel_distance(sets.candidate, sets.reference, kernel=kernel).value, None)
     distance = kernel_distance(sets.candidate, sets.reference, groups_x, groups_y, kernel)
     interval = bootstrap_kernel_distance(distance, both.config.bootstrap, both.config.confidence, both.draws(metric))
-    return both.score(metric, float(distance.value()[0]), interval, details=_influence_entry(distance.influence))
+    return both.score(metric, distance.value, interval, details=_influence_entry(distance.influence))
 
 
 def _p_value(metric: str, both: Comparison, kernel: Kernel) -> Score:

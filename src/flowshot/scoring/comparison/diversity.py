@@ -7,12 +7,12 @@ import numpy as np
 from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import proportion_interval, student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
-from flowshot.scoring.metrics import density_coverage, precision_recall
 from flowshot.scoring.metrics import label_diversity as labels
-from flowshot.scoring.metrics.intervals import two_sample_jackknife
+from flowshot.scoring.metrics import neighbours
+from flowshot.scoring.metrics.intervals import one_sample_jackknife, two_sample_jackknife
 from flowshot.scoring.metrics.neighbours import radii
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
+from flowshot.scoring.metrics.vendi import directions, vendi_of_directions
 
 # Of the distances within the candidates, within the reference and between them, and the number of neighbours.
 NeighbourStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
@@ -20,34 +20,30 @@ NeighbourStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
 
 def precision(both: Comparison) -> Score:
     """Fidelity."""
-    return _proportion("precision", both, lambda x, y, xy, k: precision_recall.precision(xy, radii(y, k)))
+    return _proportion("precision", both, lambda x, y, xy, k: neighbours.precision(xy, radii(y, k)))
 
 
 def recall(both: Comparison) -> Score:
     """Diversity, by balls around candidates."""
-    return _proportion("recall", both, lambda x, y, xy, k: precision_recall.recall(xy, radii(x, k)))
+    return _proportion("recall", both, lambda x, y, xy, k: neighbours.recall(xy, radii(x, k)))
 
 
 def coverage(both: Comparison) -> Score:
     """Diversity, by balls around real clips."""
-    return _proportion("coverage", both, lambda x, y, xy, k: density_coverage.coverage(xy, radii(y, k)))
+    return _proportion("coverage", both, lambda x, y, xy, k: neighbours.coverage(xy, radii(y, k)))
 
 
 def density(both: Comparison) -> Score:
     """Fidelity, by how many real clips are near."""
-    value, error = _jackknifed("density", both, lambda x, y, xy, k: density_coverage.density(xy, radii(y, k), k))
+    value, error = _jackknifed("density", both, lambda x, y, xy, k: neighbours.density(xy, y, k))
     return both.score("density", value, student_interval(value, error, both.config.confidence), 0.0)
 
 
 def vendi(both: Comparison) -> Score:
     """Of the candidates alone, by the cosines of their embeddings."""
-    cosines = cosine_similarities(both.sets.candidate)
-
-    def of(x: np.ndarray, _: np.ndarray) -> float:
-        return vendi_score(cosines[np.ix_(x, x)])
-
-    value, (x, y) = vendi_score(cosines), (np.arange(len(groups)) for groups in both.groups)
-    error = two_sample_jackknife(of, x, y, *both.groups, both.config.folds, both.draws("vendi"))
+    unit, folds = directions(both.sets.candidate), both.config.folds
+    value = vendi_of_directions(unit)
+    error = one_sample_jackknife(vendi_of_directions, unit, both.groups[0], folds, both.draws("vendi"))
     return both.score("vendi", value, student_interval(value, error, both.config.confidence), 1.0)
 
 

@@ -6,29 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from flowshot.clips.held_out import NamedClips
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.comparison.base import EmbeddedSets
 from flowshot.scoring.comparison.registry import NEEDS
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.base import Embedder, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
-from flowshot.scoring.embeddings.classes import class_scores
 from flowshot.scoring.embeddings.melspectrogram import MelSpectrogram
-from flowshot.scoring.embeddings.usable import ComparedSets, embed_sets
-
-
-@dataclass(frozen=True)
-class NamedClips:
-    """Clips `[n, samples]` with what each is called and where it comes from."""
-
-    clips: np.ndarray
-    names: Sequence[str]
-    groups: Sequence[str]
+from flowshot.scoring.embeddings.usable import embed_sets
 
 
 @dataclass(frozen=True)
 class ClipSets:
-    """As many candidates as reference clips, and the clips that a model learned from, where they are known."""
+    """Candidates and reference clips of one length, and the clips a model learned from, where they are known."""
 
     candidate: NamedClips
     reference: NamedClips
@@ -46,9 +37,9 @@ def embedded_sets(
     Raises:
         FlowshotError: a clip cannot be embedded (unless `config.on_bad_clip` is to skip), or an embedder cannot run.
     """
-    about_training = [metric for metric in config.metrics if NEEDS.get(metric) == "training"]
     for each in embedders:
         yield _embedded(sets, each, config, cache, config.metrics)
+    about_training = [metric for metric in config.metrics if NEEDS.get(metric) == "training"]
     if sets.training is not None and about_training:
         mel = MelSpectrogram(sets.reference.clips.shape[1], sets.sample_rate, config.policy)
         yield _embedded(sets, mel, config, cache, about_training)
@@ -58,29 +49,28 @@ def _embedded(
     sets: ClipSets, each: Embedder, config: ScoreConfig, cache: EmbeddingCache, metrics: Sequence[str]
 ) -> tuple[EmbeddedSets, Sequence[str], Mapping[str, Any]]:
     needed = {NEEDS.get(metric) for metric in metrics}
-    named = {"candidate": sets.candidate, "reference": sets.reference}
-    clips = {role: one.clips for role, one in named.items()}
-    names = {role: one.names for role, one in named.items()}
-    found = embed_sets(cache, each, clips, sets.sample_rate, config.on_bad_clip == "skip", names)
-    classifier = class_scores(each) if "candidate_classes" in needed else None
-    classes = {
-        role: cache.embed(classifier, one[found.rows], sets.sample_rate) if classifier else None
-        for role, one in clips.items()
-    }
+    found = embed_sets(cache, each, sets.candidate, sets.reference, sets.sample_rate, config.on_bad_clip == "skip")
+    candidate, reference = found.candidate, found.reference
+    classes: dict[str, np.ndarray] = {}
+    if "candidate_classes" in needed and (classifier := each.classes):
+        classes = {
+            "candidate_classes": cache.embed(classifier, candidate.clips, sets.sample_rate),
+            "reference_classes": cache.embed(classifier, reference.clips, sets.sample_rate),
+        }
     training = sets.training if "training" in needed else None
     embedded = EmbeddedSets(
         each.name,
-        found.candidate,
-        found.reference,
-        _of(sets.candidate.groups, found),
-        _of(sets.reference.groups, found),
-        training=_embed_training(cache, each, training, sets.sample_rate) if training else None,
-        candidate_classes=classes["candidate"],
-        reference_classes=classes["reference"],
-        candidate_names=_of(sets.candidate.names, found),
+        found.candidate_vectors,
+        found.reference_vectors,
+        candidate.groups,
+        reference.groups,
+        training=None if training is None else _embed_training(cache, each, training, sets.sample_rate),
+        candidate_names=candidate.names,
         training_names=training.names if training else (),
+        **classes,
     )
-    return embedded, metrics, {**description(each), "skipped": [asdict(one) for one in found.skipped]}
+    about = {**description(each), "reference_n": len(reference.names), "skipped": list(map(asdict, found.skipped))}
+    return embedded, metrics, about
 
 
 def _embed_training(cache: EmbeddingCache, each: Embedder, training: NamedClips, sample_rate: int) -> np.ndarray:
@@ -88,7 +78,3 @@ def _embed_training(cache: EmbeddingCache, each: Embedder, training: NamedClips,
         return cache.embed(each, training.clips, sample_rate)
     except FlowshotError as error:
         raise FlowshotError(f"training: {error}") from None
-
-
-def _of(values: Sequence[str], found: ComparedSets) -> list[str]:
-    return [values[row] for row in found.rows]

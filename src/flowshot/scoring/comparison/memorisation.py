@@ -11,22 +11,21 @@ CLOSEST_PAIRS = 10
 
 
 def authenticity(both: Comparison) -> Score:
-    """The interval is over candidates: the training clips are what they are. The closest pairs come along."""
+    """The fraction of candidates that are no copies. Its interval is over candidates; the closest pairs are listed."""
     nearest, _ = both.nearest
-    groups, confidence = both.groups[0], both.config.confidence
+    groups, names, training = both.groups[0], both.sets.candidate_names, both.sets.training_names
     value = float(nearest.authentic.mean())
     error = mean_standard_error(nearest.authentic.astype(np.float64), groups)
-    names, training = both.sets.candidate_names, both.sets.training_names
     closest = [
         {
-            "candidate": names[i] if names else f"clip {i}",
-            "training": training[nearest.row[i]] if training else f"clip {nearest.row[i]}",
+            "candidate": names[i],
+            "training": training[nearest.row[i]],
             "distance": float(nearest.distance[i]),
             "authentic": bool(nearest.authentic[i]),
         }
         for i in np.argsort(nearest.distance, kind="stable")[:CLOSEST_PAIRS]
     ]
-    interval = proportion_interval(value, error, len(set(groups)), confidence)
+    interval = proportion_interval(value, error, len(set(groups)), both.config.confidence)
     return both.score("authenticity", value, interval, details={"closest": closest})
 
 

@@ -32,11 +32,7 @@ NEEDS = {
 
 
 def compare(both: Comparison, metrics: Sequence[str]) -> list[Score]:
-    """The scores of those `metrics` that the sets have; what they are too few for is said on standard error.
-
-    Raises:
-        FlowshotError: fewer than 2 clips in a set, differing dimensions, or a number that is not finite.
-    """
+    """The scores of those `metrics` that the sets have; what they are too few for is said on standard error."""
     scores = []
     for name in metrics:
         if name in NEEDS and getattr(both.sets, NEEDS[name]) is None:

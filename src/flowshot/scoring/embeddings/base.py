@@ -1,14 +1,17 @@
 """What every embedder offers, and what they share: the clip policy, checked clips, windows, resampling."""
 
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from math import gcd
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import sha256_of_file
 from flowshot.scoring.config import PolicyConfig
 
 # How much audio is converted at a time: bounds memory, whatever the number and length of the clips.
@@ -86,13 +89,12 @@ class ClipPolicy:
 
 
 def clip_policy(
-    config: PolicyConfig | None, sample_rate: int, window: int = 0, shortest: int = 1, least: int = 1
+    config: PolicyConfig, sample_rate: int, window: int = 0, shortest: int = 1, least: int = 1
 ) -> ClipPolicy:
     """The policy of `params.yaml` for a network of `sample_rate` Hz that hears `window` samples at a time.
 
     A network that hears any length (`window` 0) hears windows of `config.window_seconds`, or the whole clip.
     """
-    config = config or PolicyConfig()
     if not window and config.window_seconds:
         window = max(least, round(config.window_seconds * sample_rate))
     return ClipPolicy(
@@ -110,29 +112,16 @@ def clip_policy(
 class Embedder(Protocol):
     """Turns clips into vectors that a distance can compare."""
 
-    @property
-    def name(self) -> str:
-        """The name in `params.yaml` and in the tables."""
+    name: str  # in `params.yaml` and in the tables
+    sample_rate: int  # Hz that it is made for; clips of other rates are converted
+    dimensions: int  # length of a vector
+    policy: ClipPolicy  # how a clip becomes what is embedded
+    weights_sha256: str  # of the weights, or of the settings where there are none
+    runtime: str  # the libraries that compute the vectors, with their versions
 
     @property
-    def sample_rate(self) -> int:
-        """The rate in Hz that it is made for; clips of other rates are converted."""
-
-    @property
-    def dimensions(self) -> int:
-        """Length of a vector."""
-
-    @property
-    def policy(self) -> ClipPolicy:
-        """How a clip becomes what is embedded."""
-
-    @property
-    def weights_sha256(self) -> str:
-        """The hash of the weights, or of the settings where there are none."""
-
-    @property
-    def runtime(self) -> str:
-        """The libraries that compute the vectors, with their versions."""
+    def classes(self) -> "Embedder | None":
+        """What embeds clips as the scores of classes of sound, where the network knows some."""
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """One vector for each of `clips: [n, samples]` (or `[n, channels, samples]`), float64 `[n, dimensions]`.
@@ -217,6 +206,22 @@ def require_finite(rows: np.ndarray, problem: str) -> None:
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise UnusableClips({int(index): problem for index in bad})
+
+
+def packaged_file(package: str, file: str, sha256: str, remedy: str) -> Path:
+    """A file of weights inside an installed package, found without importing the package.
+
+    Raises:
+        FlowshotError: the package is missing, or the file is not the known one; it ends with the remedy.
+    """
+    found = importlib.util.find_spec(package)
+    folders = (found.submodule_search_locations if found else None) or []
+    path = next((Path(folder) / file for folder in folders), None)
+    if path is None or not path.is_file():
+        raise FlowshotError(f"the package {package}, which holds the weights of an embedding, is missing; {remedy}")
+    if (found_hash := sha256_of_file(path)) != sha256:
+        raise FlowshotError(f"{path} is not the known network, its SHA-256 is {found_hash} and not {sha256}; {remedy}")
+    return path
 
 
 def versions(*packages: str) -> str:

@@ -1,13 +1,11 @@
 """Embeddings kept on disk, so that the same clips are never embedded twice by the same embedder.
 
 A file's name is a hash of everything that its content depends on: the clips themselves, their sample rate, and
-the embedder's name, weights (or settings, where it has none), libraries and clip policy. So an embedder that comes to
-compute something else must change one of these; otherwise nothing here goes stale, and deleting any of it costs time
-only. The folder is kept below a size: what has not been used for the longest goes first.
+the embedder's name, weights (or settings, where it has none), libraries and clip policy. So nothing here becomes stale,
+and deleting any of it costs time only. The folder is kept below a size: what was used longest ago is deleted first.
 """
 
 import hashlib
-import io
 import json
 import os
 import sys
@@ -22,11 +20,10 @@ from flowshot.scoring.embeddings.base import BATCH_SAMPLES, Embedder, descriptio
 DEFAULT_FOLDER = Path(".flowshot/cache/embeddings")
 # About 130,000 clips under YAMNet; a plan of 100 arms with 500 clips each needs less.
 LARGEST_BYTES = 2**30
-DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class EmbeddingCache:
-    """Embeds through a folder of `.npy` files, each followed by the SHA-256 of what precedes it.
+    """Embeds through a folder of `.npy` files.
 
     Processes may share it: where two want the same embeddings at once, one of them waits for the other's.
     """
@@ -50,7 +47,8 @@ class EmbeddingCache:
                 kept = _read(path)
                 if kept is None:
                     kept = embedder.embed(clips, sample_rate)
-                    _write(path, kept)
+                    with whole_file(path) as fresh, fresh.open("wb") as file:
+                        np.save(file, kept, allow_pickle=False)
                     self._prune(path)
             finally:
                 # While it is held: who waits for it makes a new one, and at worst embeds once more.
@@ -88,21 +86,13 @@ def cache_key(embedder: Embedder, clips: np.ndarray, sample_rate: int) -> str:
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """The array in a file, or None where there is no file, or another content than was written."""
+    """The array in a file, or None where there is no file, or no whole array in it."""
     try:
-        data = path.read_bytes()
+        kept = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         return None
-    array, digest = data[:-DIGEST_BYTES], data[-DIGEST_BYTES:]
-    if hashlib.sha256(array).digest() != digest:
+    except (ValueError, EOFError, OSError):
         print(f"{path}: damaged; embedding these clips again", file=sys.stderr)
         return None
     os.utime(path)  # used now: pruning takes others first
-    return np.load(io.BytesIO(array), allow_pickle=False)
-
-
-def _write(path: Path, embeddings: np.ndarray) -> None:
-    array = io.BytesIO()
-    np.save(array, embeddings, allow_pickle=False)
-    with whole_file(path) as fresh:
-        fresh.write_bytes(array.getvalue() + hashlib.sha256(array.getvalue()).digest())
+    return np.asarray(kept)

@@ -10,10 +10,9 @@ import functools
 import hashlib
 import io
 import os
-import socket
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.error import HTTPError
@@ -24,7 +23,7 @@ import torch
 
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
+from flowshot.scoring.embeddings.base import Embedder, clip_policy, mean_over_windows, versions
 
 PACKAGE = "frechet-audio-distance"
 # The package imports laion_clap, which asks for these at import, whichever network is wanted.
@@ -35,23 +34,24 @@ OFFLINE = "HF_HUB_OFFLINE"
 # Means the same to the hub's library as "1", and tells that it was found here and is no wish of the user's.
 UNREACHABLE = "on"
 ANSWER_SECONDS = 5.0  # for a server to say that it is there
-SILENCE_SECONDS = 60.0  # that a download may pause
 
 
 class PackageEmbedder:
-    """One network of the package; each has a file of its own, which sets what differs."""
+    """One network of the package; subclasses set what differs."""
 
-    name: ClassVar[str]
-    sample_rate: ClassVar[int]
-    dimensions: ClassVar[int]
-    window: ClassVar[int] = 0  # samples that the network hears; 0: any number
-    least: ClassVar[int] = 1  # samples that it needs
-    files: ClassVar[tuple[str, ...]]  # its weights, as patterns within the checkpoint folder
-    hub_files: ClassVar[tuple[str, ...]] = ()  # what else it needs in the hub's cache, alternatives separated by `|`
-    origin: ClassVar[str]  # where the package downloads them from
-    libraries: ClassVar[tuple[str, ...]] = ()
+    name: str
+    sample_rate: int
+    dimensions: int
+    classes: Embedder | None = None
+    window = 0  # samples that the network hears; 0: any number
+    least = 1  # samples that it needs
+    files: tuple[str, ...]  # its weights, as patterns within the checkpoint folder
+    hub_files: tuple[str, ...] = ()  # what else it needs in the hub's cache, alternatives separated by `|`
+    origin: str  # where the package downloads them from
+    libraries: tuple[str, ...] = ()
+    options: ClassVar[Mapping[str, Any]] = {}  # of the package's constructor
 
-    def __init__(self, policy: PolicyConfig | None = None, checkpoints: Path | None = None) -> None:
+    def __init__(self, policy: PolicyConfig, checkpoints: Path | None = None) -> None:
         """Load the network from the folder `checkpoints` (the libraries' own by default), or download it there.
 
         Raises:
@@ -61,13 +61,17 @@ class PackageEmbedder:
         folder = Path(torch.hub.get_dir()) if checkpoints is None else checkpoints.absolute()
         hub = use_hub(checkpoints)
         missing = self._missing(folder, hub)
+        by_choice = os.environ.get(OFFLINE, "").upper() in ("1", "ON", "YES", "TRUE")
+        by_choice = by_choice and os.environ[OFFLINE] != UNREACHABLE
         origins = {HUB if where == hub else self.origin for where, _ in missing}
-        if missing and (_offline_by_choice() or not all(reachable(origin) for origin in origins)):
+        if missing and (by_choice or not all(map(reachable, origins))):
             where, pattern = missing[0]
             raise FlowshotError(
                 f"embedding {self.name}: {where / pattern} is missing, and there is no network to download it; put it "
                 "there as docs/embeddings.md says, or name the folder that has it (score.checkpoints, --checkpoints)"
             )
+        if not by_choice and not reachable(HUB):
+            os.environ[OFFLINE] = UNREACHABLE  # or the hub is asked for minutes, for what is there already
         self.package = self._load(folder)
         self.weights_sha256 = hash_of_weights(self.package.model)
         self.runtime = versions(PACKAGE, "torch", "numpy", *self.libraries)
@@ -104,15 +108,13 @@ class PackageEmbedder:
         ]
 
     def _load(self, folder: Path) -> Any:
-        if not _offline_by_choice() and not reachable(HUB):
-            os.environ[OFFLINE] = UNREACHABLE  # or the hub is asked for minutes, for what is there already
-        online = not _offline_by_choice() and reachable(self.origin)
         try:
-            with _quiet(SILENCE_SECONDS if online else ANSWER_SECONDS), _only_weights():
+            with _only_weights(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 from frechet_audio_distance import FrechetAudioDistance  # 5 to 10 s, and only these embedders need it
 
                 return FrechetAudioDistance(
-                    ckpt_dir=str(folder), model_name=self.name, sample_rate=self.sample_rate, **self._options()
+                    ckpt_dir=str(folder), model_name=self.name, sample_rate=self.sample_rate, **self.options
                 )
         except ModuleNotFoundError as error:
             raise FlowshotError(
@@ -125,9 +127,6 @@ class PackageEmbedder:
                 f"embedding {self.name}: could not be loaded from {folder} ({type(error).__name__}: {reason}); "
                 "docs/embeddings.md says which files belong there"
             ) from None
-
-    def _options(self) -> dict[str, Any]:
-        return {}
 
 
 def use_hub(checkpoints: Path | None) -> Path:
@@ -159,24 +158,6 @@ def hash_of_weights(model: torch.nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _offline_by_choice() -> bool:
-    value = os.environ.get(OFFLINE, "")
-    return value != UNREACHABLE and value.upper() in ("1", "ON", "YES", "TRUE")
-
-
-@contextlib.contextmanager
-def _quiet(seconds: float) -> Iterator[None]:
-    """Without the name of every weight on standard output, and waiting no longer than `seconds` for a server."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 @contextlib.contextmanager

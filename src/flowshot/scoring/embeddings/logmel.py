@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import ClipPolicy, clip_policy, mean_over_windows, versions
+from flowshot.scoring.embeddings.base import ClipPolicy, Embedder, clip_policy, mean_over_windows, versions
 from flowshot.scoring.metrics.spectral import magnitude_spectrogram
 
 BANDS = 64
@@ -37,13 +37,14 @@ class LogMel:
     name = "logmel"
     sample_rate = 48000
     dimensions = 2 * BANDS
+    classes: Embedder | None = None
     weights_sha256 = hashlib.sha256(
         json.dumps(
             ["logmel", "fraction of range", BANDS, LOWEST_HZ, HIGHEST_HZ, WINDOW_SECONDS, HOP_SECONDS, FLOOR]
         ).encode()
     ).hexdigest()
 
-    def __init__(self, policy: PolicyConfig | None = None) -> None:
+    def __init__(self, policy: PolicyConfig) -> None:
         self.policy = clip_policy(policy, self.sample_rate)
         self.runtime = versions("numpy")
 
@@ -58,7 +59,9 @@ class LogMel:
             return np.concatenate([bands.mean(axis=1), bands.std(axis=1)], axis=1)
 
         # The frames of a clip overlap about four times and become complex double numbers.
-        return mean_over_windows(clips, sample_rate, sample_rate, self._policy_at(sample_rate), run, 16 * clips[0].size)
+        return mean_over_windows(
+            clips, sample_rate, sample_rate, self._policy_at(sample_rate), run, 16 * clips.shape[-1]
+        )
 
     def _policy_at(self, sample_rate: int) -> ClipPolicy:
         """The policy with windows of the same duration at the clips' own rate."""
@@ -74,7 +77,8 @@ def mel_filters(sample_rate: int, window: int) -> np.ndarray:
     """Triangular filters with peak 1, equally wide on the mel scale, `[bands, window // 2 + 1]`.
 
     The scale is mel = 2595 log10(1 + f / 700) (O'Shaughnessy 1987, "Speech communication"). Bands whose centre
-    lies above half the sample rate are empty.
+    lies above half the sample rate are empty. torchaudio's filters are the same at 48 kHz, but take the last frequency
+    for half the sample rate, which is wrong for windows of odd length, as here at most other rates.
     """
     low, high = 2595 * np.log10(1 + np.array([LOWEST_HZ, HIGHEST_HZ]) / 700)
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)

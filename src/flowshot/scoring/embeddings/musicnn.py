@@ -1,33 +1,26 @@
 """musicnn, a network that tags music (Million Song Dataset, 50 tags), as 200-dimensional embeddings.
 
-The weights (ISC licence) ship inside the package `musicnn` 0.1.0 as a checkpoint of TensorFlow 1; neither its code nor
-TensorFlow is run: the network is rebuilt here in torch. Pons and Serra (2019), "musicnn: Pre-trained convolutional
-neural networks for music audio tagging" (arXiv:1909.06654).
+The weights (ISC licence) ship inside the package `musicnn` 0.1.0 as a checkpoint of TensorFlow 1, whose data file is
+nothing but numbers; neither its code nor TensorFlow is run: the network is rebuilt here in torch. Pons and Serra
+(2019), "musicnn: Pre-trained convolutional neural networks for music audio tagging" (arXiv:1909.06654).
 
 Of its layers the penultimate one (200) is used and not the pooled features before it (753): they are the
 input of the tags as YAMNet's embedding is of its classes, and the distance between few clips is biased less, the
 fewer dimensions it has. The network hears nothing above 8 kHz.
 """
 
-import importlib.util
-from pathlib import Path
+import math
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.core.errors import FlowshotError
-from flowshot.core.files import sha256_of_file
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
-from flowshot.scoring.embeddings.tensorflow_checkpoint import read_tensors
+from flowshot.scoring.embeddings.base import Embedder, clip_policy, mean_over_windows, packaged_file, versions
 
-INDEX, DATA = ".index", ".data-00000-of-00001"
-SHA256 = {
-    INDEX: "87f3e0f3550c8d3bafc840374003e5c8af5eeb5ecf6add61af09a7822d3282c8",
-    DATA: "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
-}
+FILE = "MSD_musicnn/.data-00000-of-00001"
+SHA256 = "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6"
 REMEDY = "run `pip install --no-deps musicnn==0.1.0`, or leave musicnn out of score.embeddings: logmel works without it"
 FFT, HOP, BANDS = 512, 256, 96
 FRAMES = 187  # 3 s, what the network was trained on
@@ -35,6 +28,13 @@ WINDOW = FRAMES * HOP
 TEMPORAL_FRAMES = (128, 64, 32)  # lengths of the kernels that hear rhythm
 NORM_EPSILON = 1e-3  # of TensorFlow's batch normalisation
 WINDOWS_AT_ONCE = 8  # the feature maps of one window take 14 MB
+# The tensors in the order of the file, which is that of their names. Adam's two moments follow each trained one.
+NORMS = {0: 1, 1: 204, 10: 200, 2: 204, 3: 51, 4: 51, 5: 51, 6: 64, 7: 64, 8: 64, 9: 1506}
+KERNELS = {
+    "conv2d_0": (7, 38, 1, 204), "conv2d_1": (7, 67, 1, 204), "conv2d_2": (128, 1, 1, 51), "conv2d_3": (64, 1, 1, 51),
+    "conv2d_4": (32, 1, 1, 51), "conv2d_5": (7, 561, 1, 64), "conv2d_6": (7, 64, 1, 64), "conv2d_7": (7, 64, 1, 64),
+    "dense": (1506, 200),
+}  # fmt: skip
 
 Tensors = dict[str, np.ndarray]
 
@@ -50,9 +50,10 @@ class Musicnn:
     name = "musicnn"
     sample_rate = 16000
     dimensions = 200
-    weights_sha256 = SHA256[DATA]
+    classes: Embedder | None = None
+    weights_sha256 = SHA256
 
-    def __init__(self, policy: PolicyConfig | None = None) -> None:
+    def __init__(self, policy: PolicyConfig) -> None:
         """Load the network.
 
         Raises:
@@ -92,12 +93,11 @@ class MusicnnNetwork(nn.Module):
     def __init__(self, weights: Tensors) -> None:
         super().__init__()
         self.input_norm = _norm(nn.BatchNorm2d, weights, 0)
-        self.timbral = nn.ModuleList(_front_end(weights, number, number + 1) for number in (0, 1))
-        self.temporal = nn.ModuleList(_front_end(weights, number, number + 1) for number in (2, 3, 4))
-        self.middle = nn.ModuleList(_middle(weights, number, number + 1) for number in (5, 6, 7))
+        self.timbral = nn.ModuleList(_front_end(weights, number) for number in (0, 1))
+        self.temporal = nn.ModuleList(_front_end(weights, number) for number in (2, 3, 4))
+        self.middle = nn.ModuleList(_middle(weights, number) for number in (5, 6, 7))
         self.pool_norm = _norm(nn.BatchNorm1d, weights, 9)
-        kernel, bias = _pair(weights, "dense")
-        self.dense = _filled(nn.Linear(kernel.shape[0], kernel.shape[1]), kernel.T, bias)
+        self.dense = _filled(nn.Linear(1506, 200), weights["dense/kernel"].T, weights["dense/bias"])
         self.dense_norm = _norm(nn.BatchNorm1d, weights, 10)
         self.eval()
 
@@ -124,37 +124,25 @@ def _over_bands(layer: nn.Module, x: Tensor) -> Tensor:
     return layer(x).amax(dim=3)
 
 
-def _front_end(weights: Tensors, convolution: int, norm: int) -> nn.Sequential:
-    kernel, bias = _pair(weights, "conv2d", convolution)
+def _front_end(weights: Tensors, number: int) -> nn.Sequential:
+    kernel, bias = weights[f"conv2d_{number}/kernel"], weights[f"conv2d_{number}/bias"]
     frames, bands, _, filters = kernel.shape
     layer = _filled(nn.Conv2d(1, filters, (frames, bands)), kernel.transpose(3, 2, 0, 1), bias)
-    return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm2d, weights, norm))
+    return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm2d, weights, number + 1))
 
 
-def _middle(weights: Tensors, convolution: int, norm: int) -> nn.Sequential:
-    kernel, bias = _pair(weights, "conv2d", convolution)
+def _middle(weights: Tensors, number: int) -> nn.Sequential:
+    kernel, bias = weights[f"conv2d_{number}/kernel"], weights[f"conv2d_{number}/bias"]
     frames, features, _, filters = kernel.shape
     layer = _filled(nn.Conv1d(features, filters, frames, padding=3), kernel[:, :, 0].transpose(2, 1, 0), bias)
-    return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm1d, weights, norm))
+    return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm1d, weights, number + 1))
 
 
 def _norm(kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], weights: Tensors, number: int) -> nn.Module:
-    name = _numbered("batch_normalization", number)
-    gamma, beta, mean, variance = (
-        weights[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
-    )
+    gamma, beta, mean, variance = (weights[f"norm_{number}/{part}"] for part in ("gamma", "beta", "mean", "variance"))
     layer = _filled(kind(len(gamma), eps=NORM_EPSILON), gamma, beta)
     layer.running_mean, layer.running_var = torch.from_numpy(mean), torch.from_numpy(variance)
     return layer
-
-
-def _pair(weights: Tensors, kind: str, number: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    name = _numbered(kind, number)
-    return weights[f"{name}/kernel"], weights[f"{name}/bias"]
-
-
-def _numbered(name: str, number: int) -> str:
-    return f"{name}_{number}" if number else name
 
 
 def _filled(layer: nn.Module, weight: np.ndarray, bias: np.ndarray) -> nn.Module:
@@ -164,17 +152,20 @@ def _filled(layer: nn.Module, weight: np.ndarray, bias: np.ndarray) -> nn.Module
 
 
 def _read_weights() -> Tensors:
-    # Found without importing the package, whose code needs TensorFlow.
-    found = importlib.util.find_spec("musicnn")
-    folders = (found.submodule_search_locations if found else None) or []
-    folder = next((Path(each) / "MSD_musicnn" for each in folders), None)
-    if folder is None or not all((folder / name).is_file() for name in SHA256):
-        raise FlowshotError(f"embedding musicnn: the package musicnn, which holds its weights, is missing; {REMEDY}")
-    for name, expected in SHA256.items():
-        found_hash = sha256_of_file(folder / name)
-        if found_hash != expected:
-            raise FlowshotError(
-                f"embedding musicnn: {folder / name} is not the known network, its SHA-256 is {found_hash} and not "
-                f"{expected}; {REMEDY}"
-            )
-    return read_tensors(folder / INDEX, folder / DATA)
+    path = packaged_file("musicnn", FILE, SHA256, REMEDY)
+    numbers, place, weights = np.fromfile(path, dtype="<f4"), 0, {}
+
+    def take(name: str, shape: tuple[int, ...], copies: int = 3) -> None:
+        nonlocal place
+        size = math.prod(shape)
+        weights[name] = numbers[place : place + size].reshape(shape).copy()
+        place += copies * size
+
+    for number, size in NORMS.items():
+        for part, copies in (("beta", 3), ("gamma", 3), ("mean", 1), ("variance", 1)):
+            take(f"norm_{number}/{part}", (size,), copies)
+    place += 2  # of the optimiser
+    for name, shape in KERNELS.items():
+        take(f"{name}/bias", shape[-1:])
+        take(f"{name}/kernel", shape)
+    return weights

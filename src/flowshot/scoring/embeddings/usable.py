@@ -1,10 +1,11 @@
-"""What happens to clips that cannot be embedded: the comparison fails and names them, or leaves them out by name."""
+"""Sets of clips. One that cannot be embedded makes the comparison fail, or is left out by name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from flowshot.clips.held_out import NamedClips
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.embeddings.base import Embedder, UnusableClips
 from flowshot.scoring.embeddings.cache import EmbeddingCache
@@ -23,77 +24,74 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ComparedSets:
-    """Embeddings `candidate` and `reference: [n, dimensions]` of the clips at `rows`, and those that were left out."""
+    """The clips of both sets that count, with vectors `[n, dimensions]` and `[m, dimensions]`, and the others."""
 
-    candidate: np.ndarray
-    reference: np.ndarray
-    rows: np.ndarray
+    candidate: NamedClips
+    reference: NamedClips
+    candidate_vectors: np.ndarray
+    reference_vectors: np.ndarray
     skipped: list[Skipped]
 
 
 def embed_sets(
     cache: EmbeddingCache,
     embedder: Embedder,
-    sets: Mapping[str, np.ndarray],
+    candidate: NamedClips,
+    reference: NamedClips,
     sample_rate: int,
     skip: bool,
-    names: Mapping[str, Sequence[str]],
 ) -> ComparedSets:
-    """Embed the sets `candidate` and `reference`, as many clips `[n, samples]` in each; `names` tell each set's clips.
+    """Embed both sets.
 
-    With `skip`, a clip that cannot be embedded is left out together with the clip at its place in the other set:
-    distances compare at equal n only, and pairs stay pairs. For sets that are not paired, that other clip is as
-    good as a random one.
+    With `skip`, a clip that cannot be embedded is left out. Of sets of equal size, the clip at its place in the other
+    set is left out as well: n stays equal, and pairs (a clip and its reconstruction) stay pairs.
 
     Raises:
         FlowshotError: a clip cannot be embedded (without `skip`), fewer than 2 can be, or the embedder cannot run.
     """
-    embedded, unusable = {}, {}
-    for role, clips in sets.items():
-        embedded[role], unusable[role] = _embed(cache, embedder, clips, sample_rate, skip, role, names)
-    bad = {row for reasons in unusable.values() for row in reasons}
-    rows = np.array([row for row in range(len(sets["reference"])) if row not in bad], dtype=int)
-    if len(rows) < 2:
+    sets = {"candidate": candidate, "reference": reference}
+    vectors, bad = {}, {}
+    for role, one in sets.items():
+        vectors[role], bad[role] = _embed(cache, embedder, one, sample_rate, skip, role)
+    if len(candidate.names) == len(reference.names):
+        both = dict.fromkeys(sorted(bad["candidate"] | bad["reference"]), COUNTERPART)
+        bad = {role: both | reasons for role, reasons in bad.items()}
+    rows = {role: np.setdiff1d(np.arange(len(one.names)), list(bad[role])) for role, one in sets.items()}
+    if (fewest := min(map(len, rows.values()))) < 2:
         raise FlowshotError(
-            f"{embedder.name}: {len(rows)} clips of each set can be embedded, but a comparison needs at least 2; "
+            f"{embedder.name}: {fewest} clips of each set can be embedded, but a comparison needs at least 2; "
             "mend the clips or add others"
         )
-    skipped = [
-        Skipped(role, names[role][row], unusable[role].get(row, COUNTERPART)) for role in sets for row in sorted(bad)
-    ]
-    return ComparedSets(embedded["candidate"][rows], embedded["reference"][rows], rows, skipped)
+    skipped = [Skipped(role, sets[role].names[row], why) for role in sets for row, why in sorted(bad[role].items())]
+    return ComparedSets(
+        candidate.at(rows["candidate"]),
+        reference.at(rows["reference"]),
+        vectors["candidate"][rows["candidate"]],
+        vectors["reference"][rows["reference"]],
+        skipped,
+    )
 
 
 def _embed(
-    cache: EmbeddingCache,
-    embedder: Embedder,
-    clips: np.ndarray,
-    sample_rate: int,
-    skip: bool,
-    role: str,
-    names: Mapping[str, Sequence[str]],
+    cache: EmbeddingCache, embedder: Embedder, named: NamedClips, sample_rate: int, skip: bool, role: str
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Embeddings `[n, dimensions]`, whose rows mean nothing for the clips that the second value names."""
+    """Vectors `[n, dimensions]`, whose rows mean nothing for the clips that the second value names."""
     unusable: dict[int, str] = {}
-    rows = np.arange(len(clips))
-    while True:
+    vectors = np.zeros((len(named.names), embedder.dimensions))
+    while len(unusable) < len(vectors):
+        rows = np.setdiff1d(np.arange(len(vectors)), list(unusable))
         try:
             # All of them as one set first: a set without bad clips must be found in the cache under its own content.
-            found = cache.embed(embedder, clips if not unusable else clips[rows], sample_rate)
+            vectors[rows] = cache.embed(embedder, named.at(rows).clips, sample_rate)
             break
         except UnusableClips as error:
             problems = {int(rows[row]): reason for row, reason in error.reasons.items()}
             if not skip:
-                raise FlowshotError(_message(role, names[role], problems)) from None
+                raise FlowshotError(_message(role, named.names, problems)) from None
             unusable |= problems
-            rows = np.array([row for row in range(len(clips)) if row not in unusable], dtype=int)
-            if not len(rows):
-                return np.zeros((len(clips), embedder.dimensions)), unusable
         except FlowshotError as error:
             raise FlowshotError(f"{role}: {error}") from None
-    embeddings = np.zeros((len(clips), embedder.dimensions))
-    embeddings[rows] = found
-    return embeddings, unusable
+    return vectors, unusable
 
 
 def _message(role: str, names: Sequence[str], problems: Mapping[int, str]) -> str:

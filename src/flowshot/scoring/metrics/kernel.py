@@ -56,17 +56,10 @@ class KernelDistance:
     sources_x: tuple[Hashable, ...]
     sources_y: tuple[Hashable, ...]
 
-    def value(self, weights_x: np.ndarray | None = None, weights_y: np.ndarray | None = None) -> np.ndarray:
-        """The distance for each draw `[draws]`; a draw says how often every source counts, `[draws, sources]`.
-
-        Without weights every source counts once: one draw, the estimate itself.
-        """
-        if weights_x is None:
-            weights_x = np.ones((1, len(self.sources_x)))
-        if weights_y is None:
-            weights_y = np.ones((1, len(self.sources_y)))
-        within = self.within_x.mean(weights_x, weights_x)[0] + self.within_y.mean(weights_y, weights_y)[0]
-        return within - 2 * self.between.mean(weights_x, weights_y)[0]
+    @property
+    def value(self) -> float:
+        """The distance, every source counted once."""
+        return float(self.slopes(*self._once)[0][0])
 
     def slopes(self, weights_x: np.ndarray, weights_y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
@@ -78,10 +71,24 @@ class KernelDistance:
         return within_x + within_y - 2 * between, 2 * (slope_x - cross_x), 2 * (slope_y - cross_y)
 
     @property
+    def shared(self) -> list[tuple[int, int]]:
+        """The places in `sources_x` and `sources_y` of every source of both sets."""
+        return shared_places(self.sources_x, self.sources_y)
+
+    @property
+    def _once(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.ones((1, len(self.sources_x))), np.ones((1, len(self.sources_y)))
+
+    @property
     def influence(self) -> SourceInfluence:
         """What each source contributes to the uncertainty of the distance."""
-        _, x, y = self.slopes(np.ones((1, len(self.sources_x))), np.ones((1, len(self.sources_y))))
+        _, x, y = self.slopes(*self._once)
         return SourceInfluence(self.sources_x, self.sources_y, x[0], y[0])
+
+
+def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(x.y / d + 1)^3 for all pairs of rows, `[n, m]`."""
+    return (x @ y.T / x.shape[1] + 1) ** 3
 
 
 def kernel_distance(
@@ -89,7 +96,7 @@ def kernel_distance(
     y: np.ndarray,
     groups_x: Sequence[Hashable] | None = None,
     groups_y: Sequence[Hashable] | None = None,
-    kernel: Kernel | None = None,
+    kernel: Kernel = polynomial_kernel,
 ) -> KernelDistance:
     """Compare `x: [n, d]` with `y: [m, d]`; equal labels in the groups name one source, also across the sets.
 
@@ -109,7 +116,6 @@ def kernel_distance(
             "kernel distance: needs at least 2 independent sources in each set, "
             f"found {len(sources_x)} and {len(sources_y)}"
         )
-    kernel = kernel or polynomial_kernel
     return KernelDistance(
         within_x=_pair_sums(kernel(x, x), rows_x, rows_x, sources_x, sources_x),
         within_y=_pair_sums(kernel(y, y), rows_y, rows_y, sources_y, sources_y),
@@ -121,18 +127,13 @@ def kernel_distance(
 
 def kid(x: np.ndarray, y: np.ndarray) -> float:
     """The distance between `x: [n, d]` and `y: [m, d]` of independent clips. Raises as `kernel_distance`."""
-    return float(kernel_distance(x, y).value()[0])
+    return kernel_distance(x, y).value
 
 
 def kad(x: np.ndarray, reference: np.ndarray) -> float:
     """The distance of `x: [n, d]` from `reference: [m, d]`, of independent clips. Raises as `kernel_distance`."""
     x, reference = require_comparable(x, reference, "kad")
-    return float(kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value()[0])
-
-
-def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(x.y / d + 1)^3 for all pairs of rows, `[n, m]`."""
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    return kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value
 
 
 def gaussian_kernel(bandwidth: float) -> Kernel:
@@ -151,21 +152,30 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
 
 
 def median_distance(x: np.ndarray) -> float:
-    """The median Euclidean distance of two different rows of `x: [n, d]`."""
-    above = np.triu_indices(len(x), 1)
-    return float(np.sqrt(np.median(squared_distances(x, x)[above])))
+    """The median Euclidean distance of two rows of `x: [n, d]`; 0 where all are equal.
+
+    Equal rows do not count where they are most of the pairs (a set that is largely silent): the width is for the rest.
+    """
+    squared = squared_distances(x, x)[np.triu_indices(len(x), 1)]
+    median = np.median(squared)
+    if median == 0 and squared.any():
+        median = np.median(squared[squared > 0])
+    return float(np.sqrt(median))
 
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """|x_i - y_j|^2 for all pairs of rows, `[n, m]`; exactly 0 on the diagonal where both are the same array."""
+    """|x_i - y_j|^2 for all pairs of rows, `[n, m]`; exactly 0 for equal rows."""
     # Distances do not depend on the origin, but their rounding errors do: from the mean they are smallest.
     origin = y.mean(axis=0)
     same = x is y
     x, y = x - origin, y - origin
-    squared = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T
+    lengths = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
+    squared = lengths - 2 * x @ y.T
     if same:
         np.fill_diagonal(squared, 0.0)
-    return np.maximum(squared, 0.0)
+    # Less than the rounding of the three terms is nothing: equal rows are at distance 0 wherever they stand.
+    squared[squared <= x.shape[1] * np.finfo(np.float64).eps * lengths] = 0.0
+    return squared
 
 
 def _pair_sums(
@@ -177,13 +187,17 @@ def _pair_sums(
 ) -> PairSums:
     kernel = _sum_rows(_sum_rows(values, rows, len(sources_x)).T, columns, len(sources_y)).T
     pairs = np.outer(np.bincount(rows), np.bincount(columns)).astype(np.float64)
-    column_of = {source: column for column, source in enumerate(sources_y)}
-    shared = [(row, column_of[source]) for row, source in enumerate(sources_x) if source in column_of]
     # A copy where nothing was summed: the kernel belongs to the caller.
     kernel = np.array(kernel)
-    for row, column in shared:
+    for row, column in shared_places(sources_x, sources_y):
         kernel[row, column] = pairs[row, column] = 0.0
     return PairSums(kernel, pairs)
+
+
+def shared_places(sources_x: Sequence[Hashable], sources_y: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """The places of every source that occurs in both."""
+    place = {source: i for i, source in enumerate(sources_y)}
+    return [(i, place[source]) for i, source in enumerate(sources_x) if source in place]
 
 
 def _sum_rows(values: np.ndarray, row_of: np.ndarray, rows: int) -> np.ndarray:

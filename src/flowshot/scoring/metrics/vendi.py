@@ -10,13 +10,16 @@ import numpy as np
 from flowshot.core.errors import FlowshotError
 
 
-def cosine_similarities(x: np.ndarray) -> np.ndarray:
-    """The cosines between all rows of `x: [n, d]`, `[n, n]`; a row of zeros is like itself and like nothing else."""
+def directions(x: np.ndarray) -> np.ndarray:
+    """The rows of `x: [n, d]` at length 1, `[n, d + 1]`; rows of zeros share a direction of their own, the last."""
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    directions = np.divide(x, lengths, out=np.zeros_like(x, dtype=np.float64), where=lengths != 0)
-    cosines = directions @ directions.T
-    cosines[np.diag_indices(len(x))] = np.where(np.isfinite(np.diag(cosines)), 1.0, np.nan)
-    return np.asarray(cosines)
+    return np.hstack([np.divide(x, lengths, out=np.zeros(x.shape), where=lengths != 0), lengths == 0])
+
+
+def cosine_similarities(x: np.ndarray) -> np.ndarray:
+    """The cosines between all rows of `x: [n, d]`, `[n, n]`; rows of zeros are alike, and like nothing else."""
+    unit = directions(x)
+    return np.asarray(unit @ unit.T)
 
 
 def vendi_score(similarities: np.ndarray) -> float:
@@ -25,9 +28,20 @@ def vendi_score(similarities: np.ndarray) -> float:
     Raises:
         FlowshotError: the similarities are not finite.
     """
-    if not np.isfinite(similarities).all():
+    return _effective_number(similarities / len(similarities))
+
+
+def vendi_of_directions(unit: np.ndarray) -> float:
+    """The score of a set by the cosines between `unit: [n, d]`, rows of length 1; raises as `vendi_score`."""
+    # Both products have the same eigenvalues but for zeros.
+    smaller = unit.T @ unit if len(unit) > unit.shape[1] else unit @ unit.T
+    return _effective_number(smaller / len(unit))
+
+
+def _effective_number(matrix: np.ndarray) -> float:
+    if not np.isfinite(matrix).all():
         raise FlowshotError("vendi: an embedding holds NaN or infinity; check the clips it was made from")
-    values = np.linalg.eigvalsh(similarities / len(similarities))
+    values = np.linalg.eigvalsh(matrix)
     # l log l is 0 at l = 0, around which rounding scatters eigenvalues.
     values = values[values > 0]
     return float(np.exp(-(values * np.log(values)).sum()))

@@ -13,29 +13,24 @@ BANDS = 16  # of RAVE's filter bank, in all of its configurations
 
 @dataclass(frozen=True)
 class RaveConfig(Section):
-    """RAVE (2111.05011) as the package acids-rave has it; the size of the VAE and `train` do not apply to it.
+    """RAVE (2111.05011) as the package acids-rave has it; of `train`, only the two intervals apply to it.
 
-    With `exported` it is not trained but taken from that TorchScript file, and of the rest only `trust_exported` and
-    `exported_delay` (samples that a streaming export is late by) apply.
+    `phase_1_share` is the share of the steps before its discriminators are trained. Shorter clips are padded to
+    `train_samples`, and cut back.
     """
 
-    config: Literal["v1", "v2", "v2_small"] = "v2_small"
-    latent_size: int = 16
-    capacity: int = 16
-    ratios: tuple[int, ...] = (4, 4, 4, 2)
-    phase_1_share: float = 0.75
-    train_samples: int = 32768
-    exported: str | None = None
-    trust_exported: bool = False
-    exported_delay: int = 0
+    config: Literal["v1", "v2", "v2_small"]
+    latent_size: int
+    capacity: int
+    ratios: tuple[int, ...]
+    phase_1_share: float
+    train_samples: int
 
     def __post_init__(self) -> None:
         require(self.latent_size >= 2 and self.capacity > 0, "latent_size must be at least 2, and capacity above 0")
         require(len(self.ratios) == 4 and min(self.ratios) >= 1, "ratios must be four numbers above 0")
         require(0 < self.phase_1_share <= 1, "phase_1_share must be above 0, and 1 at most")
         require(self.train_samples >= 32768, "train_samples must be at least 32768, which RAVE's losses need")
-        require(self.exported != "", "exported must name a file, or be null")
-        require(self.exported_delay >= 0, "exported_delay must not be below 0")
 
     @property
     def frame_samples(self) -> int:
@@ -55,7 +50,7 @@ def check_rave(config: RaveConfig, autoencoder: str, clip_samples: int) -> None:
     """
     if clip_samples > config.padded_samples:
         raise FlowshotError(
-            f"autoencoders.{autoencoder}: rave.train_samples is {config.padded_samples}, but clips have {clip_samples} "
+            f"autoencoders.{autoencoder}: train_samples is {config.padded_samples}, but clips have {clip_samples} "
             "samples; raise it"
         )
     missing = [name for name in ("rave", "gin", "pytorch_lightning") if importlib.util.find_spec(name) is None]

@@ -9,8 +9,8 @@ from torch.utils.data import IterableDataset
 
 from flowshot.clips.batches import EndlessBatches
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder
-from flowshot.training.checkpoint import Checkpoint, Stateful
-from flowshot.training.progress import Row
+from flowshot.optimisation.checkpoint import Checkpoint, Stateful
+from flowshot.optimisation.progress import Row
 
 
 class LearningBatches(IterableDataset[torch.Tensor]):
@@ -64,6 +64,7 @@ class History:
 
     def __init__(self, show: Callable[[Row], None]) -> None:
         self.rows: list[Row] = []
+        self.times: list[tuple[int, float]] = []  # of each row: its step, and the seconds so far
         self._show, self._start = show, time.perf_counter()
 
     @property
@@ -72,8 +73,9 @@ class History:
         return time.perf_counter() - self._start
 
     def add(self, row: Row) -> None:
-        """Keep and show a row, with the seconds."""
-        self.rows.append({**row, "seconds": self.seconds})
+        """Keep and show a row."""
+        self.rows.append(row)
+        self.times.append((int(row["step"]), self.seconds))
         self._show_steps(self.rows[-1:])
 
     def show_again(self) -> None:
@@ -82,11 +84,12 @@ class History:
 
     def state_dict(self) -> dict[str, Any]:
         """The rows and the seconds."""
-        return {"rows": list(self.rows), "seconds": self.seconds}
+        return {"rows": list(self.rows), "times": list(self.times), "seconds": self.seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.rows, self._start = list(state["rows"]), time.perf_counter() - state["seconds"]
+        self.rows, self.times = list(state["rows"]), list(state["times"])
+        self._start = time.perf_counter() - state["seconds"]
 
     def _show_steps(self, rows: list[Row]) -> None:
         for row in rows:

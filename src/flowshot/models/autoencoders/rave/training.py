@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from flowshot.clips.batches import EndlessBatches, evenly_spaced, ordered_batches
 from flowshot.core.errors import FlowshotError
+from flowshot.core.plan import BudgetConfig
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
 from flowshot.models.autoencoders.rave.state import History, LearningBatches, RaveState
-from flowshot.models.autoencoders.vae.loop import Trained
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint
-from flowshot.training.config import BudgetConfig, TrainConfig
-from flowshot.training.progress import Row
+from flowshot.optimisation.progress import Row, Trained
+from flowshot.training.config import TrainConfig
+from flowshot.training.job import TrainingJob
 
 BATCH_SIZE = 16  # of clips that are only looked at
 
@@ -32,35 +32,26 @@ class HeldOutBatches(IterableDataset[Tensor]):
         return (self.model.pad(batch) for batch in ordered_batches(self.clips, BATCH_SIZE))
 
 
-def train_rave(
-    model: RaveAutoencoder,
-    train_clips: np.ndarray,
-    valid_clips: np.ndarray,
-    config: TrainConfig,
-    budget: BudgetConfig,
-    generator: torch.Generator,
-    show: Callable[[Row], None],
-    checkpoint: Checkpoint = NO_CHECKPOINT,
-) -> Trained:
-    """Train `model` for `budget.steps` steps of `budget.batch_size` clips, of which each has as many seconds as any
-    other autoencoder's, both phases included; the weights of the last step are kept, as RAVE does.
+def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
+    """Train `model` for the budget's steps, both phases included; the weights of the last step are kept, as RAVE does.
 
-    Of `config` only `log_every` and `validate_every` apply: the rest is RAVE's own. RAVE's loss takes a divergence of
-    twice the nats and averages it over frames; in the history `train_kl` is in nats for each padded clip.
-
-    It is kept in `checkpoint` and taken up again from there, as `loop.train` does it: on the same machine and number of
-    threads the weights end the same, bit for bit. `show` is then first given the rows of the steps before.
+    Each step takes as many clips as a step of any other autoencoder. Of `job.training` only `log_every` and
+    `validate_every` apply: the rest is RAVE's own. RAVE's loss takes a divergence of twice the nats and averages it
+    over frames; in the history `train_kl` is in nats for each padded clip. An interrupted training resumes bit for bit
+    on the same machine and number of threads.
 
     Raises:
         Interrupted: a stop was requested, and the checkpoint is written.
         FlowshotError: there are fewer validation frames than RAVE's principal components need.
     """
+    config, budget = job.training, job.budget
+    train_clips, valid_clips = job.dataset.clips("train"), job.dataset.clips("valid")
     check_validation_frames(model, len(valid_clips))
     steps_of_phase_1 = max(1, round(model.config.phase_1_share * budget.steps))
     model.rave.warmup = steps_of_phase_1
-    learning = LearningBatches(model, EndlessBatches(train_clips, budget.batch_size, generator), budget.steps)
-    history = History(show)
-    state = RaveState(model, learning, history, checkpoint)
+    learning = LearningBatches(model, EndlessBatches(train_clips, budget.batch_size, job.generator), budget.steps)
+    history = History(job.on_row)
+    state = RaveState(model, learning, history, job.checkpoint)
     with rave_configuration(model.config, model.sample_rate, steps_of_phase_1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers, lengths and loggers
         trainer = trainer_of(model, config, budget, history, state)
@@ -70,19 +61,18 @@ def train_rave(
     if trainer.interrupted:
         # Lightning takes a second Ctrl-C for the end of the training.
         raise KeyboardInterrupt
-    seconds = history.seconds
     model.cpu().eval()
     of_valid = audio_distance(model, valid_clips)
     of_train = audio_distance(model, evenly_spaced(train_clips, len(valid_clips)))
     last = {
         "step": float(budget.steps),
-        "seconds": seconds,
         "valid_reconstruction": of_valid,
         "train_reconstruction_clean": of_train,
         "reconstruction_gap": of_valid - of_train,
     }
     weights = model.weights()
-    return Trained(weights, budget.steps, weights, merge_rows([*history.rows, last]), seconds)
+    times = [*history.times, (budget.steps, history.seconds)]
+    return Trained(weights, budget.steps, weights, merge_rows([*history.rows, last]), times)
 
 
 def trainer_of(

@@ -1,9 +1,8 @@
-"""The training loop of an autoencoder, to be read from top to bottom."""
+"""The training loop of the VAE, to be read from top to bottom."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,46 +10,19 @@ from torch import Tensor
 
 from flowshot.clips.batches import EndlessBatches
 from flowshot.core.errors import FlowshotError
+from flowshot.core.plan import BudgetConfig
+from flowshot.diagnostics.validation import validate
 from flowshot.models.autoencoders.vae.adversarial import Adversary, train_decoder_alone
-from flowshot.models.autoencoders.vae.averaging import WeightAverage
-from flowshot.models.autoencoders.vae.inference import AggressiveInference
 from flowshot.models.autoencoders.vae.objective import Objective
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
+from flowshot.optimisation.progress import Progress, Row, Trained, Weights, copy_weights
 from flowshot.training.augmentation import augment
-from flowshot.training.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
-from flowshot.training.config import BudgetConfig, TrainConfig
+from flowshot.training.config import TrainConfig
 from flowshot.training.device import uses_bfloat16
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import clipped_gradients, scheduled_adam
-from flowshot.training.progress import Progress, Row, Weights, copy_weights
-from flowshot.training.validation import VALIDATION_COLUMNS, validate
-
-# Every column that `history.csv` may have, before the single terms of the loss.
-HISTORY_COLUMNS = (
-    "step", "train_loss", "train_reconstruction", "train_kl", *VALIDATION_COLUMNS, "beta", "learning_rate",
-    "gradient_norm", "seconds",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What training leaves: the best weights, the last ones, and the history.
-
-    The best have the lowest validation loss. An adversarial phase makes that loss worse on purpose, and a controller of
-    the divergence changes what a nat costs: behind one, the best are the last.
-    """
-
-    best: Weights
-    best_step: int
-    last: Weights
-    history: list[Row]
-    seconds: float
-
-    @property
-    def best_row(self) -> Row:
-        """What the history says of the best weights."""
-        return next(row for row in self.history if row["step"] == self.best_step)
 
 
 def train(
@@ -67,42 +39,41 @@ def train(
 ) -> Trained:
     """Train `model` on `train_clips: [clips, samples]` for `budget.steps` steps.
 
+    The best weights have the lowest validation loss. An adversarial phase makes that loss worse on purpose, and
+    `target_kl` changes what a nat costs: with one of them, the last weights are the best.
+
     Args:
         model: on the device where it is to be trained.
         sample_rate: of the clips, in Hz.
         generator: on the CPU; draws the order of the clips, the posterior's noise and the changes of the clips.
-        on_row: called with each row of the history as it comes, for progress bars and tracking; where training goes on
-            from a checkpoint, first with all of the rows before it.
-        on_best: called with the weights whenever the validation loss is the lowest so far, and at every validation of
-            an adversarial phase or under `target_kl`.
-        checkpoint: where the training is kept while it goes on, and taken up again. On the same machine and number of
-            threads the weights end the same, bit for bit, however often it was interrupted.
+        on_row: is called with each row of the history; a training that resumes first repeats the rows before.
+        on_best: is called with the weights and their step whenever they are the best so far.
+        checkpoint: keeps the state of the training. On the same machine and number of threads the weights end the
+            same, bit for bit, however often it was interrupted.
 
     Raises:
         Interrupted: a stop was requested, and the checkpoint is written.
-        FlowshotError: the loss or the gradient is not finite; says at which step, with which terms and
-            learning rate. Or no validation loss was finite. Weights given to `on_best` before are good. Or,
-            at once, `free_bits_of` does not fit the model.
+        FlowshotError: the loss or the gradient is not finite (the message names the step, the terms and the learning
+            rate), no validation loss was finite, or, at once, `free_bits_of` does not fit the model.
     """
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
     reconstruction_loss = ReconstructionLoss(config.loss, sample_rate).to(device)
     optimizer, schedule = scheduled_adam(model, config, budget.steps)
-    adversary = Adversary(config.adversarial, budget.steps, device, generator.initial_seed())
     # A generator of its own, so that the same clips come in the same order whatever is changed in them.
     changes = torch.Generator().manual_seed(noise.initial_seed() + 1)
-    average = WeightAverage(model, config.average_decay)
-    latent_loss = LatentLoss(config, budget.steps, model.is_gaussian)
+    latent_loss = LatentLoss(config, model.is_gaussian)
     objective = Objective(model, reconstruction_loss, latent_loss, noise, uses_bfloat16(config, device))
-    inference = AggressiveInference(objective, optimizer, config)
     order = EndlessBatches(train_clips, budget.batch_size, generator)
     batches = (augment(clips.to(device, non_blocking=True), config.augment, sample_rate, changes) for clips in order)
     progress = Progress(copy_weights(model))
     parts: dict[str, Stateful] = {
-        "model": model, "optimizer": optimizer, "schedule": schedule, "adversary": adversary, "average": average,
-        "latent_loss": latent_loss, "inference": inference, "order": order, "changes": GeneratorState(changes),
-        "noise": GeneratorState(noise), "progress": progress,
+        "model": model, "optimizer": optimizer, "schedule": schedule, "latent_loss": latent_loss, "order": order,
+        "changes": GeneratorState(changes), "noise": GeneratorState(noise), "progress": progress,
     }  # fmt: skip
+    adversary = None
+    if config.adversarial.share:
+        parts["adversary"] = adversary = Adversary(config.adversarial, budget.steps, device, generator.initial_seed())
     checkpoint.restore(parts)
     for row in progress.history:
         on_row(row)
@@ -110,21 +81,18 @@ def train(
 
     for step in _steps_to_go(progress, config, budget.steps):
         model.train()
-        second_phase = adversary.acts(step)
-        if second_phase:
-            train_decoder_alone(model, config.adversarial)
-        else:
-            inference.update(batches, step)
+        phase = adversary if adversary is not None and adversary.acts(step) else None
+        if phase is not None:
+            train_decoder_alone(model)
         output, loss, terms = objective(clips := next(batches), step)
-        if second_phase:
-            added, added_terms = adversary.step(clips, output.clips, step)
+        if phase is not None:
+            added, added_terms = phase.step(clips, output.clips, step)
             loss, terms = loss + added, terms | added_terms
         norm = clipped_gradients(model, loss, config.gradient_clip)
         rate = optimizer.param_groups[0]["lr"]
         _require_finite(norm, terms, step + 1, rate)
         optimizer.step()
         schedule.step()
-        average.update()
         beta = latent_loss.take_step(step, terms["train_kl"])
         progress.step = step + 1
 
@@ -132,18 +100,22 @@ def train(
         if validates or step == 0 or (step + 1) % config.log_every == 0:
             row = {"step": step + 1.0, **_numbers(terms | {"gradient_norm": norm}), "beta": beta, "learning_rate": rate}
             if validates:
-                row |= validate(average.model, valid_clips, train_clips, reconstruction_loss, config, budget.batch_size)
-                inference.observe(row["mutual_information"])
+                row |= validate(model, valid_clips, train_clips, reconstruction_loss, config, budget.batch_size)
                 # Where losses of different steps do not compare, every one that is a number is the best so far.
-                if progress.keep_if_better(average.model, row["valid_loss"], second_phase or config.target_kl > 0):
+                if progress.keep_if_better(model, row["valid_loss"], phase is not None or config.target_kl > 0):
                     on_best(progress.best, progress.best_step)
-            row["seconds"] = time.perf_counter() - start
-            progress.history.append(row)
+            progress.add(row, time.perf_counter() - start)
             on_row(row)
         progress.seconds = time.perf_counter() - start
         checkpoint.after_step(parts, step + 1, budget.steps)
 
-    return _trained(progress, model)
+    model.requires_grad_(True)
+    # The last step can leave weights that no gradient has judged.
+    if progress.best_step == 0:
+        raise FlowshotError(
+            f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
+        )
+    return progress.trained(model)
 
 
 def _numbers(terms: dict[str, Tensor]) -> Row:
@@ -155,16 +127,6 @@ def _steps_to_go(progress: Progress, config: TrainConfig, steps: int) -> Iterato
     patience = config.patience * config.validate_every if config.adversarial.share == 0 else 0
     while progress.step < steps and not (patience and progress.step - progress.best_step >= patience):
         yield progress.step
-
-
-def _trained(progress: Progress, model: VAE) -> Trained:
-    model.requires_grad_(True)
-    # The last step can leave weights that no gradient has judged.
-    if progress.best_step == 0:
-        raise FlowshotError(
-            f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
-        )
-    return Trained(progress.best, progress.best_step, copy_weights(model), progress.history, progress.seconds)
 
 
 def _require_finite(norm: Tensor, terms: dict[str, Tensor], step: int, rate: float) -> None:

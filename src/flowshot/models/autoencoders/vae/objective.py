@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowshot.models.autoencoders.vae.vae import VAE, Reconstruction
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Reconstruction
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of `model`. `noise` draws from the posterior; `bfloat16` is whether the forward pass is reduced."""
+    """The loss of `model`. `noise` draws from the posterior; with `bfloat16` the forward pass has reduced precision."""
 
     model: VAE
     reconstruction_loss: ReconstructionLoss
@@ -23,8 +24,9 @@ class Objective:
     def __call__(self, clips: Tensor, step: int) -> tuple[Reconstruction, Tensor, dict[str, Tensor]]:
         """Of clips `[batch, samples]`: the forward pass, the loss at this step, and its parts for the history."""
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.bfloat16):
-            output = self.model(clips, self.noise, self.reconstruction_loss.needs_two)
-        reconstruction, terms = self.reconstruction_loss(output.clips, clips, output.again)
+            output = self.model(clips, self.noise)
+        reconstruction, terms = self.reconstruction_loss(output.clips, clips)
         reconstruction, kl = reconstruction.mean(), output.kl.mean()
-        loss = reconstruction + self.latent_loss.weight(step) * self.latent_loss.charged(output)
+        charged = self.latent_loss.charged(output.kl, output.posterior)
+        loss = reconstruction + self.latent_loss.weight(step) * charged
         return output, loss, {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, **terms}

@@ -1,4 +1,4 @@
-"""Steady sinusoids of given amplitudes, each at a random frequency of its own slot, as a waveform.
+"""Steady sinusoids of given amplitudes, one in each sub-band at a random frequency, as a waveform.
 
 Additive synthesis (Serra & Smith 1990, "Spectral modeling synthesis", Computer Music Journal 14(4)) at the rate of
 sub-bands: each band has complex amplitudes, `bands` times slower than the waveform, and one filter a band with the
@@ -19,41 +19,40 @@ KAISER_BETA = 7.0
 
 
 class ToneBank(nn.Module):
-    """`tones` sinusoids a sub-band, whose frequencies part the band into slots of equal width.
+    """One sinusoid in each sub-band.
 
     Example:
-        >>> bank = ToneBank(bands=32, tones=2)
-        >>> amplitudes, draws = torch.ones(3, 64, 500), torch.rand(3, 64, 2)
+        >>> bank = ToneBank(bands=32)
+        >>> amplitudes, draws = torch.ones(3, 32, 500), torch.rand(3, 32, 2)
         >>> bank(amplitudes, draws).shape
         torch.Size([3, 16000])
     """
 
     carriers: Tensor
 
-    def __init__(self, bands: int, tones: int) -> None:
+    def __init__(self, bands: int) -> None:
         super().__init__()
-        self.bands, self.tones = bands, tones
+        self.bands = bands
         # Not in the weights file: they follow from the number of bands.
         self.register_buffer("carriers", polyphase_kernel(_carriers(bands), bands), persistent=False)
 
     def forward(self, amplitudes: Tensor, draws: Tensor) -> Tensor:
-        """`amplitudes: [batch, bands * tones, frames]` -> `[batch, frames * bands]`.
+        """`amplitudes: [batch, bands, frames]` -> `[batch, frames * bands]`.
 
         Args:
-            amplitudes: Of each sinusoid in each frame, from the lowest slot upwards.
-            draws: `[batch, bands * tones, 2]`, uniform in [0, 1]: where in its slot each sinusoid lies, and its
-                phase at the start in cycles.
+            amplitudes: of each sinusoid in each frame, from the lowest band upwards.
+            draws: `[batch, bands, 2]`, uniform in [0, 1]: where in its band each sinusoid lies, and its phase at the
+                start in cycles.
         """
-        slots = torch.arange(self.bands * self.tones, device=draws.device)
-        # In cycles a frame; all the slots together reach half a cycle a sample, the Nyquist frequency. Whole cycles
-        # make no difference at whole frames, but would cost digits: in long clips the phase would be noise.
-        frequencies = ((slots + draws[..., 0]) / (2 * self.tones)).unsqueeze(-1) % 1
+        bands = torch.arange(self.bands, device=draws.device)
+        # In cycles a frame; a band is half a cycle wide. Whole cycles make no difference at whole frames, but would
+        # cost digits: in long clips the phase would be noise.
+        frequencies = ((bands + draws[..., 0]) / 2).unsqueeze(-1) % 1
         frames = torch.arange(amplitudes.shape[-1], device=draws.device)
         # The modulo keeps the digits that a float has left for the fraction of a cycle.
         angles = 2 * math.pi * ((frequencies * frames + draws[..., 1:]) % 1)
         parts = torch.stack([angles.cos(), angles.sin()], dim=1) * amplitudes.unsqueeze(1)
-        in_bands = parts.unflatten(2, (self.bands, self.tones)).sum(3).flatten(1, 2)
-        return overlap_add(in_bands, self.carriers)
+        return overlap_add(parts.flatten(1, 2), self.carriers)
 
 
 def _carriers(bands: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""A RAVE that was trained elsewhere, exported as TorchScript."""

@@ -1,0 +1,1 @@
+"""Models that draw clips without a latent of a clip: they cannot encode."""

@@ -1,0 +1,1 @@
+"""The baseline that learns by heart: training clips, drawn at random."""

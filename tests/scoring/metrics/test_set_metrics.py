@@ -1,0 +1,77 @@
+"""The Vendi score, label diversity, permutation p-values and Holm's correction."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kstest
+
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.holm import holm
+from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
+from flowshot.scoring.metrics.label_diversity import class_entropy, label_diversity
+from flowshot.scoring.metrics.permutation import permutation_p_value
+from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
+
+
+def test_the_vendi_score_counts_different_clips() -> None:
+    assert vendi_score(np.eye(7)) == pytest.approx(7)
+    assert vendi_score(np.ones((7, 7))) == pytest.approx(1)
+    pairs = np.kron(np.eye(4), np.ones((2, 2)))
+    assert vendi_score(pairs) == pytest.approx(4)
+
+
+def test_silent_clips_are_alike_and_like_nothing_else() -> None:
+    assert vendi_score(cosine_similarities(np.zeros((40, 128)))) == pytest.approx(1)
+    half = np.concatenate([np.zeros((20, 20)), np.eye(20)])
+    assert (cosine_similarities(half)[:20] == np.repeat([1.0, 0.0], 20)).all()
+    assert vendi_score(cosine_similarities(half)) == pytest.approx(40 / 20**0.5)
+    with pytest.raises(FlowshotError, match="NaN"):
+        vendi_score(cosine_similarities(np.full((3, 2), np.nan)))
+
+
+def test_the_effective_number_of_classes_is_theirs_where_all_are_as_frequent() -> None:
+    assert class_entropy(np.eye(8))[0] == pytest.approx(np.log(8))
+    assert label_diversity(np.eye(8)[:4], np.eye(8))[0] == pytest.approx(0.5)
+    assert label_diversity(np.eye(8), np.eye(8))[0] == 1
+
+
+def test_influences_of_label_diversity_are_derivatives_by_the_weights_of_clips() -> None:
+    generator = np.random.default_rng(1)
+    scores, others = generator.uniform(size=(9, 6)) ** 3, generator.uniform(size=(7, 6))
+    _, influence, _ = label_diversity(scores, others)
+    for i in range(9):
+        up, down = (label_diversity(scores * (1 + sign * 1e-5 * np.eye(9)[i])[:, None], others)[0] for sign in (1, -1))
+        assert influence[i] == pytest.approx(9 * (up - down) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["cubic", "gaussian"])
+def test_p_values_are_uniform_where_nothing_lies_between_the_sets(kernel: str) -> None:
+    generator = np.random.default_rng(2)
+    values = []
+    for _ in range(200):
+        clips = generator.normal(size=(50, 6))
+        k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(clips[25:]))
+        values.append(permutation_p_value(k(clips, clips), 25, 199, generator))
+    assert kstest(values, "uniform").pvalue > 0.01
+
+
+def test_sets_that_differ_have_the_smallest_p_value_there_is() -> None:
+    generator = np.random.default_rng(3)
+    clips = np.concatenate([generator.normal(size=(30, 4)) + 2, generator.normal(size=(25, 4))])
+    assert permutation_p_value(polynomial_kernel(clips, clips), 30, 999, generator) == 0.001
+    assert permutation_p_value(np.ones((8, 8)), 4, 99, generator) == 1.0
+
+
+def test_holm_multiplies_the_smallest_p_value_most_and_never_reorders() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]).tolist() == [1, 1]
+    assert holm([]).tolist() == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_corrected_p_values_are_never_smaller_and_in_the_same_order(p_values: list[float]) -> None:
+    corrected = holm(p_values)
+    assert all(after >= before for before, after in zip(p_values, corrected, strict=True))
+    in_order = corrected[np.argsort(p_values, kind="stable")]
+    assert (np.diff(in_order) >= 0).all()

@@ -1,0 +1,36 @@
+"""`make ui`: which ports it takes, and what it says of the others."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from flowshot.core.errors import FlowshotError
+from flowshot.tracking.__main__ import HOST, check_port
+
+
+@pytest.fixture
+def busy_port():
+    with socket.create_server((HOST, 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_check_port_is_taken(busy_port):
+    with socket.create_server((HOST, 0)) as probe:
+        port = probe.getsockname()[1]
+    check_port(str(port))
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "", "5000 "])
+def test_what_is_no_port_is_refused(text):
+    with pytest.raises(FlowshotError, match="a port is a number from 1 to 65535"):
+        check_port(text)
+
+
+def test_the_command_ends_with_one_line_where_the_port_is_in_use(busy_port, repository):
+    command = [sys.executable, "-m", "flowshot.tracking", "ui", str(busy_port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: port {busy_port}: Address already in use; try another: make ui PORT=5001\n"
+    assert [path.name for path in repository.iterdir()] == ["params.yaml"], "no store for a UI that does not start"
