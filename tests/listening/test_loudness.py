@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
+from scipy.signal import freqz
 
 from flowshot.listening.build import low_anchor
-from flowshot.listening.loudness import CEILING_DB, LOWEST_LEVEL, match_loudness, momentary_loudness
+from flowshot.listening.loudness import (
+    CEILING_DB,
+    HIGH_PASS,
+    LOWEST_LEVEL,
+    SHELF,
+    k_weighting,
+    match_loudness,
+    momentary_loudness,
+)
 
 
 def sine(frequency, seconds, rate, peak=1.0):
@@ -65,3 +74,15 @@ def test_an_anchor_is_dull_and_hisses_where_the_sound_has_ended():
     spectrum = np.abs(np.fft.rfft(anchor[: rate // 2])) / np.abs(np.fft.rfft(clip[: rate // 2]))
     assert spectrum[150] == pytest.approx(1, abs=0.05) and spectrum[3000] < 0.05
     assert anchor[-rate // 4 :].std() > 0.003
+
+
+def test_the_weighting_is_that_of_the_standards_filters():
+    """BS.1770 states a gain of +0.691 dB at 997 Hz, which its -0.691 dB of offset takes back."""
+    assert 20 * np.log10(k_weighting(48000, 48000)[997]) == pytest.approx(0.691, abs=0.01)
+    responses = [freqz(above, below, 256)[1] for above, below in (SHELF, HIGH_PASS)]
+    np.testing.assert_allclose(k_weighting(512, 48000)[:256], abs(responses[0] * responses[1]), rtol=1e-5, atol=1e-7)
+
+
+def test_the_weighting_of_a_frequency_does_not_depend_on_the_sample_rate():
+    np.testing.assert_allclose(k_weighting(1600, 16000), k_weighting(4800, 48000)[:801])
+    assert np.isfinite(k_weighting(2048, 96000)).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from page_project import build_page, make_plan, write_json, write_project
 
 from flowshot.core.errors import FlowshotError
@@ -131,7 +132,10 @@ def test_the_command_names_every_stage_of_an_arm_in_order(prior: str) -> None:
     stages = ["train", "encode", "fit_prior"] if prior == "nf" else ["train_generator"]
     assert [target.partition("@")[0].removesuffix("_generator") for target in command[-2:]] == ["sample", "score"]
     assert [target.partition("@")[0] for target in command[4:-2]] == stages
-    assert all("my drums-flow-" in target for target in command[4:])
+    defined = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    for target in command[4:]:
+        stage, _, item = target.partition("@")
+        assert item.startswith("my drums-flow-") and len(defined[stage]["matrix"]) == len(item.split("-"))
 
 
 def test_a_run_of_another_plan_is_not_named(tmp_path: Path) -> None:

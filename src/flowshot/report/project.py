@@ -48,10 +48,6 @@ class Project:
         """What is timed and dated of a stage; empty where that is not known here."""
         return _read_if_there(self.root.joinpath("runs", stage, *map(str, names), file))
 
-    def training_run(self, dataset: str, model: str, seed: int) -> dict[str, Any]:
-        """The same of a training."""
-        return self.run("train", dataset, model, seed) or self.run("train_generator", dataset, model, seed)
-
     def is_baseline(self, dataset: str, generator: str, seed: int) -> bool:
         """Whether a generator is no rival, by the kind in its `config.json`, or by its name."""
         said = _read_if_there(self.root / "models" / dataset / generator / str(seed) / "config.json")
@@ -72,7 +68,7 @@ class Project:
             for name in (*LATENT, *TRAINING):
                 if name in diagnosis:
                     yield _score(name, diagnosis, name, said, int(diagnosis.get("n", 1)) if name in LATENT else 1)
-            run = self.training_run(dataset, model, seed)
+            run = self.run("train", dataset, model, seed)
             if run.get("seconds") is not None:
                 yield _score("train_seconds", run, "seconds", self.root / "runs" / "train", 1)
         taken = self.run("sample", *arm)
@@ -105,7 +101,7 @@ class Project:
             diagnostics = _read_if_there(self.root / "models" / dataset / model / str(seed) / "diagnostics.json")
             history = self._history(dataset, model, seed)
             if diagnostics or len(history):
-                found.append(Training(model, seed, diagnostics, self.training_run(dataset, model, seed), history))
+                found.append(Training(model, seed, diagnostics, self.run("train", dataset, model, seed), history))
         return found
 
     def _history(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
@@ -127,13 +123,14 @@ class Project:
 
 
 def stage_of(stage: str, arm: Arm) -> str:
-    """The stage `sample` or `score` of an arm as `dvc repro` names it; that of a generator has no prior."""
+    """The stage `sample` or `score` of an arm as `dvc repro` names it."""
     dataset, model, prior, seed = arm
     if model == REAL:
         return f"floor@{dataset}"
-    if prior == DIRECT:
-        return f"{stage}_generator@{dataset}-{model}-{seed}"
-    return f"{stage}@{dataset}-{model}-{prior}-{seed}"
+    if (stage, prior) == ("sample", DIRECT):
+        return f"sample_generator@{dataset}-{model}-{seed}"
+    kind = {DIRECT: "_generator", RECONSTRUCTION: "_reconstruction"}.get(prior, "")
+    return f"{stage}{kind}@{dataset}-{model}-{prior}-{seed}"
 
 
 def _read_if_there(file: Path) -> dict[str, Any]:
