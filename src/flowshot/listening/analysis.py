@@ -71,11 +71,10 @@ def _mean(
 ) -> Estimate:
     values = np.array(answers)
     error, value = crossed_error(values, listeners, items), float(values.mean())
-    clusters = max(len(set(listeners)), len(set(items)))
-    ends = (
-        proportion_interval(value, error, clusters, confidence) if share else student_interval(value, error, confidence)
-    )
-    return Estimate(value, *ends, len(values))
+    low, high = student_interval(value, error, confidence)
+    if share:
+        low, high = proportion_interval(value, error, max(len(set(listeners)), len(set(items))), confidence)
+    return Estimate(value, low, high, len(values))
 
 
 def crossed_error(
@@ -110,26 +109,25 @@ def strengths(
     if len(systems) < 3 or not games:
         return {}
     weights = pigeonhole_weights([each.listener for each in games], [each.pair for each in games], resamples, generator)
-    rows = np.ones((1, len(games))) if weights is None else np.concatenate([np.ones((1, len(games))), weights])
+    rows = np.concatenate([np.ones((1, len(games))), np.empty((0, len(games))) if weights is None else weights])
     wins = np.zeros((len(rows), len(systems), len(systems)))
     for index, each in enumerate(games):
         wins[:, place[each.preferred], place[each.other]] += rows[:, index]
     chances = 1 / (1 + np.exp(-bradley_terry(wins)))
-    played = [sum(system in (each.preferred, each.other) for each in games) for system in systems]
-    ends: list[tuple[float, float] | tuple[None, None]] = [(None, None)] * len(systems)
-    if weights is not None:
-        ends = [_percentiles(chances[1:, index], confidence) for index in range(len(systems))]
-    return {
-        system: Estimate(float(value), low, high, count)
-        for system, value, (low, high), count in zip(systems, chances[0], ends, played, strict=True)
-    }
+    found = {}
+    for system, column in zip(systems, chances.T, strict=True):
+        low, high = None, None
+        if weights is not None:
+            low, high = map(float, np.quantile(column[1:], [(1 - confidence) / 2, (1 + confidence) / 2]))
+        played = sum(system in (each.preferred, each.other) for each in games)
+        found[system] = Estimate(float(column[0]), low, high, played)
+    return found
 
 
 def bradley_terry(wins: np.ndarray) -> np.ndarray:
     """Log strengths with mean 0, `[..., k]`, from how often i won against j, `[..., k, k]`.
 
-    Maximum likelihood by the iteration of Hunter 2004, "MM algorithms for generalized Bradley-Terry models", Annals of
-    Statistics 32(1), with half a win each way added to every pair.
+    Maximum likelihood by the iteration of Hunter 2004, "MM algorithms for generalized Bradley-Terry models".
     """
     k = wins.shape[-1]
     wins = wins + HALF_WIN * (1 - np.eye(k))
@@ -147,27 +145,19 @@ def pigeonhole_weights(
     """How often each answer counts in each resample, `[resamples, answers]`; None with one listener and one item.
 
     Listeners and items (pairs) are drawn with replacement, independently, and an answer counts as often as both
-    together: Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2). It serves what no formula has
-    an error for; where one has, see `crossed_error`, whose intervals hold the truth more often with few listeners.
+    together: Owen 2007, "The pigeonhole bootstrap". It serves what no formula has an error for.
     """
+    kinds = [list(dict.fromkeys(names)) for names in (listeners, items)]
+    if max(map(len, kinds)) < 2:
+        return None
     weights = np.ones((resamples, len(listeners)))
-    drawn = False
-    for names in (listeners, items):
-        kinds = list(dict.fromkeys(names))
-        if len(kinds) < 2:
-            continue
-        drawn = True
-        draws = generator.multinomial(len(kinds), np.full(len(kinds), 1 / len(kinds)), size=resamples)
-        position = {kind: index for index, kind in enumerate(kinds)}
+    for names, known in zip((listeners, items), kinds, strict=True):
+        draws = generator.multinomial(len(known), np.full(len(known), 1 / len(known)), size=resamples)
+        position = {kind: index for index, kind in enumerate(known)}
         weights *= draws[:, [position[name] for name in names]]
-    return weights if drawn else None
+    return weights
 
 
 def all_pairs(systems: Sequence[str]) -> list[Pair]:
     """Every two systems once, in order."""
     return list(combinations(systems, 2))
-
-
-def _percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)

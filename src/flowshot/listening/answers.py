@@ -1,10 +1,10 @@
 """Read the key of a listening test and what listeners answered, and say in one line what is wrong with a file."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import require
@@ -13,10 +13,10 @@ from flowshot.listening.design import Design
 ANSWERS_FORMAT = "flowshot listening answers 1"
 KEY_FORMAT = "flowshot listening key 1"
 KEY_SUFFIX = ".key.json"
+NO_ANSWERS = ("no answers of a listening test", "save them again from the page")
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """What was played under which identifier: the system of each clip, the screens and the pairs of identifiers."""
 
     test: str
@@ -26,8 +26,7 @@ class Key:
     pairs: list[list[str]]
 
 
-@dataclass(frozen=True)
-class Rating:
+class Rating(NamedTuple):
     """A score from 0 to 100 that a listener gave to a clip on a screen."""
 
     listener: str
@@ -36,8 +35,7 @@ class Rating:
     score: float
 
 
-@dataclass(frozen=True)
-class Preference:
+class Preference(NamedTuple):
     """Which system a listener preferred to which in a pair."""
 
     listener: str
@@ -46,8 +44,7 @@ class Preference:
     other: str
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(NamedTuple):
     """Everything the files say; `unfinished` are listeners who left questions out."""
 
     listeners: list[str]
@@ -66,38 +63,24 @@ def key_entry(test: str, arms: Sequence[str], design: Design, facts: dict[str, A
 
 
 def read_key(path: Path) -> Key:
-    """The key in a file.
-
-    Raises:
-        FlowshotError: there is none, or it is damaged.
-    """
-    raw = _read_json(path)
-    try:
+    """The key in a file; raises FlowshotError where there is none, or where it is damaged."""
+    with _reading(path, "no key of a listening test", "give the file that was written with the page"):
+        raw = json.loads(path.read_text(encoding="utf-8"))
         require(raw["format"] == KEY_FORMAT, f"its format is not {KEY_FORMAT!r}")
         systems = {str(name): str(each["system"]) for name, each in raw["clips"].items()}
         key = Key(str(raw["test"]), list(raw["arms"]), systems, list(raw["screens"]), list(raw["pairs"]))
         require(all(name in systems for group in (*key.screens, *key.pairs) for name in group), "a clip is missing")
-    except (KeyError, TypeError, AttributeError, ValueError) as problem:
-        raise FlowshotError(
-            f"{path}: no key of a listening test ({_what(problem)}); give the file that was written with the page"
-        ) from None
     return key
 
 
 def find_key(answers: Sequence[Path]) -> Path:
-    """The key of the test that the first file answers: `*.key.json` here, beside the files, or in the folder above.
-
-    Raises:
-        FlowshotError: there is no such key, or the file has no answers.
-    """
+    """The key of the test that the first file answers: `*.key.json` here, beside the files, or in the folder above."""
     test = _read_answers(answers[0])["test"]
     folders = [Path.cwd(), *(place for file in answers for place in [*file.absolute().parents][:2])]
     for path in sorted({path for folder in folders for path in folder.glob("*" + KEY_SUFFIX)}):
-        try:
+        with suppress(FlowshotError):
             if read_key(path).test == test:
                 return path
-        except FlowshotError:
-            continue
     raise FlowshotError(
         f"{answers[0]}: answers test {test}, of which no *{KEY_SUFFIX} lies here or beside it; name it with --key"
     )
@@ -119,11 +102,9 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
         if listener in file_of:
             raise FlowshotError(f"{path}: {listener!r} answered in {file_of[listener]}, too; leave one of them out")
         file_of[listener] = path
-        try:
+        with _reading(path, *NO_ANSWERS):
             found.ratings.extend(_rating(each, listener, key) for each in raw["ratings"])
             found.preferences.extend(_preference(each, listener, key) for each in raw["preferences"])
-        except (KeyError, TypeError, ValueError, IndexError) as problem:
-            raise _no_answers(path, problem) from None
         found.listeners.append(listener)
         if _answered(raw) < sum(map(len, key.screens)) + len(key.pairs):
             found.unfinished.append(listener)
@@ -133,15 +114,13 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
 
 
 def _read_answers(path: Path) -> dict[str, Any]:
-    raw = _read_json(path)
-    try:
+    with _reading(path, *NO_ANSWERS):
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         require(raw["format"] == ANSWERS_FORMAT, f"its format is not {ANSWERS_FORMAT!r}")
         for name, kind in (("test", str), ("listener", str), ("ratings", list), ("preferences", list)):
             require(isinstance(raw[name], kind), f"{name} is no {kind.__name__}")
         require(_answered(raw) == len(raw["ratings"]) + len(raw["preferences"]), "a question is answered twice")
-    except (KeyError, TypeError, ValueError) as problem:
-        raise _no_answers(path, problem) from None
-    return dict(raw)
+    return raw
 
 
 def _answered(raw: dict[str, Any]) -> int:
@@ -164,19 +143,16 @@ def _preference(each: dict[str, Any], listener: str, key: Key) -> Preference:
     return Preference(listener, pair, key.systems[chosen], key.systems[other])
 
 
-def _read_json(path: Path) -> Any:
+@contextmanager
+def _reading(path: Path, problem: str, remedy: str) -> Iterator[None]:
+    """Raise FlowshotError, one line, where the block cannot make sense of the file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        yield
     except OSError as error:
         raise FlowshotError(f"{path}: cannot be read ({error.strerror}); give a file that exists") from None
-    except ValueError as problem:  # bytes that are no text, or text that is no JSON
-        raise FlowshotError(f"{path}: is no JSON ({problem}); save the answers again from the page") from None
-
-
-def _no_answers(path: Path, problem: Exception) -> FlowshotError:
-    return FlowshotError(f"{path}: no answers of a listening test ({_what(problem)}); save them again from the page")
-
-
-def _what(problem: Exception) -> str:
-    known = {KeyError: f"{problem} is missing", ValueError: str(problem)}
-    return known.get(type(problem), "something in it has another form")
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FlowshotError(f"{path}: is no JSON ({error}); {remedy}") from None
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        known = {KeyError: f"{error} is missing", ValueError: str(error)}
+        what = known.get(type(error), "something in it has another form")
+        raise FlowshotError(f"{path}: {problem} ({what}); {remedy}") from None
