@@ -19,8 +19,8 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "audit", description, EXAMPLES, run)
     parser.add_argument("folder", metavar="DIR", help="folder of audio, searched recursively")
     add_clip_options(parser)
-    parser.add_argument("--cut", choices=("file", "windows"), default="file", help="clips: one a file, or windows")
-    parser.add_argument("--silence-db", type=float, default=-60.0, metavar="DB", help="peak of silence (%(default)s)")
+    parser.add_argument("--cut", choices=("file", "windows"), help="clips: one a file, or windows")
+    parser.add_argument("--silence-db", type=float, metavar="DB", help="peak of silence (as `clips` in params.yaml)")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -29,9 +29,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from flowshot.preparation.preparation import audit_folder
     from flowshot.preparation.selection import REASONS
 
-    config = clip_config(
-        arguments, arguments.folder, cut=arguments.cut, hop_seconds=arguments.seconds, silence_db=arguments.silence_db
-    )
+    changes = {"cut": arguments.cut, "silence_db": arguments.silence_db}
+    config = clip_config(arguments, arguments.folder, **{k: v for k, v in changes.items() if v is not None})
     rows = audit_folder(Path(arguments.folder).expanduser().absolute(), config)
     dropped = [row for row in rows if row.status == "dropped"]
     reasons = dict(Counter(row.reason for row in dropped).most_common())

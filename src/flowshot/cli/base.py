@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowshot.sources.config import DatasetConfig
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import project_params
+from flowshot.preparation.config import DatasetConfig, folder_config
 
 # argparse gives the object that holds sub-commands no public name.
 Commands = Any
@@ -46,30 +48,27 @@ def add_command(
 
 
 def add_clip_options(parser: argparse.ArgumentParser) -> None:
-    """`--sample-rate` and `--seconds`, which `clip_config` reads."""
-    defaults = DatasetConfig(source="folder", path=".")
-    parser.add_argument(
-        "--sample-rate", type=int, default=defaults.sample_rate, metavar="HZ", help="of the clips (%(default)s)"
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=defaults.clip_seconds, metavar="S", help="length of a clip (%(default)s)"
-    )
+    """`--sample-rate` and `--seconds`, which `clip_config` reads; without them `clips` in params.yaml counts."""
+    as_clips = "as `clips` in params.yaml"
+    parser.add_argument("--sample-rate", type=int, metavar="HZ", help=f"of the clips ({as_clips})")
+    parser.add_argument("--seconds", type=float, metavar="S", help=f"length of a clip ({as_clips})")
 
 
 def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> DatasetConfig:
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    # The usual fade, as far as the clip is long enough for one.
-    fade = min(DatasetConfig(source="folder", path=".").fade_seconds, arguments.seconds / 2)
+    params = project_params()
+    usual = folder_config(params, folder)
+    seconds = usual.clip_seconds if arguments.seconds is None else arguments.seconds
+    settings |= {
+        "sample_rate": arguments.sample_rate or usual.sample_rate,
+        "clip_seconds": seconds,
+        "hop_seconds": seconds,
+        # The usual fade, as far as the clip is long enough for one.
+        "fade_seconds": min(usual.fade_seconds, seconds / 2),
+    }
     try:
-        return DatasetConfig(
-            source="folder",
-            path=folder,
-            sample_rate=arguments.sample_rate,
-            clip_seconds=arguments.seconds,
-            fade_seconds=fade,
-            **settings,
-        )
-    except ValueError as error:
+        return folder_config(params, folder, **settings)
+    except FlowshotError as error:
         raise WrongUse(
             str(error).replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")
         ) from None

@@ -11,7 +11,8 @@ from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, read_params
 from flowshot.models.autoencoders.rave.config import check_rave
 from flowshot.models.autoencoders.rave.exported_file import check_exported, exported_path
-from flowshot.sources.config import DatasetConfig
+from flowshot.preparation.config import dataset_config
+from flowshot.sources.config import SourceConfig, source_config
 from flowshot.sources.inputs import INDEX_FILE, folder_changed, list_files, user_folder
 
 RAW, MODELS = Path("data/raw"), Path("models")
@@ -29,14 +30,14 @@ def run(arguments: argparse.Namespace) -> Outcome:
     plan = params.plan
     for autoencoder in plan.autoencoders:
         _check_package(params, autoencoder)
-    changed = [name for name in plan.datasets if _is_stale(name, params.dataset(name))]
+    changed = [name for name in plan.datasets if _is_stale(name, source_config(params, name))]
     for name in changed:
         _remove(RAW / name)
     arms = len(plan.datasets) * len(plan.autoencoders) * len(plan.priors) * len(plan.seeds)
     models = _stale_models(params)
     for folder in models:
         _remove(folder)
-    lines = [f"{name}: {params.dataset(name).path} changed; `dvc repro` will fetch it again" for name in changed]
+    lines = [f"{name}: {source_config(params, name).path} changed; `dvc repro` will fetch it again" for name in changed]
     lines += [f"{folder}: the exported file changed; `dvc repro` will take it again" for folder in models]
     lines.append(f"params.yaml: plan {plan.name}, {arms} {'arm' if arms == 1 else 'arms'}")
     found = {"plan": plan.name, "arms": arms, "fetch_again": changed, "take_again": list(map(str, models))}
@@ -49,18 +50,18 @@ def _check_package(params: Params, autoencoder: str) -> None:
     if config is None:
         return
     for dataset in params.plan.datasets:
-        clips = params.dataset(dataset)
+        clips = dataset_config(params, dataset)
         if config.exported is None:
             check_rave(config, autoencoder, round(clips.sample_rate * clips.clip_seconds))
         else:
             check_exported(config, clips.sample_rate)
 
 
-def _is_stale(name: str, config: DatasetConfig) -> bool:
+def _is_stale(name: str, config: SourceConfig) -> bool:
     if config.source != "folder":
         return False
     # A folder that is missing or empty is an error before anything is removed or run.
-    folder = user_folder(name, config)
+    folder = user_folder(name, config.path)
     if not list_files(folder):
         raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")
     # Without an index the stage is stale by itself: it never ran, or for another source.

@@ -10,7 +10,7 @@ from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder
 from flowshot.core.params import read_params
-from flowshot.sources.config import DatasetConfig
+from flowshot.preparation.config import DatasetConfig, dataset_config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         clips = model.decode(interpolate_latents(model.prior, ends[0], ends[1], arguments.steps), generator)
         walk = clips.detach().numpy()
     else:
-        config = params.dataset(arguments.arm[0])
+        config = dataset_config(params, arguments.arm[0])
         first, last = (read_sound(Path(file).expanduser(), config, card) for file in (arguments.first, arguments.last))
         walk = interpolate(model, first, last, arguments.steps, generator)
     if not np.isfinite(walk).all():

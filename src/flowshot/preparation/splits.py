@@ -8,7 +8,7 @@ import numpy as np
 
 from flowshot.clips.prepared import SPLITS, Split
 from flowshot.core.errors import FlowshotError
-from flowshot.sources.config import SplitConfig
+from flowshot.preparation.config import SplitConfig
 
 
 @dataclass(frozen=True)
