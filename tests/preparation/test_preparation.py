@@ -55,7 +55,7 @@ def test_the_files_of_the_contract_are_written(ten_sounds, prepare_folder):
         assert np.isfinite(clips).all() and np.abs(clips).max() <= 1
         for clip, row in zip(clips, dataset.rows(split), strict=True):
             assert row["sha256"] == hashlib.sha256(clip.tobytes()).hexdigest()
-    assert tuple(dataset.manifest[0]) == MANIFEST_COLUMNS
+    assert tuple(next(iter(dataset.manifest))) == MANIFEST_COLUMNS
     assert {row["label"] for row in dataset.manifest} == {"drums"}
     assert [row["clip"] for row in dataset.manifest] == [str(number) for number in range(10)]
 
