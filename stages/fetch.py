@@ -1,4 +1,4 @@
-"""Fetch a dataset: `python stages/fetch.py <dataset>` writes `data/raw/<dataset>/`."""
+"""Fetch a dataset: `python stages/fetch.py DATASET` writes `data/raw/DATASET/`."""
 
 from pathlib import Path
 

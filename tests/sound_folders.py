@@ -11,6 +11,7 @@ from flowshot.preparation.preparation import prepare
 from flowshot.sources.fetch import fetch
 
 RATE = 8000
+FIFTHS = {"train": 0.6, "valid": 0.2, "test": 0.2}  # ten files suffice to be scored
 
 
 def dataset(source="synth", path=None, **changes):
@@ -37,9 +38,8 @@ def folder_config(tmp_path):
     """The settings of a dataset made of the folder `sounds`."""
 
     def make(**changes):
-        return dataset(
-            "folder", **{"path": str(tmp_path / "sounds"), "sample_rate": RATE, "clip_seconds": 0.25} | changes
-        )
+        usual = {"sample_rate": RATE, "clip_seconds": 0.25, "split": FIFTHS}
+        return dataset("folder", **({"path": str(tmp_path / "sounds")} | usual | changes))
 
     return make
 

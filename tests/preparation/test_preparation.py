@@ -22,7 +22,7 @@ from flowshot.preparation.selection import REASONS
 from flowshot.sources import grouping
 from flowshot.sources.catalog import Package
 from flowshot.sources.fetch import fetch
-from sound_folders import dataset
+from sound_folders import FIFTHS, dataset
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ def test_the_files_of_the_contract_are_written(ten_sounds, prepare_folder):
     assert set(bytes_below(dataset.folder)) == {
         "train.npy", "valid.npy", "test.npy", "manifest.csv", "audit.csv", "dataset.json", "card.md"
     }  # fmt: skip
-    assert [len(dataset.clips(split)) for split in SPLITS] == [8, 1, 1]
+    assert [len(dataset.clips(split)) for split in SPLITS] == [6, 2, 2]
     for split in SPLITS:
         clips = dataset.clips(split)
         assert isinstance(clips, np.memmap) and clips.dtype == np.float32 and clips.shape[1] == 2000
@@ -75,7 +75,7 @@ def test_the_card_counts_what_was_kept_and_dropped(ten_sounds, prepare_folder, w
     (ten_sounds / "notes.txt").write_text("text")
     dataset = prepare_folder()
     assert dataset.card["counts"]["files"] == {"kept": 10, "dropped": {"not_audio": 1, "silent": 1}}
-    assert dataset.card["counts"]["clips"] == {"train": 8, "valid": 1, "test": 1}
+    assert dataset.card["counts"]["clips"] == {"train": 6, "valid": 2, "test": 2}
     assert {"name", "source", "sample_rate", "clip_samples", "licence", "origin"} <= set(dataset.card)
     text = (dataset.folder / "card.md").read_text()
     assert "| 1 | silent |" in text and "10 clips of 0.25 s at 8000 Hz" in text
@@ -181,7 +181,7 @@ def test_nothing_that_belongs_together_is_over_two_splits(tmp_path_factory, writ
     for number, (source, target) in enumerate(copies):
         name = f"in/i{target % len(layers)}_v{90 + number}.wav"
         write_audio(folder / name, seed=100 * (source % len(layers)), seconds=0.05)
-    config = dataset("folder", path=str(folder / "in"), sample_rate=8000, clip_seconds=0.05, seed=seed)
+    config = dataset("folder", path=str(folder / "in"), sample_rate=8000, clip_seconds=0.05, seed=seed, split=FIFTHS)
     fetch("x", config, folder / "data/raw/x")
     try:
         prepare("x", config, folder / "data/raw/x", folder / "data/prepared/x", 1)

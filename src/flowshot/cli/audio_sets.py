@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import DatasetConfig
 from flowshot.scoring.config import ScoreConfig
-from flowshot.sources.inputs import InputFile, called_audio, list_files
+from flowshot.sources.inputs import InputFile, list_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
         FlowshotError: the folder is missing or holds fewer than 2 audio files.
     """
     files = list_files(Path(folder).expanduser().absolute())
-    audio = [file for file in files if called_audio(file.source) and file.problem not in ("not_audio", "linked_folder")]
+    audio = [file for file in files if file.is_audio]
     others = sorted({file.source for file in files} - {file.source for file in audio})
     if len(audio) < 2:
         raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")

@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.params import project_params
-from flowshot.preparation.config import DatasetConfig, folder_config
+
+if TYPE_CHECKING:
+    from flowshot.preparation.config import DatasetConfig
 
 # argparse gives the object that holds sub-commands no public name.
 Commands = Any
@@ -48,30 +49,30 @@ def add_command(
 
 
 def add_clip_options(parser: argparse.ArgumentParser) -> None:
-    """`--sample-rate` and `--seconds`, which `clip_config` reads; without them `clips` in params.yaml counts."""
-    as_clips = "as `clips` in params.yaml"
-    parser.add_argument("--sample-rate", type=int, metavar="HZ", help=f"of the clips ({as_clips})")
-    parser.add_argument("--seconds", type=float, metavar="S", help=f"length of a clip ({as_clips})")
+    """`--sample-rate` and `--seconds`, which `clip_config` reads; the values of params.yaml by default."""
+    usual = "as `clips` in params.yaml"
+    parser.add_argument("--sample-rate", type=int, metavar="HZ", help=f"of the clips ({usual})")
+    parser.add_argument("--seconds", type=float, metavar="S", help=f"length of a clip ({usual})")
 
 
-def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> DatasetConfig:
+def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> "DatasetConfig":
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    params = project_params()
-    usual = folder_config(params, folder)
-    seconds = usual.clip_seconds if arguments.seconds is None else arguments.seconds
-    settings |= {
-        "sample_rate": arguments.sample_rate or usual.sample_rate,
-        "clip_seconds": seconds,
-        "hop_seconds": seconds,
-        # The usual fade, as far as the clip is long enough for one.
-        "fade_seconds": min(usual.fade_seconds, seconds / 2),
-    }
+    # Imported here: pydantic takes a tenth of a second, for which the help should not wait.
+    from flowshot.core.params import check_section, project_params
+    from flowshot.preparation.config import DatasetConfig
+
+    usual = dict(project_params().values["clips"]) | {"source": "folder", "path": folder}
+    asked = {"sample_rate": arguments.sample_rate, "clip_seconds": arguments.seconds, **settings}
+    values = usual | {name: value for name, value in asked.items() if value is not None}
+    # The usual fade, as far as the clip is long enough for one.
+    values["fade_seconds"] = min(values["fade_seconds"], values["clip_seconds"] / 2)
     try:
-        return folder_config(params, folder, **settings)
+        return check_section(DatasetConfig, values, "")
     except FlowshotError as error:
-        raise WrongUse(
-            str(error).replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")
-        ) from None
+        said = (
+            str(error).removeprefix(": ").replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")
+        )
+        raise WrongUse(said) from None
 
 
 def positive(text: str) -> int:

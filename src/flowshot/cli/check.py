@@ -8,11 +8,10 @@ from pathlib import Path
 from flowshot.cli.base import Commands, Outcome, add_command
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
-from flowshot.core.params import Params, read_params
-from flowshot.models.autoencoders.rave.config import check_rave
-from flowshot.models.autoencoders.rave.exported_file import check_exported, exported_path
-from flowshot.preparation.config import dataset_config
-from flowshot.sources.config import SourceConfig, source_config
+from flowshot.core.params import Params, check_section, read_params
+from flowshot.core.plan import PlanConfig
+from flowshot.preparation.config import DatasetConfig, dataset_config
+from flowshot.sources.config import source_config
 from flowshot.sources.inputs import INDEX_FILE, folder_changed, list_files, user_folder
 
 RAW, MODELS = Path("data/raw"), Path("models")
@@ -27,69 +26,91 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> Outcome:
     """Check the plan; what was made of a folder or an exported file that changed is removed, so that it is stale."""
     params = read_params()
+    check_params(params)
     plan = params.plan
-    for autoencoder in plan.autoencoders:
-        _check_package(params, autoencoder)
-    changed = [name for name in plan.datasets if _is_stale(name, source_config(params, name))]
+    datasets = {name: dataset_config(params, name) for name in plan.datasets}
+    changed = [name for name in plan.datasets if _is_stale(params, name)]
     for name in changed:
         _remove(RAW / name)
-    arms = len(plan.datasets) * len(plan.autoencoders) * len(plan.priors) * len(plan.seeds)
-    models = _stale_models(params)
+    models = _stale_models(params, datasets)
     for folder in models:
         _remove(folder)
-    lines = [f"{name}: {source_config(params, name).path} changed; `dvc repro` will fetch it again" for name in changed]
+    arms = len(plan.datasets) * len(plan.arms) * len(plan.seeds)
+    lines = [f"{name}: {datasets[name].path} changed; `dvc repro` will fetch it again" for name in changed]
     lines += [f"{folder}: the exported file changed; `dvc repro` will take it again" for folder in models]
     lines.append(f"params.yaml: plan {plan.name}, {arms} {'arm' if arms == 1 else 'arms'}")
     found = {"plan": plan.name, "arms": arms, "fetch_again": changed, "take_again": list(map(str, models))}
     return Outcome(found, "\n".join(lines))
 
 
-def _check_package(params: Params, autoencoder: str) -> None:
-    """Before hours may go into the stages in front of `train`."""
-    config = params.autoencoder(autoencoder).rave
-    if config is None:
-        return
-    for dataset in params.plan.datasets:
-        clips = dataset_config(params, dataset)
-        if config.exported is None:
-            check_rave(config, autoencoder, round(clips.sample_rate * clips.clip_seconds))
-        else:
-            check_exported(config, clips.sample_rate)
+def check_params(params: Params) -> None:
+    """Check every section of params.yaml, also what the plan does not use. Raises FlowshotError."""
+    # Imported here: some import torch, for which the help should not wait.
+    from flowshot.generation.config import SampleConfig
+    from flowshot.models.autoencoders.registry import read_autoencoder
+    from flowshot.models.generators.registry import read_generator
+    from flowshot.priors.registry import prior_config
+    from flowshot.report.config import ReportConfig
+    from flowshot.scoring.config import ScoreConfig
+    from flowshot.training.job import training_config
+
+    for key, kind in {"sample": SampleConfig, "score": ScoreConfig, "report": ReportConfig}.items():
+        params.section(key, kind)
+    for section, read_entry in (("autoencoders", read_autoencoder), ("generators", read_generator)):
+        for name in params.names(section):
+            training_config(params, section, read_entry(params, name))
+    readers = {
+        "datasets": dataset_config,
+        "fit_prior": prior_config,
+    }
+    for section, read in readers.items():
+        for name in params.names(section):
+            read(params, name)
+    axes = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "priors": "fit_prior"}
+    plans = {name: params.entry("plans", name) for name in params.names("plans")}
+    for where, values in {"plan": dict(params.values.get("plan") or {}), **plans}.items():
+        plan = check_section(PlanConfig, values, f"{params.path}: {where}")
+        for axis, section in axes.items():
+            for name in getattr(plan, axis):
+                params.entry(section, name)
 
 
-def _is_stale(name: str, config: SourceConfig) -> bool:
+def _is_stale(params: Params, name: str) -> bool:
+    config = source_config(params, name)
     if config.source != "folder":
         return False
     # A folder that is missing or empty is an error before anything is removed or run.
-    folder = user_folder(name, config.path)
+    folder = user_folder(name, config)
     if not list_files(folder):
         raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")
     # Without an index the stage is stale by itself: it never ran, or for another source.
     return (RAW / name / INDEX_FILE).is_file() and folder_changed(name, config, RAW / name)
 
 
-def _stale_models(params: Params) -> list[Path]:
-    """Folders of models that hold another file than the one which their autoencoder names by now."""
-    stale = []
-    for name in params.plan.autoencoders:
-        config = params.autoencoder(name).rave
-        if config is None or config.exported is None:
-            continue
-        digest = sha256_of_file(exported_path(config))
-        folders = [
-            MODELS / dataset / name / str(seed) for dataset in params.plan.datasets for seed in params.plan.seeds
-        ]
-        stale += [folder for folder in folders if _digest_in(folder) not in (None, digest)]
+def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Path]:
+    """Folders of models that hold another file than their entry names by now. Checks entries against the clips too."""
+    from flowshot.models.autoencoders.registry import read_autoencoder
+    from flowshot.models.generators.registry import read_generator
+
+    plan, stale = params.plan, []
+    entries = [read_autoencoder(params, name) for name in plan.autoencoders]
+    entries += [read_generator(params, name) for name in plan.generators]
+    for entry in entries:
+        for dataset, clips in datasets.items():
+            entry.kind.check(f"autoencoders.{entry.name}", entry.config, clips.clip_samples, clips.sample_rate)
+            digests = {name: sha256_of_file(path) for name, path in entry.kind.files(entry.config).items()}
+            folders = [MODELS / dataset / entry.name / str(seed) for seed in plan.seeds]
+            stale += [folder for folder in folders if digests and _digests_in(folder) not in (None, digests)]
     return stale
 
 
-def _digest_in(folder: Path) -> str | None:
-    """Of the exported file in the folder of a model; None where it holds none, and its stage runs by itself."""
+def _digests_in(folder: Path) -> dict[str, str] | None:
+    """Of the files in the folder of a model; None where there is no model, and its stage runs by itself."""
     try:
-        digest: str | None = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("exported_sha256")
-    except (OSError, ValueError, AttributeError):
+        digests: dict[str, str] = json.loads((folder / "config.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return digest
+    return digests
 
 
 def _remove(folder: Path) -> None:

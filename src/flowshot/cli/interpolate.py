@@ -15,7 +15,7 @@ from flowshot.preparation.config import DatasetConfig, dataset_config
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowshot.models.base.storage import ModelCard
+    from flowshot.models.base.kind import ModelCard
 
 
 def add(commands: Commands) -> None:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     require_replaceable(out, arguments.force)
     params = read_params()
     arm = load_arm(arguments, params)
-    model, card = arm.model, arm.card
+    (model, prior), card = arm.encoding(), arm.card
 
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
     import numpy as np
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     generator = torch_generator(arguments.seed, "interpolate", *arguments.arm)
     if arguments.first is None:
-        ends = arm.prior.sample(2, generator)
+        ends = prior.sample(2, generator)
         clips = model.decode(interpolate_latents(model.prior, ends[0], ends[1], arguments.steps), generator)
         walk = clips.detach().numpy()
     else:

@@ -17,8 +17,11 @@ import numpy as np
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 
+PREPARED = Path("data/prepared")
+
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+FEWEST_HELD_OUT = 2  # clips for validation, and for testing: fewer cannot be compared with anything
 MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256")
 
 

@@ -1,7 +1,7 @@
 """How the audio of a source becomes clips."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from flowshot.core.params import Params, check_section
 from flowshot.core.sections import Section, require, require_pattern
@@ -67,9 +67,3 @@ class DatasetConfig(SourceConfig):
 def dataset_config(params: Params, name: str) -> DatasetConfig:
     """The dataset `name` of params.yaml."""
     return check_section(DatasetConfig, params.entry("datasets", name), f"{params.path}: datasets.{name}")
-
-
-def folder_config(params: Params, folder: str, **changes: Any) -> DatasetConfig:
-    """A dataset made of `folder` with the values of `clips` in params.yaml, and `changes`."""
-    values = {**params.values.get("clips", {}), **changes, "source": "folder", "path": folder}
-    return check_section(DatasetConfig, values, folder)

@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.clips.prepared import MANIFEST_COLUMNS, SPLITS, Split
+from flowshot.clips.prepared import FEWEST_HELD_OUT, MANIFEST_COLUMNS, SPLITS, Split
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
+from flowshot.core.process import warn
 from flowshot.core.process import workers as usable_cores
 from flowshot.core.randomness import numpy_generator
 from flowshot.core.sections import to_dict
 from flowshot.preparation.card import card_text
 from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.selection import AuditRow, KeptClip, Selection, select, split_units, write_audit, write_table
-from flowshot.preparation.splits import split_groups
+from flowshot.preparation.splits import files_needed, split_groups
 from flowshot.preparation.survey import FileSurvey, survey
 from flowshot.sources.catalog import EXTENDS, PACKAGES
-from flowshot.sources.grouping import Membership, memberships
+from flowshot.sources.grouping import Membership, matches_nothing, memberships
 from flowshot.sources.inputs import InputFile, input_files, list_files
 
 
@@ -40,7 +41,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
     where = config.path or str(raw_folder)
     # The files of the dataset that this one extends come first: they stay where others are copies of them.
     files = sorted(files, key=lambda file: not _is_original(config, file.source))
-    members = memberships(config.source, files, config.exclude, config.group)
+    members = _members(f"datasets.{name}", config, files)
     with writing(out_folder), whole_folder(out_folder) as fresh:
         spools = fresh / "spools"
         spools.mkdir()
@@ -52,6 +53,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
         if config.held_out == "original":
             selection = _held_out_of_the_original(config, selection, chosen)
         splits = _assign(config, selection, chosen)
+        _require_enough_to_score(config, splits, where)
         for split in SPLITS:
             _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
         rmtree(spools)
@@ -69,12 +71,18 @@ def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None
         FlowshotError: the folder does not exist or cannot be read.
     """
     files = list_files(folder)
-    members = memberships(config.source, files, config.exclude, config.group)
+    members = _members(str(folder), config, files)
     with TemporaryDirectory() as temporary:
         # Clips are looked at again only to find the same recordings.
         spools = Path(temporary) if config.near_duplicates == "drop" else None
         surveys = survey(folder.name, config, files, members, spools, workers or usable_cores())
         return select(files, members, surveys, config).audit
+
+
+def _members(where: str, config: DatasetConfig, files: Sequence[InputFile]) -> list[Membership]:
+    for line in matches_nothing(files, exclude=config.exclude, group=config.group):
+        warn(f"{where}: {line}")
+    return memberships(config.source, files, config.exclude, config.group)
 
 
 def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> None:
@@ -93,6 +101,17 @@ def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> N
     silent = "lower silence_db, or add other files"
     remedy = silent if reasons["silent"] else "add files in wav, flac, ogg, opus, mp3 or aiff"
     raise FlowshotError(f"{where}: no usable audio in {len(selection.audit)} files ({found}); {remedy}")
+
+
+def _require_enough_to_score(config: DatasetConfig, splits: dict[Split, list[KeptClip]], where: str) -> None:
+    held_out = {split: len(splits[split]) for split in ("valid", "test") if len(splits[split]) < FEWEST_HELD_OUT}
+    for split, count in held_out.items():
+        needed = files_needed(config.split)
+        raise FlowshotError(
+            f"{where}: {count} clip for {split} of {sum(map(len, splits.values()))}, but scoring needs at least "
+            f"{FEWEST_HELD_OUT}; add files (with this `split` about {needed} that may be separated), or give `split` a "
+            f"larger share for {split}"
+        )
 
 
 def _is_original(config: DatasetConfig, source: str) -> bool:
@@ -119,7 +138,8 @@ def _fixed_splits(
     if not original:
         return {}
     alone = replace(config, near_duplicates="keep")
-    selection = select(*map(list, zip(*original, strict=True)), alone)
+    its_files, its_members, its_surveys = (list(column) for column in zip(*original, strict=True))
+    selection = select(its_files, its_members, its_surveys, alone)
     chosen = _chosen(alone, selection, where)
     return {clip.source: chosen[clip.group] for clip in selection.clips}
 

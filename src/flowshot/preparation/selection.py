@@ -19,6 +19,7 @@ from flowshot.sources.inputs import InputFile
 REASONS = {
     "not_audio": "no audio file, by its name or because it is a folder",
     "linked_folder": "a link to a folder, which is not followed; name the folder itself as `path`",
+    "unreadable_folder": "a folder that may not be read; change its permissions, or move it away",
     "excluded": "excluded by the catalog or by `exclude`",
     "unreadable": "could not be opened, or not decoded to its end, or its header makes no sense",
     "empty": "holds no samples",

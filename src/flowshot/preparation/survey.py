@@ -20,7 +20,7 @@ from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.duplicates import Sketcher, fingerprint
 from flowshot.sources.decode import FileFacts, UnusableAudio, quiet_decoders
 from flowshot.sources.grouping import Membership
-from flowshot.sources.inputs import InputFile, called_audio
+from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def survey(
 
 def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
     """What is said of a file that need not be read; None of the others."""
-    if not called_audio(file.source) and file.problem != "linked_folder":
+    if not called_audio(file.source) and file.problem not in FOLDER_PROBLEMS:
         return FileSurvey("not_audio", None)
     if member.excluded:
         return FileSurvey("excluded", None)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -85,20 +86,30 @@ def memberships(source: Source, files: Sequence[InputFile], exclude: str = "", g
     packages = {package.collection: package for package in PACKAGES.get(source, ())}
     members = []
     for file in files:
-        path = PurePosixPath(file.source)
+        name = _composed(file.source)
+        path = PurePosixPath(name)
         package = packages.get(path.parts[0])
         inner = path.relative_to(package.collection) if package else path
         keys: list[Hashable] = [("file", file.source)]
-        keys += [("kit", str(path.parent), instrument) for instrument in kits.get(file.source, [])]
-        if group and (found := re.search(group, file.source)):
+        keys += [("kit", str(path.parent), instrument) for instrument in kits.get(name, [])]
+        if group and (found := re.search(_composed(group), name)):
             keys.append(("pattern", found.group(), found.groups()))
         keys += _name_keys(source, path, package)
-        excluded = bool(exclude and re.search(exclude, file.source)) or bool(
+        excluded = bool(exclude and re.search(_composed(exclude), name)) or bool(
             package and package.exclude and re.search(package.exclude, str(inner), re.IGNORECASE)
         )
-        label = _label(path, inner, package, kits.get(file.source, []))
+        label = _label(path, inner, package, kits.get(name, []))
         members.append(Membership(tuple(keys), label, path.parts[0] if len(path.parts) > 1 else "", excluded))
     return members
+
+
+def matches_nothing(files: Sequence[InputFile], **patterns: str) -> list[str]:
+    """A line for each pattern, by its key, that is found in the path of no file."""
+    return [
+        f"{key}: {pattern!r} is found in none of the {len(files)} paths; mend the pattern, or take it out"
+        for key, pattern in patterns.items()
+        if pattern and not any(re.search(_composed(pattern), _composed(file.source)) for file in files)
+    ]
 
 
 def stem(name: str, takes: bool) -> str:
@@ -129,6 +140,11 @@ def kit_instruments(xml: str) -> dict[str, list[str]]:
             # Two instruments of one name are two instruments: the number keeps them apart.
             instruments[f"{name}\0{number}"] = [text for tag, text in texts if tag == "filename" and text]
     return instruments
+
+
+def _composed(text: str) -> str:
+    """The text with accents in one form: names copied from a Mac have them decomposed, keyboards type them composed."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _without_velocity(text: str) -> str:
@@ -171,8 +187,8 @@ def _kits(files: Sequence[InputFile]) -> dict[str, list[str]]:
             continue  # a damaged kit says nothing about groups; names still do
         for instrument, names in instruments.items():
             for name in names:
-                source = os.path.normpath(path.parent / name)
-                used.setdefault(PurePosixPath(source).as_posix(), []).append(instrument)
+                used_file = _composed(os.path.normpath(path.parent / name))
+                used.setdefault(PurePosixPath(used_file).as_posix(), []).append(instrument)
     return used
 
 

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
@@ -13,6 +13,8 @@ from flowshot.core.files import write_json
 from flowshot.sources.config import SourceConfig
 
 AUDIO_FOLDER, INDEX_FILE, CARD_FILE = "audio", "index.json", "card.json"
+# The first bytes of what macOS keeps beside a file on foreign disks, in a file with `._` in front of the name.
+APPLE_DOUBLE = bytes.fromhex("00051607")
 # What is taken for audio by its name. libsndfile cannot decode all of these.
 AUDIO_SUFFIXES = frozenset(
     {
@@ -22,9 +24,12 @@ AUDIO_SUFFIXES = frozenset(
 )  # fmt: skip
 
 
-def called_audio(name: str | PurePosixPath) -> bool:
+FOLDER_PROBLEMS = ("linked_folder", "unreadable_folder")
+
+
+def called_audio(name: str | PurePath) -> bool:
     """Whether a file is taken for audio, by its name."""
-    return PurePosixPath(name).suffix.casefold() in AUDIO_SUFFIXES
+    return PurePath(name).suffix.casefold() in AUDIO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,11 @@ class InputFile:
     modified_ns: int
     problem: str = ""  # the audit's word for why it must not even be opened
 
+    @property
+    def is_audio(self) -> bool:
+        """Whether it is taken for audio, be it readable or not."""
+        return called_audio(self.source) and self.problem not in ("not_audio", *FOLDER_PROBLEMS)
+
     def changed(self) -> bool:
         """Whether the file vanished or was changed since it was listed."""
         return _look(self.path) != (self.bytes, self.modified_ns, self.problem)
@@ -45,11 +55,12 @@ class InputFile:
 def list_files(folder: Path) -> list[InputFile]:
     """Every file below `folder`, by name; links to files are followed, links to folders are not.
 
-    Also listed, each with its `problem`, so that the audit can name them: dangling links and loops of links, pipes,
-    sockets and devices, links to folders, and folders that have a name of audio.
+    Every command lists folders by this function. Also listed, each with its `problem`, so that the audit can name
+    them: dangling links and loops of links, pipes, sockets and devices, companions that macOS leaves, links to
+    folders, folders that may not be read, and folders that have a name of audio.
 
     Raises:
-        FlowshotError: the folder does not exist, is no folder, or cannot be read.
+        FlowshotError: the folder itself does not exist, is no folder, or cannot be read.
     """
     if not folder.is_dir():
         problem = "is no folder" if folder.exists() else "does not exist"
@@ -58,10 +69,13 @@ def list_files(folder: Path) -> list[InputFile]:
 
 
 def user_folder(name: str, path: str | None) -> Path:
-    """The folder at `path` that the dataset `name` of source `folder` is made of."""
+    """The folder at `path` that the dataset `name` of source `folder` is made of.
+
+    A relative path starts at the project, which is DVC_ROOT where DVC runs an experiment in a temporary copy.
+    """
     if path is None:
         raise FlowshotError(f"datasets.{name}: `path` is missing; add the folder that holds your audio")
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve() would replace links)
+    return Path(os.path.abspath(Path(os.environ.get("DVC_ROOT", "")) / Path(path).expanduser()))  # noqa: PTH100 (resolve() would replace links)
 
 
 def write_index(folder: Path, raw_folder: Path) -> int:
@@ -128,26 +142,50 @@ def _fetch_again(name: str) -> str:
 
 
 def _walk(folder: Path) -> Iterator[InputFile]:
-    def fail(error: OSError) -> None:
-        raise FlowshotError(
-            f"{error.filename}: cannot be read ({error.strerror}); change its permissions, or move it away"
-        )
+    locked: list[str] = []
 
-    for parent, folders, names in os.walk(folder, onerror=fail):
+    def note(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise FlowshotError(f"{folder}: cannot be read ({error.strerror}); change its permissions")
+        locked.append(error.filename)
+
+    for parent, folders, names in os.walk(folder, onerror=note):
         told = [name for name in folders if called_audio(name) or Path(parent, name).is_symlink()]
         for name in names + told:
-            path = Path(parent, name)
-            yield InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
+            yield _input_file(folder, Path(parent, name))
+    for name in locked:
+        if not called_audio(name):  # the others are listed above
+            yield _input_file(folder, Path(name))
+
+
+def _input_file(folder: Path, path: Path) -> InputFile:
+    return InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
 
 
 def _look(path: Path) -> tuple[int, int, str]:
     """Size, time of the last change, and problem of a file as it is now."""
+    problem = ""
     try:
         found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            problem = "linked_folder" if path.is_symlink() else _folder_problem(path)
+        elif not stat.S_ISREG(found.st_mode):
+            problem = "unreadable"
+        elif path.name.startswith("._") and _begins_with(path, APPLE_DOUBLE):
+            problem = "not_audio"
     except OSError:
-        return -1, -1, "unreadable"  # for example a dangling link, or a loop of links
-    if stat.S_ISDIR(found.st_mode):
-        return -1, -1, "linked_folder" if path.is_symlink() else "not_audio"
-    if not stat.S_ISREG(found.st_mode):
-        return -1, -1, "unreadable"
-    return found.st_size, found.st_mtime_ns, ""
+        problem = "unreadable"  # for example a dangling link, or a loop of links
+    return (-1, -1, problem) if problem else (found.st_size, found.st_mtime_ns, "")
+
+
+def _folder_problem(path: Path) -> str:
+    try:
+        os.scandir(path).close()
+    except OSError:
+        return "unreadable_folder"
+    return "not_audio"
+
+
+def _begins_with(path: Path, content: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(content)) == content
