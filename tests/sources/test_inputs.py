@@ -3,9 +3,9 @@ import os
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.sources.config import DatasetConfig
-from flowshot.sources.fetch import fetch, folder_changed
-from flowshot.sources.inputs import input_files, list_files
+from flowshot.sources.fetch import fetch
+from flowshot.sources.inputs import folder_changed, input_files, list_files
+from sound_folders import dataset
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_folder_that_vanished_is_one_line(indexed):
 def test_the_index_of_another_folder_is_not_used(indexed, tmp_path):
     _, raw, _ = indexed
     (tmp_path / "other").mkdir()
-    config = DatasetConfig("folder", path=str(tmp_path / "other"))
+    config = dataset("folder", path=str(tmp_path / "other"))
     with pytest.raises(FlowshotError, match="index of another folder"):
         input_files("mine", config, raw)
 
@@ -68,7 +68,7 @@ def test_what_was_not_fetched_or_for_another_source_is_one_line(indexed, tmp_pat
     with pytest.raises(FlowshotError, match=r"no fetched dataset .* fetch@mine"):
         input_files("mine", config, tmp_path / "raw/none")
     with pytest.raises(FlowshotError, match=r"holds 'folder', but params\.yaml asks for 'synth'"):
-        input_files("mine", DatasetConfig("synth"), raw)
+        input_files("mine", dataset("synth"), raw)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"folder": 1, "files": 2}'])
@@ -81,7 +81,7 @@ def test_a_damaged_index_is_one_line(indexed, content):
 
 
 def test_fetched_sources_never_change_by_themselves(tmp_path):
-    assert not folder_changed("synth", DatasetConfig("synth"), tmp_path / "nothing")
+    assert not folder_changed("synth", dataset("synth"), tmp_path / "nothing")
 
 
 def test_files_are_listed_and_what_only_looks_like_one_with_its_problem(tmp_path):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from flowshot.clips.prepared import SPLITS
 from flowshot.core.errors import FlowshotError
+from flowshot.preparation.config import SplitConfig
 from flowshot.preparation.splits import Group, split_groups
-from flowshot.sources.config import SplitConfig
 
 
 def group(name, size=1, label="a"):
@@ -16,7 +16,7 @@ def group(name, size=1, label="a"):
 
 
 def split(groups, seed=0, fractions=None):
-    return split_groups(groups, fractions or SplitConfig(), np.random.default_rng(seed))
+    return split_groups(groups, fractions or SplitConfig(0.8, 0.1, 0.1), np.random.default_rng(seed))
 
 
 def sizes_of(groups, chosen):
@@ -85,7 +85,7 @@ def test_three_groups_however_unequal_fill_three_splits():
 def test_groups_that_have_a_split_keep_it_and_the_others_fill_up(sizes, held):
     groups = [group(str(number), size) for number, size in enumerate(sizes)]
     fixed = {one.name: SPLITS[number % 3] for number, one in enumerate(groups[:held])}
-    chosen = split_groups(groups, SplitConfig(), np.random.default_rng(0), fixed)
+    chosen = split_groups(groups, SplitConfig(0.8, 0.1, 0.1), np.random.default_rng(0), fixed)
     assert chosen.keys() == {one.name for one in groups}
     assert all(chosen[name] == place for name, place in fixed.items())
     taken = sum(one.size for one in groups if fixed.get(one.name) in ("valid", "test")) / sum(sizes)

@@ -10,14 +10,14 @@ from hypothesis.extra.numpy import arrays
 from flowshot.preparation import cutting as clips
 from flowshot.preparation.cutting import amplitude, fade_out, finish, pad, read_clips, windows
 from flowshot.sources import decode
-from flowshot.sources.config import DatasetConfig
 from flowshot.sources.decode import UnusableAudio
+from sound_folders import dataset
 
 RATE = 8000
 
 
 def config(**changes):
-    return DatasetConfig(**{"source": "synth", "sample_rate": RATE, "clip_seconds": 0.5, **changes})
+    return dataset(**{"sample_rate": RATE, "clip_seconds": 0.5, **changes})
 
 
 def noise(seconds, seed=0, level=0.5):

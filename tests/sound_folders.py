@@ -1,13 +1,22 @@
+"""Datasets of tests: folders of noise, their settings, and what preparing them gives."""
+
 import numpy as np
 import pytest
 import soundfile
 
+from defaults import default
 from flowshot.clips.prepared import read_prepared
+from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.preparation import prepare
-from flowshot.sources.config import DatasetConfig
 from flowshot.sources.fetch import fetch
 
 RATE = 8000
+FIFTHS = {"train": 0.6, "valid": 0.2, "test": 0.2}  # ten files suffice to be scored
+
+
+def dataset(source="synth", path=None, **changes):
+    """The settings of a dataset: those of `clips` in params.yaml, with changes."""
+    return default(DatasetConfig, "clips", source=source, path=path, **changes)
 
 
 @pytest.fixture
@@ -29,8 +38,8 @@ def folder_config(tmp_path):
     """The settings of a dataset made of the folder `sounds`."""
 
     def make(**changes):
-        values = {"source": "folder", "path": str(tmp_path / "sounds"), "sample_rate": RATE, "clip_seconds": 0.25}
-        return DatasetConfig(**{**values, **changes})
+        usual = {"sample_rate": RATE, "clip_seconds": 0.25, "split": FIFTHS}
+        return dataset("folder", **({"path": str(tmp_path / "sounds")} | usual | changes))
 
     return make
 

@@ -17,6 +17,7 @@ from flowshot.core.sections import to_dict
 from flowshot.preparation import preparation, survey
 from flowshot.preparation.preparation import prepare
 from flowshot.sources.fetch import fetch
+from sound_folders import dataset
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = [f"sound {number}.wav" for number in range(10)]
@@ -146,7 +147,7 @@ def test_the_same_stage_succeeds_with_room_enough(tmp_path, fetched):
 
 def test_a_disk_that_fills_up_while_fetching_is_one_line(tmp_path, fetched):
     before = (tmp_path / "data/raw/mine/index.json").read_bytes()
-    for config in (fetched, type(fetched)("synth")):
+    for config in (fetched, dataset()):
         status, errors = run_stage(tmp_path, "fetch", config, 100)
         assert status == 1 and errors.count("error") == 1 and "Traceback" not in errors
         assert "error: data/raw/mine: cannot be written (File too large); free space" in errors

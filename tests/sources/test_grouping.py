@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.sources.config import DatasetConfig
 from flowshot.sources.grouping import Groups, kit_instruments, memberships, stem
 from flowshot.sources.inputs import InputFile
 
@@ -22,9 +21,9 @@ def files(tmp_path, *sources):
     return [InputFile(source, tmp_path / source, 1, 0) for source in sources]
 
 
-def groups_of(config, listed):
+def groups_of(source, listed, **patterns):
     groups = Groups()
-    members = memberships(config, listed)
+    members = memberships(source, listed, **patterns)
     for member in members:
         groups.join(member.keys)
     found = {}
@@ -46,7 +45,7 @@ def test_layers_of_a_kit_share_a_group_and_a_label(tmp_path):
     (tmp_path / "kit/drumkit.xml").write_text(KIT)
     names = ["boom.wav", "thud.wav", "crack.wav", "rim.wav", "drumkit.xml"]
     listed = [InputFile(f"kit/{name}", tmp_path / "kit" / name, len(KIT), 0) for name in names]
-    config = DatasetConfig("folder", path="x")
+    config = "folder"
     found = groups_of(config, listed)
     assert ["kit/boom.wav", "kit/thud.wav"] in found and ["kit/crack.wav"] in found and ["kit/rim.wav"] in found
     assert [member.label for member in memberships(config, listed)][:4] == ["kick", "kick", "snare", "snare"]
@@ -65,7 +64,7 @@ def test_a_damaged_or_hostile_kit_is_passed_over(tmp_path, content):
     path = tmp_path / "drumkit.xml"
     path.write_text(content, encoding="latin-1")
     listed = [InputFile("drumkit.xml", path, len(content), 0), *files(tmp_path, "a.wav")]
-    assert len(groups_of(DatasetConfig("folder", path="x"), listed)) == 2
+    assert len(groups_of("folder", listed)) == 2
 
 
 @pytest.mark.parametrize(
@@ -96,32 +95,32 @@ def test_a_stem_is_never_empty_unless_the_name_is(name, takes):
 
 def test_velocities_share_a_group_within_a_folder_only_and_numbers_do_not(tmp_path):
     listed = files(tmp_path, "a/kick_soft.wav", "a/kick_hard.wav", "b/kick_soft.wav", "a/hit_1.wav", "a/hit_2.wav")
-    assert groups_of(DatasetConfig("folder", path="x"), listed) == [
+    assert groups_of("folder", listed) == [
         ["a/hit_1.wav"], ["a/hit_2.wav"], ["a/kick_hard.wav", "a/kick_soft.wav"], ["b/kick_soft.wav"]
     ]  # fmt: skip
 
 
 def test_clips_of_the_synthesizer_stand_alone(tmp_path):
     listed = files(tmp_path, "kick/kick_0001.flac", "kick/kick_0002.flac")
-    assert len(groups_of(DatasetConfig("synth"), listed)) == 2
-    assert [member.label for member in memberships(DatasetConfig("synth"), listed)] == ["kick", "kick"]
+    assert len(groups_of("synth", listed)) == 2
+    assert [member.label for member in memberships("synth", listed)] == ["kick", "kick"]
 
 
 def test_the_user_names_groups_by_a_pattern(tmp_path):
     listed = files(tmp_path, "session_1/a.wav", "session_1/b.wav", "session_2/a.wav", "loose.wav")
-    assert groups_of(DatasetConfig("folder", path="x", group=r"session_\d+"), listed) == [
+    assert groups_of("folder", listed, group=r"session_\d+") == [
         ["loose.wav"], ["session_1/a.wav", "session_1/b.wav"], ["session_2/a.wav"]
     ]  # fmt: skip
 
 
 def test_one_track_is_one_group_whatever_its_number(tmp_path):
     listed = files(tmp_path, "ufoai-music/music/van_mission2.ogg", "ufoai-music/music/van_mission3.ogg")
-    assert len(groups_of(DatasetConfig("tracks"), listed)) == 2
+    assert len(groups_of("tracks", listed)) == 2
 
 
 def test_takes_repeated_in_several_folders_of_one_package_share_a_group(tmp_path):
     listed = files(tmp_path, "megaglest-data/a/sounds/guard_attack1.wav", "megaglest-data/b/sounds/guard_attack2.wav")
-    assert len(groups_of(DatasetConfig("fx"), listed)) == 1
+    assert len(groups_of("fx", listed)) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,14 +144,13 @@ def test_takes_repeated_in_several_folders_of_one_package_share_a_group(tmp_path
     ],
 )
 def test_what_is_no_clip_of_its_set_is_excluded(source, path, excluded):
-    (member,) = memberships(DatasetConfig(source), [InputFile(path, Path(path), 1, 0)])
+    (member,) = memberships(source, [InputFile(path, Path(path), 1, 0)])
     assert member.excluded == excluded
 
 
 def test_the_user_excludes_by_a_pattern(tmp_path):
     listed = files(tmp_path, "loops/a.wav", "shots/a.wav")
-    config = DatasetConfig("folder", path="x", exclude="^loops/")
-    assert [member.excluded for member in memberships(config, listed)] == [True, False]
+    assert [member.excluded for member in memberships("folder", listed, exclude="^loops/")] == [True, False]
 
 
 @given(joins=st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=4), max_size=20))
@@ -171,9 +169,9 @@ def test_groups_are_the_connected_parts(joins):
 def test_recordings_of_a_soundfonts_instrument_share_a_group(tmp_path):
     folder = "fluid-soundfont-gm/FluidR3_GM"
     names = ["Flute/Flute/0001 C4.flac", "Flute/Flute Solo/0007 C4.flac", "Oboe/Oboe/0002 C4.flac"]
-    found = groups_of(DatasetConfig("samples"), files(tmp_path, *(f"{folder}/{name}" for name in names)))
+    found = groups_of("samples", files(tmp_path, *(f"{folder}/{name}" for name in names)))
     assert [len(group) for group in found] == [2, 1]
-    labels = memberships(DatasetConfig("samples"), files(tmp_path, *(f"{folder}/{name}" for name in names)))
+    labels = memberships("samples", files(tmp_path, *(f"{folder}/{name}" for name in names)))
     assert [member.label for member in labels] == ["Flute", "Flute Solo", "Oboe"]
 
 
