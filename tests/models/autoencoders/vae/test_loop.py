@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from flowshot.training.validation import VALIDATION_COLUMNS
 
 from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.vae.config import VAEConfig
@@ -12,7 +13,6 @@ from flowshot.models.autoencoders.vae.loop import HISTORY_COLUMNS, train, valida
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.validation import VALIDATION_COLUMNS
 
 SAMPLES = 256
 LOSS = LossConfig(fft_sizes=(128, 32))

@@ -7,6 +7,8 @@ import time
 import numpy as np
 import pytest
 import torch
+from flowshot.models.autoencoders.vae.averaging import decay_at
+from flowshot.training.validation import GAP_CLIPS, evaluate, validate
 from hypothesis import given
 from hypothesis import strategies as st
 from test_loop import LOSS, run, settings, sines, tiny_vae
@@ -15,14 +17,12 @@ from torch import nn
 from flowshot.clips.batches import EndlessBatches, evenly_spaced
 from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.vae import loop
-from flowshot.models.autoencoders.vae.averaging import decay_at
 from flowshot.models.autoencoders.vae.loop import copy_weights
 from flowshot.training import validation
 from flowshot.training.config import AdversarialConfig, AugmentConfig
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import scheduled_adam
 from flowshot.training.schedules import beta_at, learning_rate_factor
-from flowshot.training.validation import GAP_CLIPS, evaluate, validate
 
 # So high that the validation loss goes up and down.
 RESTLESS = {"learning_rate": 0.1, "validate_every": 2, "log_every": 1}
