@@ -5,12 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_vae import tiny_config
 
 from flowshot.densities.distributions import Prior
 from flowshot.densities.flows import Flow
 from flowshot.generation.interpolation import great_circle, interpolate, interpolate_latents
 from flowshot.models.autoencoders.vae.vae import VAE
+from tiny_vae import tiny_config
 
 SAMPLES = 1024
 SMALL = tiny_config(flow_layers=2, prior_flow="nsf")
