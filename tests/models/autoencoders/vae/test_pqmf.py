@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from flowshot.models.autoencoders.vae.pqmf import PQMF, overlap_add, polyphase_kernel
 
-BANDS = (2, 4, 8, 16, 32, 64)
+BANDS = (2, 8, 32, 64)
 
 
 def noise(samples, batch=2, seed=0):

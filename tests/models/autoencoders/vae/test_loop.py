@@ -5,57 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
-from flowshot.training.validation import VALIDATION_COLUMNS
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.loop import HISTORY_COLUMNS, train, validate
-from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
+from flowshot.diagnostics.validation import validate
 from flowshot.training.losses import ReconstructionLoss
+from flowshot.training.progress import HISTORY_COLUMNS
+from tiny_vae import FLOWS, LOSS, run, settings, sines, tiny_vae
 
-SAMPLES = 256
-LOSS = LossConfig(fft_sizes=(128, 32))
-TERMS = ("log_stft", "mel", "energy")  # of the loss as it is by default
-
-
-def sines(count, seed=0):
-    """Decaying sines of different pitch, `[count, SAMPLES]`."""
-    pitch = np.random.default_rng(seed).uniform(0.02, 0.2, (count, 1))
-    time = np.arange(SAMPLES)
-    return (0.8 * np.sin(2 * np.pi * pitch * time) * np.exp(-time / 80)).astype(np.float32)
+TERMS = ("log_stft", "mel", "energy")
+VALIDATION_COLUMNS = set(HISTORY_COLUMNS[4:-3])
 
 
-def tiny_vae(seed=0, **changes):
-    torch.manual_seed(seed)
-    # Not a default, on which the courses below would depend: some are of use only while the loss goes up and down.
-    values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "upsampling": "linear"}
-    values |= {"flow_layers": 1, "flow_width": 8}
-    return VAE(VAEConfig(**{**values, **changes}), SAMPLES)
-
-
-def settings(**changes):
-    values = {
-        "beta_warmup_steps": 5, "warmup_steps": 2, "log_every": 3, "validate_every": 4, "precision": "float32",
-        "learning_rate": 5e-3, "beta": 0.01, "loss": LOSS,
-    }  # fmt: skip
-    return TrainConfig(**{**values, **changes})
-
-
-def run(steps=8, model=None, seed=0, clips=None, valid=None, config=None, **callbacks):
-    return train(
-        tiny_vae() if model is None else model,
-        sines(8) if clips is None else clips,
-        sines(5, seed=1) if valid is None else valid,
-        16000,
-        settings() if config is None else config,
-        BudgetConfig(steps=steps, batch_size=4),
-        torch.Generator().manual_seed(seed),
-        **callbacks,
-    )
-
-
-@pytest.mark.parametrize("flows", [{}, {"posterior_flow": "iaf", "prior_flow": "nsf"}], ids=["no_nf", "nf_both"])
+@pytest.mark.parametrize("flows", [{}, FLOWS], ids=["no_nf", "nf_both"])
 def test_a_few_clips_are_learned_by_heart(flows):
     clips = sines(4)
     trained = run(40, tiny_vae(**flows), clips=clips, valid=clips, config=settings(validate_every=20, beta=0.001))
@@ -69,8 +30,7 @@ def test_the_same_seed_gives_identical_weights_and_another_gives_others():
     for name, weight in first.last.items():
         assert (weight == again.last[name]).all(), name
     assert any((weight != other.last[name]).any() for name, weight in first.last.items())
-    without_time = [[{k: v for k, v in row.items() if k != "seconds"} for row in t.history] for t in (first, again)]
-    assert without_time[0] == without_time[1]
+    assert first.history == again.history
 
 
 def test_training_does_not_depend_on_the_global_generator():
@@ -94,7 +54,7 @@ def test_the_history_has_its_columns_at_its_steps():
     for row in rows:
         expected = set(HISTORY_COLUMNS) | set(TERMS)
         if "valid_loss" not in row:
-            expected -= set(VALIDATION_COLUMNS)
+            expected -= VALIDATION_COLUMNS
         assert set(row) == expected
         assert all(math.isfinite(value) for value in row.values())
         assert row["train_loss"] == pytest.approx(row["train_reconstruction"] + row["beta"] * row["train_kl"], rel=1e-4)
@@ -102,8 +62,9 @@ def test_the_history_has_its_columns_at_its_steps():
         assert row["train_reconstruction"] == pytest.approx(reconstruction, rel=1e-4)
     assert rows[0]["beta"] == pytest.approx(0.01 / 5) and rows[-1]["beta"] == pytest.approx(0.01)
     assert rows[0]["learning_rate"] == pytest.approx(5e-3 / 2)
-    seconds = [row["seconds"] for row in rows]
-    assert seconds == sorted(seconds)
+    steps, seconds = zip(*trained.times, strict=True)
+    assert list(steps) == [row["step"] for row in rows]
+    assert list(seconds) == sorted(seconds) and trained.seconds == seconds[-1]
 
 
 def test_the_best_weights_are_those_with_the_lowest_validation_loss():
@@ -128,7 +89,7 @@ def test_the_best_weights_are_those_with_the_lowest_validation_loss():
 
 
 def test_validation_repeats_itself_and_weighs_every_clip_once():
-    model, clips, loss = tiny_vae(noise=False), sines(7), ReconstructionLoss(LOSS, 16000)
+    model, clips, loss = tiny_vae(), sines(7), ReconstructionLoss(LOSS, 16000)
     one, two = (validate(model, clips, clips, loss, settings(beta=0.5), size) for size in (7, 7))
     assert one == two
     assert one["valid_loss"] == pytest.approx(one["valid_reconstruction"] + 0.5 * one["valid_kl"], rel=1e-6)
@@ -186,7 +147,7 @@ def test_clips_that_are_no_numbers_stop_training():
 
 
 def test_bfloat16_trains_with_losses_and_flows_in_float32():
-    model = tiny_vae(posterior_flow="iaf", prior_flow="nsf")
+    model = tiny_vae(**FLOWS)
     trained = run(4, model, config=settings(precision="bfloat16"))
     assert all(math.isfinite(value) for row in trained.history for value in row.values())
     assert {weight.dtype for weight in trained.last.values() if weight.is_floating_point()} == {torch.float32}

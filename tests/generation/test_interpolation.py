@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,11 @@ from hypothesis import strategies as st
 from flowshot.densities.distributions import Prior
 from flowshot.densities.flows import Flow
 from flowshot.generation.interpolation import great_circle, interpolate, interpolate_latents
-from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
+from tiny_vae import tiny_config
 
 SAMPLES = 1024
-SMALL = VAEConfig(
-    bands=4, channels=(8, 8), strides=(4, 4), latent_size=4, flow_width=8, flow_layers=2, prior_flow="nsf"
-)
+SMALL = tiny_config(flow_layers=2, prior_flow="nsf")
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -73,7 +73,7 @@ def test_with_a_flow_the_walk_is_a_great_circle_of_its_base_space():
 @pytest.mark.parametrize("flow", ["none", "nsf"])
 def test_the_ends_are_the_reconstructions_of_both_clips(flow):
     torch.manual_seed(0)
-    model = VAE(VAEConfig(**{**vars(SMALL), "prior_flow": flow}), SAMPLES).eval()
+    model = VAE(replace(SMALL, prior_flow=flow), SAMPLES, 16000).eval()
     first, second = 0.5 * np.random.default_rng(0).standard_normal((2, SAMPLES)).clip(-1, 1)
     clips = interpolate(model, first, second, 4, generator(1))
     assert clips.shape == (4, SAMPLES) and clips.dtype == np.float32 and np.abs(clips).max() <= 1
@@ -88,14 +88,14 @@ def test_the_ends_are_the_reconstructions_of_both_clips(flow):
 
 def test_equal_seeds_give_equal_clips():
     torch.manual_seed(0)
-    model = VAE(SMALL, SAMPLES).eval()
+    model = VAE(SMALL, SAMPLES, 16000).eval()
     clips = 0.1 * np.ones((2, SAMPLES))
     one, two = (interpolate(model, *clips, 3, generator(7)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
 
 
 def test_too_few_steps_and_clips_of_another_length_are_refused():
-    model = VAE(SMALL, SAMPLES).eval()
+    model = VAE(SMALL, SAMPLES, 16000).eval()
     clip = np.zeros(SAMPLES, dtype=np.float32)
     with pytest.raises(ValueError, match="2 ends"):
         interpolate(model, clip, clip, 1, generator())
