@@ -8,8 +8,8 @@ import torch
 
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.validation import validate
+from flowshot.optimisation.progress import HISTORY_COLUMNS
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.progress import HISTORY_COLUMNS
 from tiny_vae import FLOWS, LOSS, run, settings, sines, tiny_vae
 
 TERMS = ("log_stft", "mel", "energy")

@@ -14,9 +14,9 @@ from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics import validation
 from flowshot.diagnostics.validation import GAP_CLIPS, evaluate, validate
 from flowshot.models.autoencoders.vae import loop
+from flowshot.optimisation.progress import copy_weights
+from flowshot.optimisation.schedules import beta_at, learning_rate_factor
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.progress import copy_weights
-from flowshot.training.schedules import beta_at, learning_rate_factor
 from tiny_vae import LOSS, run, settings, sines, tiny_vae
 
 # So high that the validation loss goes up and down.

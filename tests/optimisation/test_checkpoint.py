@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError, Interrupted
-from flowshot.training.checkpoint import Checkpoint, GeneratorState
+from flowshot.optimisation.checkpoint import Checkpoint, GeneratorState
 from tiny_vae import FLOWS, settings, sines, tiny_vae
 from tiny_vae import run as run_training
 
