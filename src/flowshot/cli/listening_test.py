@@ -119,26 +119,25 @@ def make(arguments: argparse.Namespace) -> Outcome:
         "sources": {name: str(source) for name, source in sources.items()},
     }
     with working("matching the loudness of clips"):
-        test = build_test(
-            clips, prepared.clips("test"), prepared.sample_rate, arguments.screens, arguments.pairs, facts, generator
-        )
-    if test.unmatched:
-        print(f"{len(test.unmatched)} clips are silent or too short to be as loud as the others", file=sys.stderr)
+        real, rate = prepared.clips("test"), prepared.sample_rate
+        text, key = build_test(clips, real, rate, arguments.screens, arguments.pairs, facts, generator)
+    if key["unmatched"]:
+        print(f"{len(key['unmatched'])} clips are silent or too short to be as loud as the others", file=sys.stderr)
     try:
         with whole_folder(out) as folder:
-            (folder / "index.html").write_text(test.page, encoding="utf-8")
-            write_json(key_path, test.key)
+            (folder / "index.html").write_text(text, encoding="utf-8")
+            write_json(key_path, key)
     except OSError as error:
         raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
     page = out / "index.html"
-    questions = {"screens": arguments.screens, "pairs": len(test.key["pairs"]), "clips": test.clips}
+    questions = {"screens": arguments.screens, "pairs": len(key["pairs"]), "clips": len(key["clips"])}
     report = {
-        "page": str(page), "key": str(key_path), "test": test.test, "arms": list(arms), **questions,
-        "loudness_lufs": test.level, "bytes": page.stat().st_size,
+        "page": str(page), "key": str(key_path), "test": key["test"], "arms": list(arms), **questions,
+        "loudness_lufs": key["loudness_lufs"], "bytes": page.stat().st_size,
     }  # fmt: skip
     text = (
         f"{page}: {questions['screens']} screens and {questions['pairs']} pairs of {len(arms)} arms, "
-        f"{test.clips} clips at {test.level:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
+        f"{len(key['clips'])} clips at {key['loudness_lufs']:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
         f"{key_path}: which clip is of which arm; keep it, and give listeners the page alone"
     )
     return Outcome(report, text)

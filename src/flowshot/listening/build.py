@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -20,21 +19,6 @@ CUTOFF = 3500.0  # Hz, that of the low-range anchor of ITU-R BS.1534-3
 NOISE_DB = -30.0  # of the noise, relative to the clip's peak
 
 
-@dataclass(frozen=True)
-class ListeningTest:
-    """`page` is the text of the HTML file, `key` what each of its identifiers stands for, `clips` how many there are.
-
-    All clips play at `level` LUFS, but for `unmatched` ones: `(system, row)` of silence and of what is too short.
-    """
-
-    test: str
-    page: str
-    key: dict[str, Any]
-    clips: int
-    level: float
-    unmatched: list[tuple[str, int]]
-
-
 def build_test(
     arms: dict[str, np.ndarray],
     real: np.ndarray,
@@ -43,8 +27,10 @@ def build_test(
     pairs: int,
     facts: dict[str, Any],
     generator: np.random.Generator,
-) -> ListeningTest:
-    """Draw, match and name the clips of a test.
+) -> tuple[str, dict[str, Any]]:
+    """Draw, match and name the clips of a test; returns the text of its page, and the key to its identifiers.
+
+    All clips play at `loudness_lufs` of the key, but for its `unmatched`: `(system, row)` of silence and what is short.
 
     Args:
         arms: clips `[n, samples]` of each arm.
@@ -70,8 +56,7 @@ def build_test(
     test = _test_of(design, audio)
     unmatched = [(stimuli[row].system, stimuli[row].row) for row in matched.unmatched]
     about = {**facts, "sample_rate": sample_rate, "loudness_lufs": matched.level, "unmatched": unmatched}
-    key = key_entry(test["test"], list(arms), design, about)
-    return ListeningTest(test["test"], _page_text(test), key, len(names), matched.level, unmatched)
+    return _page_text(test), key_entry(test["test"], list(arms), design, about)
 
 
 def low_anchor(clips: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:

@@ -58,8 +58,7 @@ def make_design(
     compared = [(stimulus(first), stimulus(second)) for first, second in meetings]
     example = stimulus(REAL)
 
-    count = sum(map(len, rated)) + 2 * len(compared) + 1
-    names = iter(_identifiers(count, generator))
+    names = iter(_identifiers(sum(map(len, rated)) + 2 * len(compared) + 1, generator))
     stimuli: dict[str, Stimulus] = {}
 
     def named(each: Stimulus) -> str:

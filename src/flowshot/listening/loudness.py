@@ -26,9 +26,8 @@ class Matched:
 def momentary_loudness(clips: np.ndarray, sample_rate: int) -> np.ndarray:
     """The largest loudness of any 400 ms of each of `clips: [n, samples]`, in LUFS, `[n]`; -inf where it is silent.
 
-    ITU-R BS.1770-5 (annex 1, K-weighting and mean square) over the window of EBU Tech 3341. The standard's integrated
-    loudness is made for programmes: of a one-shot it would weigh how long the silence behind it is. What is shorter
-    than the window counts as if silence followed. The weighting is applied without phase.
+    ITU-R BS.1770-5 (annex 1, K-weighting without phase) over the window of EBU Tech 3341; silence is added to what is
+    shorter. Integrated loudness, made for programmes, would weigh how long the silence behind a one-shot is.
     """
     count, samples = clips.shape
     window = max(1, round(WINDOW_SECONDS * sample_rate))

@@ -74,8 +74,8 @@ def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
     """Whether a prior helps every autoencoder alike: a line for each over the priors; False without a factorial.
 
     A point is the mean over seeds, its bar from the lowest to the highest seed. Where lines cross, the best prior of
-    one autoencoder is not that of another. Dashed is what the autoencoder reaches with the latents of test clips, dotted
-    a generator, which has no prior. Embedding: the first that was used.
+    one autoencoder is not that of another. Dashed is what the autoencoder reaches with the latents of test clips,
+    dotted a generator, which has no prior. Embedding: the first that was used.
     """
     plan, words = report.plan, report.words
     panels = {}

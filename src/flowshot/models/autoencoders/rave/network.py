@@ -1,4 +1,4 @@
-"""The real RAVE (Caillon & Esling 2021, 2111.05011) behind the interface of every autoencoder, from the package acids-rave.
+"""The real RAVE (Caillon & Esling 2021, 2111.05011) as an `Autoencoder`, from the package acids-rave.
 
 Nothing of it is copied: its classes are called, and its licence is CC BY-NC. It is an extra: `make setup EXTRAS=rave`.
 """
