@@ -13,7 +13,7 @@ from flowshot.core.plan import BudgetConfig, PlanConfig
 from flowshot.report.paired import clip_difference, seed_difference
 from flowshot.report.registry import EMBEDDINGS
 from flowshot.report.results import Influence, planned_arms
-from flowshot.scoring.embeddings.registry import _EMBEDDERS
+from flowshot.scoring.embeddings.registry import EMBEDDERS
 
 
 def make_plan(
@@ -146,4 +146,4 @@ def test_damaged_scores_of_an_external_system_name_their_remedy(tmp_path: Path) 
 
 
 def test_every_embedding_has_a_title() -> None:
-    assert set(_EMBEDDERS) <= set(EMBEDDINGS)
+    assert set(EMBEDDERS) <= set(EMBEDDINGS)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +218,7 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
     if answers.unfinished:
         print(f"not finished, but counted as far as they came: {', '.join(answers.unfinished)}", file=sys.stderr)
     systems = [*key.arms, *RESERVED]
-    pairs = analysis.all_pairs(key.arms if len(key.arms) > 1 else [*key.arms, "real"])
+    pairs = list(combinations(key.arms if len(key.arms) > 1 else [*key.arms, "real"], 2))
     means = analysis.rating_means(answers, systems, CONFIDENCE)
     shares = analysis.preference_shares(answers, pairs, CONFIDENCE)
     differences = analysis.rating_differences(answers, pairs, CONFIDENCE)

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 
@@ -156,8 +155,3 @@ def pigeonhole_weights(
         position = {kind: index for index, kind in enumerate(known)}
         weights *= draws[:, [position[name] for name in names]]
     return weights
-
-
-def all_pairs(systems: Sequence[str]) -> list[Pair]:
-    """Every two systems once, in order."""
-    return list(combinations(systems, 2))

@@ -52,7 +52,9 @@ def build_test(
     if anchors:
         drawn[anchors] = low_anchor(drawn[anchors], sample_rate, generator)
     matched = match_loudness(drawn, sample_rate)
-    audio = {name: _address(clip, sample_rate) for name, clip in zip(names, matched.clips, strict=True)}
+    # Data URIs of 16-bit FLAC, which every current browser plays without a server.
+    encoded = [base64.b64encode(flac_bytes(clip, sample_rate)).decode("ascii") for clip in matched.clips]
+    audio = {name: f"data:audio/flac;base64,{text}" for name, text in zip(names, encoded, strict=True)}
     test = _test_of(design, audio)
     unmatched = [(stimuli[row].system, stimuli[row].row) for row in matched.unmatched]
     about = {**facts, "sample_rate": sample_rate, "loudness_lufs": matched.level, "unmatched": unmatched}
@@ -62,9 +64,8 @@ def build_test(
 def low_anchor(clips: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
     """Real `clips: [n, samples]`, dull and noisy.
 
-    Low-passed at 3.5 kHz as the standard's anchor is, and with steady white noise below that: of a bass drum nothing
-    lies above 3.5 kHz, and hiss where a sound should have ended is what decoders do wrong (the standard asks that
-    anchors resemble the systems under test).
+    Low-passed at 3.5 kHz as the standard's anchor is, and with steady white noise: of a bass drum nothing lies above
+    3.5 kHz, and hiss where a sound should have ended is what decoders do wrong.
     """
     noise = generator.standard_normal(clips.shape)
     noise *= 10 ** (NOISE_DB / 20) * np.abs(clips).max(axis=1, keepdims=True)
@@ -92,8 +93,3 @@ def _page_text(test: dict[str, Any]) -> str:
     # The only `<` that could end the element that holds it.
     data = json.dumps(test).replace("<", "\\u003c")
     return text.replace("/*STYLE*/", style).replace("/*SCRIPT*/", "\n".join(scripts)).replace("/*TEST*/", data)
-
-
-def _address(clip: np.ndarray, sample_rate: int) -> str:
-    """A mono clip `[samples]` as 16-bit FLAC in a data URI, which every current browser plays without a server."""
-    return "data:audio/flac;base64," + base64.b64encode(flac_bytes(clip, sample_rate)).decode("ascii")

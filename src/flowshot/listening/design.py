@@ -1,27 +1,22 @@
 """Which clips a listening test plays together: screens to rate and pairs to choose from."""
 
 import itertools
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
-
-Item = TypeVar("Item")
 
 REAL, ANCHOR = "real", "anchor"
 ID_DIGITS = 10
 
 
-@dataclass(frozen=True)
-class Stimulus:
+class Stimulus(NamedTuple):
     """A clip of the test: the system it is of, an arm or `real` or `anchor`, and its row among that system's clips."""
 
     system: str
     row: int
 
 
-@dataclass(frozen=True)
-class Design:
+class Design(NamedTuple):
     """What is played. Clips are named by identifiers that say nothing; `stimuli` is the key to them.
 
     `screens` hold one clip of every arm, a real one and an anchor each; `pairs` two clips of different arms.
@@ -78,5 +73,5 @@ def _identifiers(count: int, generator: np.random.Generator) -> list[str]:
     return list(found)
 
 
-def _shuffled(items: list[Item], generator: np.random.Generator) -> list[Item]:
+def _shuffled(items: list[Any], generator: np.random.Generator) -> list[Any]:
     return [items[place] for place in generator.permutation(len(items))]

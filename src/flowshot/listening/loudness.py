@@ -1,7 +1,7 @@
 """How loud clips are, and clips of one loudness."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065
 HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 
 
-@dataclass(frozen=True)
-class Matched:
+class Matched(NamedTuple):
     """`clips: [n, samples]` at `level` LUFS; `unmatched` are the rows that silence or a single click keeps below it."""
 
     clips: np.ndarray
