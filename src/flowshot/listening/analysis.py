@@ -83,8 +83,7 @@ def crossed_error(
 
     Answers of one listener depend on each other, and so do answers to one item (a screen or a pair). The variances over
     listeners and over items are added (Cameron, Gelbach & Miller 2011, "Robust inference with multiway clustering",
-    without the term for what both share, which can only lengthen the interval), with Satterthwaite's (1946) degrees of
-    freedom. Where there is only one listener or item, the error says nothing of others.
+    without the term for what both share: intervals can only be longer), with Satterthwaite's (1946) degrees of freedom.
     """
     errors = [mean_standard_error(values, groups) for groups in (listeners, items)]
     parts = [(error**2, freedom) for error, freedom in (each for each in errors if each is not None)]
