@@ -37,7 +37,7 @@ def test_its_density_integrates_to_one():
 
 
 def test_it_finds_clusters_and_samples_them():
-    mixture = fitted(clusters(5000), clusters(300, 1), 2)
+    mixture = fitted(clusters(5000), clusters(300, 1))
     exact = math.log(2) + 2 * 0.5 * (math.log(2 * math.pi) + 1)
     assert -float(mixture.log_prob(clusters(2000, 2)).mean()) == pytest.approx(exact, abs=0.1)
     drawn = mixture.sample(2000, generator(3))

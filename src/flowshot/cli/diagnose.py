@@ -76,19 +76,19 @@ def run(arguments: argparse.Namespace) -> Outcome:
 def training_loss(folder: Path) -> LossConfig:
     """The reconstruction loss that the model was trained with, from its `diagnostics.json`.
 
-    Where there is no such file, the default loss, with a word on standard error.
+    Where there is no such file, the loss of params.yaml, with a word on standard error.
 
     Raises:
         FlowshotError: the file is damaged.
     """
-    from flowshot.core.params import check_section  # pydantic, see `run`
+    from flowshot.core.params import check_section, project_params  # pydantic, see `run`
 
     path = folder / "diagnostics.json"
     try:
         said = json.loads(path.read_text(encoding="utf-8"))["training"]["loss"]
     except FileNotFoundError:
-        print(f"{path}: not found; the default loss judges reconstructions", file=sys.stderr)
-        return LossConfig()
+        print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
+        return project_params().section("train.loss", LossConfig)
     except (OSError, ValueError, KeyError, TypeError):
         raise FlowshotError(f"{path}: does not say what loss was trained with; train again with `dvc repro`") from None
     return check_section(LossConfig, said, f"{path}: training.loss")
