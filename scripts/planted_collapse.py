@@ -8,6 +8,7 @@ latent loss far too dear, a decoder that is not given the latent, and a decoder 
 """
 
 import argparse
+import dataclasses
 import multiprocessing
 import os
 import sys
@@ -21,8 +22,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from flowshot.core.device import prepare_threads
 from flowshot.core.files import whole_file
+from flowshot.core.params import project_params
+from flowshot.core.plan import BudgetConfig
 from flowshot.core.provenance import git_revision, machine
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.diagnostics.latent import Diagnosis, diagnose
@@ -30,14 +32,22 @@ from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.sources.synthesis.synthesizer import CLASSES, Clip, noise_generator, render
-from flowshot.training.config import BudgetConfig, LossConfig, TrainConfig
+from flowshot.training.config import TrainConfig
+from flowshot.training.device import prepare_threads
 from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, SAMPLES = 8000, 4000
-MODEL = VAEConfig(
-    bands=16, latent_size=16, channels=(32, 48, 64), strides=(4, 2, 2), decoder_dilations=(1,), flow_width=32
+PARAMS = project_params()
+MODEL = dataclasses.replace(
+    PARAMS.section("autoencoder", VAEConfig),
+    bands=16,
+    latent_size=16,
+    channels=(32, 48, 64),
+    strides=(4, 2, 2),
+    decoder_dilations=(1,),
 )
-LOSS = LossConfig(fft_sizes=(512, 128))
+TRAINING = PARAMS.section("train", TrainConfig)
+LOSS = dataclasses.replace(TRAINING.loss, fft_sizes=(512, 128))
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Case:
 
     name: str
     verdict: str
-    beta: float = TrainConfig().beta
+    beta: float = TRAINING.beta
     # Which dimensions the decoder is given.
     heard: tuple[float, ...] = field(default=(1.0,) * MODEL.latent_size)
 
@@ -64,7 +74,7 @@ class Deaf(VAE):
     """An autoencoder whose decoder is given only some dimensions of the latent, the others as zeros."""
 
     def __init__(self, config: VAEConfig, clip_samples: int, heard: tuple[float, ...]) -> None:
-        super().__init__(config, clip_samples)
+        super().__init__(config, clip_samples, SAMPLE_RATE)
         self.heard = torch.tensor(heard)
 
     def decode(self, latent: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -109,9 +119,10 @@ def run(work: tuple[Case, int, int]) -> Outcome:
     training, held_out = clips("train", 12), clips("valid", 4)
     seed_initial_weights(seed, "planted")
     model = Deaf(MODEL, SAMPLES, case.heard)
-    config = TrainConfig(
-        beta=case.beta, learning_rate=2e-3, loss=LOSS, validate_every=50, beta_warmup_steps=50, precision="float32"
-    )
+    config = dataclasses.replace(
+        TRAINING, beta=case.beta, learning_rate=2e-3, loss=LOSS, validate_every=50, beta_warmup_steps=50,
+        precision="float32",
+    )  # fmt: skip
     trained = train(
         model, training, held_out, SAMPLE_RATE, config, BudgetConfig(steps, 16), torch_generator(seed, "planted")
     )

@@ -18,7 +18,7 @@ from flowshot.clips.prepared import read_prepared
 from flowshot.core.process import stage
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import reconstruct_clips
-from flowshot.models.base.storage import load_model
+from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.metrics.kernel import kid
@@ -37,7 +37,7 @@ def main() -> None:
         "--dataset", default=None, help="whose validation clips are taken; that of the model by default"
     )
     chosen = parser.parse_args()
-    model = load_model(chosen.model)[0]
+    model = load_autoencoder(chosen.model)[0]
     prepared = read_prepared(Path("data/prepared") / (chosen.dataset or chosen.model.parts[-3]))
     real = np.array(prepared.clips("valid"))
     made = reconstruct_clips(model, real, BATCH_SIZE, torch_generator(0, "reconstruction errors")).clips

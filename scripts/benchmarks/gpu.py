@@ -6,10 +6,9 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measuring import CLIP_SECONDS, SAMPLE_RATE, Numbers, decaying_noise, default_model
+from benchmarks.measuring import CLIP_SECONDS, SAMPLE_RATE, Numbers, decaying_noise, default_model, default_training
 from flowshot.core.params import read_params
 from flowshot.models.autoencoders.vae.objective import Objective
-from flowshot.training.config import TrainConfig
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.optimizer import clipped_gradients, scheduled_adam
@@ -44,11 +43,11 @@ def gpu(steps: int = 100) -> Numbers:
 
 def gpu_step(device: torch.device, batch_size: int, steps: int) -> Callable[[], None]:
     """A step of training as the loop does it, on clips that are on the card already."""
-    model, config = default_model().to(device), TrainConfig()
+    model, config = default_model().to(device), default_training()
     clips = torch.from_numpy(decaying_noise(batch_size)).to(device)
     loss = ReconstructionLoss(config.loss, SAMPLE_RATE).to(device)
     noise = torch.Generator(device).manual_seed(0)
-    objective = Objective(model, loss, LatentLoss(config, steps, model.is_gaussian), noise, bfloat16=True)
+    objective = Objective(model, loss, LatentLoss(config, model.is_gaussian), noise, bfloat16=True)
     optimizer, _ = scheduled_adam(model, config, steps)
 
     def step() -> None:

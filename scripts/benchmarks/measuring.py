@@ -1,18 +1,22 @@
 """How time is taken, so that a machine that others use too does not decide what comes out."""
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
+from flowshot.core.params import project_params
+from flowshot.core.plan import BudgetConfig
 from flowshot.core.randomness import numpy_generator
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.optimisation.checkpoint import Checkpoint
-from flowshot.training.config import BudgetConfig, TrainConfig
+from flowshot.training.checkpoint import Checkpoint
+from flowshot.training.config import TrainConfig
 
 Numbers = dict[str, float | str]
 
@@ -47,9 +51,15 @@ def decaying_noise(count: int, seed: int = 0) -> np.ndarray:
     return (0.2 * noise).astype(np.float32)
 
 
-def default_model() -> VAE:
-    """The plain autoencoder at its default size."""
-    return VAE(VAEConfig(), CLIP_SAMPLES)
+def default_model(**changes: Any) -> VAE:
+    """The plain autoencoder at its default size, with `changes` of its configuration."""
+    config = project_params().section("autoencoder", VAEConfig)
+    return VAE(dataclasses.replace(config, **changes), CLIP_SAMPLES, SAMPLE_RATE)
+
+
+def default_training(**changes: Any) -> TrainConfig:
+    """The default training, with `changes`."""
+    return dataclasses.replace(project_params().section("train", TrainConfig), **changes)
 
 
 class Turns(Checkpoint):
@@ -86,6 +96,6 @@ def training_in_turns(
     return turns.pairs
 
 
-def unvalidated(**settings: object) -> TrainConfig:
+def unvalidated(**changes: Any) -> TrainConfig:
     """The default training in float32, which validates at its last step only."""
-    return TrainConfig(validate_every=10**6, precision="float32", **settings)  # type: ignore[arg-type]
+    return default_training(validate_every=10**6, precision="float32", **changes)

@@ -4,10 +4,9 @@ from functools import partial
 
 import torch
 
-from benchmarks.measuring import CLIP_SAMPLES, CLIP_SECONDS, Numbers, default_model, seconds
+from benchmarks.measuring import CLIP_SECONDS, Numbers, default_model, seconds
 from flowshot.generation.sampling import sample_clips
-from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.priors.config import PriorsConfig
 from flowshot.priors.registry import PRIORS, make_prior
 from flowshot.scoring.config import SampleConfig
 
@@ -25,7 +24,7 @@ def sampling(count: int = 1000) -> Numbers:
 
     What the weights are does not matter to the time, so no prior is fitted. `own` is a flow here.
     """
-    model, config = VAE(VAEConfig(prior_flow="nsf"), CLIP_SAMPLES).eval(), PriorsConfig()
+    model, config = default_model(prior_flow="nsf").eval(), PriorsConfig()
     batch_size, numbers, latents = SampleConfig().batch_size, Numbers(), {}
     for name in PRIORS:
         prior = make_prior(name, config, model)

@@ -1,6 +1,7 @@
 """What the training loop costs, and how fast it is beside those of acids-rave and pythae."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import io
 import statistics
@@ -20,15 +21,15 @@ from benchmarks.measuring import (
     Numbers,
     decaying_noise,
     default_model,
+    default_training,
     median_ratio,
     training_in_turns,
     unvalidated,
 )
-from flowshot.models.autoencoders.rave.config import RaveConfig
+from flowshot.core.params import project_params
 from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
-from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 
 NOT_INSTALLED = "not installed"
@@ -41,8 +42,8 @@ def parameters(module: nn.Module) -> int:
 
 def bare_step(model: VAE, clips: Tensor) -> Callable[[], None]:
     """Forward, backward and step of `model` on the same `clips: [batch, samples]` at every call, and nothing else."""
-    loss = ReconstructionLoss(LossConfig(), SAMPLE_RATE)
-    optimizer, beta = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99)), TrainConfig().beta
+    loss = ReconstructionLoss(default_training().loss, SAMPLE_RATE)
+    optimizer, beta = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99)), default_training().beta
     noise = torch.Generator().manual_seed(0)
 
     def step() -> None:
@@ -106,9 +107,10 @@ def against_rave(group: int = 2, rounds: int = 7) -> Numbers:
 def rave_of_size(wanted: int) -> RaveAutoencoder:
     """RAVE's v2_small with the capacity whose encoder and decoder have nearest to `wanted` parameters."""
     models: dict[int, RaveAutoencoder] = {}
+    settings = read_autoencoder(project_params(), "rave").config
 
     def size(capacity: int) -> int:
-        config = VAEConfig(rave=RaveConfig(capacity=capacity))
+        config = dataclasses.replace(settings, capacity=capacity)
         models[capacity] = RaveAutoencoder(config, round(SAMPLE_RATE * CLIP_SECONDS), SAMPLE_RATE)
         return generator_parameters(models[capacity])
 
@@ -149,7 +151,7 @@ def against_pythae(group: int = 10, rounds: int = 5) -> Numbers:
     if importlib.util.find_spec("pythae") is None:
         return {"throughput over pythae's": NOT_INSTALLED}
     clips = decaying_noise(BATCH_SIZE * group)
-    config = unvalidated(loss=LossConfig(likelihood="gaussian"))
+    config = unvalidated(loss=dataclasses.replace(default_training().loss, likelihood="gaussian"))
     with TemporaryDirectory() as folder, quiet():
         trainer = pythae_trainer(default_model(), clips, folder)
         pairs = training_in_turns(lambda: trainer.train_step(1), clips, config, group, rounds)

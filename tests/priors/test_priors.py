@@ -199,7 +199,7 @@ def test_the_mixture_finds_both_clusters_at_their_places():
 def test_components_that_do_not_help_held_out_latents_are_not_kept():
     truth, prior = gaussian(), mixture_prior(8)
     prior.fit(draws_of(truth, 60), draws_of(truth, 1000, seed=1), generator())
-    assert len(prior.weights) < 8
+    assert len(prior.mixture.weights) < 8
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 20])
@@ -215,8 +215,8 @@ def test_a_mixture_of_fewer_latents_than_dimensions_is_no_worse_than_a_gaussian_
     latents, validation, test = torch.randn(3, 200, 24, generator=generator()).split(1)
     prior = mixture_prior(8, size=24)
     prior.fit(latents[0, :count], validation[0], generator())
-    whitened = prior.whitening(test[0])
-    gaussian = -0.5 * (whitened.square() + math.log(2 * math.pi)).sum(-1) + prior.whitening.log_det
+    whitened = prior.mixture.whitening(test[0])
+    gaussian = -0.5 * (whitened.square() + math.log(2 * math.pi)).sum(-1) + prior.mixture.whitening.log_det
     assert prior.log_prob(test[0]).mean() > gaussian.mean() - 0.5
 
 

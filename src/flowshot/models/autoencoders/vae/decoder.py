@@ -16,8 +16,6 @@ from flowshot.models.autoencoders.vae.encoder import frames_of
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.tones import ToneBank
 
-# One residual block each, in every level.
-DILATIONS = (1, 3)
 # Amplitudes start near -40 dB: the loss hears them, but the first steps are not spent on removing them.
 INITIAL_AMPLITUDE_LOGIT = -2.2
 # The mean over this many frames is subtracted from each sub-band: 16 ms with 32 bands at 16 kHz.
@@ -53,7 +51,7 @@ class Decoder(nn.Module):
         layers: list[nn.Module] = []
         for level in reversed(range(len(config.strides))):
             layers.append(Upsample(widths[level + 1], widths[level], config.strides[level]))
-            layers.append(residual_stack(widths[level], DILATIONS))
+            layers.append(residual_stack(widths[level], config.decoder_dilations))
         self.layers = nn.Sequential(*layers, nn.SiLU())
         self.waveform = CentredConvolution(widths[0], config.bands, 7)
         self.amplitude = convolution(widths[0], config.bands, 7)
