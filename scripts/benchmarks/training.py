@@ -25,7 +25,7 @@ from benchmarks.measuring import (
     unvalidated,
 )
 from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
+from flowshot.models.autoencoders.rave.model import RaveAutoencoder, rave_configuration
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import LossConfig, TrainConfig

@@ -1,9 +1,9 @@
 """The network of RAVE's prior: causal dilated gated convolutions over diagonally shifted bins of a latent sequence.
 
 Caillon & Esling 2021 (2111.05011), section on the prior, with the gated residual convolutions of WaveNet (van den Oord
-et al. 2016, 1609.03499). A sequence is `[dimensions, frames]` of bins. Column c of the shifted sequence holds dimension d
-of frame c - d, for all d where that frame exists. A network that sees only earlier columns thus sees, of each frame, the
-dimensions before the one that it predicts. A single latent vector is a sequence of one frame: column c is dimension c.
+et al. 2016, 1609.03499). A sequence is `[dimensions, frames]` of bins. Column c of the shifted sequence holds dimension
+d of frame c - d, for all d where that frame exists. A network that sees only earlier columns thus sees, of each frame,
+the dimensions before the one that it predicts. A latent vector is a sequence of one frame: column c is dimension c.
 """
 
 from collections.abc import Generator
