@@ -15,7 +15,7 @@ BANDS = 16  # of RAVE's filter bank, in all of its configurations
 class RaveConfig(Section):
     """One of RAVE's configurations, and what differs from it. Of `train`, only the two intervals apply.
 
-    `phase_1_share` is the share of the steps before the discriminators are trained. Clips are padded to `train_samples`.
+    `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to `train_samples`.
     """
 
     config: Literal["v1", "v2", "v2_small"]
