@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from flowshot.preparation.config import dataset_config
-
 from flowshot.clips.prepared import PREPARED
 from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage, workers
+from flowshot.preparation.config import dataset_config
 from flowshot.preparation.preparation import prepare
 
 

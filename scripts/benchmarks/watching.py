@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from flowshot.training.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 
 from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers, decaying_noise, default_model, seconds
 from benchmarks.training import bare_step
@@ -15,6 +14,7 @@ from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.watch import watch
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 from flowshot.tracking.mlflow_runs import MlflowRun
 from flowshot.tracking.run import Run
 from flowshot.training.config import LossConfig, TrainConfig

@@ -29,10 +29,24 @@ def test_the_text_counts_reasons_and_lists_what_is_dropped(sounds, flowshot):
     status, out, err = flowshot("audit", sounds)
     assert (status, err) == (0, "")
     counts, dropped = out.split("\n\n")
-    assert [line.split()[:2] for line in counts.splitlines()[2:]] == [
-        ["kept", "3"], ["unreadable", "1"], ["not_audio", "1"], ["silent", "1"]
-    ]  # fmt: skip
-    assert [line.split()[0] for line in dropped.splitlines()[2:]] == ["broken.wav", "notes.txt", "silent.wav"]
+    words = [line.split()[:2] for line in counts.splitlines()[2:] if not line.startswith(" ")]
+    assert words == [["kept", "3"], ["unreadable", "1"], ["not_audio", "1"], ["silent", "1"]]
+    listed = [(line.split()[0], line.split()[-1]) for line in dropped.splitlines()[2:]]
+    assert listed == [("unreadable", "broken.wav"), ("not_audio", "notes.txt"), ("silent", "silent.wav")]
+
+
+def test_a_terminal_of_80_columns_holds_every_line_and_both_ends_of_a_long_path(sounds, flowshot, found, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    deep = sounds / "/".join(["a folder of a long name"] * 8)
+    deep.mkdir(parents=True)
+    (deep / "the last part.wav").write_text("not audio")
+    _, out, _ = flowshot("audit", sounds)
+    assert max(map(len, out.splitlines())) <= 80
+    (line,) = [line for line in out.splitlines() if "part.wav" in line]
+    assert line.startswith("unreadable ") and "a folder of" in line and line.endswith("last part.wav")
+    assert str((deep / "the last part.wav").relative_to(sounds)) in {
+        row["source"] for row in found("audit", sounds)["rows"]
+    }
 
 
 def test_options_change_what_is_kept(sounds, found):

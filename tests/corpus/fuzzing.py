@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 # `make fuzz` sets it to 10,000, and draws other cases at every run.
-CASES = int(os.environ.get("FLOWSHOT_FUZZ_CASES", "500"))
+CASES = int(os.environ.get("FLOWSHOT_FUZZ_CASES", "100"))
 LONG = "FLOWSHOT_FUZZ_CASES" in os.environ
 
 # What headers are most sensitive to: none, all, the signs, and sizes just beyond what 16 and 32 bit hold.

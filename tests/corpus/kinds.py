@@ -198,7 +198,7 @@ KINDS = [
     # What systems leave behind.
     Kind(".hidden.wav", written("WAV", "PCM_16")),
     Kind(".wav", written("WAV", "PCM_16"), "not_audio"),
-    Kind("._apple.wav", holds(bytes.fromhex("00051607 00020000") + b"Mac OS X        " + bytes(60)), "unreadable"),
+    Kind("._apple.wav", holds(bytes.fromhex("00051607 00020000") + b"Mac OS X        " + bytes(60)), "not_audio"),
     Kind(".DS_Store", holds(b"\0\0\0\x01Bud1" + bytes(100)), "not_audio"),
     Kind("Thumbs.db", holds(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "not_audio"),
     # 2 GiB each.

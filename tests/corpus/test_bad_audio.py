@@ -22,7 +22,7 @@ from flowshot.core.sections import to_dict
 from flowshot.preparation.duplicates import waveform_correlation
 from flowshot.preparation.preparation import audit_folder
 from flowshot.preparation.selection import REASONS
-from flowshot.sources.config import DatasetConfig
+from sound_folders import dataset
 
 SOURCE = Path(__file__).parents[2] / "src"
 GOOD = {f"good/{number}.wav": 60.0 + 9 * number for number in range(8)}  # and the frequencies of their tones
@@ -34,8 +34,7 @@ NOBODY = 65534  # a user who owns nothing
 SCRIPT = """
 import json, resource, sys
 from pathlib import Path
-from flowshot.sources.config import DatasetConfig
-from flowshot.sources.config import SplitConfig
+from flowshot.preparation.config import DatasetConfig, SplitConfig
 from flowshot.sources.fetch import fetch
 from flowshot.preparation.preparation import prepare
 
@@ -88,7 +87,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         (sounds / name).write_bytes(encoded(tone(frequency), "WAV", "PCM_16"))
     for kind in KINDS:
         kind.make(sounds / kind.name, frequency_of(kind))
-    config = DatasetConfig("folder", path=str(sounds), sample_rate=RATE, clip_seconds=SECONDS)
+    config = dataset("folder", path=str(sounds), sample_rate=RATE, clip_seconds=SECONDS)
     result = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", SCRIPT, json.dumps(to_dict(config))],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}, preexec_fn=limits,
@@ -96,10 +95,10 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stderr == "", "what decoders say of bad files is kept away from the terminal"
-    dataset = read_prepared(folder / "data/prepared/mine")
-    with (dataset.folder / "audit.csv").open(newline="", encoding="utf-8") as file:
+    prepared = read_prepared(folder / "data/prepared/mine")
+    with (prepared.folder / "audit.csv").open(newline="", encoding="utf-8") as file:
         audit = {row["source"]: row for row in csv.DictReader(file)}
-    return Outcome(folder, dataset, audit, int(result.stdout))
+    return Outcome(folder, prepared, audit, int(result.stdout))
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ def without_permission(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_file_without_permission_is_unreadable_and_others_are_not(without_permission: Path) -> None:
-    config = DatasetConfig("folder", path=str(without_permission), sample_rate=RATE, clip_seconds=SECONDS)
+    config = dataset("folder", path=str(without_permission), sample_rate=RATE, clip_seconds=SECONDS)
     rows = {row.source: row.reason for row in audit_folder(without_permission, config, workers=1)}
     assert rows == {"locked.wav": "unreadable", "open.wav": ""}
 
@@ -135,8 +134,8 @@ def name_of(kind: Kind) -> str:
 def test_the_corpus_has_many_kinds_and_all_reasons() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     assert sum(bool(kind.reason) for kind in KINDS) >= 40 and len(KEPT) >= 40
-    # Those that are no matter of the file alone have tests of their own, see tests/datasets.
-    others = {"excluded", "near_duplicate", "same_recording", "too_long", "held_out"}
+    # Those that are no matter of the file alone have tests of their own, see tests/preparation.
+    others = {"excluded", "near_duplicate", "same_recording", "too_long", "held_out", "unreadable_folder"}
     assert {kind.reason for kind in KINDS} - {""} == set(REASONS) - others
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from defaults import default
 from flowshot.densities.distributions import Posterior
 from flowshot.densities.flows import Flow
 from flowshot.diagnostics.draws import draw_posteriors
@@ -24,10 +25,18 @@ def generator(seed=0):
 
 def bare_vae(size, **flows):
     torch.manual_seed(0)
-    config = VAEConfig(
-        front_end="strided", latent_size=size, channels=(4,), strides=(4,), flow_layers=2, flow_width=16, **flows
+    config = default(
+        VAEConfig,
+        "autoencoder",
+        bands=2,
+        latent_size=size,
+        channels=(4,),
+        strides=(4,),
+        flow_layers=2,
+        flow_width=16,
+        **flows,
     )
-    return VAE(config, 64)
+    return VAE(config, 64, 16000)
 
 
 def gaussian_channel(nats, size, count, seed=0, correlation=0.9):

@@ -8,14 +8,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.training.augmentation import FADE, attenuate, augment, change_speed, delay, mix, resample, shelve
+from defaults import default
+from flowshot.training.augmentation import FADE, attenuate, augment, change_speed, delay, resample, shelve
 from flowshot.training.config import AugmentConfig
 
 # Every change with a strength that is strong but allowed.
-CHANGES = {attenuate: 12.0, delay: 40.0, mix: 1.0, shelve: 12.0, change_speed: 3.0}
+CHANGES = {attenuate: 12.0, delay: 40.0, shelve: 12.0, change_speed: 3.0}
 changes = pytest.mark.parametrize(("change", "strength"), CHANGES.items(), ids=[each.__name__ for each in CHANGES])
-EVERYTHING = AugmentConfig(
-    probability=1.0, speed_semitones=2.0, jitter_seconds=0.003, mix_level=0.5, filter_db=6.0, gain_db=6.0, polarity=True
+
+
+def strengths(**changes):
+    return default(AugmentConfig, "train.augment", **changes)
+
+
+EVERYTHING = strengths(
+    probability=1.0, speed_semitones=2.0, jitter_seconds=0.003, filter_db=6.0, gain_db=6.0, polarity=True
 )
 RATE = 16000
 SAMPLES = 3000
@@ -95,14 +102,14 @@ def test_without_strength_a_change_changes_nothing(change, strength):
 def test_a_section_without_strengths_returns_the_very_clips_and_draws_nothing():
     clips, generator = noise_bursts(3), seeded()
     before = generator.get_state()
-    assert augment(clips, AugmentConfig(probability=1.0), RATE, generator) is clips
+    assert augment(clips, strengths(probability=1.0), RATE, generator) is clips
     assert (generator.get_state() == before).all()
 
 
 @pytest.mark.parametrize(("probability", "share"), [(0.0, 0.0), (0.3, 0.3), (1.0, 1.0)])
 def test_each_clip_is_changed_with_the_probability(probability, share):
     clips = noise_bursts(400, samples=4)
-    changed = augment(clips, AugmentConfig(probability=probability, polarity=True), RATE, seeded())
+    changed = augment(clips, strengths(probability=probability, polarity=True), RATE, seeded())
     reversed_ = (changed == -clips).all(1)
     assert ((changed == clips).all(1) | reversed_).all()
     assert float(reversed_.float().mean()) == pytest.approx(share, abs=0.08)
@@ -113,7 +120,7 @@ def test_silent_clips_stay_silent(change, strength):
     assert (change(torch.zeros(4, SAMPLES), strength, seeded()) == 0).all()
 
 
-@pytest.mark.parametrize("change", [attenuate, mix, shelve, change_speed], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("change", [attenuate, shelve, change_speed], ids=lambda each: each.__name__)
 def test_the_silence_around_a_sound_stays_exact_digital_silence(change):
     """Filters would ring there, and a Fourier transform alone leaves noise at -140 dB."""
     first, last = 300, 2000
@@ -205,19 +212,3 @@ def test_the_shelf_is_flat_below_raises_or_lowers_above_and_rings_only_after(see
     assert abs(float(ratio)) <= 6.1
     steps = response[5:].diff()
     assert (steps <= 1e-3).all() or (steps >= -1e-3).all(), "it only rises, or only falls"
-
-
-def test_mixing_adds_the_neighbour_at_up_to_the_level():
-    clips = torch.zeros(50, 2)
-    clips[::2, 0] = 0.8
-    clips[1::2, 1] = 0.8
-    mixed = mix(clips, 0.5, seeded())
-    own = torch.where(clips > 0, mixed, 0.0).sum(1)
-    other = torch.where(clips == 0, mixed, 0.0).sum(1)
-    assert torch.allclose(own, torch.full((50,), 0.8)), "the clip keeps its peak"
-    assert other.min() >= 0 and other.max() <= 0.4 + 1e-6 and other.max() > 0.3 and other.min() < 0.1
-
-
-def test_a_batch_of_one_is_mixed_with_itself():
-    clips = noise_bursts(1)
-    assert torch.allclose(mix(clips, 1.0, seeded()), clips, atol=1e-6)

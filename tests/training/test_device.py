@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from flowshot.training.config import TrainConfig
 from flowshot.training.device import choose_device, prepare_threads, uses_bfloat16
+from tiny_vae import settings
 
 
 def test_the_device_is_the_gpu_where_there_is_one():
@@ -11,7 +11,7 @@ def test_the_device_is_the_gpu_where_there_is_one():
 
 @pytest.mark.parametrize(("precision", "expected"), [("float32", False), ("bfloat16", True)])
 def test_a_chosen_precision_is_used(precision, expected):
-    assert uses_bfloat16(TrainConfig(precision=precision), torch.device("cpu")) is expected
+    assert uses_bfloat16(settings(precision=precision), torch.device("cpu")) is expected
 
 
 def test_threads_are_set_only_where_asked_for():

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowshot.training.spectrum import EPSILON, PowerSpectrum, magnitude
+from flowshot.training.spectrum import EPSILON, PowerSpectrum, magnitude, mel_filters
 
 
 @pytest.mark.parametrize("fft_size", [64, 512, 2048])
@@ -43,3 +43,19 @@ def test_the_gradient_of_silence_is_a_number():
     clips = torch.zeros(1, 300, requires_grad=True)
     magnitude(clips, 64, torch.hann_window(64)).sum().backward()
     assert torch.isfinite(clips.grad).all()
+
+
+@pytest.mark.parametrize("fft_size", [16, 128, 2048])
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 44100, 96000])
+def test_every_band_is_an_average_over_some_bins(fft_size, sample_rate):
+    filters = mel_filters(min(64, fft_size // 8), fft_size, sample_rate)
+    assert filters.shape == (min(64, fft_size // 8), fft_size // 2 + 1)
+    torch.testing.assert_close(filters.sum(1), torch.ones(len(filters)))
+    assert (filters >= 0).all()
+
+
+def test_bands_are_equally_far_apart_in_mel():
+    filters = mel_filters(40, 8192, 16000).double()
+    centres = filters @ torch.linspace(0, 8000, 4097, dtype=torch.float64)
+    mel = 2595 * (1 + centres / 700).log10()
+    torch.testing.assert_close(mel.diff(), torch.full((39,), 2840.02 / 41, dtype=torch.float64), atol=1.5, rtol=0)

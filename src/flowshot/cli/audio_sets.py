@@ -2,12 +2,12 @@
 
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowshot.core.errors import FlowshotError
+from flowshot.preparation.config import DatasetConfig
 from flowshot.scoring.config import ScoreConfig
-from flowshot.sources.config import DatasetConfig
 from flowshot.sources.inputs import InputFile, list_files
 
 if TYPE_CHECKING:
@@ -36,15 +36,8 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
     Raises:
         FlowshotError: the folder is missing or holds fewer than 2 audio files.
     """
-    from flowshot.sources.decode import AUDIO_SUFFIXES  # imports the decoders, see `run`
-
     files = list_files(Path(folder).expanduser().absolute())
-    audio = [
-        file
-        for file in files
-        if PurePosixPath(file.source).suffix.casefold() in AUDIO_SUFFIXES
-        and file.problem not in ("not_audio", "linked_folder")
-    ]
+    audio = [file for file in files if file.is_audio]
     others = sorted({file.source for file in files} - {file.source for file in audio})
     if len(audio) < 2:
         raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")

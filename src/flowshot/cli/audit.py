@@ -2,10 +2,17 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from flowshot.cli.base import Commands, Outcome, add_clip_options, add_command, clip_config, table
+
+if TYPE_CHECKING:
+    from flowshot.preparation.selection import AuditRow
 
 EXAMPLES = (
     "flowshot audit ~/sounds --sample-rate 44100",
@@ -19,8 +26,8 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "audit", description, EXAMPLES, run)
     parser.add_argument("folder", metavar="DIR", help="folder of audio, searched recursively")
     add_clip_options(parser)
-    parser.add_argument("--cut", choices=("file", "windows"), default="file", help="clips: one a file, or windows")
-    parser.add_argument("--silence-db", type=float, default=-60.0, metavar="DB", help="peak of silence (%(default)s)")
+    parser.add_argument("--cut", choices=("file", "windows"), help="clips: one a file, or windows")
+    parser.add_argument("--silence-db", type=float, metavar="DB", help="peak of silence (as `clips` in params.yaml)")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -37,9 +44,40 @@ def run(arguments: argparse.Namespace) -> Outcome:
     reasons = dict(Counter(row.reason for row in dropped).most_common())
     counts = {"files": len(rows), "kept": len(rows) - len(dropped), "dropped": len(dropped), "reasons": reasons}
     report = {"folder": arguments.folder, **counts, "rows": [asdict(row) for row in rows]}
-    summary = [("kept", counts["kept"], ""), *((word, count, REASONS[word]) for word, count in reasons.items())]
-    text = table(("status", "files", "meaning"), summary)
-    if dropped:
-        listed = [(row.source, row.reason, row.seconds, row.sample_rate, row.channels) for row in dropped]
-        text += "\n\n" + table(("dropped", "reason", "seconds", "sample rate", "channels"), listed)
-    return Outcome(report, text)
+    columns = get_terminal_size().columns
+    text = _summary(len(rows) - len(dropped), reasons, REASONS, columns)
+    return Outcome(report, f"{text}\n\n{_listed(dropped, columns)}" if dropped else text)
+
+
+def shortened(name: str, width: int) -> str:
+    """The name of a file in at most `width` characters: without its middle where it is longer.
+
+    Example:
+        >>> shortened("drums/kit/kick_01.wav", 13)
+        'drums/\u202601.wav'
+    """
+    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
+    if len(shown) <= width:
+        return shown
+    end = (width - 1) // 2
+    return f"{shown[: width - 1 - end]}\u2026{shown[-end:]}"
+
+
+def _summary(kept: int, reasons: dict[str, int], meanings: dict[str, str], columns: int) -> str:
+    """How many files were kept, or dropped for which reason; the meaning of a reason may take several lines."""
+    rows: list[tuple[str, int | None, str]] = [("kept", kept, "")]
+    for word, count in reasons.items():
+        first, *more = wrap(meanings[word], max(20, columns - max(map(len, reasons)) - len("  files  ")))
+        rows += [(word, count, first), *(("", None, line) for line in more)]
+    return table(("status", "files", "meaning"), rows)
+
+
+def _listed(dropped: Sequence["AuditRow"], columns: int) -> str:
+    """The dropped files, the reason first."""
+    header = ("reason", "seconds", "Hz", "channels", "file")
+    room = columns - max(len(row.reason) for row in dropped) - len("  seconds  384000  channels  ")
+    rows = [
+        (row.reason, row.seconds, row.sample_rate, row.channels, shortened(row.source, max(20, room)))
+        for row in dropped
+    ]
+    return table(header, rows)

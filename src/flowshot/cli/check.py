@@ -80,7 +80,7 @@ def _is_stale(params: Params, name: str) -> bool:
     if config.source != "folder":
         return False
     # A folder that is missing or empty is an error before anything is removed or run.
-    folder = user_folder(name, config)
+    folder = user_folder(name, config.path)
     if not list_files(folder):
         raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")
     # Without an index the stage is stale by itself: it never ran, or for another source.

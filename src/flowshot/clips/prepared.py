@@ -1,7 +1,6 @@
 """Read a prepared dataset: memory-mapped clips, their manifest rows, and the dataset's card.
 
-Each split is one array in one file. Clips are read from it as they are asked for, and rows of the manifest likewise, so
-that a million clips take no more memory than ten thousand.
+Clips and rows are read from their files when they are asked for: memory does not grow with their number.
 """
 
 import csv
@@ -10,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,15 +21,13 @@ PREPARED = Path("data/prepared")
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+FEWEST_HELD_OUT = 2  # clips for validation, and for testing: fewer cannot be compared with anything
 MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The rows of `manifest.csv`, read anew from the file whenever they are asked for.
-
-    `counts` is how many there are of each split.
-    """
+    """The rows of `manifest.csv`, read from the file whenever they are asked for; `counts` is their number by split."""
 
     path: Path
     counts: Mapping[str, int]
@@ -42,23 +38,6 @@ class Manifest:
 
     def __len__(self) -> int:
         return sum(self.counts.values())
-
-    def __getitem__(self, index: int) -> dict[str, str]:
-        if not 0 <= index < len(self):
-            raise IndexError(f"{self.path}: no row {index} of {len(self)}")
-        return next(islice(self, index, None))
-
-    @classmethod
-    def open(cls, path: Path) -> "Manifest":
-        """Read the file once to count its rows; raises OSError, ValueError or KeyError where it is no manifest."""
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.reader(file)
-            header = next(rows, [])
-            if "split" not in header:
-                raise KeyError("split")
-            column = header.index("split")
-            counts = Counter(row[column] if len(row) > column else "" for row in rows if row)
-        return cls(path, counts)
 
 
 @dataclass(frozen=True)
@@ -116,34 +95,17 @@ class PreparedDataset:
 
     @contextmanager
     def required_unchanged(self) -> Iterator[None]:
-        """Refuse at the end of the block what was made in it, where the dataset is not what it was at the beginning.
+        """Raise FlowshotError at the end of the block where the dataset was replaced by another one meanwhile.
 
-        Arrays that are replaced as a whole, as `prepare` does, are read on as they were, and the same dataset prepared
-        again is the same. What somebody writes into an array that is being read is a change whatever it is.
-
-        Raises:
-            FlowshotError: it changed.
+        Arrays that are replaced as a whole, as `prepare` does, are read on as they were.
         """
-        arrays, contents = self._arrays_on_disk(), self._contents()
+        before = self._contents()
         yield
-        found = self._arrays_on_disk()
-        written_into = [a[0] == b[0] and a != b for a, b in zip(arrays, found, strict=True)]
-        if any(written_into) or (found != arrays and self._contents() != contents):
+        if self._contents() != before:
             raise FlowshotError(
                 f"{self.folder}: changed while this ran, so nothing of it is kept; run `dvc repro` to start anew with "
                 "what is there now"
             )
-
-    def _arrays_on_disk(self) -> list[tuple[int, int, int]]:
-        """Which file each array is, how large, and when it was last written; zeros where it is gone."""
-        states = []
-        for split in SPLITS:
-            try:
-                found = (self.folder / f"{split}.npy").stat()
-                states.append((found.st_ino, found.st_size, found.st_mtime_ns))
-            except OSError:
-                states.append((0, 0, 0))
-        return states
 
     def _contents(self) -> list[str | None]:
         return [sha256_of_file(path) if path.is_file() else None for path in self.files]
@@ -158,7 +120,8 @@ def read_prepared(folder: Path | str) -> PreparedDataset:
     folder = Path(folder)
     try:
         card = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        dataset = PreparedDataset(folder, card, Manifest.open(folder / "manifest.csv"))
+        counts = Counter(row["split"] for row in Manifest(folder / "manifest.csv", {}))
+        dataset = PreparedDataset(folder, card, Manifest(folder / "manifest.csv", counts))
         found = {split: dataset.clips(split).shape for split in SPLITS}
         expected = {split: (dataset.manifest.counts[split], dataset.clip_samples) for split in SPLITS}
         _ = dataset.name, dataset.sample_rate

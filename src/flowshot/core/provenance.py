@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.core.files import sha256_of_file
+from flowshot.core.process import workers
 
 # Parameters are written beside the revision: another plan is no change of the code.
 CODE = ("src", "stages", "dvc.yaml")
@@ -61,7 +61,7 @@ def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def machine() -> str:
     """The cores this process may use and the version of PyTorch, without importing it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = workers()
     return f"{cores} {'core' if cores == 1 else 'cores'}, {_torch_version()}"
 
 

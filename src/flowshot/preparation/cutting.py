@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flowshot.sources.config import DatasetConfig
+from flowshot.preparation.config import DatasetConfig
 from flowshot.sources.decode import FileFacts, UnusableAudio, measure, mono_blocks, read_format, resampled
 
 ONSET_DB = -40.0  # a file's sound begins where it first rises above this, relative to its peak

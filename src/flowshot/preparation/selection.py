@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.duplicates import ALIKE, SKETCH_SIZE, first_copies, pairs_within, same_recordings
 from flowshot.preparation.splits import Group
 from flowshot.preparation.survey import ClipFacts, FileSurvey
-from flowshot.sources.config import DatasetConfig
 from flowshot.sources.grouping import Groups, Membership
 from flowshot.sources.inputs import InputFile
 
@@ -19,6 +19,7 @@ from flowshot.sources.inputs import InputFile
 REASONS = {
     "not_audio": "no audio file, by its name or because it is a folder",
     "linked_folder": "a link to a folder, which is not followed; name the folder itself as `path`",
+    "unreadable_folder": "a folder that may not be read; change its permissions, or move it away",
     "excluded": "excluded by the catalog or by `exclude`",
     "unreadable": "could not be opened, or not decoded to its end, or its header makes no sense",
     "empty": "holds no samples",
@@ -96,33 +97,31 @@ def select(
     for member in members:
         if not member.excluded:
             groups.join(member.keys)
-    kept: list[int] = []
+    kept = np.flatnonzero(same == np.arange(len(flat))).tolist()
     lost: dict[int, tuple[str, str]] = {}
     copies: list[tuple[Hashable, Hashable]] = []
     dropped: Counter[str] = Counter(silent=sum(found.silent_windows for found in surveys))
-    for position, (index, _) in enumerate(flat):
-        if same[position] == position:
-            kept.append(position)
-            continue
-        original = flat[same[position]][0]
+    for position in np.flatnonzero(same != np.arange(len(flat))).tolist():
+        index, original = flat[position][0], flat[same[position]][0]
         copies.append((members[index].keys[0], members[original].keys[0]))
         reason = "near_duplicate" if near[position] != position else "same_recording"
         reason = "duplicate" if exact[position] != position else reason
         dropped[reason] += 1
         lost[index] = (reason, files[original].source)
-    for copy, original_key in _held_out_first(groups, copies):
-        groups.join([copy, original_key])
+    for pair in _held_out_first(groups, copies):
+        groups.join(pair)
     _tie_alike(groups, [(members[flat[position][0]].keys[0], flat[position][1]) for position in kept])
     with_clips = {flat[position][0] for position in kept}
     names = _group_names(groups, files, members, with_clips)
-    clips = []
-    for position in kept:
-        index, facts = flat[position]
-        member = members[index]
-        clips.append(KeptClip(names[index], files[index].source, member.label, member.collection, facts))
-    audit = [_audit_row(file, found, index in with_clips, lost.get(index, ("", ""))) for index, (file, found) in
-             enumerate(zip(files, surveys, strict=True))]  # fmt: skip
-    places = {names[index]: place for index in names if (place := groups.place(members[index].keys[0])) is not None}
+    clips = [
+        KeptClip(names[row], files[row].source, members[row].label, members[row].collection, facts)
+        for row, facts in (flat[position] for position in kept)
+    ]
+    audit = [
+        _audit_row(file, found, row in with_clips, lost.get(row, ("", "")))
+        for row, (file, found) in enumerate(zip(files, surveys, strict=True))
+    ]
+    places = {name: place for row, name in names.items() if (place := groups.place(members[row].keys[0])) is not None}
     return Selection(clips, audit, {reason: count for reason, count in dropped.items() if count}, places)
 
 
@@ -215,15 +214,11 @@ def _group_names(
     return names
 
 
-def _audit_row(file: InputFile, found: FileSurvey, has_clips: bool, lost: tuple[str, str]) -> AuditRow:
-    reason = "" if has_clips else found.reason or lost[0]
-    facts = found.facts
-    return AuditRow(
-        source=file.source,
-        status="kept" if has_clips else "dropped",
-        reason=reason,
-        seconds=None if facts is None else facts.seconds,
-        sample_rate=None if facts is None else facts.format.sample_rate,
-        channels=None if facts is None else facts.format.channels,
-        copy_of=lost[1] if reason == lost[0] else "",
-    )
+def _audit_row(file: InputFile, found: FileSurvey, kept: bool, lost: tuple[str, str]) -> AuditRow:
+    reason = "" if kept else found.reason or lost[0]
+    copy_of = lost[1] if reason == lost[0] else ""
+    status = "kept" if kept else "dropped"
+    if found.facts is None:
+        return AuditRow(file.source, status, reason, None, None, None, copy_of)
+    form = found.facts.format
+    return AuditRow(file.source, status, reason, found.facts.seconds, form.sample_rate, form.channels, copy_of)

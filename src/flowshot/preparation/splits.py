@@ -1,14 +1,16 @@
 """Split groups into training, validation and test, close to the wanted sizes and balanced over labels."""
 
+import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from flowshot.clips.prepared import SPLITS, Split
+from flowshot.clips.prepared import FEWEST_HELD_OUT, SPLITS, Split
 from flowshot.core.errors import FlowshotError
-from flowshot.sources.config import SplitConfig
+from flowshot.preparation.config import SplitConfig
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,18 @@ def split_groups(
             found_in[stratum][best] += count
     _fill_empty([group for group in groups if group.name not in places], chosen)
     return chosen
+
+
+def files_needed(fractions: SplitConfig) -> int:
+    """The least number of files, each a clip and a group of its own, that give both held-out splits FEWEST_HELD_OUT."""
+
+    def suffices(count: int) -> bool:
+        groups = [Group(str(number), 1, {}) for number in range(count)]
+        sizes = Counter(split_groups(groups, fractions, np.random.default_rng(0)).values())
+        return min(sizes["valid"], sizes["test"]) >= FEWEST_HELD_OUT
+
+    most = 4 * FEWEST_HELD_OUT * math.ceil(1 / min(fractions.valid, fractions.test))
+    return bisect_left(range(most), True, lo=len(SPLITS), key=suffices)
 
 
 def _large_strata(groups: Sequence[Group], minimum_groups: int) -> dict[Hashable, int]:

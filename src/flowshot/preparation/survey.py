@@ -5,24 +5,22 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 from tqdm import tqdm
 
 from flowshot.core.errors import FlowshotError
+from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.duplicates import Sketcher, fingerprint
-from flowshot.sources.config import DatasetConfig
-from flowshot.sources.decode import AUDIO_SUFFIXES, FileFacts, UnusableAudio, quiet_decoders
+from flowshot.sources.decode import FileFacts, UnusableAudio, quiet_decoders
 from flowshot.sources.grouping import Membership
-from flowshot.sources.inputs import InputFile
-
-TASKS_PER_WORKER = 4  # submitted and not yet done; bounds what waits in memory
+from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
 
 
 @dataclass(frozen=True)
@@ -54,18 +52,12 @@ class FileSurvey:
 
 
 class Reader:
-    """Reads files in one process, appending clips to one spool of that process.
-
-    Attributes:
-        config: how audio becomes clips.
-        spools: the folder for the spool, or None where clips are not needed.
-    """
+    """Reads files in one process, and appends their clips to one spool in the folder `spools`, if there is one."""
 
     def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
-        self._config, self._sketcher, self._rows = config, Sketcher(config.clip_samples), 0
-        self._spools = spools
+        self._config, self._sketcher, self._spools = config, Sketcher(config.clip_samples), spools
         self._spool: IO[bytes] | None = None
-        self._name = ""
+        self._name, self._rows = "", 0
 
     def __call__(self, file: InputFile) -> FileSurvey:
         """Read one file; see `read_clips`.
@@ -88,21 +80,28 @@ class Reader:
         return result
 
     def _keep(self, clip: Clip) -> ClipFacts:
-        if self._spools is not None and self._spool is None:
-            handle, self._name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=self._spools)
-            self._spool = os.fdopen(handle, "wb")
         samples = np.ascontiguousarray(clip.samples, dtype="<f4")
         drop = self._config.near_duplicates == "drop"
-        facts = ClipFacts(
-            clip.start, clip.seconds, hashlib.sha256(samples.data).hexdigest(), self._sketcher.waveform(samples),
+        return ClipFacts(
+            clip.start,
+            clip.seconds,
+            hashlib.sha256(samples.data).hexdigest(),
+            self._sketcher.waveform(samples),
             self._sketcher.spectrum(samples),
             fingerprint(samples, self._config.sample_rate) if drop else np.empty(0, dtype=np.float32),
-            self._name, self._rows,
-        )  # fmt: skip
-        if self._spool is not None:
-            self._spool.write(samples.data)
-            self._rows += 1
-        return facts
+            *self._write(samples),
+        )
+
+    def _write(self, samples: np.ndarray) -> tuple[str, int]:
+        """The spool that holds the clip from now on, and its row there."""
+        if self._spools is None:
+            return "", 0
+        if self._spool is None:
+            handle, self._name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=self._spools)
+            self._spool = os.fdopen(handle, "wb")
+        self._spool.write(samples.data)
+        self._rows += 1
+        return self._name, self._rows - 1
 
 
 def survey(
@@ -118,64 +117,46 @@ def survey(
     Raises:
         FlowshotError: a file changed meanwhile, or a process was killed.
     """
-    results: dict[int, FileSurvey] = {}
-    wanted: list[int] = []
-    for index, (file, member) in enumerate(zip(files, members, strict=True)):
-        called_audio = PurePosixPath(file.source).suffix.casefold() in AUDIO_SUFFIXES
-        if not called_audio and file.problem != "linked_folder":
-            results[index] = FileSurvey("not_audio", None)
-        elif member.excluded:
-            results[index] = FileSurvey("excluded", None)
-        elif file.problem:
-            results[index] = FileSurvey(file.problem, None)
-        else:
-            wanted.append(index)
+    results = {row: _unread(file, member) for row, (file, member) in enumerate(zip(files, members, strict=True))}
+    # Large files first, so that no process is left alone with one at the end.
+    wanted = sorted((row for row, result in results.items() if result is None), key=lambda row: -files[row].bytes)
     read = _read_here if workers == 1 or len(wanted) < 2 * workers else _read_in_processes
-    progress = tqdm(total=len(wanted), desc=name, unit="file", disable=None)
-    with progress:
-        for index, result in read(config, files, wanted, spools, workers):
-            results[index] = result
-            progress.update()
-    return [results[index] for index in range(len(files))]
+    found = read(config, [files[row] for row in wanted], spools, workers)
+    for row, result in zip(wanted, tqdm(found, total=len(wanted), desc=name, unit="file", disable=None), strict=True):
+        results[row] = result
+    return [result for _, result in sorted(results.items()) if result is not None]
+
+
+def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
+    """What is said of a file that need not be read; None of the others."""
+    if not called_audio(file.source) and file.problem not in FOLDER_PROBLEMS:
+        return FileSurvey("not_audio", None)
+    if member.excluded:
+        return FileSurvey("excluded", None)
+    return FileSurvey(file.problem, None) if file.problem else None
 
 
 def _read_here(
-    config: DatasetConfig, files: Sequence[InputFile], wanted: Sequence[int], spools: Path | None, workers: int
-) -> Iterator[tuple[int, FileSurvey]]:
-    reader = Reader(config, spools)
-    for index in wanted:
-        yield index, reader(files[index])
+    config: DatasetConfig, files: Sequence[InputFile], spools: Path | None, workers: int
+) -> Iterator[FileSurvey]:
+    return map(Reader(config, spools), files)
 
 
 def _read_in_processes(
-    config: DatasetConfig, files: Sequence[InputFile], wanted: Sequence[int], spools: Path | None, workers: int
-) -> Iterator[tuple[int, FileSurvey]]:
+    config: DatasetConfig, files: Sequence[InputFile], spools: Path | None, workers: int
+) -> Iterator[FileSurvey]:
     # Spawned, not forked: the parent may hold threads, and a fork of those can hang.
     context = multiprocessing.get_context("spawn")
-    # Large files first, so that no process is left alone with one at the end.
-    queue = sorted(wanted, key=lambda index: -files[index].bytes)
-    pending: dict[Future[FileSurvey], int] = {}
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(config, spools)) as pool:
         try:
-            for index in queue:
-                if len(pending) >= TASKS_PER_WORKER * workers:
-                    yield from _finished(pending)
-                pending[pool.submit(_read, files[index])] = index
-            while pending:
-                yield from _finished(pending)
+            yield from pool.map(_read, files)
         except BrokenProcessPool:
             raise FlowshotError(
-                "preparing: a process that decodes audio was killed, perhaps for want of memory; close other programs, "
-                "then run again"
+                "preparing: a process that decodes audio was killed, perhaps for want of memory, or the calling script "
+                'lacks `if __name__ == "__main__":`; close other programs, then run again'
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _finished(pending: dict[Future[FileSurvey], int]) -> Iterator[tuple[int, FileSurvey]]:
-    done, _ = wait(pending, return_when=FIRST_COMPLETED)
-    for future in done:
-        yield pending.pop(future), future.result()
 
 
 def _require_unchanged(file: InputFile) -> None:

@@ -73,7 +73,7 @@ def _draw_prior(panel: Any, shown: pd.DataFrame, places: Mapping[str, int], k: i
 def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
     """Whether a prior helps every autoencoder alike: a line for each over the priors; False without a factorial.
 
-    A point is the mean over seeds, its bar from the lowest to the highest seed. Where lines cross, the best prior of one
+    A point is the mean over seeds, its bar spans them. Where lines cross, the best prior of one
     autoencoder is not that of another. Dashed is what the autoencoder reaches with the test clips' own latents, dotted
     a generator, which has no prior. Embedding: the first that was used.
     """

@@ -13,6 +13,7 @@ from flowshot.sources.catalog import Client, Package
 
 TIMEOUT_SECONDS = 1800
 PROGRAMS: dict[Client, tuple[str, ...]] = {"npm": ("npm",), "apt": ("apt-get", "dpkg", "dpkg-deb")}
+APT_UNKNOWN = ("Unable to locate package", "Can't find a source", "has no installation candidate", "was not found")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def missing_program(client: Client) -> str | None:
 
 
 def download(package: Package, folder: Path) -> Download:
-    """The package's archive in `folder`, from an earlier download where one with the right hash is there.
+    """The package's archive in `folder`, from an earlier download where there is a whole one.
 
     Raises:
         FlowshotError: the client or the network is missing, the registry does not know the package, or the archive
@@ -47,12 +48,18 @@ def download(package: Package, folder: Path) -> Download:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:
         path = (_npm if package.client == "npm" else _apt)(package, Path(fresh))
-        found = Download(package, path, _version(package, path), sha256_of_file(path))
-        check_hash(found)
-        target = folder / found.sha256 / path.name
+        # npm was asked for exactly this version.
+        version = package.version if package.client == "npm" else _debian_version(package, path)
+        sha256 = sha256_of_file(path)
+        if version == package.version and sha256 != package.sha256:
+            raise FlowshotError(
+                f"{package.name} {version}: SHA-256 is {sha256} but should be {package.sha256}; "
+                "the download is damaged or was tampered with: fetch again, and do not use it if this stays"
+            )
+        target = folder / sha256 / path.name
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
-    return Download(package, target, found.version, found.sha256)
+    return Download(package, target, version, sha256)
 
 
 def kept_download(package: Package, folder: Path) -> Download | None:
@@ -61,16 +68,6 @@ def kept_download(package: Package, folder: Path) -> Download | None:
         if sha256_of_file(path) == package.sha256:
             return Download(package, path, package.version, package.sha256)
     return None
-
-
-def check_hash(found: Download) -> None:
-    """Raise FlowshotError where the archive is not the one of the catalog, though it has its version."""
-    package = found.package
-    if found.version == package.version and found.sha256 != package.sha256:
-        raise FlowshotError(
-            f"{package.name} {package.version}: SHA-256 is {found.sha256} but should be {package.sha256}; "
-            "the download is damaged or was tampered with: fetch again, and do not use it if this stays"
-        )
 
 
 def _npm(package: Package, folder: Path) -> Path:
@@ -85,26 +82,21 @@ def _npm(package: Package, folder: Path) -> Path:
 
 
 def _apt(package: Package, folder: Path) -> Path:
-    pinned = ["apt-get", "download", f"{package.name}={package.version}"]
-    status, errors = _run(pinned, folder)
+    name = package.name
+    status, errors = _run(["apt-get", "download", f"{name}={package.version}"], folder)
     if status != 0 and "was not found" in errors:
         # Another release of the distribution has another version, which the caller reports.
-        status, errors = _run(["apt-get", "download", package.name], folder)
+        status, errors = _run(["apt-get", "download", name], folder)
     if status != 0:
-        unknown = ("Unable to locate package", "Can't find a source", "has no installation candidate", "was not found")
-        if any(text in errors for text in unknown):
-            raise FlowshotError(
-                f"{package.name}: apt does not know this package; run `apt-get update` as root, then again"
-            )
+        if any(text in errors for text in APT_UNKNOWN):
+            raise FlowshotError(f"{name}: apt does not know this package; run `apt-get update` as root, then again")
         raise FlowshotError(
-            f"{package.name}: apt-get could not download it ({_reason(errors)}); check the network, then run again"
+            f"{name}: apt-get could not download it ({_reason(errors)}); check the network, then run again"
         )
-    return _only_file(folder, ".deb", package.name)
+    return _only_file(folder, ".deb", name)
 
 
-def _version(package: Package, path: Path) -> str:
-    if package.client == "npm":
-        return package.version  # npm was asked for exactly this one
+def _debian_version(package: Package, path: Path) -> str:
     command = ["dpkg-deb", "--field", str(path), "Version"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
     if result.returncode != 0:
@@ -128,8 +120,8 @@ def _reason(errors: str) -> str:
     """The line of a client's output that says what went wrong."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     marked = [line for line in lines if line.startswith(("E: ", "npm error ", "npm ERR! "))]
-    telling = [line for line in marked if "fail" in line.casefold()]
-    return (telling or marked or lines or ["it gave no reason"])[0][:200]
+    failures = [line for line in marked if "fail" in line.casefold()]
+    return (failures or marked or lines or ["it gave no reason"])[0][:200]
 
 
 def _only_file(folder: Path, suffix: str, name: str) -> Path:

@@ -15,13 +15,6 @@ import numpy as np
 import soundfile
 import soxr
 
-# What counts as audio by its name. Some of these libsndfile cannot decode; they are audited as unreadable.
-AUDIO_SUFFIXES = frozenset(
-    {
-        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc",
-        ".au", ".snd", ".caf", ".w64", ".rf64", ".m4a", ".aac", ".wma",
-    }
-)  # fmt: skip
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000  # Hz; a header that says otherwise is damaged
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MiB of float32
 MAXIMUM_SAMPLES = 1 << 32  # over all channels: a day of mono at 48 kHz. A small FLAC can hold more than any disk

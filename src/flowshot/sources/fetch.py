@@ -1,6 +1,6 @@
 """Fetch a dataset: the audio of its source, unpacked, with a card of its origin and licences."""
 
-import sys
+import shutil
 from pathlib import Path, PurePosixPath
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
@@ -8,23 +8,20 @@ from typing import Any
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
-from flowshot.core.process import workers
+from flowshot.core.process import warn, workers
 from flowshot.sources.archives import Select, unpack_tar, unpack_zip
 from flowshot.sources.catalog import LICENCES, PACKAGES, TITLES, Package
 from flowshot.sources.clients import Download, download, kept_download, missing_program
-from flowshot.sources.config import DatasetConfig
-from flowshot.sources.decode import AUDIO_SUFFIXES
+from flowshot.sources.config import SourceConfig
 from flowshot.sources.grouping import KIT_FILE
-from flowshot.sources.inputs import AUDIO_FOLDER, CARD_FILE, folder_changed, user_folder, write_index
+from flowshot.sources.inputs import AUDIO_FOLDER, CARD_FILE, called_audio, user_folder, write_index
 from flowshot.sources.soundfonts import write_one_shots
 
 LICENCE_FOLDER = "licences"
 LICENCE_NAMES = frozenset({"copyright", "license", "licence", "provenance.md", "readme.md", "808.txt"})
 
-__all__ = ["fetch", "folder_changed"]
 
-
-def fetch(name: str, config: DatasetConfig, folder: Path, downloads: Path | None = None) -> None:
+def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None = None) -> None:
     """Write `folder` whole: `card.json`, and `audio/`, or `index.json` for a folder of the user's.
 
     Args:
@@ -34,12 +31,12 @@ def fetch(name: str, config: DatasetConfig, folder: Path, downloads: Path | None
         downloads: where archives are kept under their hash; `downloads` beside the folder of raw data by default.
 
     Raises:
-        FlowshotError: the source cannot be had; what was at `folder` stays as it was.
+        FlowshotError: the source cannot be fetched; what was at `folder` stays as it was.
     """
     card: dict[str, Any] = {"name": name, "source": config.source, "origin": TITLES[config.source]}
     with writing(folder), whole_folder(folder) as fresh:
         if config.source == "folder":
-            source = user_folder(name, config)
+            source = user_folder(name, config.path)
             card |= {"licence": LICENCES["folder"], "files": write_index(source, fresh)}
             if card["files"] == 0:
                 raise FlowshotError(f"{source}: holds no files; put audio there, or name another folder")
@@ -56,78 +53,55 @@ def fetch(name: str, config: DatasetConfig, folder: Path, downloads: Path | None
 
 
 def _fetch_packages(name: str, packages: tuple[Package, ...], folder: Path, downloads: Path) -> dict[str, Any]:
-    had, missing = _available(name, packages, downloads)
+    available, missing = _available(name, packages, downloads)
     rows = []
-    for package in had:
+    for package in available:
         found = download(package, downloads)
         if found.version != package.version:
-            _say(f"{package.name}: this system has version {found.version}, results were made with {package.version}")
-        rows.append(
-            {
-                "name": package.name,
-                "client": package.client,
-                "version": found.version,
-                "sha256": found.sha256,
-                "licence": package.licence,
-                "origin": package.origin,
-                "files": _unpack(found, folder),
-            }
-        )
-    return {
-        "licence": "; ".join(f"{row['name']}: {row['licence']}" for row in rows),
-        "packages": rows,
-        "incomplete": missing,
-    }
+            warn(f"{package.name}: this system has version {found.version}, results were made with {package.version}")
+        row = {key: getattr(package, key) for key in ("name", "client", "licence", "origin")}
+        rows.append(row | {"version": found.version, "sha256": found.sha256, "files": _unpack(found, folder)})
+    licence = "; ".join(f"{row['name']}: {row['licence']}" for row in rows)
+    return {"licence": licence, "packages": rows, "incomplete": missing}
 
 
 def _available(name: str, packages: tuple[Package, ...], downloads: Path) -> tuple[list[Package], list[str]]:
-    """Packages whose client this machine has, or npm's that are downloaded already, and a line for each other one.
+    """The packages that this machine can unpack, and a line for each other one.
 
     A machine without Debian's tools can still make a smaller dataset of npm's packages; that is said on standard
-    error and stays in the card, because its results compare with no others. A client that fails is no such case.
+    error and stays in the card, because its results compare with no others. A client that fails is another case.
     """
-    had, missing = [], []
+    available, missing = [], []
     for package in packages:
         program = missing_program(package.client)
-        # What apt downloaded needs its programs to be unpacked too.
+        # Downloads of npm can be unpacked without it; those of apt cannot.
         if program is None or (package.client == "npm" and kept_download(package, downloads) is not None):
-            had.append(package)
+            available.append(package)
         else:
             missing.append(f"without {package.name}, because the program `{program}` is not on this machine")
-    if not had:
-        raise FlowshotError(
-            f"{name}: cannot be fetched {missing[0].replace('without', 'for want of', 1)}; use a Debian machine"
-        )
+    if not available:
+        raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
     for line in missing:
-        _say(f"{name} is INCOMPLETE: {line}; its results compare only with themselves")
-    return had, missing
+        warn(f"{name} is INCOMPLETE: {line}; its results compare only with themselves")
+    return available, missing
 
 
 def _unpack(found: Download, folder: Path) -> int:
     """Write a package's audio, drum kits and licences; returns how many audio files there are."""
     package = found.package
-    audio = folder / AUDIO_FOLDER / package.collection
-    select = _selection(package)
     with TemporaryDirectory(prefix=".unpacked.", dir=folder) as temporary:
         unpacked = Path(temporary)
-        if package.client == "npm":
-            with found.path.open("rb") as file:
-                paths = unpack_tar(file, package.name, unpacked, select)
-        else:
-            paths = _unpack_deb(found, unpacked, select)
+        audio = unpacked / AUDIO_FOLDER
+        paths = _unpack_archive(found, unpacked, _selection(package))
         for path in [path for path in paths if package.nested and path.match(package.nested)]:
-            paths += unpack_zip(path, unpacked / AUDIO_FOLDER, _wanted, archive=f"{package.name}: {path.name}")
-            path.unlink()
+            paths += unpack_zip(path, audio, _wanted, archive=f"{package.name}: {path.name}")
         for path in [path for path in paths if package.soundfont and path.match(package.soundfont)]:
-            paths += write_one_shots(path, unpacked / AUDIO_FOLDER / path.stem)
-            path.unlink()
-        if (unpacked / AUDIO_FOLDER).is_dir():
-            audio.parent.mkdir(exist_ok=True)
-            (unpacked / AUDIO_FOLDER).rename(audio)
-        if (unpacked / LICENCE_FOLDER).is_dir():
-            (folder / LICENCE_FOLDER).mkdir(exist_ok=True)
-            (unpacked / LICENCE_FOLDER).rename(folder / LICENCE_FOLDER / package.collection)
-    count = sum(path.suffix.casefold() in AUDIO_SUFFIXES for path in paths)
+            paths += write_one_shots(path, audio / path.stem)
+        for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
+            if (unpacked / kind).is_dir():
+                (folder / kind).mkdir(exist_ok=True)
+                shutil.move(unpacked / kind, folder / kind / package.collection)
+    count = sum(map(called_audio, paths))
     if count == 0:
         raise FlowshotError(
             f"{package.name} {found.version}: holds no audio below {package.root}; "
@@ -136,18 +110,15 @@ def _unpack(found: Download, folder: Path) -> int:
     return count
 
 
-def _unpack_deb(found: Download, folder: Path, select: Select) -> list[Path]:
-    command = ["dpkg-deb", "--fsys-tarfile", str(found.path)]
-    with Popen(command, stdout=PIPE, stderr=PIPE) as process:
+def _unpack_archive(found: Download, folder: Path, select: Select) -> list[Path]:
+    if found.package.client == "npm":
+        with found.path.open("rb") as file:
+            return unpack_tar(file, found.package.name, folder, select)
+    with Popen(["dpkg-deb", "--fsys-tarfile", str(found.path)], stdout=PIPE) as process:
         assert process.stdout is not None
-        try:
-            paths = unpack_tar(process.stdout, found.package.name, folder, select)
-            process.stdout.read()  # what follows the archive's end, so that dpkg-deb can finish
-        finally:
-            if process.poll() is None:
-                process.stdout.close()
-        status = process.wait()
-    if status != 0:
+        paths = unpack_tar(process.stdout, found.package.name, folder, select)
+        process.stdout.read()  # what follows the end of the archive, so that dpkg-deb can finish
+    if process.returncode != 0:
         raise FlowshotError(f"{found.path}: no readable Debian package; delete it and fetch again")
     return paths
 
@@ -156,7 +127,6 @@ def _selection(package: Package) -> Select:
     root = PurePosixPath(package.root)
 
     def select(path: PurePosixPath) -> PurePosixPath | None:
-        path = PurePosixPath(*(part for part in path.parts if part != "."))
         if path.name.casefold() in LICENCE_NAMES:
             return PurePosixPath(LICENCE_FOLDER, path.name)
         if not path.is_relative_to(root):
@@ -164,14 +134,10 @@ def _selection(package: Package) -> Select:
         if inside := package.nested or package.soundfont:
             return PurePosixPath("inside", path.name) if path.match(inside) else None
         inner = _wanted(path.relative_to(root))
-        return None if inner is None else PurePosixPath(AUDIO_FOLDER) / inner
+        return None if inner is None else AUDIO_FOLDER / inner
 
     return select
 
 
 def _wanted(path: PurePosixPath) -> PurePosixPath | None:
-    return path if path.suffix.casefold() in AUDIO_SUFFIXES or path.name.casefold() == KIT_FILE else None
-
-
-def _say(line: str) -> None:
-    print(f"warning: {line}", file=sys.stderr)
+    return path if called_audio(path) or path.name.casefold() == KIT_FILE else None

@@ -1,14 +1,15 @@
-"""Which files must share a split: takes and velocity layers of one instrument, and whatever the user names."""
+"""Which files must share a split: takes and velocity layers of one instrument, and what the user names."""
 
 import os
 import re
+import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from flowshot.sources.catalog import PACKAGES, Package
-from flowshot.sources.config import DatasetConfig
+from flowshot.sources.config import Source
 from flowshot.sources.inputs import InputFile
 
 KIT_FILE = "drumkit.xml"
@@ -58,11 +59,7 @@ class Groups:
         return self._places.get(self.find(item))
 
     def join(self, items: Iterable[Hashable]) -> bool:
-        """Put all `items`, and whatever is with them, into one set, as far as no two of them have different places.
-
-        Returns:
-            Whether they are all in one set now.
-        """
+        """Join the sets of all `items`, except sets of different places; returns whether all are in one set now."""
         first, *others = items
         whole = True
         for other in others:
@@ -76,17 +73,49 @@ class Groups:
         return whole
 
 
-def memberships(config: DatasetConfig, files: Sequence[InputFile]) -> list[Membership]:
-    """Groups, labels and exclusions of files, from their names and the drum kits that list them."""
+def memberships(source: Source, files: Sequence[InputFile], exclude: str = "", group: str = "") -> list[Membership]:
+    """Groups, labels and exclusions of files, from their names and the drum kits that list them.
+
+    Args:
+        source: of the dataset.
+        files: all of its files.
+        exclude: regular expression; files in whose path it is found are excluded.
+        group: regular expression; files in whose path it finds the same text share a split.
+    """
     kits = _kits(files)
-    packages = {package.collection: package for package in PACKAGES.get(config.source, ())}
-    return [_membership(config, file.source, packages, kits) for file in files]
+    packages = {package.collection: package for package in PACKAGES.get(source, ())}
+    members = []
+    for file in files:
+        name = _composed(file.source)
+        path = PurePosixPath(name)
+        package = packages.get(path.parts[0])
+        inner = path.relative_to(package.collection) if package else path
+        keys: list[Hashable] = [("file", file.source)]
+        keys += [("kit", str(path.parent), instrument) for instrument in kits.get(name, [])]
+        if group and (found := re.search(_composed(group), name)):
+            keys.append(("pattern", found.group(), found.groups()))
+        keys += _name_keys(source, path, package)
+        excluded = bool(exclude and re.search(_composed(exclude), name)) or bool(
+            package and package.exclude and re.search(package.exclude, str(inner), re.IGNORECASE)
+        )
+        label = _label(path, inner, package, kits.get(name, []))
+        members.append(Membership(tuple(keys), label, path.parts[0] if len(path.parts) > 1 else "", excluded))
+    return members
+
+
+def matches_nothing(files: Sequence[InputFile], **patterns: str) -> list[str]:
+    """A line for each pattern, by its key, that is found in the path of no file."""
+    return [
+        f"{key}: {pattern!r} is found in none of the {len(files)} paths; mend the pattern, or take it out"
+        for key, pattern in patterns.items()
+        if pattern and not any(re.search(_composed(pattern), _composed(file.source)) for file in files)
+    ]
 
 
 def stem(name: str, takes: bool) -> str:
     """A file's name without suffix, velocity and, with `takes`, its last number: `Snare-Hard 2.wav` -> `snare`.
 
-    Where nothing would be left the whole name stands, so that `01.wav` and `02.wav` are two things.
+    Where nothing would be left, the whole name is returned: `01.wav` and `02.wav` are two sounds.
     """
     whole = PurePosixPath(name).stem.casefold()
     short = _without_velocity(whole)
@@ -98,64 +127,42 @@ def stem(name: str, takes: bool) -> str:
 def kit_instruments(xml: str) -> dict[str, list[str]]:
     """Instruments of a Hydrogen `drumkit.xml` and their files, one list for all velocity layers.
 
-    The elements' names, not their nesting, are looked at: it changed between versions of the format.
+    Only the names of elements count, not their nesting, which differs between versions of the format.
 
     Raises:
         ElementTree.ParseError: the text is no XML.
     """
     instruments: dict[str, list[str]] = {}
     for number, element in enumerate(ElementTree.fromstring(xml).iter()):
-        if _local_name(element) != "instrument":
-            continue
-        texts = [(_local_name(child), (child.text or "").strip()) for child in element.iter()]
-        name = next((text for tag, text in texts if tag == "name" and text), "instrument")
-        files = [text for tag, text in texts if tag == "filename" and text]
-        # Two instruments of one name are two instruments: the number keeps them apart.
-        instruments[f"{name}\0{number}"] = files
+        if _local_name(element) == "instrument":
+            texts = [(_local_name(child), (child.text or "").strip()) for child in element.iter()]
+            name = next((text for tag, text in texts if tag == "name" and text), "instrument")
+            # Two instruments of one name are two instruments: the number keeps them apart.
+            instruments[f"{name}\0{number}"] = [text for tag, text in texts if tag == "filename" and text]
     return instruments
 
 
+def _composed(text: str) -> str:
+    """The text with accents in one form: names copied from a Mac have them decomposed, keyboards type them composed."""
+    return unicodedata.normalize("NFC", text)
+
+
 def _without_velocity(text: str) -> str:
-    while shorter := VELOCITY.sub("", text):
-        if shorter == text:
-            return text
+    while (shorter := VELOCITY.sub("", text)) != text:
         text = shorter
     return text
 
 
-def _membership(
-    config: DatasetConfig, source: str, packages: dict[str, Package], kits: dict[str, list[str]]
-) -> Membership:
-    path = PurePosixPath(source)
-    package = packages.get(path.parts[0])
-    inner = path.relative_to(package.collection) if package else path
-    excluded = bool(config.exclude and re.search(config.exclude, source))
-    if package and package.exclude:
-        excluded = excluded or bool(re.search(package.exclude, str(inner), re.IGNORECASE))
-    return Membership(
-        keys=(("file", source), *_keys(config, path, package, kits)),
-        label=_label(path, inner, package, kits.get(source, [])),
-        collection=path.parts[0] if len(path.parts) > 1 else "",
-        excluded=excluded,
-    )
-
-
-def _keys(
-    config: DatasetConfig, path: PurePosixPath, package: Package | None, kits: dict[str, list[str]]
-) -> list[Hashable]:
-    keys: list[Hashable] = [("kit", str(path.parent), instrument) for instrument in kits.get(str(path), [])]
-    if config.group and (found := re.search(config.group, str(path))):
-        keys.append(("pattern", found.group(), found.groups()))
-    # Clips of the synthesizer are made independently of each other, and their numbers mean nothing. In a folder of
-    # the user's a last number may count anything, so that only velocities are believed there.
-    if package is not None and package.takes == "family":
-        keys.append(("family", str(path.parent.parent)))
-    elif package is not None and package.takes != "none":
-        where = path.parent if package.takes == "folder" else PurePosixPath(package.collection)
-        keys.append(("stem", str(where), stem(path.name, takes=True)))
-    elif config.source == "folder":
-        keys.append(("stem", str(path.parent), stem(path.name, takes=False)))
-    return keys
+def _name_keys(source: Source, path: PurePosixPath, package: Package | None) -> list[Hashable]:
+    """Clips of the synthesizer are independent of each other, and their numbers mean nothing. In a user's folder a
+    last number may count anything, so only velocities are taken for layers there.
+    """
+    if package is None:
+        return [("stem", str(path.parent), stem(path.name, takes=False))] if source == "folder" else []
+    if package.takes == "family":
+        return [("family", str(path.parent.parent))]
+    where = str(path.parent) if package.takes == "folder" else package.collection
+    return [] if package.takes == "none" else [("stem", where, stem(path.name, takes=True))]
 
 
 def _label(path: PurePosixPath, inner: PurePosixPath, package: Package | None, instruments: list[str]) -> str:
@@ -180,8 +187,8 @@ def _kits(files: Sequence[InputFile]) -> dict[str, list[str]]:
             continue  # a damaged kit says nothing about groups; names still do
         for instrument, names in instruments.items():
             for name in names:
-                source = os.path.normpath(path.parent / name)
-                used.setdefault(PurePosixPath(source).as_posix(), []).append(instrument)
+                used_file = _composed(os.path.normpath(path.parent / name))
+                used.setdefault(PurePosixPath(used_file).as_posix(), []).append(instrument)
     return used
 
 

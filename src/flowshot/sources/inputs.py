@@ -4,20 +4,37 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
-from flowshot.sources.config import DatasetConfig
+from flowshot.sources.config import SourceConfig
 
 AUDIO_FOLDER, INDEX_FILE, CARD_FILE = "audio", "index.json", "card.json"
+# The first bytes of what macOS keeps beside a file on foreign disks, in a file with `._` in front of the name.
+APPLE_DOUBLE = bytes.fromhex("00051607")
+# What is taken for audio by its name. libsndfile cannot decode all of these.
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc",
+        ".au", ".snd", ".caf", ".w64", ".rf64", ".m4a", ".aac", ".wma",
+    }
+)  # fmt: skip
+
+
+FOLDER_PROBLEMS = ("linked_folder", "unreadable_folder")
+
+
+def called_audio(name: str | PurePath) -> bool:
+    """Whether a file is taken for audio, by its name."""
+    return PurePath(name).suffix.casefold() in AUDIO_SUFFIXES
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file of a dataset, and how it looked when it was listed."""
+    """One file of a dataset, as it was when it was listed."""
 
     source: str  # path within the dataset, with forward slashes
     path: Path
@@ -25,19 +42,25 @@ class InputFile:
     modified_ns: int
     problem: str = ""  # the audit's word for why it must not even be opened
 
+    @property
+    def is_audio(self) -> bool:
+        """Whether it is taken for audio, be it readable or not."""
+        return called_audio(self.source) and self.problem not in ("not_audio", *FOLDER_PROBLEMS)
+
     def changed(self) -> bool:
         """Whether the file vanished or was changed since it was listed."""
         return _look(self.path) != (self.bytes, self.modified_ns, self.problem)
 
 
 def list_files(folder: Path) -> list[InputFile]:
-    """Every file below `folder`, by name; links are followed, except to folders.
+    """Every file below `folder`, by name; links to files are followed, links to folders are not.
 
-    Listed too, with their `problem`, so that the audit can tell of them: dangling links and loops of links, pipes,
-    sockets and devices, links to folders, and folders that are called as if they were audio.
+    Every command lists folders by this function. Also listed, each with its `problem`, so that the audit can name
+    them: dangling links and loops of links, pipes, sockets and devices, companions that macOS leaves, links to
+    folders, folders that may not be read, and folders that have a name of audio.
 
     Raises:
-        FlowshotError: the folder does not exist, is no folder, or cannot be read.
+        FlowshotError: the folder itself does not exist, is no folder, or cannot be read.
     """
     if not folder.is_dir():
         problem = "is no folder" if folder.exists() else "does not exist"
@@ -45,26 +68,25 @@ def list_files(folder: Path) -> list[InputFile]:
     return sorted(_walk(folder), key=lambda file: os.fsencode(file.source))
 
 
-def user_folder(name: str, config: DatasetConfig) -> Path:
-    """The folder that a dataset of source `folder` names."""
-    if config.path is None:
+def user_folder(name: str, path: str | None) -> Path:
+    """The folder at `path` that the dataset `name` of source `folder` is made of.
+
+    A relative path starts at the project, which is DVC_ROOT where DVC runs an experiment in a temporary copy.
+    """
+    if path is None:
         raise FlowshotError(f"datasets.{name}: `path` is missing; add the folder that holds your audio")
-    return Path(os.path.abspath(Path(config.path).expanduser()))  # noqa: PTH100 (resolve() would replace links)
+    return Path(os.path.abspath(Path(os.environ.get("DVC_ROOT", "")) / Path(path).expanduser()))  # noqa: PTH100 (resolve() would replace links)
 
 
 def write_index(folder: Path, raw_folder: Path) -> int:
     """Write what is in the user's `folder` to the raw folder, without copying it; returns the number of files."""
-    files = list_files(folder)
-    rows = [
-        {"path": file.source, "bytes": file.bytes, "modified_ns": file.modified_ns, "problem": file.problem}
-        for file in files
-    ]
+    rows = [asdict(file) | {"path": file.source} for file in list_files(folder)]
     write_json(raw_folder / INDEX_FILE, {"folder": str(folder), "files": rows})
-    return len(files)
+    return len(rows)
 
 
 def read_index(raw_folder: Path) -> list[InputFile]:
-    """The files of an index, not looked at again.
+    """The files of an index, as they were then.
 
     Raises:
         FlowshotError: there is no index, or it is damaged.
@@ -72,91 +94,98 @@ def read_index(raw_folder: Path) -> list[InputFile]:
     try:
         index = json.loads((raw_folder / INDEX_FILE).read_text(encoding="utf-8"))
         folder = Path(index["folder"])
-        return [
-            InputFile(row["path"], folder / row["path"], row["bytes"], row["modified_ns"], row["problem"])
-            for row in index["files"]
-        ]
+        return [InputFile(**row | {"path": folder / row["path"]}) for row in index["files"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FlowshotError(f"{raw_folder}: no index of a folder ({error}); {fetch_again(raw_folder.name)}") from None
+        raise FlowshotError(f"{raw_folder}: no index of a folder ({error}); {_fetch_again(raw_folder.name)}") from None
 
 
-def folder_changed(name: str, config: DatasetConfig, raw_folder: Path) -> bool:
-    """Whether the user's folder differs from its index, so that it has to be fetched again. False for other sources."""
+def folder_changed(name: str, config: SourceConfig, raw_folder: Path) -> bool:
+    """Whether the user's folder differs from its index and must be fetched again. False for other sources."""
     if config.source != "folder":
         return False
     try:
-        indexed = set(read_index(raw_folder))
-        now = set(list_files(user_folder(name, config)))
+        return set(read_index(raw_folder)) != set(list_files(user_folder(name, config.path)))
     except FlowshotError:
         return True
-    return indexed != now
 
 
-def input_files(name: str, config: DatasetConfig, raw_folder: Path) -> tuple[dict[str, Any], list[InputFile]]:
+def input_files(name: str, config: SourceConfig, raw_folder: Path) -> tuple[dict[str, Any], list[InputFile]]:
     """The card of a fetched dataset, and its files.
 
     Raises:
         FlowshotError: it was not fetched or for another source, or a file of the user's folder changed since.
     """
+    again = _fetch_again(name)
     try:
         card = json.loads((raw_folder / CARD_FILE).read_text(encoding="utf-8"))
         source = card["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FlowshotError(f"{raw_folder}: no fetched dataset ({error}); {fetch_again(name)}") from None
+        raise FlowshotError(f"{raw_folder}: no fetched dataset ({error}); {again}") from None
     if source != config.source:
-        raise FlowshotError(
-            f"{raw_folder}: holds {source!r}, but params.yaml asks for {config.source!r}; {fetch_again(name)}"
-        )
+        raise FlowshotError(f"{raw_folder}: holds {source!r}, but params.yaml asks for {config.source!r}; {again}")
     if config.source != "folder":
         return card, list_files(raw_folder / AUDIO_FOLDER)
     files = read_index(raw_folder)
-    folder = user_folder(name, config)
+    folder = user_folder(name, config.path)
     if files and not files[0].path.is_relative_to(folder):
-        raise FlowshotError(f"{raw_folder}: is the index of another folder than {folder}; {fetch_again(name)}")
+        raise FlowshotError(f"{raw_folder}: is the index of another folder than {folder}; {again}")
     if not folder.is_dir():
-        raise FlowshotError(f"{folder}: vanished after it was indexed; bring it back, or {fetch_again(name)}")
+        raise FlowshotError(f"{folder}: vanished after it was indexed; bring it back, or {again}")
     for file in files:
         if file.changed():
-            raise FlowshotError(f"{file.path}: vanished or changed after its folder was indexed; {fetch_again(name)}")
+            raise FlowshotError(f"{file.path}: vanished or changed after its folder was indexed; {again}")
     return card, files
 
 
-def fetch_again(name: str) -> str:
-    """What to do where the raw folder is not what it should be."""
+def _fetch_again(name: str) -> str:
     return f"run `dvc repro --force fetch@{name}`"
 
 
 def _walk(folder: Path) -> Iterator[InputFile]:
-    def fail(error: OSError) -> None:
-        raise FlowshotError(
-            f"{error.filename}: cannot be read ({error.strerror}); change its permissions, or move it away"
-        )
+    locked: list[str] = []
 
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        told = [name for name in folders if _called_audio(name) or Path(parent, name).is_symlink()]
+    def note(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise FlowshotError(f"{folder}: cannot be read ({error.strerror}); change its permissions")
+        locked.append(error.filename)
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        told = [name for name in folders if called_audio(name) or Path(parent, name).is_symlink()]
         for name in names + told:
-            path = Path(parent, name)
-            yield InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
+            yield _input_file(folder, Path(parent, name))
+    for name in locked:
+        if not called_audio(name):  # the others are listed above
+            yield _input_file(folder, Path(name))
+
+
+def _input_file(folder: Path, path: Path) -> InputFile:
+    return InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
 
 
 def _look(path: Path) -> tuple[int, int, str]:
     """Size, time of the last change, and problem of a file as it is now."""
+    problem = ""
     try:
         found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            problem = "linked_folder" if path.is_symlink() else _folder_problem(path)
+        elif not stat.S_ISREG(found.st_mode):
+            problem = "unreadable"
+        elif path.name.startswith("._") and _begins_with(path, APPLE_DOUBLE):
+            problem = "not_audio"
     except OSError:
-        return -1, -1, "unreadable"  # among others a dangling link, or a loop of links
-    if stat.S_ISDIR(found.st_mode):
-        return -1, -1, "linked_folder" if path.is_symlink() else "not_audio"
-    if not stat.S_ISREG(found.st_mode):
-        return -1, -1, "unreadable"
-    return found.st_size, found.st_mtime_ns, ""
+        problem = "unreadable"  # for example a dangling link, or a loop of links
+    return (-1, -1, problem) if problem else (found.st_size, found.st_mtime_ns, "")
 
 
-def _called_audio(folder: str) -> bool:
-    suffix = Path(folder).suffix
-    if not suffix:
-        return False
-    # Imported here: decoders take long to import, `flowshot check` lists files too, and such folders are rare.
-    from flowshot.sources.decode import AUDIO_SUFFIXES
+def _folder_problem(path: Path) -> str:
+    try:
+        os.scandir(path).close()
+    except OSError:
+        return "unreadable_folder"
+    return "not_audio"
 
-    return suffix.casefold() in AUDIO_SUFFIXES
+
+def _begins_with(path: Path, content: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(content)) == content

@@ -21,13 +21,14 @@ INSTRUMENT, KEY_RANGE, SAMPLE, SAMPLE_MODES = 41, 43, 53, 54
 RIGHT, LEFT, COMPRESSED, IN_ROM = 0x2, 0x4, 0x10, 0x8000
 
 NAME = ("name", "S20")
+BAG, GENERATOR = np.dtype([("generator", "<u2"), ("modulator", "<u2")]), np.dtype([("kind", "<u2"), ("amount", "<u2")])
 RECORDS: dict[bytes, np.dtype[np.void]] = {
     b"phdr": np.dtype([NAME, ("preset", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("reserved", "<u4", 3)]),
-    b"pbag": np.dtype([("generator", "<u2"), ("modulator", "<u2")]),
-    b"pgen": np.dtype([("kind", "<u2"), ("amount", "<u2")]),
+    b"pbag": BAG,
+    b"pgen": GENERATOR,
     b"inst": np.dtype([NAME, ("bag", "<u2")]),
-    b"ibag": np.dtype([("generator", "<u2"), ("modulator", "<u2")]),
-    b"igen": np.dtype([("kind", "<u2"), ("amount", "<u2")]),
+    b"ibag": BAG,
+    b"igen": GENERATOR,
     b"shdr": np.dtype(
         [NAME, ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rate", "<u4"),
          ("key", "u1"), ("correction", "i1"), ("link", "<u2"), ("type", "<u2")]

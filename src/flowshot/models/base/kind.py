@@ -32,10 +32,10 @@ class ModelKind:
 
     Args:
         config: the dataclass of its entry in params.yaml, without `kind` and `train`.
-        build: makes the untrained model of a card, with the folder that holds the card's files, or None before training.
+        build: makes the untrained model of a card; its folder holds the card's files, or is None before training.
         shared: the section of params.yaml that an entry differs from; empty: an entry is complete.
-        check: `(name, config, clip_samples, sample_rate)` raises FlowshotError where the configuration cannot be trained
-            on such clips. It must be quick, because it runs before every reproduction.
+        check: `(name, config, clip_samples, sample_rate)` raises FlowshotError where the configuration cannot be
+            trained on such clips. It must be quick, because it runs before every reproduction.
         files: the files to copy beside the weights, by their names there.
     """
 

@@ -11,7 +11,7 @@ from flowshot.sources.synthesis.envelopes import (
 )
 from flowshot.sources.synthesis.filters import band_pass, high_pass, low_pass, normalised, saturate
 from flowshot.sources.synthesis.oscillators import MEMBRANE_MODES, phase, sine, square
-from flowshot.sources.synthesis.parameters import Instrument, Range, Values
+from flowshot.sources.synthesis.parameters import Values, instruments
 
 # Six square waves that share no harmonic make the metal of a hi-hat; frequencies over the lowest.
 METAL = (1.0, 1.342, 1.516, 1.801, 2.626, 3.952)
@@ -94,76 +94,4 @@ def _mix(tone: np.ndarray, noise: np.ndarray, share: float) -> np.ndarray:
     return (1 - share) * normalised(tone) + share * normalised(noise)
 
 
-DRUMS = {
-    "kick": Instrument(
-        "one_shot",
-        kick,
-        {
-            "pitch": Range(38, 70, "log"),
-            "pitch_sweep": Range(1.5, 4.0),
-            "sweep_time": Range(0.02, 0.15, "log"),
-            "decay": Range(0.15, 0.65, "log"),
-            "click": Range(0.0, 0.6),
-            "brightness": Range(800, 7000, "log"),
-            "drive": Range(0, 15),
-        },
-    ),
-    "snare": Instrument(
-        "one_shot",
-        snare,
-        {
-            "pitch": Range(140, 280, "log"),
-            "pitch_sweep": Range(0.1, 0.9),
-            "decay": Range(0.08, 0.3, "log"),
-            "noise_decay": Range(0.1, 0.45, "log"),
-            "noise_mix": Range(0.35, 0.85),
-            "brightness": Range(2500, 12000, "log"),
-        },
-    ),
-    "hat": Instrument(
-        "one_shot",
-        hat,
-        {
-            "pitch": Range(280, 800, "log"),
-            "decay": Range(0.04, 0.65, "log"),
-            "noise_mix": Range(0.0, 0.8),
-            "brightness": Range(3000, 7500, "log"),
-        },
-    ),
-    "tom": Instrument(
-        "one_shot",
-        tom,
-        {
-            "pitch": Range(70, 240, "log"),
-            "pitch_sweep": Range(0.15, 0.9),
-            "sweep_time": Range(0.04, 0.25, "log"),
-            "decay": Range(0.25, 0.68, "log"),
-            "overtones": Range(0.1, 0.9),
-            "noise_mix": Range(0.02, 0.4),
-            "brightness": Range(800, 6000, "log"),
-        },
-    ),
-    "clap": Instrument(
-        "one_shot",
-        clap,
-        {
-            "hits": Range(2, 5, "integer"),
-            "spread": Range(0.007, 0.016),
-            "decay": Range(0.1, 0.5, "log"),
-            "brightness": Range(800, 2600, "log"),
-            "resonance": Range(0.7, 3.0, "log"),
-        },
-    ),
-    "cowbell": Instrument(
-        "one_shot",
-        cowbell,
-        {
-            "pitch": Range(420, 760, "log"),
-            "ratio": Range(1.42, 1.56),
-            "decay": Range(0.15, 0.65, "log"),
-            "brightness": Range(800, 3500, "log"),
-            "resonance": Range(0.8, 4.0, "log"),
-            "drive": Range(0, 12),
-        },
-    ),
-}
+DRUMS = instruments(kick, snare, hat, tom, clap, cowbell)

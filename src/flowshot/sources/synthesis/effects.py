@@ -4,7 +4,6 @@ import numpy as np
 from scipy import signal
 
 from flowshot.sources.synthesis.envelopes import (
-    LONGEST_SECONDS,
     attack_curve,
     exponential_decay,
     ringing_time,
@@ -15,7 +14,7 @@ from flowshot.sources.synthesis.envelopes import (
 )
 from flowshot.sources.synthesis.filters import band_pass, low_pass, moving_filter, normalised, saturate, sloped_noise
 from flowshot.sources.synthesis.oscillators import BAR_MODES, damped_modes, modulated_sine, phase, saw, sine
-from flowshot.sources.synthesis.parameters import Instrument, Range, Values
+from flowshot.sources.synthesis.parameters import Values, instruments
 
 RISE_DB = 36.0  # from the first moment of a riser to its end
 CRACKLE_SECONDS = 0.0006  # time constant of one
@@ -100,71 +99,4 @@ def bubbles(values: Values, sample_rate: int, generator: np.random.Generator) ->
     return audio * attack_curve(values["length"] - time, 0.1 * values["length"])
 
 
-EFFECTS = {
-    "riser": Instrument(
-        "effect",
-        riser,
-        {
-            "length": Range(0.6, LONGEST_SECONDS),
-            "pitch": Range(200, 1200, "log"),
-            "pitch_sweep": Range(1.0, 3.5),
-            "brightness": Range(3000, 9000, "log"),
-            "filter_sweep": Range(2.0, 4.5),
-            "resonance": Range(0.8, 5.0, "log"),
-            "noise_mix": Range(0.25, 0.95),
-        },
-    ),
-    "impact": Instrument(
-        "effect",
-        impact,
-        {
-            "pitch": Range(35, 80, "log"),
-            "pitch_sweep": Range(0.3, 1.5),
-            "decay": Range(0.45, 0.7, "log"),
-            "noise_decay": Range(0.4, 0.7, "log"),
-            "brightness": Range(1500, 9000, "log"),
-            "noise_mix": Range(0.3, 0.8),
-            "overtones": Range(0.0, 1.0),
-            "drive": Range(0, 12),
-        },
-    ),
-    "noise": Instrument(
-        "effect",
-        noise,
-        {
-            "length": Range(0.5, LONGEST_SECONDS),
-            "attack": Range(0.02, 0.25, "log"),
-            "slope": Range(-6, 0),
-            "brightness": Range(300, 5000, "log"),
-            "resonance": Range(0.3, 6.0, "log"),
-            "tremolo_rate": Range(1.5, 18, "log"),
-            "tremolo_depth": Range(0.1, 0.9),
-            "density": Range(2, 150, "log"),
-        },
-    ),
-    "zap": Instrument(
-        "effect",
-        zap,
-        {
-            "pitch": Range(120, 500, "log"),
-            "pitch_sweep": Range(2.5, 4.5),
-            "sweep_time": Range(0.12, 0.6, "log"),
-            "decay": Range(0.15, 0.65, "log"),
-            "ratio": Range(0.5, 3.5),
-            "index": Range(0.3, 6.0, "log"),
-            "noise_mix": Range(0.05, 0.4),
-        },
-    ),
-    "bubbles": Instrument(
-        "effect",
-        bubbles,
-        {
-            "length": Range(0.4, LONGEST_SECONDS),
-            "pitch": Range(350, 1400, "log"),
-            "pitch_spread": Range(0.1, 0.8),
-            "pitch_sweep": Range(0.1, 0.9),
-            "decay": Range(0.05, 0.25, "log"),
-            "density": Range(5, 30, "log"),
-        },
-    ),
-}
+EFFECTS = instruments(riser, impact, noise, zap, bubbles)

@@ -12,7 +12,7 @@ from flowshot.sources.synthesis.envelopes import (
 )
 from flowshot.sources.synthesis.filters import low_pass, moving_filter, normalised, saturate
 from flowshot.sources.synthesis.oscillators import modulated_sine, plucked_string, saw, sine, square
-from flowshot.sources.synthesis.parameters import Instrument, Range, Values
+from flowshot.sources.synthesis.parameters import Values, instruments
 
 # Semitones above the root: minor, major, suspended fourth, minor seventh, major seventh, minor ninth.
 CHORDS = ((0, 3, 7), (0, 4, 7), (0, 5, 7), (0, 3, 7, 10), (0, 4, 7, 11), (0, 3, 10, 14))
@@ -118,71 +118,4 @@ def _drums(values: Values, sample_rate: int, generator: np.random.Generator) -> 
     )
 
 
-MUSIC = {
-    "chord": Instrument(
-        "music",
-        chord,
-        {
-            "pitch": Range(98, 294, "log"),
-            "chord": Range(0, len(CHORDS) - 1, "integer"),
-            "detune": Range(2, 30, "log"),
-            "attack": Range(0.002, 0.04, "log"),
-            "decay": Range(0.3, 0.7, "log"),
-            "brightness": Range(300, 2500, "log"),
-            "filter_sweep": Range(0.5, 3.0),
-            "resonance": Range(0.7, 4.0, "log"),
-        },
-    ),
-    "bass": Instrument(
-        "music",
-        bass,
-        {
-            "pitch": Range(36, 110, "log"),
-            "shape": Range(0.0, 1.0),
-            "sub": Range(0.0, 0.8),
-            "decay": Range(0.3, 0.7, "log"),
-            "brightness": Range(120, 900, "log"),
-            "filter_sweep": Range(0.5, 4.0),
-            "resonance": Range(0.7, 7.0, "log"),
-            "drive": Range(0, 15),
-        },
-    ),
-    "pluck": Instrument(
-        "music",
-        pluck,
-        {
-            "pitch": Range(98, 784, "log"),
-            "decay": Range(0.35, 0.7, "log"),
-            "brightness": Range(2000, 9000, "log"),
-            "position": Range(0.06, 0.5),
-        },
-    ),
-    "bell": Instrument(
-        "music",
-        bell,
-        {
-            "pitch": Range(330, 1400, "log"),
-            "ratio": Range(1.2, 3.8),
-            "index": Range(0.8, 5.0, "log"),
-            "detune": Range(1, 20, "log"),
-            "decay": Range(0.35, 0.7, "log"),
-            "click": Range(0.05, 0.5),
-        },
-    ),
-    "loop": Instrument(
-        "music",
-        loop,
-        {
-            "tempo": Range(122, 180),
-            "pattern": Range(0, len(PATTERNS) - 1, "integer"),
-            "swing": Range(0.5, 0.66),
-            "pitch": Range(42, 65, "log"),
-            "decay": Range(0.15, 0.4, "log"),
-            "snare_pitch": Range(150, 260, "log"),
-            "noise_decay": Range(0.08, 0.3, "log"),
-            "hat_decay": Range(0.04, 0.2, "log"),
-            "hat_level": Range(-16, -4),
-            "brightness": Range(3500, 7000, "log"),
-        },
-    ),
-}
+MUSIC = instruments(chord, bass, pluck, bell, loop)

@@ -15,7 +15,6 @@ import numpy as np
 from tqdm import tqdm
 
 from flowshot.clips.flac import flac_bytes
-from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_file
 from flowshot.core.randomness import numpy_generator
 from flowshot.sources.synthesis.drums import DRUMS
@@ -26,7 +25,6 @@ from flowshot.sources.synthesis.parameters import PARAMETERS, Instrument, Values
 
 INSTRUMENTS: dict[str, Instrument] = DRUMS | EFFECTS | MUSIC
 CLASSES: tuple[str, ...] = tuple(INSTRUMENTS)
-LOWEST_SAMPLE_RATE = 8000
 FULL_SCALE = 32768  # of 16 bits; the peak of a clip leaves room for it
 
 # What stands before the parameters in parameters.csv; `seed` and `file` name the generator of the clip's noise.
@@ -48,12 +46,8 @@ class Clip:
 
 
 def draw_parameters(label: str, generator: np.random.Generator) -> dict[str, float]:
-    """Parameters for a clip of class `label`, each drawn evenly from its range on its scale.
-
-    Raises:
-        FlowshotError: there is no such class.
-    """
-    return {name: bounds.at(generator.random()) for name, bounds in _instrument(label).ranges.items()}
+    """Parameters for a clip of class `label`, each drawn evenly from its range on its scale."""
+    return {name: bounds.at(generator.random()) for name, bounds in INSTRUMENTS[label].ranges.items()}
 
 
 def render(label: str, parameters: Values, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
@@ -61,18 +55,11 @@ def render(label: str, parameters: Values, sample_rate: int, generator: np.rando
 
     Args:
         label: one of CLASSES.
-        parameters: exactly the parameters of that class, each within its range.
+        parameters: those of that class.
         sample_rate: samples per second, at least 8000.
         generator: of what is noise in the clip; a generator in the same state gives the same clip.
-
-    Raises:
-        FlowshotError: there is no such class, or a parameter is missing, unknown or out of its range.
     """
-    instrument = _instrument(label)
-    _check(label, parameters, instrument)
-    if sample_rate < LOWEST_SAMPLE_RATE:
-        raise FlowshotError(f"sample rate {sample_rate} Hz is too low to synthesise; use at least {LOWEST_SAMPLE_RATE}")
-    return finish(instrument.voice(parameters, sample_rate, generator), sample_rate)
+    return finish(INSTRUMENTS[label].voice(parameters, sample_rate, generator), sample_rate)
 
 
 def noise_generator(seed: int, file: str) -> np.random.Generator:
@@ -94,12 +81,7 @@ def write_clips(
         clips_per_class: how many clips each class gets.
         sample_rate: samples per second, at least 8000.
         seed: of parameters and noise.
-
-    Raises:
-        FlowshotError: a number is too low to make anything of it.
     """
-    if min(workers, clips_per_class) < 1:
-        raise FlowshotError(f"synth: workers ({workers}) and clips per class ({clips_per_class}) must be at least 1")
     clips = [
         Clip(f"{label}/{label}_{number:04d}.flac", label, seed)
         for label in CLASSES
@@ -111,24 +93,6 @@ def write_clips(
     for _ in tqdm(_in_processes(work, clips, workers), total=len(clips), desc="synth", unit="clip", disable=None):
         pass
     _write_table(folder / "parameters.csv", clips)
-
-
-def parameter_table() -> list[dict[str, str | float]]:
-    """Every parameter of every class: what it means, its unit, range and scale."""
-    return [
-        {
-            "label": label,
-            "kind": instrument.kind,
-            "parameter": name,
-            "unit": PARAMETERS[name].unit,
-            "meaning": PARAMETERS[name].meaning,
-            "low": bounds.low,
-            "high": bounds.high,
-            "scale": bounds.scale,
-        }
-        for label, instrument in INSTRUMENTS.items()
-        for name, bounds in instrument.ranges.items()
-    ]
 
 
 def _write_clip(folder: Path, sample_rate: int, clip: Clip) -> None:
@@ -153,21 +117,3 @@ def _write_table(path: Path, clips: Iterable[Clip]) -> None:
         for clip in clips:
             kind = INSTRUMENTS[clip.label].kind
             table.writerow({"file": clip.file, "kind": kind, "label": clip.label, "seed": clip.seed, **clip.values})
-
-
-def _instrument(label: str) -> Instrument:
-    if label not in INSTRUMENTS:
-        raise FlowshotError(f"synth: there is no class {label!r}; known are: {', '.join(CLASSES)}")
-    return INSTRUMENTS[label]
-
-
-def _check(label: str, parameters: Values, instrument: Instrument) -> None:
-    for name in instrument.ranges.keys() ^ parameters.keys():
-        problem = "is missing" if name in instrument.ranges else "is no parameter of it"
-        raise FlowshotError(f"synth: {label}: {name!r} {problem}; it has: {', '.join(instrument.ranges)}")
-    for name, bounds in instrument.ranges.items():
-        if not bounds.contains(parameters[name]):
-            whole = "a whole number " if bounds.scale == "integer" else ""
-            raise FlowshotError(
-                f"synth: {label}: {name} = {parameters[name]} must be {whole}from {bounds.low} to {bounds.high}"
-            )

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from flowshot.models.autoencoders.vae.blocks import CentredConvolution, ResidualBlock, Upsample, initialise
+
+
+@pytest.mark.parametrize("stride", [2, 4, 5])
+def test_upsampling_leaves_no_tone_at_the_strides_rate(stride):
+    torch.manual_seed(0)
+    layer = Upsample(6, 4, stride)
+    initialise(layer)
+    with torch.no_grad():
+        frames = layer(torch.randn(1, 6, 1).expand(1, 6, 20))
+    assert frames.shape == (1, 4, 20 * stride)
+    inner = frames[..., 4 * stride : -4 * stride]
+    # Energy at the stride's rate and its multiples, relative to the mean, away from the edges.
+    folded = inner.unflatten(-1, (-1, stride)).mean(-2)
+    assert float((folded - folded.mean(-1, keepdim=True)).abs().max() / folded.abs().mean()) < 1e-5
+
+
+@pytest.mark.parametrize("stride", [2, 4, 8])
+def test_upsampling_starts_with_the_power_it_is_given(stride):
+    torch.manual_seed(0)
+    layer = Upsample(64, 64, stride)
+    initialise(layer)
+    with torch.no_grad():
+        power = layer(torch.randn(8, 64, 100)).square().mean()
+    assert 0.5 < float(power) < 2
+
+
+def test_a_residual_block_starts_as_the_identity():
+    block = ResidualBlock(4, 2)
+    initialise(block)
+    x = torch.randn(2, 4, 9)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_a_centred_convolution_answers_no_constant_not_even_at_the_ends():
+    layer = CentredConvolution(3, 5, 7)
+    with torch.no_grad():
+        assert layer(torch.randn(2, 3, 1).expand(2, 3, 11)).abs().max() < 1e-5
+        assert layer(torch.randn(2, 3, 11)).abs().max() > 0.1

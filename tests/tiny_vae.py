@@ -1,0 +1,59 @@
+"""A VAE so small that a training takes a second, clips for it, and the settings of its training."""
+
+import numpy as np
+import torch
+
+from defaults import default
+from flowshot.core.plan import BudgetConfig
+from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.training.config import LossConfig, TrainConfig
+
+SAMPLES, RATE = 256, 16000
+FFT_SIZES = (128, 32)
+LOSS = default(LossConfig, "train.loss", fft_sizes=FFT_SIZES)
+FLOWS = {"posterior_flow": "iaf", "prior_flow": "nsf"}
+ARMS = {
+    "no_nf": {}, "nf_posterior": {"posterior_flow": "iaf"}, "nf_prior": {"prior_flow": "nsf"}, "nf_both": FLOWS,
+}  # fmt: skip
+
+
+def sines(count, seed=0):
+    """Decaying sines of different pitch, `[count, SAMPLES]`."""
+    pitch = np.random.default_rng(seed).uniform(0.02, 0.2, (count, 1))
+    time = np.arange(SAMPLES)
+    return (0.8 * np.sin(2 * np.pi * pitch * time) * np.exp(-time / 80)).astype(np.float32)
+
+
+def tiny_config(**changes):
+    values = {"bands": 4, "latent_size": 4, "channels": (8, 8), "strides": (4, 4), "flow_layers": 1, "flow_width": 8}
+    return default(VAEConfig, "autoencoder", **{**values, **changes})
+
+
+def tiny_vae(seed=0, **changes):
+    torch.manual_seed(seed)
+    return VAE(tiny_config(**changes), SAMPLES, RATE)
+
+
+def settings(**changes):
+    """The committed settings, with few steps of warm-up and many validations; `loss` and others may be in part."""
+    values = {
+        "beta_warmup_steps": 5, "warmup_steps": 2, "log_every": 3, "validate_every": 4, "precision": "float32",
+        "learning_rate": 5e-3, "beta": 0.01, "loss": {"fft_sizes": FFT_SIZES},
+    }  # fmt: skip
+    return default(TrainConfig, "train", **{**values, **changes})
+
+
+def run(steps=8, model=None, seed=0, clips=None, valid=None, config=None, **callbacks):
+    """A training of a tiny VAE; random numbers of its own, so that it may be repeated."""
+    return train(
+        tiny_vae() if model is None else model,
+        sines(8) if clips is None else clips,
+        sines(5, seed=1) if valid is None else valid,
+        RATE,
+        settings() if config is None else config,
+        BudgetConfig(steps=steps, batch_size=4),
+        torch.Generator().manual_seed(seed),
+        **callbacks,
+    )
