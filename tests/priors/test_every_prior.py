@@ -102,7 +102,7 @@ def test_samples_have_the_density(name):
     """E_p[N(z; m, s) / p(z)] = 1 for a Gaussian that p covers, whatever p is."""
     prior, truth = small_prior(name, steps=25), truth_of(name)
     prior.fit(draws_of(truth, 1000), draws_of(truth, 200, seed=1), generator())
-    samples = prior.sample(10_000, generator(1))
+    samples = prior.sample(4000, generator(1))
     narrow = MultivariateNormal(samples.mean(0), 0.64 * torch.cov(samples.T)).log_prob(samples)
     weights = (narrow - prior.log_prob(samples)).exp().double()
     assert float(weights.mean()) == pytest.approx(1, abs=4 * float(weights.std()) / len(weights) ** 0.5)

@@ -86,7 +86,7 @@ def test_the_unit_of_the_latents_only_shifts_the_density(unit):
     assert values[1] - values[0] == pytest.approx(-SIZE * math.log(unit), abs=1e-2)
 
 
-@pytest.mark.parametrize("make", [lambda: flow_prior(steps=150), mixture_prior], ids=["nf", "gmm"])
+@pytest.mark.parametrize("make", [lambda: flow_prior(steps=100), mixture_prior], ids=["nf", "gmm"])
 def test_two_clusters_cost_less_than_under_one_gaussian(make):
     prior, single = make(), mixture_prior(1)
     for fitted in (prior, single):

@@ -66,4 +66,5 @@ def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Ge
 def _read_card(raw: dict[str, Any], kind: ModelKind) -> ModelCard:
     # JSON has only lists, a configuration only tuples.
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw["config"].items()}
-    return ModelCard(**{**raw, "config": kind.config(**values)})
+    rate, samples = int(raw["sample_rate"]), int(raw["clip_samples"])
+    return ModelCard(raw["kind"], kind.config(**values), str(raw["dataset"]), rate, samples, raw["files"])
