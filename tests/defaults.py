@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMITTED: Params = read_params(ROOT / "params.yaml")
 
 
-def default(kind, section, **changes):
+def default(kind, section, /, **changes):
     """The section `section` of the committed params.yaml (dots for nested ones) as `kind`, with `changes`."""
     values = COMMITTED.values
     for part in section.split("."):

@@ -5,20 +5,26 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.storage import ModelCard, load_model, save_model
+from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.storage import save_model
+from tiny_vae import FLOWS, tiny_config
 
-SMALL = {"bands": 4, "latent_size": 3, "channels": (4, 6), "strides": (4, 2), "flow_layers": 1, "flow_width": 8}
-BOTH = VAEConfig(**SMALL, posterior_flow="iaf", prior_flow="nsf")
+BOTH = tiny_config(**FLOWS)
+
+
+def card_of(config, files=None):
+    return ModelCard("vae", config, "synth", 8000, 250, files or {})
 
 
 def save(folder, config=BOTH):
     torch.manual_seed(0)
-    model = VAE(config, 250).eval()
+    model = VAE(config, 250, 8000).eval()
     folder.mkdir()
     last = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
-    save_model(folder, ModelCard(config, "synth", 8000, 250), model.state_dict(), last)
+    save_model(folder, KIND, card_of(config), model.state_dict(), last)
     return model
 
 
@@ -30,7 +36,7 @@ def folder(tmp_path):
 
 def assert_one_line(folder):
     with pytest.raises(FlowshotError) as caught:
-        load_model(folder)
+        load_autoencoder(folder)
     message = str(caught.value)
     assert "\n" not in message and str(folder) in message and "dvc repro" in message
     assert len(message) < 500
@@ -39,8 +45,8 @@ def assert_one_line(folder):
 
 def test_a_model_comes_back_exactly(tmp_path):
     model = save(tmp_path / "model")
-    loaded, card = load_model(tmp_path / "model")
-    assert card == ModelCard(BOTH, "synth", 8000, 250)
+    loaded, card = load_autoencoder(tmp_path / "model")
+    assert card == card_of(BOTH)
     assert not loaded.training
     for name, value in model.state_dict().items():
         assert (loaded.state_dict()[name] == value).all(), name
@@ -68,7 +74,7 @@ def test_truncated_weights_are_one_line(folder, kept):
 
 
 def test_weights_of_another_configuration_are_one_line_that_says_what_differs(folder, tmp_path):
-    save(tmp_path / "other", VAEConfig(**{**SMALL, "latent_size": 5}))
+    save(tmp_path / "other", tiny_config(latent_size=5))
     shutil.copy(tmp_path / "other" / "weights.safetensors", folder)
     assert "heads.weight" in assert_one_line(folder) or "posterior_flow" in assert_one_line(folder)
 
@@ -77,13 +83,13 @@ def test_weights_of_another_configuration_are_one_line_that_says_what_differs(fo
 @pytest.mark.parametrize(
     "change",
     [
-        {"autoencoder": None},
-        {"autoencoder": []},
-        {"autoencoder": {"latent_size": 1}},
-        {"autoencoder": {"depth": 1}},
-        {"autoencoder": {"bands": "many"}},
-        {"autoencoder": {"channels": [], "strides": []}},
-        {"autoencoder": {"posterior_flow": "spline"}},
+        {"config": None},
+        {"config": []},
+        {"config": {"latent_size": 1}},
+        {"config": {"depth": 1}},
+        {"config": {"bands": "many"}},
+        {"config": {"channels": [], "strides": []}},
+        {"config": {"posterior_flow": "spline"}},
         {"clip_samples": None},
         {"clip_samples": 0},
         {"clip_samples": -5},

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.priors.equiprobable import bin_centres, from_bins, log_density_in_bin, to_bins
 from flowshot.priors.principal_axes import PrincipalAxes
@@ -33,7 +34,7 @@ def bent_network(size, bins, **other):
 
 def bent_prior(dimensions, frames=1, bins=4, **settings):
     torch.manual_seed(0)
-    config = RavePriorConfig(bins=bins, width=8, skip=8, layers=2, **settings)
+    config = default(RavePriorConfig, "fit_prior.rave", bins=bins, width=8, skip=8, layers=2, **settings)
     prior = RavePrior(config, dimensions, frames)
     with torch.no_grad():
         prior.network.leave.normal_(0, 1.0)
@@ -281,7 +282,8 @@ def moving(count, frames=3, seed=0):
 def test_a_sequence_is_described_by_what_came_before():
     """Nearer to its entropy than to that of frames without a past, and never below it."""
     torch.manual_seed(0)
-    config = RavePriorConfig(steps=80, batch_size=128, layers=2, width=16, skip=16, learning_rate=1e-2, fidelity=1.0)
+    values = {"steps": 80, "layers": 2, "width": 16, "skip": 16, "learning_rate": 1e-2, "fidelity": 1.0}
+    config = default(RavePriorConfig, "fit_prior.rave", **values)
     prior = RavePrior(config, 2, 3)
     prior.fit(moving(3000), moving(500, seed=1), generator())
     held_out = moving(1000, seed=2)

@@ -19,7 +19,7 @@ def standard_normal_log_prob(vectors: Tensor) -> Tensor:
 def gaussian_kl(mean: Tensor, log_scale: Tensor) -> Tensor:
     """KL(N(mean, exp(log_scale)^2) || N(0, I)) for each dimension, in nats, in the shape of `mean`.
 
-    Kingma & Welling 2013, arXiv:1312.6114, appendix B. Note the factor 1/2, which some codecs leave out.
+    Kingma & Welling 2013, arXiv:1312.6114, appendix B.
     """
     return 0.5 * (mean.square() + (2 * log_scale).exp() - 1) - log_scale
 
@@ -86,13 +86,12 @@ def draw_with_kl(
 ) -> tuple[Tensor, Tensor]:
     """A latent for each clip and KL(q(z|x) || p(z)) in nats: `[batch, latent_size]` and `[batch]`.
 
-    Where both sides are Gaussian, the divergence is exact. Else it is estimated from the one draw z = f(u):
+    Where both are Gaussian, the divergence is exact. Otherwise it is estimated from the draw z = f(u):
 
-        log q(z|x) - log p(z) = log N(u; mean, scale) - log |df/du| - log p(z),
+        log q(z|x) - log p(z) = log N(u; mean, scale) - log |df/du| - log p(z).
 
-    of which the first term's expectation is known, minus the Gaussian's entropy, and is used in its place: the
-    same expectation, with less variance where the posterior is narrow (Rezende & Mohamed 2015,
-    arXiv:1505.05770, equation 15).
+    The first term is replaced by its expectation, minus the Gaussian's entropy, which lowers the variance (Rezende &
+    Mohamed 2015, arXiv:1505.05770, equation 15).
     """
     base = posterior.base_sample(generator)
     if posterior_flow is None and prior.flow is None:
@@ -102,7 +101,7 @@ def draw_with_kl(
 
 
 def posterior_transform(posterior: Posterior, flow: Flow | None, base: Tensor) -> tuple[Tensor, Tensor]:
-    """The latent that belongs to a draw of the Gaussian, and log |d latent / d base|, `[batch]`."""
+    """The latent of a draw `base` of the Gaussian, and log |d latent / d base|, `[batch]`."""
     if flow is None:
         return base, torch.zeros_like(base[:, 0])
     return flow.to_latent(base, posterior.context)

@@ -1,8 +1,7 @@
 """Normalizing flows between a base space and the latent space, built from nflows.
 
-Both directions are named by where they lead, because posterior and prior use them the opposite way round:
-a posterior flow is trained by `to_latent` (sample, then transform), a prior flow by `to_base` (the density
-of a given latent). For the autoregressive kinds one direction is parallel and the other one sequential:
+A posterior flow is trained by `to_latent` (sample, then transform), a prior flow by `to_base` (the density of a given
+latent). For the autoregressive kinds one direction is parallel and the other one sequential:
 
 | kind | to_latent | to_base | reference |
 |---|---|---|---|
@@ -11,7 +10,7 @@ of a given latent). For the autoregressive kinds one direction is parallel and t
 | `iaf` | parallel | sequential | Kingma et al. 2016, arXiv:1606.04934 |
 | `maf` | sequential | parallel | Papamakarios et al. 2017, arXiv:1705.07057 |
 
-Every flow starts as the identity, so that training begins at the Gaussian case.
+Every flow starts as the identity.
 """
 
 import math
@@ -44,21 +43,9 @@ IDENTITY_BIAS = math.log(math.expm1(1 - SCALE_FLOOR))
 
 
 class Flow(nn.Module):
-    """An invertible map between base and latent vectors, optionally conditioned on a context.
+    """An invertible map between base and latent vectors of `size` (at least 2), optionally conditioned on a context.
 
-    Args:
-        kind: the family, see the table above.
-        size: dimensions of both spaces, at least 2.
-        layers: how many transforms follow one another.
-        width: hidden units of each conditioner.
-        context_size: dimensions of the context, or None for an unconditional flow.
-
-    Example:
-        >>> flow = Flow("nsf", size=4, layers=2, width=16)
-        >>> base = torch.randn(8, 4)
-        >>> latent, log_det = flow.to_latent(base)
-        >>> latent.shape, log_det.shape
-        (torch.Size([8, 4]), torch.Size([8]))
+    `layers` transforms follow one another; `width` is the number of hidden units of each conditioner.
     """
 
     def __init__(self, kind: Kind, size: int, layers: int, width: int, context_size: int | None = None) -> None:

@@ -1,37 +1,38 @@
 """A mixture of Gaussians over whitened latents, fitted by expectation maximisation."""
 
 import math
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from flowshot.densities.distributions import LOG_TWO_PI
 from flowshot.densities.whitening import Whitening
 
-# Observations that the pooled covariance counts for, per latent dimension: with fewer clips than parameters,
-# covariances are pulled towards it instead of becoming singular (Fraley & Raftery 2007, J. Classification 24).
+# Observations for which the pooled covariance counts, per latent dimension: it keeps the covariances of few clips from
+# becoming singular (Fraley & Raftery 2007, J. Classification 24).
 SHRINKAGE_PER_DIMENSION = 0.5
 JITTER = 1e-6
 
 
-class GaussianMixture:
+class GaussianMixture(nn.Module):
     """Gaussians with full covariances, in whitened coordinates; before `fit` it is N(0, I).
 
-    Example:
-        >>> mixture = GaussianMixture(size=3)
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> mixture.fit(torch.randn(100, 3), torch.randn(20, 3), 2, 100, 1e-4, generator)
-        >>> mixture.log_prob(torch.zeros(5, 3)).shape
-        torch.Size([5])
+    `weights: [components]`, `means: [components, size]`, and `factors: [components, size, size]`, the lower Cholesky
+    factors of the covariances.
     """
 
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
     def __init__(self, size: int) -> None:
+        super().__init__()
         self.size = size
         self.whitening = Whitening(size)
-        # [components], [components, size], and lower Cholesky factors of covariances [components, size, size].
-        self.weights: Tensor = torch.ones(1, dtype=torch.double)
-        self.means: Tensor = torch.zeros(1, size, dtype=torch.double)
-        self.factors: Tensor = torch.eye(size, dtype=torch.double)[None]
+        self.register_buffer("weights", torch.ones(1, dtype=torch.double))
+        self.register_buffer("means", torch.zeros(1, size, dtype=torch.double))
+        self.register_buffer("factors", torch.eye(size, dtype=torch.double)[None])
 
     def fit(
         self,
@@ -44,13 +45,9 @@ class GaussianMixture:
     ) -> None:
         """Fit to `latents: [n, size]`; `validation: [m, size]` chooses the number of components.
 
-        Mixtures of 1, 2, 4 ... up to `components` Gaussians are candidates; so is the Gaussian of the whitening, whose
-        covariance is shrunk, where that of fewer clips than dimensions is flat in some directions.
-
-        Args:
-            iterations: at most, of each candidate.
-            tolerance: nats a latent by which an iteration must improve for the next one to follow.
-            generator: draws the latents that components start from.
+        Candidates are the Gaussian of the whitening, whose covariance is shrunk, and mixtures of 1, 2, 4 ... up to
+        `components` Gaussians. Each is fitted for at most `iterations`, and until one improves by less than `tolerance`
+        nats a latent. `generator` draws the latents that components start from.
 
         Raises:
             FlowshotError: what `moments` raises.
@@ -59,12 +56,12 @@ class GaussianMixture:
         self.whitening.fit(latents)
         data = self.whitening(latents).double()
         self._set(torch.ones(1), torch.zeros(1, self.size), torch.eye(self.size)[None])
-        best, best_score = self._parameters, float(self.log_prob(validation).mean())
+        best, best_score = (self.weights, self.means, self.factors), float(self.log_prob(validation).mean())
         for count in _candidates(components, len(latents)):
             self._expectation_maximisation(data, count, iterations, tolerance, generator)
             score = float(self.log_prob(validation).mean())
             if score > best_score:
-                best, best_score = self._parameters, score
+                best, best_score = (self.weights, self.means, self.factors), score
         self.weights, self.means, self.factors = best
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
@@ -79,20 +76,12 @@ class GaussianMixture:
         joint = self._joint_log_prob(self.whitening(latents).double())
         return joint.logsumexp(-1).float() + self.whitening.log_det
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Every tensor that the density needs."""
-        mixture = {"weights": self.weights, "means": self.means, "factors": self.factors}
-        return mixture | dict(self.whitening.state_dict())
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Become the mixture that `state` describes; raises what `torch.nn.Module.load_state_dict` raises."""
-        rest = dict(state)
-        self.weights, self.means, self.factors = (rest.pop(name) for name in ("weights", "means", "factors"))
-        self.whitening.load_state_dict(rest)
-
-    @property
-    def _parameters(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.weights, self.means, self.factors
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        # How many components there are is only known from the state.
+        for name in ("weights", "means", "factors"):
+            if prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def _expectation_maximisation(
         self, data: Tensor, components: int, iterations: int, tolerance: float, generator: torch.Generator
@@ -114,7 +103,7 @@ class GaussianMixture:
         means = (responsibilities.T @ data) / counts[:, None]
         strength = SHRINKAGE_PER_DIMENSION * self.size if len(counts) > 1 else 0.0
         covariances = []
-        # One component at a time, because all differences from all means at once would take much memory.
+        # One component at a time: all differences from all means at once would take much memory.
         for component, count in enumerate(counts):
             centred = data - means[component]
             scatter = (responsibilities[:, component, None] * centred).T @ centred

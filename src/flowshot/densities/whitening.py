@@ -9,7 +9,7 @@ from flowshot.core.errors import FlowshotError
 def moments(latents: Tensor) -> tuple[Tensor, Tensor]:
     """Mean `[size]` and covariance `[size, size]` of `latents: [n, size]`, in double precision.
 
-    The covariance is pulled towards its diagonal with the weight of `size` observations, so that no direction has a
+    The covariance is shrunk towards its diagonal with the weight of `size` observations, so that no direction has a
     variance of 0 where there are few latents.
 
     Raises:
@@ -34,14 +34,7 @@ def moments(latents: Tensor) -> tuple[Tensor, Tensor]:
 class Whitening(nn.Module):
     """An affine map with a triangular matrix, set by `fit`.
 
-    With it a Gaussian density is exact before anything is learned, and a prior has only to learn what is not
-    Gaussian.
-
-    Example:
-        >>> whiten = Whitening(2)
-        >>> whiten.fit(torch.randn(100, 2) * 5 + 3)
-        >>> whiten(torch.zeros(4, 2)).shape
-        torch.Size([4, 2])
+    Behind it a prior has only to learn what is not Gaussian.
     """
 
     mean: Tensor

@@ -1,33 +1,65 @@
-"""What a prior is: a density over latent vectors that can be fitted, sampled, evaluated and kept."""
+"""What a prior is: a density over latent vectors that can be fitted, sampled, evaluated and stored."""
 
+from abc import abstractmethod
 from pathlib import Path
-from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from flowshot.core.errors import FlowshotError
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 
+FILE = "prior.safetensors"
+REMEDY = "fit the prior again with `dvc repro`"
 
-class LatentPrior(Protocol):
+
+class LatentPrior(nn.Module):
     """A density over `[latent_size]` vectors. One family a file; `flowshot.priors.registry` lists them."""
 
+    @abstractmethod
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """Fit to `latents: [n, latent_size]`; `validation: [m, latent_size]` decides when to stop and what to keep.
+        """Fit to `latents: [n, latent_size]`; `validation: [m, latent_size]` decides which weights are kept.
 
-        What takes long is kept in `checkpoint` while it goes on, and taken up again from there.
+        A long fit stores its state in `checkpoint` and resumes from there.
+
+        Raises:
+            FlowshotError: there are fewer than two latents, one is not finite, or a dimension is constant.
+            Interrupted: a stop was requested, and the state is stored.
         """
 
+    @abstractmethod
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` draws, `[count, latent_size]`."""
 
+    @abstractmethod
     def log_prob(self, latents: Tensor) -> Tensor:
         """Log density of `latents: [n, latent_size]` in nats, `[n]`."""
 
     def save(self, folder: Path) -> None:
-        """Write what `load` needs into `folder`, without code."""
+        """Write all tensors into `folder`, without code."""
+        # Imported here: priors must be usable where only torch, numpy and nflows are installed.
+        from safetensors.torch import save_file
+
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / FILE)
 
     def load(self, folder: Path) -> None:
-        """Become the prior that `save` wrote into `folder`."""
+        """Read what `save` wrote.
+
+        Raises:
+            FlowshotError: the file is missing, damaged, or of another configuration.
+        """
+        # Imported here: see `save`.
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            self.load_state_dict(load_file(folder / FILE))
+        except (OSError, SafetensorError) as error:
+            raise FlowshotError(f"{folder / FILE}: cannot be read ({error}); {REMEDY}") from None
+        except RuntimeError:
+            raise FlowshotError(
+                f"{folder}: was fitted under other parameters than fit_prior has now; {REMEDY}"
+            ) from None

@@ -1,36 +1,33 @@
-"""The loop in which a prior that is a network is fitted: few steps, and the best weights on held-out latents kept."""
+"""The loop that fits a prior that is a network, and keeps the weights that are best on held-out latents."""
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from flowshot.core.sections import Section, require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
 from flowshot.optimisation.progress import Progress, copy_weights
 from flowshot.optimisation.schedules import learning_rate_factor
 
-# How often the held-out loss is looked at; the best weights are kept.
 VALIDATE_EVERY_STEPS = 25
 WARMUP_STEPS = 10
 GRADIENT_CLIP = 5.0
 
 
-class FitConfig(Protocol):
-    """What the loop has to know: every network's section of `fit_prior` has it."""
+@dataclass(frozen=True)
+class FitConfig(Section):
+    """What the section of every network in `fit_prior` has. The learning rate is Adam's; it decays as a cosine."""
 
-    @property
-    def steps(self) -> int:
-        """Updates of the weights."""
+    steps: int
+    batch_size: int
+    learning_rate: float
 
-    @property
-    def batch_size(self) -> int:
-        """Latents in each."""
-
-    @property
-    def learning_rate(self) -> float:
-        """Of Adam, after the warm-up; it decays as a cosine."""
+    def __post_init__(self) -> None:
+        numbers = [value for value in vars(self).values() if not isinstance(value, str)]
+        require(min(numbers) > 0, "every number must be above 0")
 
 
 def fit_network(
@@ -42,10 +39,10 @@ def fit_network(
     generator: torch.Generator,
     checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> None:
-    """Minimise `loss`, a scalar of rows `[batch]` out of `count`; leave `network` with the best held-out weights.
+    """Minimise `loss`, a scalar of row numbers `[batch]` below `count`; leave `network` with the best weights.
 
-    The weights that the network starts from are a candidate too: a fit that only gets worse changes nothing. Nothing
-    but the rows and `loss` may draw from `generator` while this goes on, or it could not be taken up again.
+    The initial weights are a candidate too: a fit that only gets worse changes nothing. During the fit, only the choice
+    of rows and `loss` may draw from `generator`, or a fit could not resume.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -65,12 +62,11 @@ def fit_network(
         optimizer.step()
         schedule.step()
         progress.step = step + 1
-        if (step + 1) % VALIDATE_EVERY_STEPS == 0 or step + 1 == config.steps:
+        if progress.step % VALIDATE_EVERY_STEPS == 0 or progress.step == config.steps:
             progress.keep_if_better(network, _finite(held_out_loss()), always=False)
-        checkpoint.after_step(parts, step + 1, config.steps)
+        checkpoint.after_step(parts, progress.step, config.steps)
     network.load_state_dict(progress.best)
 
 
 def _finite(loss: float) -> float:
-    """A loss that is no number is worse than any other."""
     return loss if math.isfinite(loss) else math.inf

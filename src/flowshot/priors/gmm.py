@@ -1,7 +1,6 @@
 """A mixture of Gaussians fitted to frozen latents."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,12 +8,12 @@ from torch import Tensor
 from flowshot.core.sections import Section, require
 from flowshot.densities.mixture import GaussianMixture
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
-from flowshot.priors.storage import load_tensors, save_tensors
+from flowshot.priors.base import LatentPrior
 
 
 @dataclass(frozen=True)
 class GaussianMixturePriorConfig(Section):
-    """A mixture of up to `components` Gaussians with full covariances, fitted by expectation maximisation."""
+    """A mixture of up to `components` Gaussians; see `GaussianMixture.fit`."""
 
     components: int
     iterations: int
@@ -24,22 +23,18 @@ class GaussianMixturePriorConfig(Section):
         require(min(self.components, self.iterations, self.tolerance) > 0, "every value must be above 0")
 
 
-class GaussianMixturePrior:
-    """The simple baseline that is hard to beat on the latents of an autoencoder (Ghosh et al. 2020, 1903.12436).
-
-    Args:
-        config: the largest number of components, and when to stop; see `GaussianMixture.fit`.
-        size: of the latents.
-    """
+class GaussianMixturePrior(LatentPrior):
+    """The baseline that is hard to beat on the latents of an autoencoder (Ghosh et al. 2020, 1903.12436)."""
 
     def __init__(self, config: GaussianMixturePriorConfig, size: int) -> None:
+        super().__init__()
         self.config, self.size = config, size
         self.mixture = GaussianMixture(size)
 
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """Fit to `latents: [n, size]`; `validation: [m, size]` chooses the number of components."""
+        """See `LatentPrior`; `validation` chooses the number of components."""
         config = self.config
         self.mixture.fit(latents, validation, config.components, config.iterations, config.tolerance, generator)
 
@@ -50,11 +45,3 @@ class GaussianMixturePrior:
     def log_prob(self, latents: Tensor) -> Tensor:
         """Log density of `latents: [n, size]` in nats, `[n]`."""
         return self.mixture.log_prob(latents)
-
-    def save(self, folder: Path) -> None:
-        """Write weights, means and Cholesky factors into `folder`."""
-        save_tensors(folder, self.mixture.state_dict())
-
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote."""
-        load_tensors(folder, self.mixture.load_state_dict)

@@ -13,13 +13,9 @@ from flowshot.priors.base import LatentPrior
 def held_out_nats(
     prior: LatentPrior, latents: Tensor, groups: Sequence[str], confidence: float
 ) -> dict[str, float | int | None]:
-    """Mean negative log density in nats a clip, with its interval over independent groups.
+    """Mean negative log density in nats a clip, with its interval over independent `groups`, one for each clip.
 
-    Args:
-        prior: fitted.
-        latents: of held-out clips, `[clips, draws, latent_size]`; the draws of a clip are averaged.
-        groups: the source of each clip.
-        confidence: of the interval, e.g. 0.95.
+    `latents: [clips, draws, latent_size]`; the draws of a clip are averaged.
 
     Raises:
         FlowshotError: a latent has no finite density.

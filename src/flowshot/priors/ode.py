@@ -1,32 +1,27 @@
-"""Solve ordinary differential equations in steps of equal length, and the divergence of their fields."""
+"""Solve ordinary differential equations by Heun's method, and the trace of a Jacobian."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Solver = Literal["euler", "heun"]
-# [n, size] and [n] -> [n, size].
-Field = Callable[[Tensor, Tensor], Tensor]
-
-# More of them take more memory and are hardly faster.
+# More at once take more memory and are hardly faster.
 DIRECTIONS_AT_ONCE = 32
 
 
-def solve(field: Field, points: Tensor, start: float, end: float, steps: int, solver: Solver) -> Tensor:
-    """Where `points: [n, size]` are at the time `end` that move with `field(points, times)` from the time `start` on.
+def solve(
+    field: Callable[[Tensor, Tensor], Tensor], points: Tensor, start: float, end: float, steps: int
+) -> Tensor:  # fmt: skip
+    """Move `points: [n, size]` along `field(points, times: [n])` from time `start` to `end`, which may be earlier.
 
-    `euler` looks at the field once a step and errs by O(1 / steps), `heun` (the explicit trapezoidal rule) twice and
-    by O(1 / steps^2). `end` may lie before `start`.
+    Heun's method (the explicit trapezoidal rule) calls the field twice a step; its error is O(1 / steps^2).
     """
     width = (end - start) / steps
     for step in range(steps):
         times = torch.full_like(points[:, 0], start + step * width)
+        ahead = torch.full_like(times, start + (step + 1) * width)
         slope = field(points, times)
-        if solver == "heun":
-            ahead = torch.full_like(times, start + (step + 1) * width)
-            slope = 0.5 * (slope + field(points + width * slope, ahead))
+        slope = 0.5 * (slope + field(points + width * slope, ahead))
         points = points + width * slope
     return points
 

@@ -9,23 +9,25 @@ from torch import Tensor
 from flowshot.core.sections import Section
 from flowshot.densities.distributions import Prior
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
+from flowshot.priors.base import LatentPrior
 
 
 @dataclass(frozen=True)
 class OwnPriorConfig(Section):
-    """The prior that the autoencoder was trained with has nothing to set."""
+    """There is nothing to configure."""
 
 
-class OwnPrior:
-    """The autoencoder's prior behind the interface of fitted ones; there is nothing to fit or to save."""
+class OwnPrior(LatentPrior):
+    """The autoencoder's prior: it was fitted with the autoencoder, and is stored with its weights."""
 
     def __init__(self, prior: Prior) -> None:
+        super().__init__()
         self.prior = prior.eval()
 
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """Nothing: it was fitted while the autoencoder trained."""
+        """Nothing."""
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
@@ -38,7 +40,7 @@ class OwnPrior:
         return self.prior.log_prob(latents)
 
     def save(self, folder: Path) -> None:
-        """Nothing: its weights are the autoencoder's."""
+        """Nothing."""
 
     def load(self, folder: Path) -> None:
-        """Nothing: its weights are the autoencoder's."""
+        """Nothing."""

@@ -7,9 +7,9 @@ from flowshot.densities.whitening import moments
 
 
 class PrincipalAxes(nn.Module):
-    """An affine map whose first axis has the largest variance of the frames, and so on; set by `fit`.
+    """An affine map set by `fit`; its first axis has the largest variance.
 
-    Unlike `Whitening` it orders the dimensions, which an autoregressive prior goes through.
+    Unlike `Whitening` it orders the dimensions, as an autoregressive prior needs.
     """
 
     mean: Tensor
@@ -25,9 +25,9 @@ class PrincipalAxes(nn.Module):
         self.register_buffer("kept", torch.tensor(size))
 
     def fit(self, frames: Tensor, fidelity: float) -> None:
-        """Take axes and variances from `frames: [n, size]`; `kept` is how many axes hold `fidelity` of all variance.
+        """Take axes from `frames: [n, size]`; `kept` is how many hold the share `fidelity` of the variance.
 
-        Raises what `moments` raises: too few frames, one that is not finite, or a constant dimension.
+        Raises what `moments` raises.
         """
         mean, covariance = moments(frames)
         variances, axes = torch.linalg.eigh(covariance)
@@ -37,7 +37,7 @@ class PrincipalAxes(nn.Module):
         self.kept = (explained < fidelity).sum().add(1).clamp(max=frames.shape[1])
 
     def forward(self, frames: Tensor) -> Tensor:
-        """`frames: [n, size]` along the axes, in standard deviations, the largest first."""
+        """`frames: [n, size]` along the axes, in standard deviations."""
         return (frames - self.mean) @ self.axes / self.scale
 
     def inverse(self, standardised: Tensor) -> Tensor:

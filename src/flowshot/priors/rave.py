@@ -1,27 +1,25 @@
 """RAVE's prior: an autoregressive model of the quantised principal components of latents."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from flowshot.core.sections import Section, require
+from flowshot.core.sections import require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
+from flowshot.priors.base import LatentPrior
 from flowshot.priors.equiprobable import from_bins, log_density_in_bin, to_bins
-from flowshot.priors.fitting import fit_network
+from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.principal_axes import PrincipalAxes
 from flowshot.priors.rave_network import RaveNetwork
-from flowshot.priors.storage import load_tensors, save_tensors
 
-# Latents whose density is computed, or that are drawn, at once.
-BATCH_SIZE = 256
+BATCH_SIZE = 256  # latents whose density is computed, or that are drawn, at once
 
 
 @dataclass(frozen=True)
-class RavePriorConfig(Section):
-    """RAVE's prior: the part of the variance that it predicts, its bins, and its network."""
+class RavePriorConfig(FitConfig):
+    """RAVE's prior: the part of the variance that it predicts, its bins, its network, and the length of its fit."""
 
     fidelity: float
     bins: int
@@ -30,51 +28,40 @@ class RavePriorConfig(Section):
     cycle: int
     width: int
     skip: int
-    steps: int
-    batch_size: int
-    learning_rate: float
 
     def __post_init__(self) -> None:
-        require(0 < self.fidelity <= 1, "fidelity must be above 0, and 1 at most")
+        super().__post_init__()
+        require(self.fidelity <= 1, "fidelity must be 1 at most")
         require(self.bins >= 2, "bins must be at least 2")
-        sizes = (self.layers, self.kernel_size, self.cycle, self.width, self.skip, self.steps, self.batch_size)
-        require(min(*sizes, self.learning_rate) > 0, "every value must be above 0")
 
 
-class RavePrior(nn.Module):
+class RavePrior(LatentPrior):
     """The prior of Caillon & Esling 2021 (2111.05011), with an exact density, on a latent vector or sequence.
 
     Each frame is rotated to its principal axes and standardised. The first axes, which hold `config.fidelity` of the
     variance, are quantised to bins that are equally probable under N(0, 1), and the network predicts them one by
-    one (`rave_network`). The others are N(0, 1), which is also how RAVE fills them in. A number is drawn within its bin
-    as N(0, 1) lies in it, so that the density of a latent is
+    one (`rave_network`). The other axes are N(0, 1), as in RAVE. Within its bin a number is drawn from N(0, 1), so the
+    density of a latent is
 
         log p = sum over predicted numbers of [log P(bin) + log(bins)] + sum over all of log N(z; 0, 1) + log |det|,
 
     with the determinant of rotation and scaling once for each frame.
 
-    RAVE shifts a long sequence and leaves out the two ends where some dimensions are missing. Clips are short and need
-    all of their frames: here the missing ones are empty columns, and a single vector, for which RAVE's prior is not
+    RAVE shifts a long sequence and leaves out both ends, where some dimensions are missing. Clips are short and need
+    all of their frames: here the missing dimensions are empty columns. A single vector, for which RAVE's prior is not
     defined, is a sequence of one frame, predicted dimension by dimension.
 
     Args:
-        config: fidelity, bins, size of the network, and the length of the fit.
+        config: see `RavePriorConfig`.
         dimensions: of a frame.
         frames: of a latent; 1 for one vector. A latent is given as `dimensions * frames` numbers, frames last.
-
-    Example:
-        >>> prior = RavePrior(RavePriorConfig(steps=2), dimensions=2, frames=3)
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> prior.fit(torch.randn(64, 6), torch.randn(16, 6), generator)
-        >>> prior.sample(3, generator).shape
-        torch.Size([3, 6])
     """
 
     def __init__(self, config: RavePriorConfig, dimensions: int, frames: int = 1) -> None:
         super().__init__()
         self.config, self.dimensions, self.frames = config, dimensions, frames
         self.axes = PrincipalAxes(dimensions)
-        # For all dimensions: how many are kept is known once latents are there.
+        # For all dimensions: how many are kept is only known after the axes are fitted.
         self.network = RaveNetwork(
             dimensions, config.bins, config.width, config.skip, config.layers, config.kernel_size, config.cycle
         )
@@ -82,7 +69,7 @@ class RavePrior(nn.Module):
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """Minimise the cross-entropy of the bins of `latents: [n, size]`; keep what is best on `validation`."""
+        """See `LatentPrior`; minimises the cross-entropy of the bins."""
         self.axes.fit(self._frames(latents), self.config.fidelity)
         bins, held_out = self._bins(self._standardise(latents)), self._bins(self._standardise(validation))
         fit_network(
@@ -108,14 +95,6 @@ class RavePrior(nn.Module):
         predicted = probabilities + log_density_in_bin(standardised[:, :kept], self.config.bins)
         left_out = log_density_in_bin(standardised[:, kept:], 1)
         return predicted.sum((1, 2)) + left_out.sum((1, 2)) + self.frames * self.axes.log_det
-
-    def save(self, folder: Path) -> None:
-        """Write axes and weights into `folder`."""
-        save_tensors(folder, self.state_dict())
-
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote."""
-        load_tensors(folder, self.load_state_dict)
 
     def _sample(self, count: int, generator: torch.Generator) -> Tensor:
         kept = int(self.axes.kept)

@@ -1,10 +1,9 @@
 """The network of RAVE's prior: causal dilated gated convolutions over diagonally shifted bins of a latent sequence.
 
 Caillon & Esling 2021 (2111.05011), section on the prior, with the gated residual convolutions of WaveNet (van den Oord
-et al. 2016, 1609.03499). A sequence is `[dimensions, frames]` of bins. Dimension d is delayed by d frames: column c of
-the shifted sequence holds dimension d of frame c - d, for all d for which there is that frame. So a network that sees
-only earlier columns sees, of each frame, the dimensions before the one that it predicts, and the joint probability
-is the product over all of them. A single latent vector is a sequence of one frame: column c is its dimension c.
+et al. 2016, 1609.03499). A sequence is `[dimensions, frames]` of bins. Column c of the shifted sequence holds dimension
+d of frame c - d, for all d where that frame exists. A network that sees only earlier columns thus sees, of each frame,
+the dimensions before the one that it predicts. A latent vector is a sequence of one frame: column c is dimension c.
 """
 
 from collections.abc import Generator
@@ -44,8 +43,7 @@ class GatedBlock(nn.Module):
 class RaveNetwork(nn.Module):
     """Logits of every bin, given the bins before it.
 
-    RAVE ties the first and the last layer to one dimension for each group of channels; here they see all channels,
-    which those are a special case of.
+    The first and the last layer see all channels. RAVE's, a special case, tie groups of channels to single dimensions.
 
     Args:
         size: dimensions of a frame.
@@ -57,9 +55,7 @@ class RaveNetwork(nn.Module):
         cycle: dilations are 1, 2, 4 ... and start again after this many blocks.
     """
 
-    def __init__(
-        self, size: int, bins: int, width: int, skip: int, layers: int, kernel_size: int, cycle: int
-    ) -> None:  # fmt: skip
+    def __init__(self, size: int, bins: int, width: int, skip: int, layers: int, kernel_size: int, cycle: int) -> None:
         super().__init__()
         self.size, self.bins, self.kernel_size = size, bins, kernel_size
         # A convolution over one-hot bins, as a table: [size, bins, kernel_size, width].
@@ -76,18 +72,10 @@ class RaveNetwork(nn.Module):
     def forward(self, sequences: Tensor) -> Tensor:
         """Bins `[n, dimensions, frames]` -> logits `[n, dimensions, frames, bins]`, with up to `size` dimensions."""
         dimensions, frames = sequences.shape[1:]
-        hidden = self.hidden(sequences)
-        places = _columns(dimensions, frames, sequences.device)
-        shifted_back = hidden[:, :, places.flatten()].unflatten(2, (dimensions, frames))
-        logits = torch.einsum("nsdt,dbs->ndtb", shifted_back, self.leave[:dimensions])
-        return logits + self.leave_bias[:dimensions, None]
-
-    def hidden(self, sequences: Tensor) -> Tensor:
-        """What the last layer sees of bins `[n, dimensions, frames]`, `[n, skip, columns]`."""
-        dimensions, frames = sequences.shape[1:]
         columns = dimensions + frames - 1
-        places = _columns(dimensions, frames, sequences.device).flatten()
-        entered = self._embed(sequences, torch.arange(dimensions, device=sequences.device)).flatten(1, 2)
+        # The column of each dimension of each frame.
+        places = (torch.arange(dimensions)[:, None] + torch.arange(frames)).flatten()
+        entered = self._embed(sequences, torch.arange(dimensions)).flatten(1, 2)
         # One column later than it stands, because no bin may see itself.
         total = entered.new_zeros(len(sequences), columns + self.kernel_size, entered.shape[-1])
         for tap in range(self.kernel_size):
@@ -97,21 +85,23 @@ class RaveNetwork(nn.Module):
         for block in self._gated:
             path, skip = block(path)
             skips = skips + skip
-        return functional.leaky_relu(self.mix(skips), SLOPE)
+        hidden = functional.leaky_relu(self.mix(skips), SLOPE)
+        shifted_back = hidden[:, :, places].unflatten(2, (dimensions, frames))
+        logits = torch.einsum("nsdt,dbs->ndtb", shifted_back, self.leave[:dimensions])
+        return logits + self.leave_bias[:dimensions, None]
 
     def sample(self, count: int, dimensions: int, frames: int, generator: torch.Generator) -> Tensor:
         """Draw bins `[count, dimensions, frames]`, column by column: each costs the same, whatever came before."""
-        sequences = torch.zeros(count, dimensions, frames, dtype=torch.long)
-        walk = self._walk(count, dimensions + frames - 1)
+        sequences, columns = torch.zeros(count, dimensions, frames, dtype=torch.long), dimensions + frames - 1
+        walk = self._walk(count, columns)
         hidden = next(walk)
-        for column in range(dimensions + frames - 1):
+        for column in range(columns):
             present = torch.arange(max(0, column - frames + 1), min(dimensions, column + 1))
             logits = torch.einsum("ns,dbs->ndb", hidden, self.leave[present]) + self.leave_bias[present]
-            drawn = torch.multinomial(logits.softmax(-1).flatten(0, 1), 1, generator=generator).unflatten(
-                0, (count, -1)
-            )
+            drawn = torch.multinomial(logits.softmax(-1).flatten(0, 1), 1, generator=generator)
+            drawn = drawn.view(count, -1, 1)
             sequences[:, present, column - present] = drawn.squeeze(-1)
-            if column + 1 < dimensions + frames - 1:
+            if column + 1 < columns:
                 hidden = walk.send(self._embed(drawn, present).sum((1, 2)))
         return sequences
 
@@ -145,11 +135,6 @@ class RaveNetwork(nn.Module):
 
     def _enter(self, columns: Tensor) -> Tensor:
         return functional.leaky_relu(columns + self.enter_bias[:, None], SLOPE)
-
-
-def _columns(dimensions: int, frames: int, device: torch.device) -> Tensor:
-    """The column of each dimension of each frame in the shifted sequence, `[dimensions, frames]`."""
-    return torch.arange(dimensions, device=device)[:, None] + torch.arange(frames, device=device)
 
 
 def _smooth_table(size: int, bins: int, kernel_size: int, width: int) -> Tensor:

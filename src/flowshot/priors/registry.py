@@ -18,7 +18,7 @@ from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPrio
 
 @dataclass(frozen=True)
 class PriorKind:
-    """What the registry knows of a prior: the dataclass of its section, and how to make one for an autoencoder."""
+    """The dataclass of a prior's section, and how to make the prior for an autoencoder."""
 
     config: type[Section]
     make: Callable[[Any, Autoencoder], LatentPrior]

@@ -1,4 +1,4 @@
-"""The velocity field of a rectified flow: which way a point between noise and latents moves."""
+"""The velocity field of a rectified flow."""
 
 import math
 
@@ -6,15 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Sines and cosines of these many frequencies tell the network the time.
 TIME_FREQUENCIES = 16
 
 
 class VelocityNetwork(nn.Module):
     """`points: [n, size]` at `times: [n]` in 0 to 1 -> velocities `[n, size]`.
 
-    The network adds to the velocity that is exact where the latents are N(0, I), and starts at 0. So whitened Gaussian
-    latents are described before anything is learned, and only what is not Gaussian has to be.
+    The network starts at 0 and is added to the velocity of N(0, I), so it has only to learn what is not Gaussian.
     """
 
     def __init__(self, size: int, width: int, layers: int) -> None:
@@ -27,7 +25,7 @@ class VelocityNetwork(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, points: Tensor, times: Tensor) -> Tensor:
-        """Velocities of `points: [n, size]` at `times: [n]`."""
+        """Velocities `[n, size]`."""
         return gaussian_rate(times)[:, None] * points + self.residual(points, times)
 
     def residual(self, points: Tensor, times: Tensor) -> Tensor:
@@ -47,7 +45,7 @@ class ResidualBlock(nn.Module):
         self.hidden, self.time, self.back = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, hidden: Tensor, time: Tensor) -> Tensor:
-        """`[n, width]` twice -> `[n, width]`."""
+        """`[n, width]`."""
         inner = self.hidden(functional.silu(hidden)) + self.time(time)
         return hidden + self.back(functional.silu(inner))
 
@@ -59,9 +57,8 @@ def time_features(times: Tensor) -> Tensor:
 
 
 def gaussian_rate(times: Tensor) -> Tensor:
-    """r of the velocity r x that carries N(0, I) to N(0, I) along x_t = (1 - t) x_0 + t x_1, in the shape of `times`.
+    """r(t) of the velocity r(t) x that carries N(0, I) to N(0, I) along x_t = (1 - t) x_0 + t x_1.
 
-    E[x_1 - x_0 | x_t = x] = (2t - 1) / (t^2 + (1 - t)^2) x for independent standard normal x_0 and x_1; its integral
-    over 0 to 1 is 0.
+    E[x_1 - x_0 | x_t = x] = (2t - 1) / (t^2 + (1 - t)^2) x for independent standard normal x_0 and x_1.
     """
     return (2 * times - 1) / (times.square() + (1 - times).square())

@@ -1,4 +1,4 @@
-"""What every autoencoder is: a posterior, a prior, and a decoder, of which all else follows."""
+"""The interface of every autoencoder: a posterior, a prior and a decoder."""
 
 import math
 from abc import abstractmethod
@@ -14,10 +14,7 @@ from flowshot.models.base.generator import Generator
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a forward pass gives: `clips: [batch, samples]`, `latent: [batch, latent_size]`, `kl: [batch]` in nats.
-
-    `posterior` is q(z|x), of which `latent` is a draw.
-    """
+    """`clips: [batch, samples]`, `latent: [batch, latent_size]`, a draw of `posterior`, and `kl: [batch]` in nats."""
 
     clips: Tensor
     latent: Tensor
@@ -26,15 +23,10 @@ class Reconstruction:
 
 
 class Autoencoder(Generator):
-    """A generator that also encodes: q(z|x), its flow if there is one, the prior it was trained with, and a decoder.
+    """A generator that also encodes.
 
-    The latent of a clip is one vector. One that has frames is flattened, dimension by dimension.
-
-    Args:
-        clip_samples: length of every clip.
-        sample_rate: in Hz.
-        prior: p(z) that it is trained with.
-        posterior_flow: of q(z|x); None: a diagonal Gaussian.
+    The latent of a clip is one vector; frames are flattened, dimension by dimension. `prior` is the p(z) that it is
+    trained with, `posterior_flow` the flow of q(z|x), or None for a diagonal Gaussian.
     """
 
     prior: Prior
@@ -63,7 +55,7 @@ class Autoencoder(Generator):
 
     @property
     def is_gaussian(self) -> bool:
-        """Whether posterior and prior are both Gaussian, so that the divergence is exact and a sum over dimensions."""
+        """Whether posterior and prior are Gaussian, so that the divergence is exact, and a sum over dimensions."""
         return self.posterior_flow is None and self.prior.flow is None
 
     def encode(self, clips: Tensor, generator: torch.Generator | None = None, draws: int = 1) -> Tensor:
@@ -73,7 +65,7 @@ class Autoencoder(Generator):
         return latents.unflatten(0, (len(clips), draws))
 
     def encode_mean(self, clips: Tensor) -> Tensor:
-        """The image of the posterior Gaussian's mean, `[batch, latent_size]`: one latent without noise."""
+        """The latent of the posterior Gaussian's mean, `[batch, latent_size]`."""
         posterior = self.posterior(clips)
         return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
 

@@ -1,4 +1,4 @@
-"""Entries of `autoencoders` and `generators` in params.yaml: the kind of a model, and what differs in it."""
+"""Entries of `autoencoders` and `generators` in params.yaml."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,7 @@ from flowshot.models.base.kind import ModelKind, kind_named
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """An entry with its differences applied.
-
-    `package` holds the kind's modules; `training` is what differs from the section `train`, as plain values.
-    """
+    """A checked entry; `package` holds its kind's modules, and `training` its changes of the section `train`."""
 
     name: str
     kind_name: str
@@ -26,11 +23,7 @@ class ModelEntry:
 
 
 def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str], usual_kind: str) -> ModelEntry:
-    """The entry `name` of `section`, checked; of its training only that it is a mapping.
-
-    Raises:
-        FlowshotError: there is none, or a value in it is wrong; in one line that names the key.
-    """
+    """The entry `name` of `section`; raises FlowshotError where there is none, or a value is wrong."""
     where = f"{params.path}: {section}.{name}"
     if name in RESERVED:
         raise FlowshotError(f"{where}: this name has a meaning of its own in the tables; choose another")

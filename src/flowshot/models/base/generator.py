@@ -1,4 +1,4 @@
-"""What every model is: something that draws clips."""
+"""The interface of every model: it draws clips."""
 
 from abc import abstractmethod
 
@@ -7,11 +7,9 @@ from torch import Tensor, nn
 
 
 class Generator(nn.Module):
-    """A model that draws clips. One without an encoder, such as a GAN, stands on the axis `generators` of a plan.
+    """A model that draws clips of `clip_samples` at `sample_rate` (Hz).
 
-    Args:
-        clip_samples: length of every clip.
-        sample_rate: in Hz.
+    A model without an encoder, such as a GAN, stands on the axis `generators` of a plan.
     """
 
     def __init__(self, clip_samples: int, sample_rate: int) -> None:
@@ -23,5 +21,5 @@ class Generator(nn.Module):
         """`count` clips `[count, samples]` in [-1, 1], drawn by `generator`, on its device."""
 
     def weights(self) -> dict[str, Tensor]:
-        """What `load_state_dict` needs to draw the same clips again, on the CPU."""
+        """What `load_state_dict` needs to draw the same clips, on the CPU."""
         return {name: value.detach().to("cpu", copy=True) for name, value in self.state_dict().items()}

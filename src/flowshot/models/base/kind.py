@@ -1,7 +1,6 @@
-"""A kind of model: what a registry has to know of it to configure, build and load it.
+"""A kind of model is a folder with two modules: `model` defines `KIND`, and `training` defines `train(model, job)`.
 
-A kind is a folder with two modules: `model` defines `KIND`, and `training` defines `train(model, job)`. They are
-separate, so that what only loads models does not depend on the code that trains them.
+Code that only loads models does not depend on their training.
 """
 
 import importlib
@@ -17,10 +16,7 @@ from flowshot.models.base.generator import Generator
 
 @dataclass(frozen=True)
 class ModelCard:
-    """`config.json`: what is enough to build a model again.
-
-    `files` names what lies beside the weights, each with its SHA-256.
-    """
+    """`config.json`, from which a model is built again; `files` maps files beside the weights to their SHA-256."""
 
     kind: str
     config: Any
@@ -36,12 +32,11 @@ class ModelKind:
 
     Args:
         config: the dataclass of its entry in params.yaml, without `kind` and `train`.
-        build: makes the untrained model of a card. Its second argument is the folder that holds the card's files, or
-            None before there is one.
+        build: makes the untrained model of a card; its folder holds the card's files, or is None before training.
         shared: the section of params.yaml that an entry differs from; empty: an entry is complete.
-        check: raises FlowshotError where a configuration (called by the first argument) cannot be trained on clips of
-            this length in samples, at this sample rate. It must be quick, because it runs before anything else does.
-        files: what lies beside the weights: for a configuration, the path to copy of each name.
+        check: `(name, config, clip_samples, sample_rate)` raises FlowshotError where the configuration cannot be
+            trained on such clips. It must be quick, because it runs before every reproduction.
+        files: the files to copy beside the weights, by their names there.
     """
 
     config: type[Section]
@@ -52,11 +47,7 @@ class ModelKind:
 
 
 def kind_named(kinds: Mapping[str, str], name: str) -> ModelKind:
-    """The kind `name` of a registry, which maps names to packages; imports its module `model` alone.
-
-    Raises:
-        FlowshotError: there is no such kind.
-    """
+    """The kind `name` of a registry, which maps names to packages. Raises FlowshotError where there is none."""
     if name not in kinds:
         raise FlowshotError(f"there is no kind of model {name!r}; use one of: {', '.join(kinds)}")
     kind: ModelKind = importlib.import_module(f"{kinds[name]}.model").KIND

@@ -1,4 +1,4 @@
-"""The latents that priors are fitted to and judged by: draws of the posterior for every clip of a split."""
+"""The latents that priors are fitted to and evaluated on: draws of the posterior of every clip."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from flowshot.core.files import whole_folder, writing
 from flowshot.models.base.autoencoder import Autoencoder
 
 BATCH_SIZE = 64
-DRAWS = 4  # of the posterior for each clip: a prior has to cover the posteriors, and not only their means
+DRAWS = 4  # for each clip: a prior has to cover the posteriors, and not only their means
 
 
 @torch.no_grad()

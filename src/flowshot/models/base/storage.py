@@ -1,4 +1,4 @@
-"""Save and load a trained model: weights without code, and enough configuration to build it again."""
+"""Save and load a trained model: weights without code, and the configuration to build it again."""
 
 import dataclasses
 import json
@@ -38,11 +38,7 @@ def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights,
 
 
 def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Generator, ModelCard]:
-    """The model in `folder`, in evaluation mode on the CPU, with its card.
-
-    Args:
-        folder: what `save_model` wrote.
-        kind_named: of a registry.
+    """The model in `folder`, in evaluation mode on the CPU, with its card; `kind_named` is that of a registry.
 
     Raises:
         FlowshotError: the folder holds no model, or its weights are damaged or of another configuration.
@@ -61,14 +57,14 @@ def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Ge
         model = kind.build(card, folder)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        # Weights of another configuration are listed by torch one by one.
+        # torch lists every weight that does not fit.
         what = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
         raise FlowshotError(f"{folder}: no usable model ({what}); train it again with `dvc repro`") from None
     return model.eval(), card
 
 
 def _read_card(raw: dict[str, Any], kind: ModelKind) -> ModelCard:
-    # JSON has lists alone, a configuration tuples alone.
+    # JSON has only lists, a configuration only tuples.
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw["config"].items()}
     rate, samples = int(raw["sample_rate"]), int(raw["clip_samples"])
     return ModelCard(raw["kind"], kind.config(**values), str(raw["dataset"]), rate, samples, raw["files"])

@@ -1,4 +1,4 @@
-"""The kinds of generators that have no encoder. A new one: a folder, a line here, an entry."""
+"""The kinds of generators without an encoder. A new one is a folder, a line here, and an entry."""
 
 from pathlib import Path
 

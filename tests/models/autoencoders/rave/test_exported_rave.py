@@ -1,6 +1,5 @@
 """A RAVE of the user's, as TorchScript: what is refused before it runs, and the interface of the VAE around it."""
 
-import dataclasses
 import importlib.util
 import logging
 import math
@@ -17,26 +16,27 @@ from exported_files import DIMENSIONS, RATIO, write_export
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.latent import diagnose
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
-from flowshot.models.autoencoders.exported_rave.network import ExportedRave
+from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
+from flowshot.models.autoencoders.exported_rave.model import EXPORTED, KIND, ExportedRave
 from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.network import SMALLEST_SCALE, rave_configuration
-from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.rave.model import SMALLEST_SCALE, rave_configuration
+from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.latents import draw_latents
-from flowshot.models.base.storage import EXPORTED, ModelCard, load_model, make_autoencoder, save_model
+from flowshot.models.base.storage import save_model
 from flowshot.optimisation.progress import copy_weights
-from flowshot.priors.gmm import GaussianMixturePriorConfig
-from flowshot.priors.registry import make_prior
+from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
 
 SAMPLES, RATE = 100, 16000
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
 
 
-def config_of(path, **settings):
-    return VAEConfig(rave=RaveConfig(exported=str(path), trust_exported=True, **settings))
+def config_of(path, trust=True, delay=0):
+    return ExportedRaveConfig(str(path), trust, delay)
 
 
 def load(path, **settings):
-    return ExportedRave(config_of(path, **settings), SAMPLES, RATE)
+    return ExportedRave(config_of(path, **settings), path, SAMPLES, RATE)
 
 
 def waves(count, samples=SAMPLES):
@@ -55,48 +55,36 @@ def refusal(path, **settings):
 def test_code_is_not_loaded_before_somebody_says_that_it_is_trusted(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.jit, "load", lambda *arguments, **named: pytest.fail("it was loaded"))
     path = write_export(tmp_path / "model.ts")
-    config = dataclasses.replace(config_of(path).rave, trust_exported=False)
-    with pytest.raises(FlowshotError, match=r"TorchScript, which is code .* set rave.trust_exported: true"):
-        ExportedRave(VAEConfig(rave=config), SAMPLES, RATE)
+    assert "TorchScript, which is code" in refusal(path, trust=False)
+    with pytest.raises(FlowshotError, match="set `trust: true`"):
+        KIND.check("my_rave", config_of(path, trust=False), SAMPLES, RATE)
 
 
 def test_a_file_that_is_missing_or_something_else_is_one_line(tmp_path):
     path = tmp_path / "model.ts"
     assert "not found" in refusal(path)
     path.write_text("no archive")
-    assert "is no TorchScript" in refusal(path)
+    assert "is no exported RAVE" in refusal(path)
     torch.save({"state_dict": {}}, path)
-    assert "is no TorchScript (it holds no code); a run of RAVE becomes such a file by `rave export`" in refusal(path)
+    assert "is no exported RAVE" in refusal(path)
     torch.jit.script(torch.nn.Linear(1, 1)).save(str(path))
-    assert "is TorchScript, but no RAVE: it has no `encode`" in refusal(path)
-
-
-@pytest.mark.parametrize("cut", [0.3, 0.9, 0.999])
-def test_a_file_that_was_cut_off_is_one_line(cut, tmp_path):
-    path = write_export(tmp_path / "model.ts")
-    content = path.read_bytes()
-    path.write_bytes(content[: int(cut * len(content))])
-    assert "no TorchScript" in refusal(path)
+    assert "is no exported RAVE" in refusal(path) and "encode_params" in refusal(path)
+    path.write_bytes(write_export(tmp_path / "whole.ts").read_bytes()[:-100])
+    assert "is no exported RAVE" in refusal(path)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"rate": 44100}, "is for 44100 Hz, but the clips have 16000 Hz"),
-        ({"channels": 2}, "is for 2 channels, but clips have one"),
-        ({"kind": "noisy"}, "draws, but of what is not known"),
-        ({"kind": "short"}, "its `encode` gives the shape [2, 2, 3] where [2, 2, 4] is expected"),
-        ({"kind": "failing"}, "its `encode` fails (RuntimeError: AssertionError: this model is broken)"),
+        ({"channels": 2}, "is for several channels, but clips have one"),
+        ({"kind": "noisy"}, "is no exported RAVE"),
+        ({"kind": "short"}, "is no exported RAVE (it gives the shapes [[2, 2, 3]"),
+        ({"kind": "failing"}, "is no exported RAVE (RuntimeError: AssertionError: this model is broken)"),
     ],
 )
 def test_a_model_that_does_something_else_is_refused(settings, message, tmp_path):
     assert message in refusal(write_export(tmp_path / "model.ts", **settings))
-
-
-def test_a_rate_that_is_known_only_when_the_file_runs_is_checked_too(tmp_path, monkeypatch):
-    path = write_export(tmp_path / "model.ts", rate=8000)
-    monkeypatch.setattr("flowshot.models.autoencoders.exported_rave.network.check_exported", lambda config, rate: None)
-    assert "is for 8000 Hz" in refusal(path)
 
 
 def test_clips_are_padded_to_frames_and_come_back_in_their_length(tmp_path):
@@ -116,7 +104,7 @@ def test_an_encoder_that_draws_nothing_has_a_posterior_of_fixed_width(tmp_path):
 
 def test_a_streaming_export_hears_nothing_of_the_clips_before(tmp_path):
     """Its caches have three rows: more clips at once it would refuse."""
-    model, clips = load(write_export(tmp_path / "model.ts", late=20), exported_delay=20), torch.from_numpy(waves(7))
+    model, clips = load(write_export(tmp_path / "model.ts", late=20), delay=20), torch.from_numpy(waves(7))
     together = model.encode_mean(clips)
     assert model.latent_shape[1] == math.ceil((SAMPLES + 20) / RATIO)
     torch.testing.assert_close(model.encode_mean(clips[4:5]), together[4:5])
@@ -128,10 +116,10 @@ def test_a_streaming_export_hears_nothing_of_the_clips_before(tmp_path):
 
 
 def saved(folder, path):
-    card = ModelCard(config_of(path), "waves", RATE, SAMPLES)
-    model = make_autoencoder(card)
+    card = ModelCard("exported_rave", config_of(path), "waves", RATE, SAMPLES, {})
+    model = KIND.build(card, None)
     folder.mkdir()
-    save_model(folder, card, copy_weights(model), copy_weights(model))
+    save_model(folder, KIND, card, copy_weights(model), copy_weights(model))
     return model
 
 
@@ -140,20 +128,20 @@ def test_the_folder_of_a_model_does_without_the_file_it_was_made_of(tmp_path):
     model = saved(tmp_path / "model", path)
     path.unlink()
     shutil.move(tmp_path / "model", tmp_path / "elsewhere")
-    loaded, card = load_model(tmp_path / "elsewhere")
+    loaded, card = load_autoencoder(tmp_path / "elsewhere")
     assert torch.equal(loaded.encode_mean(clips), model.encode_mean(clips))
-    assert card.autoencoder.rave.exported == str(path) and len(card.exported_sha256) == 64
+    assert card.config.path == str(path) and len(card.files[EXPORTED]) == 64
 
 
 def test_a_copy_that_is_not_the_recorded_one_is_not_run(tmp_path):
     saved(tmp_path / "model", write_export(tmp_path / "model.ts"))
     write_export(tmp_path / "model" / EXPORTED, late=3)
     with pytest.raises(FlowshotError, match=r"exported.ts is not the file that config.json names") as caught:
-        load_model(tmp_path / "model")
+        load_autoencoder(tmp_path / "model")
     assert "\n" not in str(caught.value)
     (tmp_path / "model" / EXPORTED).unlink()
     with pytest.raises(FlowshotError, match="no usable model"):
-        load_model(tmp_path / "model")
+        load_autoencoder(tmp_path / "model")
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +156,9 @@ def real_export(tmp_path_factory):
         spec.loader.exec_module(export)  # a script: it switches gradients off, and its logging on
         logging.disable(logging.INFO)
         torch.manual_seed(0)
-        with rave_configuration(RaveConfig(latent_size=8, capacity=2), RATE) as package:
+        with rave_configuration(
+            RaveConfig("v2_small", 8, 2, ratios=(4, 4, 4, 2), phase_1_share=0.75, train_samples=32768), RATE
+        ) as package:
             model = package.RAVE(n_channels=1).eval()
         model.latent_pca.copy_(torch.linalg.qr(torch.randn(8, 8))[0])
         model.latent_mean.normal_()
@@ -187,7 +177,7 @@ def real_export(tmp_path_factory):
 @needs_rave
 @torch.no_grad()
 def test_the_posterior_of_a_real_export_has_the_moments_of_what_it_draws(real_export):
-    model = ExportedRave(config_of(real_export), 5000, RATE)
+    model = ExportedRave(config_of(real_export), real_export, 5000, RATE)
     assert model.draws and model.latent_shape == (4, 3)
     clips = torch.from_numpy(waves(1, 5000))
     posterior = model.posterior(clips)
@@ -202,12 +192,12 @@ def test_the_posterior_of_a_real_export_has_the_moments_of_what_it_draws(real_ex
 @torch.no_grad()
 def test_priors_and_samples_need_the_folder_of_a_real_export_alone(real_export, tmp_path):
     """In an interpreter without acids-rave too."""
-    card = ModelCard(config_of(real_export), "waves", RATE, 5000)
-    weights = copy_weights(make_autoencoder(card))
-    save_model(tmp_path, card, weights, weights)
-    model, _ = load_model(tmp_path)
+    card = ModelCard("exported_rave", config_of(real_export), "waves", RATE, 5000, {})
+    weights = copy_weights(KIND.build(card, None))
+    save_model(tmp_path, KIND, card, weights, weights)
+    model, _ = load_autoencoder(tmp_path)
     clips = waves(6, 5000)
-    prior = make_prior("gmm", PriorsConfig(gmm=GaussianMixturePriorConfig(components=2, iterations=5)), model)
+    prior = GaussianMixturePrior(GaussianMixturePriorConfig(2, iterations=5, tolerance=1e-4), model.latent_size)
     latents = draw_latents(model, clips, 4, torch.Generator().manual_seed(0)).flatten(0, 1)
     prior.fit(latents, latents[:8], torch.Generator().manual_seed(0))
     drawn = sample_clips(model, prior, 5, 2, torch.Generator().manual_seed(0)).clips
@@ -219,8 +209,8 @@ import sys
 sys.modules.update(dict.fromkeys(("rave", "gin", "pytorch_lightning", "cached_conv", "nn_tilde")))
 import torch
 from pathlib import Path
-from flowshot.models.base.storage import load_model
-model, _ = load_model(Path({str(tmp_path)!r}))
+from flowshot.models.autoencoders.registry import load_autoencoder
+model, _ = load_autoencoder(Path({str(tmp_path)!r}))
 torch.save(model.decode(torch.ones(2, 12)), {str(tmp_path / "decoded.pt")!r})
 """
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -230,6 +220,6 @@ torch.save(model.decode(torch.ones(2, 12)), {str(tmp_path / "decoded.pt")!r})
 
 @pytest.mark.parametrize("late", [0, 32])
 def test_an_export_whose_decoder_hears_its_latents_is_not_called_collapsed(late, tmp_path):
-    model = load(write_export(tmp_path / "model.ts", late=late), exported_delay=late)
+    model = load(write_export(tmp_path / "model.ts", late=late), delay=late)
     found = diagnose(model, waves(40), lambda a, b: (a - b).square().mean(-1), torch.Generator().manual_seed(0))
     assert found.used_units > 0 and found.verdict != "collapsed", found.reason

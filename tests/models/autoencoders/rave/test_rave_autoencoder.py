@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import json
 import math
 from types import SimpleNamespace
 
@@ -12,15 +11,14 @@ import torch
 
 from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.network import RaveAutoencoder
-from flowshot.models.autoencoders.rave.training import check_validation_frames, merge_rows, row_of, train_rave
-from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.storage import ModelCard, load_model, make_autoencoder, save_model
-from flowshot.training.config import BudgetConfig, TrainConfig
+from flowshot.models.autoencoders.rave.model import KIND, RaveAutoencoder
+from flowshot.models.autoencoders.rave.training import check_validation_frames, merge_rows, row_of, train
+from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.storage import save_model
+from training_jobs import job_on
 
-TINY = RaveConfig(latent_size=4, capacity=4, phase_1_share=0.5)
-CONFIG = VAEConfig(rave=TINY)
+TINY = RaveConfig("v2_small", 4, 4, ratios=(4, 4, 4, 2), phase_1_share=0.5, train_samples=32768)
 SAMPLES, RATE = 5000, 16000
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
 
@@ -38,19 +36,19 @@ def tones(count):
 
 def tiny_rave():
     torch.manual_seed(0)
-    return RaveAutoencoder(CONFIG, SAMPLES, RATE)
+    return RaveAutoencoder(TINY, SAMPLES, RATE)
 
 
 def test_without_the_package_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FlowshotError, match=r"acids-rave .*make setup EXTRAS=rave") as caught:
-        make_autoencoder(ModelCard(CONFIG, "drums", RATE, SAMPLES))
+        KIND.check("rave", TINY, SAMPLES, RATE)
     assert "\n" not in str(caught.value)
 
 
 def test_clips_that_are_longer_than_training_are_refused_before_anything_is_built():
     with pytest.raises(FlowshotError, match="clips have 40000 samples; raise it"):
-        RaveAutoencoder(CONFIG, 40000, RATE)
+        RaveAutoencoder(TINY, 40000, RATE)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +60,13 @@ def test_sizes_that_rave_cannot_have_are_refused(wrong):
 
 
 def test_a_frame_is_as_long_as_bands_and_ratios_say():
-    assert RaveConfig(ratios=(4, 4, 4, 2)).frame_samples == 2048
-    assert RaveConfig(ratios=(4, 2, 2, 2)).frame_samples == 512
-    assert RaveConfig(train_samples=40000).padded_samples == 20 * 2048
+    assert TINY.frame_samples == 2048
+    assert dataclasses.replace(TINY, ratios=(4, 2, 2, 2)).frame_samples == 512
+    assert dataclasses.replace(TINY, train_samples=40000).padded_samples == 20 * 2048
 
 
 def test_too_few_validation_frames_for_principal_components_are_one_line():
-    model = SimpleNamespace(padded=32768, ratio=2048, settings=RaveConfig(latent_size=40))
+    model = SimpleNamespace(padded=32768, ratio=2048, config=dataclasses.replace(TINY, latent_size=40))
     check_validation_frames(model, 3)
     with pytest.raises(FlowshotError, match=r"2 validation clips have 32 frames, .* 40 latent dimensions"):
         check_validation_frames(model, 2)
@@ -85,36 +83,11 @@ def test_what_rave_logs_becomes_a_row_in_nats():
     assert merge_rows([row, {"step": 40.0}, held_out]) == [{**row, "valid_reconstruction": 4.0}, {"step": 40.0}]
 
 
-@pytest.mark.parametrize("config", [VAEConfig(), CONFIG], ids=["vae", "rave"])
-def test_the_card_of_a_model_comes_back(config, tmp_path, monkeypatch):
-    built = []
-
-    def build(card):
-        built.append(card)
-        return torch.nn.Linear(1, 1)
-
-    monkeypatch.setattr("flowshot.models.base.storage.make_autoencoder", build)
-    card = ModelCard(config, "drums", RATE, SAMPLES)
-    weights = torch.nn.Linear(1, 1).state_dict()
-    save_model(tmp_path, card, weights, weights)
-    assert load_model(tmp_path)[1] == card == built[0]
-
-
-def test_the_cards_of_models_that_were_trained_before_there_was_rave_are_read(tmp_path):
-    config = VAEConfig(bands=4, latent_size=3, channels=(4, 6), strides=(4, 2))
-    weights = VAE(config, 250).state_dict()
-    save_model(tmp_path, ModelCard(config, "drums", RATE, 250), weights, weights)
-    raw = json.loads((tmp_path / "config.json").read_text())
-    del raw["autoencoder"]["rave"]
-    (tmp_path / "config.json").write_text(json.dumps(raw))
-    assert load_model(tmp_path)[1].autoencoder == config
-
-
 @needs_rave
 @torch.no_grad()
 def test_rave_encodes_to_a_flat_sequence_and_decodes_clips():
     model, clips = tiny_rave().eval(), torch.from_numpy(tones(3))
-    assert model.latent_shape == (4, 3) and model.config.latent_size == 12
+    assert model.latent_shape == (4, 3) and model.latent_size == 12
     latents = model.encode(clips, generator(), draws=2)
     assert latents.shape == (3, 2, 12)
     decoded = model.decode(latents[:, 0], generator())
@@ -146,10 +119,8 @@ def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
     model, rows = tiny_rave(), []
     before = model.rave.discriminator.state_dict()
     before = {name: value.clone() for name, value in before.items()}
-    training = TrainConfig(log_every=1, validate_every=2)
-    trained = train_rave(
-        model, tones(5), tones(3), training, BudgetConfig(steps=4, batch_size=2), generator(), rows.append
-    )  # fmt: skip
+    job = job_on(tones(5), tones(3), train_section={"log_every": 1, "validate_every": 2}, on_row=rows.append)
+    trained = train(model, job)
     assert [row["step"] for row in trained.history] == [1, 2, 3, 4] and len(rows) == 4
     last = trained.best_row
     assert last["reconstruction_gap"] == pytest.approx(
@@ -158,9 +129,10 @@ def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
     assert "adversarial" in trained.history[3] and "adversarial" not in trained.history[0]
     after = model.rave.discriminator.state_dict()
     assert any((before[name] != value).any() for name, value in after.items()), "the second phase did nothing"
-    save_model(tmp_path, ModelCard(CONFIG, "tones", RATE, SAMPLES), trained.best, trained.last)
-    loaded, card = load_model(tmp_path)
-    assert card.autoencoder == CONFIG
+    card = ModelCard("rave", TINY, "tones", RATE, SAMPLES, {})
+    save_model(tmp_path, KIND, card, trained.best, trained.last)
+    loaded, read = load_autoencoder(tmp_path)
+    assert read == card
     with torch.no_grad():
         latents = torch.randn(2, 12, generator=generator())
         assert (loaded.decode(latents) == model.eval().decode(latents)).all()

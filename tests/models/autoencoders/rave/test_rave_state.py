@@ -11,12 +11,11 @@ import torch
 from flowshot.clips.batches import EndlessBatches
 from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.network import RaveAutoencoder
+from flowshot.models.autoencoders.rave.model import RaveAutoencoder
 from flowshot.models.autoencoders.rave.state import GlobalDraws, History, LearningBatches
-from flowshot.models.autoencoders.rave.training import train_rave
-from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.rave.training import train
 from flowshot.optimisation.checkpoint import Checkpoint
-from flowshot.training.config import BudgetConfig, TrainConfig
+from training_jobs import job_on
 
 SAMPLES, RATE, STEPS = 3000, 16000, 6
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
@@ -60,32 +59,29 @@ def test_a_history_goes_on_with_its_seconds_and_shows_steps_alone():
     history.add({"step": 1.0, "valid_reconstruction": 3.0})
     again = History(shown.append)
     again.load_state_dict(history.state_dict() | {"seconds": 100.0})
-    again.show_again()
+    again.show(again.rows)
     assert [row["step"] for row in shown] == [1, 1] and all("train_loss" in row for row in shown)
     again.add({"step": 2.0, "train_loss": 1.0})
-    assert len(again.rows) == 3 and len(history.rows) == 2 and again.rows[-1]["seconds"] > 100
+    assert len(again.rows) == 3 and len(history.rows) == 2 and again.times[-1][1] > 100
 
 
 def run(checkpoint, rows=None, latent_size=4):
     """A training of its own process, as far as random numbers go: weights and generators are made anew."""
     torch.manual_seed(0)
-    settings = RaveConfig(latent_size=latent_size, capacity=2, phase_1_share=0.5)
-    model = RaveAutoencoder(VAEConfig(rave=settings), SAMPLES, RATE)
+    config = RaveConfig("v2_small", latent_size, 2, ratios=(4, 4, 4, 2), phase_1_share=0.5, train_samples=32768)
+    model = RaveAutoencoder(config, SAMPLES, RATE)
     model.rave.receptive_field += 1  # or RAVE would spend most of the test on it
-    return train_rave(
-        model, tones(5), tones(2), TrainConfig(log_every=1, validate_every=2), BudgetConfig(STEPS, batch_size=2),
-        torch.Generator().manual_seed(0), (lambda row: None) if rows is None else rows.append, checkpoint,
-    )  # fmt: skip
+    keep = (lambda row: None) if rows is None else rows.append
+    section = {"log_every": 1, "validate_every": 2}
+    return train(
+        model, job_on(tones(5), tones(2), steps=STEPS, train_section=section, on_row=keep, checkpoint=checkpoint)
+    )
 
 
 def stopping(folder, after):
     """A checkpoint at whose `after`-th step somebody asks to stop."""
     steps = itertools.count(1)
     return Checkpoint(folder, lambda: next(steps) == after)
-
-
-def without_time(history):
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
 
 
 @needs_rave
@@ -100,9 +96,9 @@ def test_an_interrupted_training_of_rave_ends_bit_for_bit_like_one_that_was_not(
     again = run(Checkpoint(tmp_path), rows)
     assert expected.last.keys() == again.last.keys()
     assert all(torch.equal(value, again.last[name]) for name, value in expected.last.items())
-    assert without_time(again.history) == without_time(expected.history)
+    assert again.history == expected.history
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
-    seconds = [row["seconds"] for row in again.history]
+    seconds = [seconds for _, seconds in again.times]
     assert seconds == sorted(seconds)
     with pytest.raises(FlowshotError, match="no state of this training") as caught:
         run(Checkpoint(tmp_path), latent_size=5)

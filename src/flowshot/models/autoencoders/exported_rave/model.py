@@ -1,25 +1,185 @@
-"""The kind `exported_rave`: it is not trained but checked, measured, and copied."""
+"""The kind `exported_rave`: a RAVE that was exported as TorchScript, behind the interface of every autoencoder.
 
+The file is all that is needed: the package acids-rave is not.
+"""
+
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
-from flowshot.models.autoencoders.exported_rave.file import check_exported, exported_path
-from flowshot.models.autoencoders.exported_rave.network import ExportedRave
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from flowshot.core.errors import FlowshotError
+from flowshot.densities.distributions import Posterior, Prior
+from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig, check_exported
+from flowshot.models.autoencoders.rave.model import SMALLEST_SCALE, global_draws
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.kind import ModelCard, ModelKind
 
-# Beside `config.json`: what it computes, which weights alone do not say.
+# The copy of the file beside `config.json`: weights alone do not say what is computed.
 EXPORTED = "exported.ts"
+# RAVE's versions name their sample rate differently.
+RATE_NAMES = ("sr", "sampling_rate")
+# Buffers in which an export for streaming stores the end of its last input.
+CACHES = ("pad", "cache")
+PROBED_FRAMES = 4
+# Between what `encode` draws and the same draw computed here, as a share of the largest value.
+LARGEST_DIFFERENCE = 1e-3
+
+
+class ExportedRave(Autoencoder):
+    """An autoencoder whose encoder and decoder are the methods `encode` and `decode` of an exported RAVE.
+
+    Its latent is RAVE's frames, turned to their principal components and cropped, flattened. A clip is padded with
+    zeros to whole frames. The prior is N(0, I), from which RAVE's `decode` also draws the cropped components.
+
+    RAVE's `encode` draws from its posterior. This posterior has the mean and the standard deviation of that draw in
+    each dimension, and leaves out the correlations within a frame. An export whose `encode` draws nothing has a
+    posterior of the fixed width `SMALLEST_SCALE`.
+
+    Raises:
+        FlowshotError: the file `path` is missing, is not trusted, is no exported RAVE, or is for other clips.
+    """
+
+    def __init__(self, config: ExportedRaveConfig, path: Path, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
+        check_exported(config, path)
+        self.path, self.delay = path, config.delay
+        self.rave, self.dimensions, self.ratio = _load(path, sample_rate)
+        self.frames = -(-(clip_samples + self.delay) // self.ratio)
+        self.posterior_flow = None
+        self.prior = Prior(self.dimensions * self.frames)
+        self.draws = self._probe()
+
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """Dimensions and frames of a latent."""
+        return self.dimensions, self.frames
+
+    @property
+    def caches(self) -> list[Tensor]:
+        """The caches of an export for streaming; their rows limit the batch."""
+        return [value for name, value in self.rave.named_buffers() if name.rpartition(".")[2] in CACHES]
+
+    def pad(self, clips: Tensor) -> Tensor:
+        """`clips: [batch, samples]` as whole frames, `[batch, 1, padded]`."""
+        return functional.pad(clips, (0, self.frames * self.ratio - clips.shape[-1]))[:, None]
+
+    def posterior(self, clips: Tensor) -> Posterior:
+        """q(z|x) of `clips: [batch, samples]`."""
+        if self.draws:
+            mean, scale = self._in_batches(self._moments, self.pad(clips)).chunk(2, dim=1)
+        else:
+            mean = self._in_batches(self.rave.encode, self.pad(clips))
+            scale = torch.full_like(mean, SMALLEST_SCALE)
+        return Posterior(mean.float().flatten(1), scale.float().log().flatten(1))
+
+    def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
+
+        RAVE draws from torch's global generator, which is seeded from `generator` and then restored.
+        """
+        with global_draws(generator):
+            decoded = self._in_batches(self.rave.decode, latent.unflatten(1, self.latent_shape))
+        return decoded[:, 0, self.delay : self.delay + self.clip_samples].clamp(-1, 1)
+
+    def _in_batches(self, method: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        """`method` of `batch`, with empty caches: a clip does not depend on the one before."""
+        caches = self.caches
+        rows = min((len(cache) for cache in caches), default=len(batch))
+        parts = []
+        # Only the diagnosis needs a graph, from clips to latents.
+        wanted = torch.is_grad_enabled() and batch.requires_grad
+        # The profiling executor compiles anew, for minutes in all, whenever a size is new.
+        with torch.set_grad_enabled(wanted), torch.jit.optimized_execution(False):
+            for part in batch.split(max(1, rows)):
+                for cache in caches:
+                    cache.detach_().zero_()
+                parts.append(method(part))
+        return torch.cat(parts)
+
+    def _frames(self, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of RAVE's own frames, before they are turned, `[batch, full size, frames]`."""
+        if self.rave.resampler is not None:
+            padded = self.rave.resampler.to_model_sampling_rate(padded)
+        if self.rave.input_mode == "pqmf":
+            padded = self.rave.pqmf(padded)
+        mean, scale = self.rave.encoder(padded).chunk(2, dim=1)
+        return mean - self.rave.latent_mean[:, None], functional.softplus(scale) + SMALLEST_SCALE
+
+    def _moments(self, padded: Tensor) -> Tensor:
+        """Mean and standard deviation of what `encode` draws, `[batch, 2 * dimensions, frames]`."""
+        mean, scale = self._frames(padded)
+        axes = self.rave.latent_pca[: self.dimensions]
+        return torch.cat([axes @ mean, (axes.square() @ scale.square()).sqrt()], dim=1)
+
+    def _drawn(self, padded: Tensor) -> Tensor:
+        """What `encode` draws, computed from the parts that `_moments` uses."""
+        mean, scale = self._frames(padded)
+        return self.rave.latent_pca[: self.dimensions] @ (torch.randn_like(mean) * scale + mean)
+
+    def _probe(self) -> bool:
+        """Whether `encode` draws; raises FlowshotError unless the file encodes and decodes as an exported RAVE does."""
+        noise = torch.randn(2, 1, PROBED_FRAMES * self.ratio, generator=torch.Generator().manual_seed(0))
+        try:
+            latents, other = (self._seeded(self.rave.encode, 0.1 * noise, seed) for seed in (0, 1))
+            shapes = latents.shape, self._seeded(self.rave.decode, latents, 0).shape
+            if shapes != ((2, self.dimensions, PROBED_FRAMES), noise.shape):
+                raise ValueError(f"it gives the shapes {[list(shape) for shape in shapes]}")
+            draws = not torch.equal(latents, other)
+            if draws:
+                difference = (self._seeded(self._drawn, 0.1 * noise, 0) - latents).abs().max()
+                if not difference <= LARGEST_DIFFERENCE * latents.abs().max():
+                    raise ValueError("its draws are not those of a variational encoder")
+        except (torch.jit.Error, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise _no_rave(self.path, error) from None
+        return draws
+
+    def _seeded(self, method: Callable[[Tensor], Tensor], batch: Tensor, seed: int) -> Tensor:
+        with global_draws(torch.Generator().manual_seed(seed)):
+            return self._in_batches(method, batch)
+
+
+def _load(path: Path, sample_rate: int) -> tuple[Any, int, int]:
+    """The module in `path`, on the CPU and not to be trained, the dimensions of its frames, and the samples of one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+            module = torch.jit.load(str(path), map_location="cpu").requires_grad_(False).eval()
+        channels, _, dimensions, ratio = (int(value) for value in module.encode_params)
+        outputs = int(module.decode_params[2])
+        rate = int(next(getattr(module, name) for name in RATE_NAMES if hasattr(module, name)))
+    except (RuntimeError, ValueError, AttributeError, StopIteration) as error:
+        raise _no_rave(path, error) from None
+    if rate != sample_rate:
+        raise FlowshotError(
+            f"{path}: is for {rate} Hz, but the clips have {sample_rate} Hz; set the dataset's sample_rate to {rate}, "
+            "or name another file"
+        )
+    if (channels, outputs) != (1, 1):
+        raise FlowshotError(f"{path}: is for several channels, but clips have one; export a model of one channel")
+    return module, dimensions, ratio
+
+
+def _no_rave(path: Path, error: Exception) -> FlowshotError:
+    # TorchScript prints its own code before the line that says what went wrong.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    why = lines[-1] if lines else type(error).__name__
+    return FlowshotError(f"{path}: is no exported RAVE ({why}); `path` must name a file that `rave export` wrote")
 
 
 def build(card: ModelCard, folder: Path | None) -> ExportedRave:
     """The model of a card: from the user's file, or from its copy in a trained model's folder."""
-    path = exported_path(card.config) if folder is None else folder / EXPORTED
+    path = card.config.file if folder is None else folder / EXPORTED
     return ExportedRave(card.config, path, card.clip_samples, card.sample_rate)
 
 
 KIND = ModelKind(
     config=ExportedRaveConfig,
     build=build,
-    check=lambda name, config, clip_samples, sample_rate: check_exported(config, exported_path(config), sample_rate),
-    files=lambda config: {EXPORTED: exported_path(config)},
+    check=lambda name, config, clip_samples, sample_rate: check_exported(config, config.file),
+    files=lambda config: {EXPORTED: config.file},
 )

@@ -1,4 +1,4 @@
-"""The real RAVE as autoencoder: which of its configurations, and what differs from it."""
+"""The configuration of the real RAVE."""
 
 import importlib.util
 import math
@@ -13,10 +13,9 @@ BANDS = 16  # of RAVE's filter bank, in all of its configurations
 
 @dataclass(frozen=True)
 class RaveConfig(Section):
-    """RAVE (2111.05011) as the package acids-rave has it; of `train`, only the two intervals apply to it.
+    """One of RAVE's configurations, and what differs from it. Of `train`, only the two intervals apply.
 
-    `phase_1_share` is the share of the steps before its discriminators are trained. Shorter clips are padded to
-    `train_samples`, and cut back.
+    `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to `train_samples`.
     """
 
     config: Literal["v1", "v2", "v2_small"]
@@ -34,28 +33,26 @@ class RaveConfig(Section):
 
     @property
     def frame_samples(self) -> int:
-        """How many samples of a clip become one frame of the latent."""
+        """Samples of one frame of the latent."""
         return BANDS * math.prod(self.ratios)
 
     @property
     def padded_samples(self) -> int:
-        """What clips are padded to: `train_samples`, in whole frames."""
+        """`train_samples`, in whole frames."""
         return -(-self.train_samples // self.frame_samples) * self.frame_samples
 
 
-def check_rave(config: RaveConfig, autoencoder: str, clip_samples: int) -> None:
-    """Raise FlowshotError where clips are longer than RAVE is to be trained at, or its package is not installed.
+def check_rave(name: str, config: RaveConfig, clip_samples: int, sample_rate: int) -> None:
+    """Raise FlowshotError where clips are longer than `train_samples`, or acids-rave is not installed.
 
     It looks for the package without importing it, which takes seconds.
     """
     if clip_samples > config.padded_samples:
         raise FlowshotError(
-            f"autoencoders.{autoencoder}: train_samples is {config.padded_samples}, but clips have {clip_samples} "
-            "samples; raise it"
+            f"{name}: train_samples is {config.padded_samples}, but clips have {clip_samples} samples; raise it"
         )
-    missing = [name for name in ("rave", "gin", "pytorch_lightning") if importlib.util.find_spec(name) is None]
+    missing = [package for package in ("rave", "gin", "pytorch_lightning") if importlib.util.find_spec(package) is None]
     if missing:
         raise FlowshotError(
-            f"autoencoders.{autoencoder}: needs the package acids-rave ({missing[0]} is missing); install it with "
-            "`make setup EXTRAS=rave`"
+            f"{name}: needs the package acids-rave ({missing[0]} is missing); install it with `make setup EXTRAS=rave`"
         )

@@ -1,4 +1,4 @@
-"""What decides how a training of RAVE goes on: taken down between two of its steps, and set up again."""
+"""The state of a training of RAVE, stored between two of its steps, so that it can resume."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import IterableDataset
 
 from flowshot.clips.batches import EndlessBatches
-from flowshot.models.autoencoders.rave.network import RaveAutoencoder
+from flowshot.models.autoencoders.rave.model import RaveAutoencoder
 from flowshot.optimisation.checkpoint import Checkpoint, Stateful
 from flowshot.optimisation.progress import Row
 
@@ -16,7 +16,7 @@ from flowshot.optimisation.progress import Row
 class LearningBatches(IterableDataset[torch.Tensor]):
     """Padded batches `[batch, 1, samples]` of the steps from `step` to the last.
 
-    Lightning fetches batches ahead of the step that it is at, so the state of the order is noted before each of them.
+    Lightning fetches batches ahead of its step, so the state of the order is stored for each.
     """
 
     def __init__(self, model: RaveAutoencoder, order: EndlessBatches, steps: int) -> None:
@@ -30,7 +30,7 @@ class LearningBatches(IterableDataset[torch.Tensor]):
             yield self.model.pad(next(self.order))
 
     def go_to(self, step: int) -> None:
-        """Note that `step` is the next one to be done."""
+        """`step` is the next one."""
         self.step = step
         self._before = {ahead: state for ahead, state in self._before.items() if ahead >= step}
 
@@ -53,14 +53,14 @@ class GlobalDraws:
         return {"cpu": torch.get_rng_state(), "gpus": on_gpus}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Draw from here on what was drawn there."""
+        """Restore the states."""
         torch.set_rng_state(state["cpu"])
         if state["gpus"]:
             torch.cuda.set_rng_state_all(state["gpus"])
 
 
 class History:
-    """The rows of a training, each shown as it comes where it is one of a step, and not of a validation alone."""
+    """The rows of a training. `show` is called with each row of a step, and not with rows of a validation alone."""
 
     def __init__(self, show: Callable[[Row], None]) -> None:
         self.rows: list[Row] = []
@@ -69,41 +69,37 @@ class History:
 
     @property
     def seconds(self) -> float:
-        """That the training has taken, interruptions not counted."""
+        """What the training has taken, without interruptions."""
         return time.perf_counter() - self._start
 
     def add(self, row: Row) -> None:
-        """Keep and show a row."""
+        """Store and show a row."""
         self.rows.append(row)
         self.times.append((int(row["step"]), self.seconds))
-        self._show_steps(self.rows[-1:])
+        self.show([row])
 
-    def show_again(self) -> None:
-        """All rows so far."""
-        self._show_steps(self.rows)
+    def show(self, rows: list[Row]) -> None:
+        """Show those of `rows` that are of a step."""
+        for row in rows:
+            if "train_loss" in row:
+                self._show(row)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows and the seconds."""
         return {"rows": list(self.rows), "times": list(self.times), "seconds": self.seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Resume from there."""
         self.rows, self.times = list(state["rows"]), list(state["times"])
         self._start = time.perf_counter() - state["seconds"]
 
-    def _show_steps(self, rows: list[Row]) -> None:
-        for row in rows:
-            if "train_loss" in row:
-                self._show(row)
-
 
 class RaveState:
-    """A training of RAVE as one `Stateful`, which keeps itself in `checkpoint` before every step but the first.
+    """A training of RAVE as one `Stateful`, stored in `checkpoint` before every step but the first.
 
-    There the step before is complete, the validation behind it included. A state is set up in two parts. Where
-    Lightning is and what batch comes next must be known before it starts, or it would count from 0. All else is set
-    when it has got to the batch: optimizers are made by then, and what it drew on its way there, or validated once
-    more, leaves no trace.
+    It is restored in two parts. Lightning's counters and the next batch are set before Lightning starts, or it would
+    count from 0. The rest is set when Lightning has reached that batch: optimizers exist by then, and what it drew or
+    validated on the way leaves no trace.
     """
 
     def __init__(
@@ -114,27 +110,23 @@ class RaveState:
         self._waiting: dict[str, Any] | None = None
 
     def restore(self, trainer: Any) -> None:
-        """Set up what Lightning's `trainer` must know before it starts, where there is a state.
-
-        Raises:
-            FlowshotError: the state does not fit the model.
-        """
+        """Before Lightning's `trainer` starts: restore the first part, where there is a state. Raises FlowshotError."""
         self._trainer = trainer
         if self._checkpoint.restore({"training": self}):
-            self._history.show_again()
+            self._history.show(self._history.rows)
 
     def before_step(self, step: int) -> None:
-        """Set up the rest, or keep the state; `step` is how many are done, and the trainer is at its batch.
+        """After `step` steps, with the next batch at hand: restore the rest, or store the state.
 
         Raises:
-            Interrupted: a stop was requested, and the state is kept.
+            Interrupted: a stop was requested, and the state is stored.
         """
         self._batches.go_to(step)
         if self._waiting is not None:
             for name, part in self._parts().items():
                 part.load_state_dict(self._waiting[name])
             self._waiting = None
-            # This says that the loops were loaded and not started yet.
+            # It means that the loops were loaded and have not started yet.
             self._trainer.fit_loop.restarting = False
         elif step > 0:
             self._checkpoint.after_step({"training": self}, step, self._batches.steps)
@@ -144,17 +136,17 @@ class RaveState:
         return {name: part.state_dict() for name, part in {**self._parts(), "batches": self._batches}.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The first part; the model too, which tells at once whether the state fits."""
+        """Restore the first part, and the model, which shows at once whether the state fits."""
         self._model.load_state_dict(state["model"])
         self._batches.load_state_dict(state["batches"])
         self._history.load_state_dict(state["history"])
         self._trainer.fit_loop.load_state_dict(state["loops"])
-        # The last batch may have been fetched, but its step is not done: else Lightning would leave it out.
+        # The last batch may have been fetched, but its step is not done; Lightning would skip it.
         self._trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = False
         self._waiting = state
 
     def _parts(self) -> dict[str, Stateful]:
-        """All but the batches; of the callbacks it is RAVE's schedules that have a state."""
+        """All but the batches."""
         trainer = self._trainer
         listed = {
             "optimizer": trainer.optimizers,

@@ -1,8 +1,9 @@
-"""Train the real RAVE: its own steps, losses, discriminators and optimizers, on the clips of a prepared dataset."""
+"""Train the real RAVE by its own steps, losses, discriminators and optimizers."""
 
 import logging
 import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from flowshot.clips.batches import EndlessBatches, evenly_spaced, ordered_batches
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig
-from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
+from flowshot.models.autoencoders.rave.model import RaveAutoencoder, rave_configuration
 from flowshot.models.autoencoders.rave.state import History, LearningBatches, RaveState
 from flowshot.optimisation.progress import Row, Trained
 from flowshot.training.config import TrainConfig
@@ -23,7 +24,7 @@ BATCH_SIZE = 16  # of clips that are only looked at
 
 
 class HeldOutBatches(IterableDataset[Tensor]):
-    """Padded batches `[batch, 1, samples]` of all clips in their order, each made when it is asked for."""
+    """Padded batches `[batch, 1, samples]` of all clips in their order."""
 
     def __init__(self, model: RaveAutoencoder, clips: np.ndarray) -> None:
         self.model, self.clips = model, clips
@@ -33,12 +34,10 @@ class HeldOutBatches(IterableDataset[Tensor]):
 
 
 def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
-    """Train `model` for the budget's steps, both phases included; the weights of the last step are kept, as RAVE does.
+    """Train `model` through both phases; as in RAVE, the weights of the last step are stored as the best.
 
-    Each step takes as many clips as a step of any other autoencoder. Of `job.training` only `log_every` and
-    `validate_every` apply: the rest is RAVE's own. RAVE's loss takes a divergence of twice the nats and averages it
-    over frames; in the history `train_kl` is in nats for each padded clip. An interrupted training resumes bit for bit
-    on the same machine and number of threads.
+    Of `job.training` only `log_every` and `validate_every` apply. An interrupted training resumes bit for bit on the
+    same machine and number of threads.
 
     Raises:
         Interrupted: a stop was requested, and the checkpoint is written.
@@ -79,13 +78,13 @@ def trainer_of(
     model: RaveAutoencoder, config: TrainConfig, budget: BudgetConfig, history: History, state: RaveState
 ) -> Any:
     """Lightning's trainer with RAVE's own schedules; it fills `history`, and tells `state` of every step."""
-    # Imported here: an extra; without it there is no model to train.
+    # Imported here: an extra.
     import pytorch_lightning as lightning
     from rave.model import BetaWarmupCallback, WarmupCallback
 
-    # What hardware there is, and that the last step was the last one.
+    # No lines on hardware.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # Before the schedules, which look at their own state at the same time.
+    # Before the schedules, which read their own state at the same time.
     keeper = lightning.callbacks.LambdaCallback(on_train_batch_start=lambda *given: state.before_step(given[-1]))
     return lightning.Trainer(
         max_steps=budget.steps,
@@ -103,7 +102,7 @@ def trainer_of(
 
 
 def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
-    """Raise FlowshotError where RAVE could not find principal components of `clips` validation clips."""
+    """Raise FlowshotError where `clips` validation clips have too few frames for RAVE's principal components."""
     frames = clips * (model.padded // model.ratio)
     if frames < model.config.latent_size:
         raise FlowshotError(
@@ -114,7 +113,7 @@ def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
 
 @torch.no_grad()
 def audio_distance(model: RaveAutoencoder, clips: np.ndarray) -> float:
-    """RAVE's own distance of `clips: [n, samples]` from their reconstructions, on average; always the same draws."""
+    """Mean of RAVE's distance between `clips: [n, samples]` and their reconstructions, always with the same draws."""
     generator, total = torch.Generator().manual_seed(0), 0.0
     for batch in ordered_batches(clips, BATCH_SIZE):
         decoded = model.decode(model.encode(batch, generator).squeeze(1), generator)
@@ -124,22 +123,15 @@ def audio_distance(model: RaveAutoencoder, clips: np.ndarray) -> float:
 
 
 def recorder_of(lightning: Any, module: Any, frames: int, history: History) -> Any:
-    """A logger of Lightning that fills `history`; the audio and text that RAVE logs are not kept."""
-
-    class Ignore:
-        """RAVE writes audio and text to a TensorBoard of which there is none."""
-
-        def add_audio(self, *arguments: Any) -> None:
-            """Nothing."""
-
-        def add_text(self, *arguments: Any) -> None:
-            """Nothing."""
+    """A logger of Lightning that fills `history`."""
 
     class Recorder(lightning.loggers.logger.Logger):
-        name, version, experiment = "rave", "0", Ignore()
+        name, version = "rave", "0"
+        # RAVE writes audio and text to TensorBoard.
+        experiment = SimpleNamespace(add_audio=lambda *given: None, add_text=lambda *given: None)
 
         def log_hyperparams(self, params: Any, *arguments: Any, **named: Any) -> None:
-            """Nothing: the model's configuration is kept elsewhere."""
+            """Nothing."""
 
         def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
             """Make a row of the history."""
@@ -149,7 +141,10 @@ def recorder_of(lightning: Any, module: Any, frames: int, history: History) -> A
 
 
 def row_of(metrics: dict[str, float], step: int, beta: float, frames: int) -> Row:
-    """What RAVE logs, under the names that the history of every autoencoder has; terms of its own keep theirs."""
+    """What RAVE logs, under the column names of every history where there is one.
+
+    RAVE's divergence is twice the nats and a mean over frames; `train_kl` is in nats for each padded clip.
+    """
     row: Row = {"step": float(step)}
     terms = {name: float(value) for name, value in metrics.items() if name != "epoch"}
     if "validation" in terms:

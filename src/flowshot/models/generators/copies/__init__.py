@@ -1,1 +1,1 @@
-"""The baseline that learns by heart: training clips, drawn at random."""
+"""The baseline that memorises: training clips, drawn at random."""

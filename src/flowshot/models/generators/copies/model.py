@@ -1,4 +1,4 @@
-"""The kind `copies`: what a model would score that had learned its training clips by heart, and nothing else."""
+"""The kind `copies`: what a model would score that had memorised its training clips."""
 
 from pathlib import Path
 
@@ -13,15 +13,7 @@ from flowshot.models.generators.copies.config import CopiesConfig
 
 
 class Copies(Generator):
-    """Draws clips of a training set, each time from all of them.
-
-    The clips stay in the prepared dataset; `count`, how many there are, is all that it keeps of them.
-
-    Args:
-        dataset: the folder of the prepared dataset.
-        clip_samples: length of every clip.
-        sample_rate: in Hz.
-    """
+    """Draws training clips, with replacement, from the folder `dataset`; its only weight is their `count`."""
 
     count: Tensor
 
@@ -31,7 +23,7 @@ class Copies(Generator):
         self.register_buffer("count", torch.tensor(0))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` training clips, `[count, samples]`. Raises FlowshotError where the dataset is another by now."""
+        """`count` training clips, `[count, samples]`. Raises FlowshotError where the dataset has changed."""
         clips = read_prepared(self.dataset).clips("train")
         if len(clips) != int(self.count):
             raise FlowshotError(

@@ -1,4 +1,4 @@
-"""Copies learn how many training clips there are."""
+"""Copies learn the number of training clips."""
 
 from flowshot.core.errors import FlowshotError
 from flowshot.models.generators.copies.model import Copies
@@ -7,7 +7,7 @@ from flowshot.training.job import TrainingJob
 
 
 def train(model: Copies, job: TrainingJob) -> Trained:
-    """Note how many training clips there are; raises FlowshotError where there is none."""
+    """Store the number of training clips; raises FlowshotError where there are none."""
     count = job.dataset.manifest.counts["train"]
     if count == 0:
         raise FlowshotError(f"{job.dataset.folder}: has no training clips to draw")
