@@ -138,14 +138,14 @@ def _forget(copy: Path, about: dict[str, str], logged: dict[str, str]) -> None:
     with suppress(OSError):  # where the original is gone, as with a folder of `dvc exp run --temp`
         if original.read_bytes() == (copy / about["place"] / RECORD).read_bytes():
             write_json(original.with_name(LOGGED), logged)
+    for name in (PROBLEM, SAID):
+        (copy.parent / name).unlink(missing_ok=True)
     removed = copy.with_name(".sent")
     for old in copy.parent.glob(f"{copy.name.partition('-')[0]}-*"):
         if old.name <= copy.name:
             shutil.rmtree(removed, ignore_errors=True)  # left by a process that was killed here
             old.rename(removed)
     shutil.rmtree(removed, ignore_errors=True)
-    for name in (PROBLEM, SAID):
-        (copy.parent / name).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
