@@ -3,10 +3,10 @@
 from functools import partial
 
 import torch
+from flowshot.priors.config import PriorsConfig
 
 from benchmarks.measuring import CLIP_SECONDS, Numbers, default_model, seconds
 from flowshot.generation.sampling import sample_clips
-from flowshot.priors.config import PriorsConfig
 from flowshot.priors.registry import PRIORS, make_prior
 from flowshot.scoring.config import SampleConfig
 

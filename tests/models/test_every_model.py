@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from prepared_folders import write_prepared
 
 from defaults import COMMITTED
 from exported_files import write_export
@@ -22,7 +23,6 @@ from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.storage import save_model
 from flowshot.models.generators import registry as generators
 from flowshot.optimisation.checkpoint import Checkpoint
-from prepared_folders import write_prepared
 from training_jobs import job_on
 
 SAMPLES, RATE = 256, 16000
@@ -56,7 +56,9 @@ def folder(tmp_path, monkeypatch):
     """A project with a prepared dataset `waves`, and an exported RAVE."""
     monkeypatch.chdir(tmp_path)
     write_export(tmp_path / "export.ts")
-    write_prepared(tmp_path / "data/prepared/waves", {"train": waves(8), "valid": waves(4, 1), "test": waves(3, 2)}, RATE)
+    write_prepared(
+        tmp_path / "data/prepared/waves", {"train": waves(8), "valid": waves(4, 1), "test": waves(3, 2)}, RATE
+    )
     return tmp_path
 
 

@@ -6,7 +6,6 @@ import math
 import sqlite3
 
 import pytest
-
 from flowshot.training.progress import HISTORY_COLUMNS
 
 VALIDATION_COLUMNS = HISTORY_COLUMNS[4:-3]

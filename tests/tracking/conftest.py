@@ -1,6 +1,7 @@
 """A repository of its own for each test, and a store of MLflow that need not be made each time."""
 
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -35,3 +36,19 @@ def repository(tmp_path, monkeypatch):
 def project(repository, empty_database):
     shutil.copyfile(empty_database, repository / "mlflow.db")
     return Project(repository)
+
+
+@pytest.fixture
+def dead(monkeypatch):
+    """The address of a server where nothing listens."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -7,7 +7,9 @@ import numpy as np
 import soundfile
 
 from flowshot.core.records import write_record
-from flowshot.tracking.mlflow_runs import EXPERIMENT, find_store, open_store, send_record
+from flowshot.tracking import mlflow_runs
+from flowshot.tracking.mlflow_runs import EXPERIMENT, find_store, open_store
+from flowshot.tracking.run import read_run
 
 TRAINING = {"autoencoder": {"channels": [8, 16], "prior_flow": "nsf"}, "train": {"beta": 1.0, "path": None}}
 ARM = TRAINING | {"fit_prior": {"kind": "nsf"}, "score": {"folds": 2}}
@@ -62,7 +64,7 @@ def write_history(path, losses):
 
 
 def send(folder):
-    return send_record(find_store(), folder)["run_id"]
+    return mlflow_runs.send(find_store(), read_run(folder))
 
 
 def client():

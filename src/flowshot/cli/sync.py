@@ -1,22 +1,27 @@
-"""`flowshot sync`: tell MLflow what it could not be told when it happened, or all that there is."""
+"""`flowshot sync`: tell MLflow what it could not be told when it happened, or all that there is.
+
+`python -m flowshot.cli.sync` is the drain, which `core/tracked.py` starts: it sends what stages keep, while they run.
+"""
 
 import argparse
 import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from flowshot.cli.base import Commands, Outcome, add_command
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import one_process_at, write_json
-from flowshot.core.records import (
-    LOGGED,
-    RECORD,
-    UNSENT,
-    project_of,
-    read_record,
-    repository,
-    unsent_records,
-)
+from flowshot.core.files import read_json, whole_file, write_json
+from flowshot.core.process import stage
+from flowshot.core.records import LOGGED, RECORD, alone, repository
+from flowshot.core.tracked import ABOUT, DRAINING, PROBLEM, SAID, UNSENT, keep_unsent, unsent_copies
+
+SENDING = "2"  # the key of `alone`: one process at a time sends copies and removes them
+QUIET_SECONDS = 15  # how long a drain waits for further copies
+PATIENCE_SECONDS = 60.0  # how long a drain tries without sending anything
 
 
 def add(commands: Commands) -> None:
@@ -29,18 +34,13 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Send every run that is kept, with `--all` also those of `runs/`; what was sent is kept no longer."""
-    waiting = _waiting(arguments.all)
-    if not waiting:
+    problems = _keep_all() if arguments.all else []
+    if not problems and not unsent_copies():
         return Outcome({"sent": []}, "nothing is waiting for MLflow")
     sent: list[str] = []
-    problems: list[str] = []
-    away: dict[str, str] = {}
-    with one_process_at(repository() / UNSENT), working("sending to MLflow"):
-        for folder, uri in _waiting(arguments.all):
-            try:
-                sent.append(_send(folder, uri, away))
-            except FlowshotError as error:
-                problems.append(str(error))
+    with working("sending to MLflow"):
+        for place, problem in _send_unsent():
+            (problems if problem else sent).append(problem or place)
     done = f"sent {_runs(len(sent))} to MLflow"
     if problems:
         why = "; ".join(dict.fromkeys(problems))
@@ -48,20 +48,76 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome({"sent": sent}, done)
 
 
-def _waiting(everything: bool) -> list[tuple[Path, str]]:
-    """Record folders, and for which store each is meant where the user names none: trainings first."""
-    stages = ("train", "train_generator", "score") if everything else ()
-    found = [path.parent for stage in stages for path in sorted(Path("runs", stage).rglob(RECORD))]
-    kept = unsent_records()
-    return [*sorted(kept, key=lambda one: read_record(one[0])["prior"] is not None), *((one, "") for one in found)]
+def _keep_all() -> list[str]:
+    """Keep a copy of every run of this project; why some could not be kept."""
+    problems = []
+    for name in ("train", "train_generator", "score"):
+        for record in sorted(Path("runs", name).rglob(RECORD)):
+            try:
+                keep_unsent(record.parent)
+            except FlowshotError as error:
+                problems.append(str(error))
+    return problems
 
 
-def _send(folder: Path, meant_for: str, away: dict[str, str]) -> str:
-    """Send one run; its folder below `runs/`. A store that was away is not asked again, as that takes long."""
+def _runs(count: int) -> str:
+    return f"{count} {'run' if count == 1 else 'runs'}"
+
+
+def drain() -> None:
+    """Send copies until none came for a while. Where none can be sent, write why into a file, and leave them.
+
+    Raises BlockingIOError where another process drains.
+    """
+    os.nice(10)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # each copy names its store
+    while unsent_copies():  # again, as a stage may have kept one in the last moment of the lock
+        with alone(DRAINING, wait=False):
+            if problem := _send_until_quiet():
+                with whole_file(repository() / UNSENT / PROBLEM) as fresh:
+                    fresh.write_text(problem, encoding="utf-8")
+                return
+
+
+def _send_until_quiet() -> str:
+    """Send copies, and look again every second: why this was given up, or an empty text."""
+    quiet, good = 0, time.monotonic()
+    while quiet < QUIET_SECONDS:
+        problems = [problem for _, problem in _send_unsent()]
+        if "" in problems or not problems:
+            good = time.monotonic()
+        elif time.monotonic() > good + PATIENCE_SECONDS:
+            return problems[0] if problems[0].startswith("MLflow at ") else f"MLflow: {problems[0]}"
+        quiet = 0 if problems else quiet + 1
+        time.sleep(10 if any(problems) else 1)
+    return ""
+
+
+def _send_unsent() -> Iterator[tuple[str, str]]:
+    """Send and remove all copies: of each the place of its record, and why it was not sent, or an empty text."""
+    away: dict[str, str] = {}
+    for copy in unsent_copies():
+        try:
+            with alone(SENDING):
+                place = _send(copy, away) if copy.exists() else copy.name  # which another process has sent
+            yield place, ""
+        except FlowshotError as error:
+            yield copy.name, str(error)
+
+
+def _send(copy: Path, away: dict[str, str]) -> str:
+    """Send a copy to the store that the user names, or it is meant for; the place of its record.
+
+    `away` tells why stores could not be opened. They are not asked again, as that takes long.
+    """
     # Imported here: it is not needed where nothing is kept.
-    from flowshot.tracking.mlflow_runs import find_store, one_line, open_store, send_record
+    from flowshot.tracking.mlflow_runs import find_store, one_line, open_store, send
+    from flowshot.tracking.run import read_run
 
-    store = meant_for if meant_for and "MLFLOW_TRACKING_URI" not in os.environ else find_store()
+    if not (copy / ABOUT).is_file():
+        raise FlowshotError(f"{copy}: no copy of a run; remove it")
+    about = read_json(copy / ABOUT)
+    store = os.environ.get("MLFLOW_TRACKING_URI") or about["store"] or find_store()
     if store in away:
         raise FlowshotError(away[store])
     try:
@@ -70,14 +126,27 @@ def _send(folder: Path, meant_for: str, away: dict[str, str]) -> str:
     except FlowshotError as error:
         away[store] = str(error)
         raise
-    place = folder.resolve().relative_to(project_of(folder, read_record(folder)["stage"]))
-    original, content = repository() / place, (folder / RECORD).read_bytes()
     with one_line(store):
-        logged = send_record(store, folder)
-    if (original / RECORD).is_file() and (original / RECORD).read_bytes() == content:
-        write_json(original / LOGGED, logged)
-    return str(place)
+        run_id = send(store, read_run(copy / about["place"]))
+    _forget(copy, about, {"run_id": run_id, "tracking_uri": store})
+    return str(about["place"])
 
 
-def _runs(count: int) -> str:
-    return f"{count} {'run' if count == 1 else 'runs'}"
+def _forget(copy: Path, about: dict[str, str], logged: dict[str, str]) -> None:
+    """Remove a copy that was sent, older ones of the same run, and problems; say where it is beside the original."""
+    original = Path(about["original"]) / RECORD
+    with suppress(OSError):  # where the original is gone, as with a folder of `dvc exp run --temp`
+        if original.read_bytes() == (copy / about["place"] / RECORD).read_bytes():
+            write_json(original.with_name(LOGGED), logged)
+    for name in (PROBLEM, SAID):
+        (copy.parent / name).unlink(missing_ok=True)
+    removed = copy.with_name(".sent")
+    for old in copy.parent.glob(f"{copy.name.partition('-')[0]}-*"):
+        if old.name <= copy.name:
+            shutil.rmtree(removed, ignore_errors=True)  # left by a process that was killed here
+            old.rename(removed)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    stage(drain)

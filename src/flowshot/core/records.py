@@ -6,7 +6,6 @@ A record is `run.json` in `runs/<stage>/<dataset>/<model>[/<prior>]/<seed>/`. No
 import fcntl
 import functools
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,68 +13,42 @@ from pathlib import Path
 from typing import IO, Any
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import read_json, whole_folder, write_json
+from flowshot.core.files import read_json, write_json
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.provenance import git_revision, machine, parameters_digest
 
 RECORD = "run.json"
 LOGGED = "mlflow.json"  # beside it, where MLflow holds it: {"run_id", "tracking_uri"}
-UNSENT = Path(".flowshot/unsent")  # below the repository: records that MLflow misses, with copies of their files
-MEANT_FOR = "tracking_uri"  # the file of a copy that names the store
 CLIPS = 8  # how many of an arm's clips belong to its record
 IDENTITY = ("plan", "dataset", "model", "prior", "seed")
 NEEDED = (*IDENTITY, "stage", "parameters", "seconds", "revision", "experiment", "dvc_stage", "machine", "written")
 
 
 def write_record(
-    folder: Path,
-    *,
-    stage: str,
-    plan: str,
-    dataset: str,
-    model: str,
-    prior: str | None,
-    seed: int,
-    parameters: Mapping[str, Any],
-    seconds: float | None,
-    **more: Any,
+    folder: Path, *, stage: str, parameters: Mapping[str, Any], seconds: float | None, **more: Any
 ) -> Path:
-    """Write `run.json` into `folder`, in the place of an earlier one; other files of the folder stay.
+    """Write `run.json` into `folder`, in the place of an earlier one; other files stay. Returns `folder`.
 
     Args:
         folder: `runs/<stage>/<dataset>/<model>[/<prior>]/<seed>`, or the folder of a training that is under way.
         stage: the name of the stage's script.
-        plan: the name of the plan.
-        dataset: its name.
-        model: its name.
-        prior: its name; None for a training.
-        seed: of the plan.
         parameters: everything that the result depends on, nested by section. They tell one run from another.
         seconds: that the work took; None while it is under way.
-        more: other values of JSON, such as `clips`.
-
-    Returns:
-        `folder`.
+        more: the names of `IDENTITY`, `prior` being None for a training; other values of JSON, such as `clips`.
     """
-    record = {
+    record = more | {
         "stage": stage,
-        "plan": plan,
-        "dataset": dataset,
-        "model": model,
-        "prior": prior,
-        "seed": seed,
         "parameters": parameters,
         "parameters_digest": parameters_digest(parameters),
         "seconds": seconds,
         "revision": git_revision(Path.cwd()),
         "experiment": os.environ.get("DVC_EXP_NAME", ""),
-        "dvc_stage": os.environ.get("DVC_STAGE"),
         "machine": machine(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / LOGGED).unlink(missing_ok=True)
-    write_json(folder / RECORD, record | more)
+    write_json(folder / RECORD, {"dvc_stage": os.environ.get("DVC_STAGE")} | record)
     return folder
 
 
@@ -128,13 +101,14 @@ def repository() -> Path:
 
 
 @contextmanager
-def alone(key: str = "0") -> Iterator[None]:
-    """Within the block no other process of this repository is in one with the same key, a hexadecimal number; it waits.
+def alone(key: str = "0", wait: bool = True) -> Iterator[None]:
+    """Within the block no other process of this repository is in one with the same key, a hexadecimal number.
 
     Each key is a byte of one file, so that blocks of different keys may be nested, and no key leaves a file behind.
+    Raises BlockingIOError where another process is in such a block and this one does not `wait`.
     """
     file, byte = _lock_file(repository() / "mlflow.db.lock"), int(key[:15], 16)
-    fcntl.lockf(file, fcntl.LOCK_EX, 1, byte)
+    fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, byte)
     try:
         yield
     finally:
@@ -144,35 +118,3 @@ def alone(key: str = "0") -> Iterator[None]:
 @functools.cache
 def _lock_file(path: Path) -> IO[str]:
     return path.open("a", encoding="utf-8")  # and never closed, which would end all locks of the process
-
-
-def keep_unsent(folder: Path) -> None:
-    """Copy the record in `folder` and its files, because a later run replaces them, and DVC deletes temporary folders.
-
-    The copy is a small project of its own, in the place of an earlier copy of the same run.
-    """
-    record = read_record(folder)
-    root = project_of(folder, record["stage"])
-    with whole_folder(unsent_folder(record)) as fresh:
-        for path in record_files(root, record):
-            copy = fresh / path.relative_to(root)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-        (fresh / MEANT_FOR).write_text(os.environ.get("MLFLOW_TRACKING_URI", ""), encoding="utf-8")
-
-
-def unsent_records() -> list[tuple[Path, str]]:
-    """The record folders of the copies that `keep_unsent` made, and `MLFLOW_TRACKING_URI` as it was then, or ""."""
-    found = []
-    for copy in sorted((repository() / UNSENT).glob("[!.]*/")):
-        folders = [path.parent for path in sorted(copy.glob(f"runs/**/{RECORD}"))]
-        own = [folder for folder in folders if unsent_folder(read_record(folder)) == copy]
-        if not own or not (copy / MEANT_FOR).is_file():
-            raise FlowshotError(f"{copy}: no copy of a run; remove it")
-        found.append((own[0], (copy / MEANT_FOR).read_text(encoding="utf-8")))
-    return found
-
-
-def unsent_folder(record: Mapping[str, Any]) -> Path:
-    """Where the copy of a run is, if there is one."""
-    return repository() / UNSENT / record_key(record)[:32]

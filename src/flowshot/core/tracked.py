@@ -1,47 +1,107 @@
-"""What a stage tells MLflow, through processes of their own: a server that is away costs a line on standard error."""
+"""What stages tell MLflow, through processes of their own, so that no stage waits for MLflow or fails with it.
+
+`.flowshot/unsent/` of the repository holds copies of records that MLflow misses. One process, the drain, sends them;
+where it gives up, it says why in the file `problem` beside them.
+"""
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flowshot.core.errors import FlowshotError, Interrupted
+from flowshot.core.files import whole_folder, write_json
 from flowshot.core.process import warn
-from flowshot.core.records import keep_unsent
+from flowshot.core.records import alone, project_of, read_record, record_files, record_key, repository
 
-TRACKING = (sys.executable, "-m", "flowshot.tracking")
-SEND_SECONDS = 60.0  # a record is sent within this time, or kept for `flowshot sync`
+FOLLOWER, DRAIN = "flowshot.tracking", "flowshot.cli.sync"  # modules, started as processes
+UNSENT, PROBLEM, SAID = Path(".flowshot/unsent"), "problem", "problem.said"
+ABOUT, DRAINING = "copy.json", "1"  # the file of a copy that says of what and for which store; the drain's lock
+RETRY_SECONDS = 600.0  # no drain starts for as long after one gave up, so that a dead server costs nothing
 END_SECONDS = 10.0  # what a training waits at its end for its last rows to be sent
 ENDED = "ended"  # the file that tells who follows a training how it ended
 
 
 def send(record_folder: Path) -> None:
-    """Make MLflow hold the run of a record (`core/records.py`); where that fails, warn once and keep the run."""
-    command = [*TRACKING, "send", str(record_folder)]
-    try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SEND_SECONDS, check=True)
-        return
-    except subprocess.TimeoutExpired:
-        problem = f"no answer within {SEND_SECONDS:g} s"
-    except subprocess.CalledProcessError as error:
-        problem = (error.stderr.decode(errors="replace").splitlines() or ["no reason given"])[-1]
-    except OSError as error:
-        problem = str(error)
+    """Copy a record (`core/records.py`) and see that a process sends it to MLflow; wait for neither."""
     try:
         keep_unsent(record_folder)
-        kept = "it is kept, and `flowshot sync` sends it"
+        if _take_problem():
+            _warn()
+        _start_drain()
     except (OSError, FlowshotError) as error:
-        kept = f"no copy could be kept: {error}"
-    warn(f"MLflow misses the run {record_folder}: {problem.removeprefix('error: ')}; {kept}")
+        warn(f"MLflow may miss the run {record_folder}: {error}; `flowshot sync --all` sends it")
+
+
+def flush(seconds: float) -> None:
+    """Wait at most `seconds` until MLflow has every record, and not for a store that failed; warn of what it misses."""
+    deadline = time.monotonic() + seconds
+    with suppress(OSError):
+        if unsent_copies() and not _take_problem() and _start_drain():
+            while unsent_copies() and not _take_problem() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        if unsent_copies():
+            _warn()
+
+
+def keep_unsent(folder: Path) -> None:
+    """Copy the record in `folder` and its files, because a later run replaces them, and DVC deletes temporary folders.
+
+    The copy is a small project of its own, and never changes: a later one of the same run takes its place.
+    """
+    record, folder = read_record(folder), folder.resolve()
+    root, store = project_of(folder, record["stage"]), os.environ.get("MLFLOW_TRACKING_URI", "")
+    with whole_folder(repository() / UNSENT / f"{record_key(record)[:32]}-{time.time_ns()}") as fresh:
+        for path in record_files(root, record):
+            copy = fresh / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        write_json(fresh / ABOUT, {"place": str(folder.relative_to(root)), "original": str(folder), "store": store})
+
+
+def unsent_copies() -> list[Path]:
+    """The last copy of each run that MLflow misses: trainings before arms."""
+    last = {copy.name.partition("-")[0]: copy for copy in sorted((repository() / UNSENT).glob("[!.]*/"))}
+    return sorted(last.values(), key=lambda copy: (copy / "runs/score").is_dir())
+
+
+def _take_problem() -> bool:
+    """Whether a drain gave up and no stage has seen it; it has now."""
+    folder = repository() / UNSENT
+    with suppress(FileNotFoundError):
+        return bool((folder / PROBLEM).rename(folder / SAID))  # which keeps its time
+    return False
+
+
+def _warn() -> None:
+    said, missing = repository() / UNSENT / SAID, len(unsent_copies())
+    store, _, reason = (said.read_text("utf-8") if said.exists() else "MLflow: not sent yet").partition(": ")
+    runs = f"{missing} run{'s' * (missing != 1)}"
+    warn(f"{store} misses {runs}: {reason}; they are kept, and `flowshot sync` sends them")
+
+
+def _start_drain() -> bool:
+    """Start a process that sends the copies, unless one is at it; False where the last one gave up lately."""
+    with suppress(FileNotFoundError):
+        if time.time() - (repository() / UNSENT / SAID).stat().st_mtime < RETRY_SECONDS:
+            return False
+    with suppress(BlockingIOError):
+        with alone(DRAINING, wait=False):
+            pass
+        command, null = [sys.executable, "-m", DRAIN], subprocess.DEVNULL
+        subprocess.Popen(command, cwd=repository(), stdin=null, stdout=null, stderr=null, start_new_session=True)
+    return True
 
 
 @contextmanager
 def following(folder: Path) -> Iterator[None]:
     """Within the block, MLflow gets the rows of `folder/history.csv` as they come, in the run of `folder/run.json`."""
     (folder / ENDED).unlink(missing_ok=True)
-    command = [*TRACKING, "follow", str(folder), str(os.getpid())]
+    command = [sys.executable, "-m", FOLLOWER, "follow", str(folder), str(os.getpid())]
     process, status = None, "FAILED"
     with suppress(OSError):  # else `send` sends all rows; in a session of its own, as Ctrl-C is for the training
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)

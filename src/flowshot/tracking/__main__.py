@@ -1,4 +1,4 @@
-"""`python -m flowshot.tracking`: `prepare` | `send RECORD_FOLDER` | `follow FOLDER PID_OF_TRAINING` | `ui PORT`."""
+"""`python -m flowshot.tracking`: `prepare` | `follow FOLDER PID_OF_TRAINING` | `ui PORT`."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.process import stage, warn
 from flowshot.core.records import alone, read_record, record_key
 from flowshot.core.tracked import ENDED
-from flowshot.tracking.mlflow_runs import MlflowRun, find_store, one_line, open_store, send_record
+from flowshot.tracking.mlflow_runs import MlflowRun, find_store, one_line, open_store
 from flowshot.tracking.run import Run
 
 HOST = "127.0.0.1"  # of the UI: no other machine sees it
@@ -27,8 +27,6 @@ def main() -> None:
         match sys.argv[1:]:
             case ["prepare"]:
                 open_store(find_store())
-            case ["send", folder]:
-                send_record(find_store(), Path(folder))
             case ["follow", folder, training]:
                 follow(Path(folder), int(training))
             case ["ui", port]:

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import sha256_of_file, whole_file, write_json
+from flowshot.core.files import sha256_of_file, whole_file
 from flowshot.core.provenance import flatten
-from flowshot.core.records import LOGGED, alone, read_record, record_key, repository, unsent_folder
+from flowshot.core.records import alone, record_key, repository
 from flowshot.report.spectrogram import draw_spectrogram_files
-from flowshot.tracking.run import Run, read_run
+from flowshot.tracking.run import Run
 
 EXPERIMENT, PARENT = "flowshot", "mlflow.parentRunId"
 TABLE = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on traces of language models
@@ -143,11 +142,3 @@ def send(store: str, run: Run, again: bool = True) -> str:
                 mine.client.log_artifacts(mine.id, folder)
             mine.client.set_terminated(mine.id, "FINISHED", run.written)
         return mine.id
-
-
-def send_record(store: str, folder: Path) -> dict[str, str]:
-    """Send the run of a record folder, say there in `mlflow.json` where it is, and forget what was kept of it."""
-    logged = {"run_id": send(store, read_run(folder)), "tracking_uri": store}
-    write_json(folder / LOGGED, logged)
-    shutil.rmtree(unsent_folder(read_record(folder)), ignore_errors=True)
-    return logged
