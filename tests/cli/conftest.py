@@ -103,18 +103,21 @@ def save_vae(project):
     """Saves a tiny untrained VAE as `models/mine/no_nf/<seed>` and returns it."""
     import torch
 
-    from flowshot.models.autoencoders.vae.config import VAEConfig
+    from flowshot.models.autoencoders.vae import KIND
     from flowshot.models.autoencoders.vae.vae import VAE
-    from flowshot.models.base.storage import ModelCard, save_model
+    from flowshot.models.base.kind import ModelCard
+    from flowshot.models.base.storage import save_model
+    from tiny_vae import tiny_config
 
     def save(seed=3, *, rate=RATE, dataset="mine"):
         torch.manual_seed(seed)
-        config = VAEConfig(channels=(8, 8), strides=(4, 4), bands=4, latent_size=4)
+        config = tiny_config()
         samples = round(rate * SECONDS)
-        model = VAE(config, samples)
+        model = VAE(config, samples, rate)
         folder = project / f"models/mine/no_nf/{seed}"
         folder.mkdir(parents=True)
-        save_model(folder, ModelCard(config, dataset, rate, samples), model.state_dict(), model.state_dict())
+        card = ModelCard("vae", config, dataset, rate, samples)
+        save_model(folder, KIND, card, model.state_dict(), model.state_dict())
         return model
 
     return save

@@ -99,7 +99,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("plan.seeds", [], "plan: seeds must name at least one"),
         ("plan.seeds", [1, 1], "plan: seeds names one twice"),
         ("plan.budget.steps", 0, "plan.budget: steps and batch_size must be above 0"),
-        ("fit_prior.nf.steps", -1, "fit_prior.nf: every value must be above 0"),
+        ("fit_prior.nf.steps", -1, "fit_prior.nf: every number must be above 0"),
         ("score.confidence", 1.0, "score: confidence must lie between 0 and 1"),
         ("report.digits", 0, "report: digits must lie between 1 and 10"),
         # What a plan names has to be there.
