@@ -115,7 +115,7 @@ def test_portable_rooms_load_where_only_torch_numpy_and_nflows_are():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     names = set(re.findall(r'^  "([A-Za-z0-9_.-]+)', project, re.MULTILINE)) - PORTABLE_LIBRARIES
     assert {"mlflow", "dvc", "pandas", "pydantic", "safetensors", "scipy"} <= names
-    hidden = sorted(name.replace("-", "_") for name in names) + ["ruamel", "yaml"]
+    hidden = [*sorted(name.replace("-", "_") for name in names), "ruamel", "yaml"]
     program = f"""
 import importlib, sys
 class Hide:

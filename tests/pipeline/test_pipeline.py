@@ -26,13 +26,14 @@ def project(tmp_path_factory):
 
 @pytest.fixture
 def restored(project):
-    """The project, with parameters and code put back after the test."""
+    """The project, with parameters and code put back after the test, and all stages up to date again."""
     texts = {path: path.read_text() for path in (project / "src").rglob("*.py")}
     yield project
     write_params(project / "params.yaml", tiny_params(project))
     for path, text in texts.items():
         if path.read_text() != text:
             path.write_text(text)
+    stages_run(project)
 
 
 def stages_run(folder, *targets):
