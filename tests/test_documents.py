@@ -74,7 +74,7 @@ def only_parsed(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A finished plan of two autoencoders on 60 sounds, its stages run in this process; the current folder."""
+    """A finished plan of two autoencoders and a generator on 60 sounds, its stages run in this process; the current folder."""
     folder = tmp_path_factory.mktemp("project")
     write_sounds(folder / "sounds")
     for name in ("kick.wav", "snare.wav"):
@@ -110,12 +110,16 @@ def run_plan(patch: pytest.MonkeyPatch) -> None:
         run_stage(patch, stage, "mine")
     for autoencoder in AUTOENCODERS:
         run_stage(patch, "train", "mine", autoencoder, "0")
+        run_stage(patch, "encode", "mine", autoencoder, "0")
         for prior in PRIORS:
             run_stage(patch, "fit_prior", "mine", autoencoder, prior, "0")
             run_stage(patch, "sample", "mine", autoencoder, prior, "0")
         run_stage(patch, "reconstruct", "mine", autoencoder, "0")
         for prior in (*PRIORS, "reconstruction"):
             run_stage(patch, "score", "mine", autoencoder, prior, "0")
+    run_stage(patch, "train_generator", "mine", "copies", "0")
+    run_stage(patch, "sample_generator", "mine", "copies", "0")
+    run_stage(patch, "score", "mine", "copies", "direct", "0")
     run_stage(patch, "report")
 
 
@@ -127,8 +131,15 @@ def run_stage(patch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
 def tiny_params() -> dict:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     budget = {"steps": 2, "batch_size": 4}
-    axes = {"datasets": ["mine"], "autoencoders": [*AUTOENCODERS], "priors": [*PRIORS], "seeds": [0]}
-    params["plan"] = {"name": "mine", **axes, "budget": budget}
+    params["plan"] = {
+        "name": "mine",
+        "datasets": ["mine"],
+        "autoencoders": [*AUTOENCODERS],
+        "generators": ["copies"],
+        "priors": [*PRIORS],
+        "seeds": [0],
+        "budget": budget,
+    }
     clips = params["clips"] | {"sample_rate": RATE, "clip_seconds": 0.25}
     params["datasets"]["mine"] = clips | {"source": "folder", "path": "sounds"}
     tiny = {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4, "flow_width": 8, "flow_layers": 1}

@@ -9,8 +9,8 @@ from flowshot.cli import sample
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import sample_clips
-from flowshot.models.base.storage import load_model
-from flowshot.priors.registry import make_prior
+from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.priors.registry import make_prior, prior_config
 
 ARM = "mine/no_nf/own"
 
@@ -22,7 +22,7 @@ def read(folder):
 @pytest.fixture
 def fit_gmm():
     def fit(model, seed=3):
-        prior = make_prior("gmm", read_params().fit_prior, model)
+        prior = make_prior("gmm", prior_config(read_params(), "gmm"), model)
         latents = torch.randn(40, 4, generator=torch_generator(0, "test"))
         prior.fit(latents, latents, torch_generator(1, "test"))
         folder = Path(f"priors/mine/no_nf/gmm/{seed}")
@@ -47,8 +47,8 @@ def test_clips_are_written_as_flac_of_the_models_rate_and_length(save_vae, found
 def test_the_clips_are_those_of_the_sample_stage_for_the_same_seed_and_number(save_vae, flowshot):
     save_vae()
     assert flowshot("sample", ARM, "--n", 6, "--seed", 3, "--out", "drawn")[0] == 0
-    model, _ = load_model(Path("models/mine/no_nf/3"))
-    prior = make_prior("own", read_params().fit_prior, model)
+    model, _ = load_autoencoder(Path("models/mine/no_nf/3"))
+    prior = make_prior("own", prior_config(read_params(), "own"), model)
     expected = sample_clips(model, prior, 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")).clips
     np.testing.assert_allclose(read("drawn"), expected, atol=2e-7)  # 24 bits
 
@@ -95,7 +95,7 @@ def test_an_arm_that_is_not_trained_or_not_defined_is_named(save_vae, fails):
     line = fails("sample", ARM, "--out", "x")
     assert "models/mine/no_nf: no trained model for the plan's seeds (3, 4)" in line
     assert "models/mine/no_nf/5: no usable model" in fails("sample", ARM, "--model-seed", 5, "--out", "x")
-    assert "'sung' is not defined" in fails("sample", "mine/no_nf/sung", "--model-seed", 9, "--out", "x")
+    assert "there is no prior 'sung'" in fails("sample", "mine/no_nf/sung", "--model-seed", 9, "--out", "x")
     assert not Path("x").exists()
 
 
@@ -125,6 +125,22 @@ def test_what_must_not_be_replaced_is_refused_even_by_force(save_vae, fails, out
     Path("a file").touch()
     assert message in fails("sample", ARM, "--out", out, "--force")
     assert Path("params.yaml").exists() and Path("a file").exists()
+
+
+def test_a_generator_draws_without_a_prior(generated, found):
+    from flowshot.models.base.kind import ModelCard
+    from flowshot.models.base.storage import save_model
+    from flowshot.models.generators.copies.config import CopiesConfig
+    from flowshot.models.generators.copies.model import KIND
+
+    card = ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {})
+    folder = Path("models/mine/copies/3")
+    folder.mkdir(parents=True)
+    save_model(folder, KIND, card, KIND.build(card, None).state_dict() | {"count": torch.tensor(4)})
+    report = found("sample", "mine/copies", "--n", 5, "--out", "drawn")
+    assert report["arm"].startswith("mine/copies") and report["clips"] == 5
+    training = np.load("data/prepared/mine/train.npy")
+    assert all(np.isclose(training, clip, atol=2e-7).all(axis=1).any() for clip in read("drawn"))
 
 
 def test_an_output_that_cannot_be_written_is_named(save_vae, fails):

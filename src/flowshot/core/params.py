@@ -156,9 +156,11 @@ def _check_names(entries: Any, section: str, path: Path) -> None:
 
 
 def _first_problem(kind: Any, error: "ValidationError") -> str:
-    problem = error.errors(include_url=False)[0]
+    unknown = ("unexpected_keyword_argument", "extra_forbidden")
+    # A misspelt key is also a missing one, and only the unknown key names the remedy.
+    problem = min(error.errors(include_url=False), key=lambda problem: problem["type"] not in unknown)
     location = [str(part) for part in problem["loc"]]
-    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+    if problem["type"] in unknown:
         prefix = "".join(f".{part}" for part in location[:-1])
         return ": " + _unknown_key(prefix, location[-1], _known_keys(kind, location[:-1]))
     where = "".join(f".{part}" for part in location)
