@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from flowshot.cli.export import LARGEST_DIFFERENCE
 from defaults import default
+from flowshot.cli.export import LARGEST_DIFFERENCE
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
 from flowshot.core.randomness import derive_seed, torch_generator
