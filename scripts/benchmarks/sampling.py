@@ -3,12 +3,12 @@
 from functools import partial
 
 import torch
-from flowshot.priors.config import PriorsConfig
 
 from benchmarks.measuring import CLIP_SECONDS, Numbers, default_model, seconds
+from flowshot.core.params import project_params
+from flowshot.generation.config import SampleConfig
 from flowshot.generation.sampling import sample_clips
-from flowshot.priors.registry import PRIORS, make_prior
-from flowshot.scoring.config import SampleConfig
+from flowshot.priors.registry import PRIORS, make_prior, prior_config
 
 
 @torch.no_grad()
@@ -24,10 +24,10 @@ def sampling(count: int = 1000) -> Numbers:
 
     What the weights are does not matter to the time, so no prior is fitted. `own` is a flow here.
     """
-    model, config = default_model(prior_flow="nsf").eval(), PriorsConfig()
-    batch_size, numbers, latents = SampleConfig().batch_size, Numbers(), {}
+    model, params = default_model(prior_flow="nsf").eval(), project_params()
+    batch_size, numbers, latents = params.section("sample", SampleConfig).batch_size, Numbers(), {}
     for name in PRIORS:
-        prior = make_prior(name, config, model)
+        prior = make_prior(name, prior_config(params, name), model)
         latents[name] = seconds(partial(prior.sample, count, torch.Generator().manual_seed(0)), runs=2)
         numbers[f"{name}, seconds for {count} latents"] = latents[name]
         draw = partial(sample_clips, model, prior, count, batch_size, torch.Generator().manual_seed(0))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from flowshot.models.autoencoders.rave.network import RaveAutoencoder, rave_configuration
 from torch import Tensor, nn
 
 from benchmarks.measuring import (
@@ -28,6 +27,7 @@ from benchmarks.measuring import (
     unvalidated,
 )
 from flowshot.core.params import project_params
+from flowshot.models.autoencoders.rave.model import RaveAutoencoder, rave_configuration
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.losses import ReconstructionLoss

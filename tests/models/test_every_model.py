@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from prepared_folders import write_prepared
 
 from defaults import COMMITTED
 from exported_files import write_export
@@ -23,6 +22,7 @@ from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.storage import save_model
 from flowshot.models.generators import registry as generators
 from flowshot.optimisation.checkpoint import Checkpoint
+from prepared_folders import write_prepared
 from training_jobs import job_on
 
 SAMPLES, RATE = 256, 16000

@@ -19,10 +19,8 @@ def generator(seed=0):
 def bent_prior(size=3, **settings):
     """Not fitted, but far from Gaussian: its network has random weights."""
     torch.manual_seed(0)
-    values = {"steps": 1, "learning_rate": 1e-9, "width": 8, "layers": 1}
-    prior = RectifiedFlowPrior(
-        default(RectifiedFlowPriorConfig, "fit_prior.rectified_flow", layers=1, width=16, **settings), size
-    )
+    config = default(RectifiedFlowPriorConfig, "fit_prior.rectified_flow", layers=1, width=16, **settings)
+    prior = RectifiedFlowPrior(config, size)
     prior.whitening.fit(torch.randn(50, size, generator=generator()) * 3 + 1)
     with torch.no_grad():
         prior.velocity.leave.weight.normal_(0, 0.3)

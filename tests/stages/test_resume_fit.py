@@ -12,7 +12,7 @@ KILLS = int(os.environ.get("FLOWSHOT_KILLS", "1"))
 NETWORK = {"layers": 1, "width": 8, "steps": 150, "batch_size": 16}
 PRIORS = {
     "nf": NETWORK,
-    "rectified_flow": NETWORK | {"density_steps": 4},
+    "rectified_flow": NETWORK,
     "rave": NETWORK | {"skip": 8},
     "gmm": {"components": 4},
 }

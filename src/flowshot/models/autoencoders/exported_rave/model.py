@@ -148,7 +148,7 @@ def _load(path: Path, sample_rate: int) -> tuple[Any, int, int]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
-            module = torch.jit.load(str(path), map_location="cpu").requires_grad_(False).eval()
+            module = torch.jit.load(str(path), map_location="cpu").eval()
         channels, _, dimensions, ratio = (int(value) for value in module.encode_params)
         outputs = int(module.decode_params[2])
         rate = int(next(getattr(module, name) for name in RATE_NAMES if hasattr(module, name)))
@@ -161,6 +161,8 @@ def _load(path: Path, sample_rate: int) -> tuple[Any, int, int]:
         )
     if (channels, outputs) != (1, 1):
         raise FlowshotError(f"{path}: is for several channels, but clips have one; export a model of one channel")
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
     return module, dimensions, ratio
 
 

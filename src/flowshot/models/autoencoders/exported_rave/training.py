@@ -42,7 +42,7 @@ def train(model: ExportedRave, job: TrainingJob) -> Trained:
 def check_latents(model: ExportedRave, latents: torch.Tensor) -> None:
     """Raise FlowshotError where `latents: [clips, latent_size]` are codes, or a dimension is constant or not finite."""
     frames = latents.unflatten(1, model.latent_shape).transpose(0, 1).flatten(1)
-    if (frames == frames.round()).all():
+    if frames.isfinite().all() and (frames == frames.round()).all():
         raise FlowshotError(
             f"{model.path}: gives whole numbers, the codes of a discrete RAVE, to which no prior here can be fitted; "
             "export a variational one (v1, v2 or v2_small)"
