@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from flowshot.training.checkpoint import Checkpoint
 
 from flowshot.core.params import project_params
 from flowshot.core.plan import BudgetConfig
@@ -16,6 +15,7 @@ from flowshot.core.randomness import numpy_generator
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.checkpoint import Checkpoint
 from flowshot.training.config import TrainConfig
 
 Numbers = dict[str, float | str]

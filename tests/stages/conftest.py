@@ -34,7 +34,8 @@ def tone_project_at():
         if not (folder / "data").exists():
             _prepare_tones(folder / "data/prepared/tones")
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "priors": ["own"], "seeds": [0]}
+        axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "generators": []}
+        axes |= {"priors": ["own"], "seeds": [0]}
         params |= {"plan": {**axes, "budget": budget}, "plans": {}}
         params["datasets"]["tones"] = params["datasets"]["synth"]
         params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}

@@ -30,10 +30,10 @@ def uninterrupted(tone_project_at, start_train_stage, tmp_path_factory):
 
 
 def outputs_of(folder):
-    """Every file of the project, hidden ones too, but for what it is made of and MLflow's."""
-    given = ("data", "mlartifacts", "params.yaml", "mlflow.db", "mlflow.db.lock")
+    """Every file of the project, hidden ones too, but for what it is made of, its records, and MLflow's."""
+    given = ("data", "mlartifacts", "params.yaml", "mlflow.db", "mlflow.db.lock", "runs")
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {str(path) for path in paths if path.parts[0] not in given}
+    return {str(path) for path in paths if path.parts[0] not in given and path.parts[:2] != (".flowshot", "unsent")}
 
 
 def weights_of(folder):

@@ -16,17 +16,19 @@ PRIORS = {
     "rave": NETWORK | {"skip": 8},
     "gmm": {"components": 4},
 }
-FILES = {"nats.json", "prior.json", "prior.safetensors"}
+FILES = {"nats.json", "prior.safetensors"}
 
 
 @pytest.fixture(scope="module")
-def trained(tone_project_at, start_train_stage, tmp_path_factory):
+def trained(tone_project_at, start_train_stage, start_stage, tmp_path_factory):
     """A project with a trained autoencoder, whose priors are small."""
     folder = tone_project_at(tmp_path_factory.mktemp("trained"), "no_nf", {}, {"steps": 2, "batch_size": 4})
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["fit_prior"] = PRIORS
+    for prior, changes in PRIORS.items():
+        params["fit_prior"][prior] |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     assert start_train_stage(folder, "no_nf").wait() == 0
+    assert start_stage(folder, "encode", "no_nf", "0").wait() == 0
     shutil.rmtree(folder / ".flowshot")
     return folder
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -81,7 +82,8 @@ def run_training(
             "stage": "train", "plan": params.plan.name, "dataset": name.dataset, "model": name.model, "prior": None,
             "seed": name.seed, "parameters": parameters,
         }  # fmt: skip
-        write_record(scratch, seconds=0.0, **record)
+        with suppress(OSError):  # for those who watch; a full disk must not end a training
+            write_record(scratch, seconds=None, **record)
         with dataset.required_unchanged(), following(scratch):
             checkpoint = Checkpoint(scratch, stop_requested, say=warn)
             trained = _train(name, entry, card, model, dataset, training, budget, checkpoint)
@@ -129,7 +131,7 @@ def _train(
             bar.update(int(row["step"]) - bar.n)
             bar.set_postfix({"loss": f"{row.get('train_loss', 0.0):.3g}", "kl": f"{row.get('train_kl', 0.0):.3g}"})
             rows.append(row)
-            with whole_file(checkpoint.folder / "history.csv") as fresh:
+            with suppress(OSError), whole_file(checkpoint.folder / "history.csv") as fresh:
                 write_history(fresh, rows)
 
         generator = torch_generator(name.seed, "train", name.dataset, name.model)
