@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from flowshot.core.device import prepare_threads
 from flowshot.core.files import whole_file
 from flowshot.core.params import project_params
 from flowshot.core.plan import BudgetConfig
@@ -33,7 +34,6 @@ from flowshot.models.autoencoders.vae.loop import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.sources.synthesis.synthesizer import CLASSES, Clip, noise_generator, render
 from flowshot.training.config import TrainConfig
-from flowshot.training.device import prepare_threads
 from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, SAMPLES = 8000, 4000
