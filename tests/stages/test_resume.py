@@ -1,4 +1,4 @@
-"""The `train` stage, killed and started again. `FLOWSHOT_KILLS=30` tries as many moments; one by default."""
+"""The `train` stage, killed and started again. `FLOWSHOT_KILLS=10` tries as many moments; four by default."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-KILLS = int(os.environ.get("FLOWSHOT_KILLS", "1"))
+KILLS = int(os.environ.get("FLOWSHOT_KILLS", "4"))
 BUDGET = {"steps": 60, "batch_size": 4}
 MODEL = {
     f"models/tones/no_nf/0/{name}"
@@ -50,6 +50,14 @@ def runs_of(folder):
     return [status for (status,) in runs], doubled
 
 
+def told(folder, status):
+    """What MLflow holds once it has `status`: a process of its own tells it, and may end after the stage."""
+    deadline = time.monotonic() + 60
+    while (found := runs_of(folder)) != ([status], []) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_a_killed_training_ends_as_if_it_had_not_been_killed(
     kill, uninterrupted, tone_project_at, start_train_stage, killed, tmp_path
@@ -64,9 +72,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been_killed(
     )
     assert start_train_stage(folder, "no_nf").wait() == 0
     assert weights_of(folder) == expected
-    statuses, doubled = runs_of(folder)
-    assert statuses == ["FINISHED"]
-    assert doubled == []
+    assert told(folder, "FINISHED") == (["FINISHED"], [])
     assert outputs_of(folder) == MODEL
 
 
@@ -81,8 +87,8 @@ def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(uninterrupted,
     assert process.returncode == 1
     assert len(lines) == 1
     assert "the same command goes on from there" in lines[0]
-    assert runs_of(folder)[0] == ["KILLED"]
+    assert told(folder, "KILLED")[0] == ["KILLED"]
     again = start_train_stage(folder, "no_nf")
     assert again.wait() == 0
     assert weights_of(folder) == uninterrupted[0]
-    assert runs_of(folder)[0] == ["FINISHED"]
+    assert told(folder, "FINISHED")[0] == ["FINISHED"]
