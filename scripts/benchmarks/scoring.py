@@ -8,8 +8,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.measuring import SAMPLE_RATE, Numbers, decaying_noise, once, seconds
+from flowshot.clips.held_out import NamedClips
+from flowshot.core.params import project_params
 from flowshot.core.randomness import numpy_generator
-from flowshot.scoring.comparison.embedded import NamedClips
+from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
@@ -19,7 +21,8 @@ from flowshot.scoring.scores import score_against_reference
 
 def embedding(count: int = 256) -> Numbers:
     """YAMNet, resampling and windows included."""
-    yamnet, clips = embedder("yamnet"), decaying_noise(count)
+    config = project_params().section("score", ScoreConfig)
+    yamnet, clips = embedder("yamnet", config.policy), decaying_noise(count)
     return {"clips a second": count / seconds(lambda: yamnet.embed(clips, SAMPLE_RATE))}
 
 
@@ -49,15 +52,13 @@ def frechet_speed(dimensions: int, count: int) -> float:
 
 def scoring(count: int = 1000) -> Numbers:
     """Clips against as many, and against as many training clips, with every default metric and interval."""
-    candidate, reference, learned = (decaying_noise(count, seed) for seed in range(3))
-    names = [str(i) for i in range(count)]
+    sets = ClipSets(
+        *(NamedClips.independent(np.asarray(decaying_noise(count, seed))) for seed in range(3)), SAMPLE_RATE
+    )
+    config = project_params().section("score", ScoreConfig)
 
     def score(cache: str) -> object:
-        training = NamedClips(np.asarray(learned), names, names)
-        return score_against_reference(
-            candidate, reference, names, SAMPLE_RATE, ScoreConfig(), seed=0, cache=EmbeddingCache(cache),
-            training=training,
-        )  # fmt: skip
+        return score_against_reference(sets, config, seed=0, cache=EmbeddingCache(cache))
 
     with TemporaryDirectory() as cache:
         return {f"seconds, {count} against {count} clips": once(lambda: score(cache))}

@@ -164,11 +164,12 @@ def test_scoring_again_keeps_one_run_per_arm_in_mlflow(project):
 
         client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        return sorted((run.info.run_name, run.info.run_id) for run in client.search_runs(ids, max_results=1000))
+        found = client.search_runs(ids, max_results=1000)
+        return sorted((run.data.tags["flowshot.key"], run.info.run_name, run.info.run_id) for run in found)
 
     before = runs()
-    names = [name for name, _ in before]
-    assert len(names) == len(set(names))
+    keys, names, _ = zip(*before, strict=True)
+    assert len(keys) == len(set(keys)), "two runs of the same names and parameters"
     assert {"mine/no_nf/seed0", "mine/nf_both/gmm/seed0", "mine/no_nf/reconstruction/seed0"} <= set(names)
     result = run(sys.executable, "stages/score.py", "mine", "nf_both", "gmm", "0", cwd=project)
     assert result.returncode == 0, result.stderr

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from flowshot.training.device import choose_device, prepare_threads, uses_bfloat16
+from flowshot.core.device import prepare_threads
+from flowshot.training.device import choose_device, uses_bfloat16
 from tiny_vae import settings
 
 
