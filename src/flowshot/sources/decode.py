@@ -38,19 +38,12 @@ Reason = Literal["unreadable", "empty", "silent", "too_short", "too_long", "not_
 
 
 @dataclass(frozen=True)
-class Format:
-    """What a file's header says."""
-
-    sample_rate: int  # Hz
-    channels: int
-
-
-@dataclass(frozen=True)
 class FileFacts:
     """What the audit says about a file that could be decoded."""
 
     seconds: float
-    format: Format
+    sample_rate: int
+    channels: int
 
 
 class UnusableAudio(Exception):
@@ -66,26 +59,17 @@ class UnusableAudio(Exception):
 class Measurement:
     """What decoding a whole file shows; the header's length is not believed."""
 
-    format: Format
+    facts: FileFacts
     frames: int
     first: float  # the first sample of the mono mix
     peak: float  # largest distance of a sample from `first`
     audio: np.ndarray | None  # the mono mix of a short file, so that it is decoded once only
 
-    @property
-    def facts(self) -> FileFacts:
-        """Decoded length and format."""
-        return FileFacts(self.frames / self.format.sample_rate, self.format)
 
-
-def read_format(path: Path) -> Format:
-    """Sample rate and channels of a file.
-
-    Raises:
-        UnusableAudio: the file is empty or no audio that libsndfile reads.
-    """
+def read_format(path: Path) -> tuple[int, int]:
+    """Sample rate and channels in a file's header. Raises UnusableAudio where it is empty or no readable audio."""
     with _opened(path) as files:
-        return Format(files[0].samplerate, files[0].channels)
+        return files[0].samplerate, files[0].channels
 
 
 def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterator[np.ndarray]:
@@ -119,7 +103,7 @@ def measure(path: Path) -> Measurement:
     Raises:
         UnusableAudio: as `mono_blocks`, or the file holds no samples.
     """
-    audio_format = read_format(path)
+    rate, channels = read_format(path)
     frames, first, peak = 0, 0.0, 0.0
     audio = None
     for block in mono_blocks(path):
@@ -127,9 +111,10 @@ def measure(path: Path) -> Measurement:
         first = float(block[0]) if frames == 0 else first
         frames += len(block)
         peak = max(peak, float(block.max()) - first, first - float(block.min()))
+    facts = FileFacts(frames / rate, rate, channels)
     if frames == 0:
-        raise UnusableAudio("empty", FileFacts(0.0, audio_format))
-    return Measurement(audio_format, frames, first, peak, audio)
+        raise UnusableAudio("empty", facts)
+    return Measurement(facts, frames, first, peak, audio)
 
 
 def resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
@@ -174,15 +159,10 @@ def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
                 raise UnusableAudio("unreadable")
             if found.st_size == 0:
                 raise UnusableAudio("empty")
-            parts = chained_parts(path)
-            if len(parts) == 1:
-                # As bytes, because a name need not be valid text.
-                files = [stack.enter_context(soundfile.SoundFile(os.fsencode(path)))]
-            else:
-                files = [
-                    stack.enter_context(soundfile.SoundFile(stack.enter_context(FilePart(path, part))))
-                    for part in parts
-                ]
+            parts = [stack.enter_context(FilePart(path, part)) for part in chained_parts(path)]
+            # As bytes, because a name need not be valid text.
+            sources = parts if len(parts) > 1 else [os.fsencode(path)]
+            files = [stack.enter_context(soundfile.SoundFile(source)) for source in sources]
         # soundfile raises TypeError for suffixes that it takes for headerless audio.
         except (OSError, soundfile.SoundFileError, TypeError) as error:
             raise UnusableAudio("unreadable") from error
@@ -213,12 +193,8 @@ def _contradicts_itself(file: soundfile.SoundFile) -> bool:
 
 
 def _mixed(frames: np.ndarray) -> np.ndarray:
-    """The mean of the channels `[frames, channels]`; NumPy is slow at means over one or two numbers."""
-    if frames.shape[1] == 1:
-        return frames[:, 0].copy()
-    if frames.shape[1] == 2:
-        return (frames[:, 0] + frames[:, 1]) / np.float32(2)
-    return frames.mean(axis=1)
+    """The mean of the channels `[frames, channels]`; NumPy is slow at means over two numbers."""
+    return (frames[:, 0] + frames[:, 1]) / np.float32(2) if frames.shape[1] == 2 else frames.mean(axis=1)
 
 
 def _counts(files: Iterable[soundfile.SoundFile], buffer: np.ndarray) -> Iterator[int]:
