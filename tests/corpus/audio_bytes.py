@@ -28,6 +28,11 @@ def int16(audio: np.ndarray) -> bytes:
     return np.rint(audio * 32767).astype("<i2").tobytes()
 
 
+def int32(audio: np.ndarray) -> bytes:
+    """The samples as 32-bit little-endian integers of which 24 bits are used."""
+    return (np.rint(audio * 8388607).astype("<i4") << 8).tobytes()
+
+
 def chunk(name: bytes, content: bytes, promised: int | None = None) -> bytes:
     """A chunk of a RIFF file, without the byte that should follow an odd one; its size may be a lie."""
     return name + struct.pack("<I", len(content) if promised is None else promised) + content
@@ -61,6 +66,14 @@ def wav(
     align = channels * bits // 8 if align is None else align
     header = struct.pack("<HHIIHH", tag, channels, rate, rate * align & 0xFFFFFFFF, align & 0xFFFF, bits)
     chunks = chunk(b"fmt ", header) + before + chunk(b"data", content, promised) + after
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def extensible(content: bytes, *, bits: int, align: int, valid: int, rate: int = RATE) -> bytes:
+    """A mono WAV file of the extensible kind, in integers, whose header says what it is told to."""
+    header = struct.pack("<HHIIHHHHI", 0xFFFE, 1, rate, rate * align, align, bits, 22, valid, 4)
+    header += struct.pack("<H", 1) + bytes.fromhex("0000 0000 1000 8000 00aa 0038 9b71")
+    chunks = chunk(b"fmt ", header) + chunk(b"data", content)
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.audio_bytes import SECONDS, chunk, encoded, id3, int16, tone, wav
+from corpus.audio_bytes import SECONDS, chunk, encoded, extensible, id3, int16, int32, tone, wav
 from corpus.makers import (
     Make,
     Mine,
     bound_socket,
+    chained,
     channels,
     floats,
     folder_with_a_sound,
@@ -117,6 +118,12 @@ KINDS = [
     Kind("vorbis inside.wav", of_tone(lambda audio: wav(encoded(audio, "OGG", "VORBIS"), tag=0x674F)), "unreadable"),
     Kind("mp3 inside.wav", of_tone(lambda audio: wav(encoded(audio, "MP3", "MPEG_LAYER_III"), tag=0x55)), "unreadable"),
     Kind("unknown encoding.wav", lying(tag=0x1234), "unreadable"),
+    Kind("24 of 24 bits in 4 bytes.wav", of_tone(lambda audio: extensible(int32(audio), bits=24, align=4, valid=24)),
+         "unreadable"),
+    Kind("16 bits in 3 bytes.wav", lying(align=3), "unreadable"),
+    Kind("24 of 32 bits in 4 bytes.wav", of_tone(lambda audio: extensible(int32(audio), bits=32, align=4, valid=24))),
+    Kind("chained.ogg", chained("VORBIS")),
+    Kind("chained.opus", chained("OPUS")),
     Kind("no data.wav", holds(b"RIFF\x24\0\0\0WAVE" + GOOD_WAV[12:36]), "unreadable"),
     # Numbers that are no sound.
     Kind("nan.wav", floats(with_one(np.nan)), "not_finite"),

@@ -70,6 +70,11 @@ def channels(count: int) -> Make:
     return of_tone(make)
 
 
+def chained(subtype: str) -> Make:
+    """The halves of the tone as two Ogg streams, one behind the other."""
+    return of_tone(lambda audio: b"".join(encoded(half, "OGG", subtype) for half in np.split(audio, 2)))
+
+
 def sparse(header: bytes) -> Make:
     """A file of 2 GiB that takes no room on the disk."""
 

@@ -55,6 +55,26 @@ def test_a_file_is_recognised_by_its_content_whatever_its_name(tmp_path, contain
     assert measure(path).frames > 20000
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("rates", [(48000, 48000, 48000), (48000, 24000)])
+def test_all_streams_that_an_ogg_file_is_chained_of_are_decoded(tmp_path, monkeypatch, subtype, rates):
+    monkeypatch.setattr(decode, "BLOCK_SAMPLES", 5000)
+    content = io.BytesIO()
+    for number, rate in enumerate(rates):
+        part = io.BytesIO()
+        soundfile.write(part, tone(0.5, rate, 440.0 * (number + 1)), rate, format="OGG", subtype=subtype)
+        content.write(part.getvalue())
+    (tmp_path / "chained.ogg").write_bytes(content.getvalue())
+    if len(set(rates)) > 1:
+        assert reason(tmp_path / "chained.ogg") == "unreadable"  # no one format
+        return
+    audio = decoded(tmp_path / "chained.ogg")
+    assert len(audio) == 3 * 24000
+    for number in range(3):
+        spectrum = np.abs(np.fft.rfft(audio[24000 * number + 4000 :][:16000]))
+        assert spectrum.argmax() * 3 == pytest.approx(440 * (number + 1), abs=3)
+
+
 def test_channels_are_averaged(tmp_path):
     channels = np.stack([np.full(100, level, dtype=np.float32) for level in np.linspace(-0.4, 1.0, 8)], axis=1)
     soundfile.write(tmp_path / "eight.wav", channels, 192000, subtype="FLOAT")

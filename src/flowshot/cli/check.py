@@ -11,8 +11,9 @@ from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, check_section, read_params
 from flowshot.core.plan import PlanConfig
 from flowshot.preparation.config import DatasetConfig, dataset_config
+from flowshot.preparation.folders import check_folder
 from flowshot.sources.config import source_config
-from flowshot.sources.inputs import INDEX_FILE, folder_changed, list_files, user_folder
+from flowshot.sources.inputs import INDEX_FILE, folder_changed
 
 RAW, MODELS = Path("data/raw"), Path("models")
 
@@ -29,6 +30,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     check_params(params)
     plan = params.plan
     datasets = {name: dataset_config(params, name) for name in plan.datasets}
+    for name, config in datasets.items():
+        check_folder(name, config)  # an error before anything is removed or run
     changed = [name for name in plan.datasets if _is_stale(params, name)]
     for name in changed:
         _remove(RAW / name)
@@ -79,10 +82,6 @@ def _is_stale(params: Params, name: str) -> bool:
     config = source_config(params, name)
     if config.source != "folder":
         return False
-    # A folder that is missing or empty is an error before anything is removed or run.
-    folder = user_folder(name, config.path)
-    if not list_files(folder):
-        raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")
     # Without an index the stage is stale by itself: it never ran, or for another source.
     return (RAW / name / INDEX_FILE).is_file() and folder_changed(name, config, RAW / name)
 

@@ -63,6 +63,11 @@ class DatasetConfig(SourceConfig):
         """Length of a clip in samples."""
         return round(self.clip_seconds * self.sample_rate)
 
+    @property
+    def fade_samples(self) -> int:
+        """Length of a fade in samples."""
+        return round(self.fade_seconds * self.sample_rate)
+
 
 def dataset_config(params: Params, name: str) -> DatasetConfig:
     """The dataset `name` of params.yaml."""

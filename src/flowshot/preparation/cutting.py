@@ -53,12 +53,12 @@ def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray 
     if not np.isfinite(cut).all():
         raise UnusableAudio("not_finite")
     if np.abs(cut).max() > ORDINARY:
-        cut = _tamed(cut)
+        cut = _to_peak_1(cut)
     threshold = amplitude(config.silence_db)
     if np.abs(cut - cut.mean()).max() < threshold or np.ptp(cut) == 0:
         return None
     if cut_off:
-        cut = fade_out(cut, _fade_samples(config))
+        cut = fade_out(cut, config.fade_samples)
         if np.abs(cut).max() < threshold:
             return None
     return pad(set_level(cut, config), config)
@@ -80,7 +80,7 @@ def set_level(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
     if peak == 0:
         return audio
     if config.level != "none" and peak < 1 / ORDINARY:
-        audio, peak = _tamed(audio), 1.0
+        audio, peak = _to_peak_1(audio), 1.0
     gain = 1.0
     if config.level == "peak":
         gain = amplitude(config.level_db) / peak
@@ -100,7 +100,7 @@ def pad(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
         return np.pad(audio, (0, missing))
     copies = -(-config.clip_samples // len(audio))
     repeated = np.tile(audio, copies)[: config.clip_samples]
-    return repeated if config.clip_samples % len(audio) == 0 else fade_out(repeated, _fade_samples(config))
+    return repeated if config.clip_samples % len(audio) == 0 else fade_out(repeated, config.fade_samples)
 
 
 def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -122,19 +122,15 @@ def amplitude(decibels: float) -> float:
     return float(10 ** (decibels / 20))
 
 
-def _tamed(audio: np.ndarray) -> np.ndarray:
-    """The audio with its peak at 1, through float64."""
+def _to_peak_1(audio: np.ndarray) -> np.ndarray:
+    """The audio with its peak at 1, computed in float64."""
     wide = audio.astype(np.float64)
     return (wide / np.abs(wide).max()).astype(np.float32)
 
 
-def _fade_samples(config: DatasetConfig) -> int:
-    return round(config.fade_seconds * config.sample_rate)
-
-
 def _one_clip(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, int]:
     whole = measure(path)
-    facts, rate = whole.facts, whole.format.sample_rate
+    facts, rate = whole.facts, whole.facts.sample_rate
     if facts.seconds < config.minimum_seconds:
         raise UnusableAudio("too_short", facts)
     if whole.peak == 0:
@@ -146,7 +142,8 @@ def _one_clip(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts,
     onset = _onset(blocks(), whole.first, whole.peak * amplitude(ONSET_DB))
     start = max(0, onset - round(PREROLL_SECONDS * rate))
     stop = start + int((config.clip_seconds + RESAMPLER_MARGIN) * rate) + 1
-    cut = _joined(resampled(_between(blocks(), start, stop), rate, config.sample_rate), config.clip_samples)
+    pieces = list(resampled(_between(blocks(), start, stop), rate, config.sample_rate))
+    cut = np.concatenate(pieces)[: config.clip_samples] if pieces else np.empty(0, dtype=np.float32)
     left = (whole.frames - start) / rate
     if left < config.minimum_seconds or len(cut) == 0:
         raise UnusableAudio("too_short", facts)
@@ -158,7 +155,7 @@ def _one_clip(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts,
 
 
 def _windows(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, int]:
-    audio_format = read_format(path)
+    rate, channels = read_format(path)
     decoded = 0
 
     def counted() -> Iterator[np.ndarray]:
@@ -167,7 +164,7 @@ def _windows(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, 
             decoded += len(block)
             yield block
 
-    stream = resampled(counted(), audio_format.sample_rate, config.sample_rate)
+    stream = resampled(counted(), rate, config.sample_rate)
     hop = max(1, round(config.hop_seconds * config.sample_rate))
     kept = silent = 0
     for start, cut in windows(stream, config.clip_samples, hop):
@@ -177,7 +174,7 @@ def _windows(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, 
             continue
         kept += 1
         keep(Clip(start / config.sample_rate, config.clip_samples / config.sample_rate, samples))
-    facts = FileFacts(decoded / audio_format.sample_rate, audio_format)
+    facts = FileFacts(decoded / rate, rate, channels)
     if kept == 0:
         raise UnusableAudio("silent" if silent else "too_short" if decoded else "empty", facts)
     return facts, silent
@@ -196,6 +193,7 @@ def _onset(blocks: Iterable[np.ndarray], first: float, threshold: float) -> int:
 
 
 def _between(blocks: Iterable[np.ndarray], start: int, stop: int) -> Iterator[np.ndarray]:
+    """The samples from `start` to `stop` of a stream; what follows is not read."""
     position = 0
     for block in blocks:
         if position + len(block) > start:
@@ -203,15 +201,3 @@ def _between(blocks: Iterable[np.ndarray], start: int, stop: int) -> Iterator[np
         position += len(block)
         if position >= stop:
             return
-
-
-def _joined(blocks: Iterable[np.ndarray], length: int) -> np.ndarray:
-    """At most `length` samples of a stream; what follows is not read."""
-    parts: list[np.ndarray] = []
-    have = 0
-    for block in blocks:
-        parts.append(block)
-        have += len(block)
-        if have >= length:
-            break
-    return np.concatenate(parts)[:length] if parts else np.empty(0, dtype=np.float32)

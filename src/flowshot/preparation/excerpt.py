@@ -35,7 +35,7 @@ def read_excerpt(
     Raises:
         UnusableAudio: the file cannot be decoded so far, holds no samples, or NaN or infinity.
     """
-    rate = read_format(path).sample_rate
+    rate = read_format(path)[0]
     parts: list[np.ndarray] = []
     have = 0
     for block in resampled(mono_blocks(path, channels), rate, sample_rate):

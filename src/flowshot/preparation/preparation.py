@@ -104,13 +104,12 @@ def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> N
 
 
 def _require_enough_to_score(config: DatasetConfig, splits: dict[Split, list[KeptClip]], where: str) -> None:
-    held_out = {split: len(splits[split]) for split in ("valid", "test") if len(splits[split]) < FEWEST_HELD_OUT}
-    for split, count in held_out.items():
-        needed = files_needed(config.split)
+    counts = {split: len(clips) for split, clips in splits.items()}
+    if min(counts["valid"], counts["test"]) < FEWEST_HELD_OUT:
         raise FlowshotError(
-            f"{where}: {count} clip for {split} of {sum(map(len, splits.values()))}, but scoring needs at least "
-            f"{FEWEST_HELD_OUT}; add files (with this `split` about {needed} that may be separated), or give `split` a "
-            f"larger share for {split}"
+            f"{where}: {counts['valid']} clips for validation and {counts['test']} for test, but scoring needs at "
+            f"least {FEWEST_HELD_OUT}; add files (with this `split` about {files_needed(config.split)} that may be "
+            "separated), or change `split`"
         )
 
 

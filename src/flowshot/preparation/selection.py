@@ -220,5 +220,5 @@ def _audit_row(file: InputFile, found: FileSurvey, kept: bool, lost: tuple[str, 
     status = "kept" if kept else "dropped"
     if found.facts is None:
         return AuditRow(file.source, status, reason, None, None, None, copy_of)
-    form = found.facts.format
-    return AuditRow(file.source, status, reason, found.facts.seconds, form.sample_rate, form.channels, copy_of)
+    facts = found.facts
+    return AuditRow(file.source, status, reason, facts.seconds, facts.sample_rate, facts.channels, copy_of)

@@ -3,13 +3,11 @@
 import hashlib
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from tqdm import tqdm
@@ -55,9 +53,8 @@ class Reader:
     """Reads files in one process, and appends their clips to one spool in the folder `spools`, if there is one."""
 
     def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
-        self._config, self._sketcher, self._spools = config, Sketcher(config.clip_samples), spools
-        self._spool: IO[bytes] | None = None
-        self._name, self._rows = "", 0
+        self._config, self._sketcher, self._rows = config, Sketcher(config.clip_samples), 0
+        self._spool = None if spools is None else spools / f"{os.getpid()}.f32"
 
     def __call__(self, file: InputFile) -> FileSurvey:
         """Read one file; see `read_clips`.
@@ -73,14 +70,15 @@ class Reader:
             result = FileSurvey("", facts, tuple(clips), silent)
         except UnusableAudio as problem:
             result = FileSurvey(problem.reason, problem.facts)
-        finally:
-            if self._spool is not None:
-                self._spool.flush()
         _require_unchanged(file)
         return result
 
     def _keep(self, clip: Clip) -> ClipFacts:
         samples = np.ascontiguousarray(clip.samples, dtype="<f4")
+        if self._spool is not None:
+            with self._spool.open("ab") as spool:
+                spool.write(samples.data)
+            self._rows += 1
         drop = self._config.near_duplicates == "drop"
         return ClipFacts(
             clip.start,
@@ -89,19 +87,9 @@ class Reader:
             self._sketcher.waveform(samples),
             self._sketcher.spectrum(samples),
             fingerprint(samples, self._config.sample_rate) if drop else np.empty(0, dtype=np.float32),
-            *self._write(samples),
+            str(self._spool or ""),
+            self._rows - 1,
         )
-
-    def _write(self, samples: np.ndarray) -> tuple[str, int]:
-        """The spool that holds the clip from now on, and its row there."""
-        if self._spools is None:
-            return "", 0
-        if self._spool is None:
-            handle, self._name = tempfile.mkstemp(prefix="clips.", suffix=".f32", dir=self._spools)
-            self._spool = os.fdopen(handle, "wb")
-        self._spool.write(samples.data)
-        self._rows += 1
-        return self._name, self._rows - 1
 
 
 def survey(
@@ -120,8 +108,11 @@ def survey(
     results = {row: _unread(file, member) for row, (file, member) in enumerate(zip(files, members, strict=True))}
     # Large files first, so that no process is left alone with one at the end.
     wanted = sorted((row for row, result in results.items() if result is None), key=lambda row: -files[row].bytes)
-    read = _read_here if workers == 1 or len(wanted) < 2 * workers else _read_in_processes
-    found = read(config, [files[row] for row in wanted], spools, workers)
+    queue = [files[row] for row in wanted]
+    if workers == 1 or len(wanted) < 2 * workers:
+        found: Iterator[FileSurvey] = map(Reader(config, spools), queue)
+    else:
+        found = _read_in_processes(config, queue, spools, workers)
     for row, result in zip(wanted, tqdm(found, total=len(wanted), desc=name, unit="file", disable=None), strict=True):
         results[row] = result
     return [result for _, result in sorted(results.items()) if result is not None]
@@ -134,12 +125,6 @@ def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
     if member.excluded:
         return FileSurvey("excluded", None)
     return FileSurvey(file.problem, None) if file.problem else None
-
-
-def _read_here(
-    config: DatasetConfig, files: Sequence[InputFile], spools: Path | None, workers: int
-) -> Iterator[FileSurvey]:
-    return map(Reader(config, spools), files)
 
 
 def _read_in_processes(
@@ -156,7 +141,7 @@ def _read_in_processes(
                 'lacks `if __name__ == "__main__":`; close other programs, then run again'
             ) from None
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _require_unchanged(file: InputFile) -> None:

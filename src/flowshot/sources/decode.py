@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import math
 import os
 import re
 import stat
@@ -15,6 +16,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from flowshot.sources.ogg import FilePart, chained_parts
+
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000  # Hz; a header that says otherwise is damaged
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MiB of float32
 MAXIMUM_SAMPLES = 1 << 32  # over all channels: a day of mono at 48 kHz. A small FLAC can hold more than any disk
@@ -26,6 +29,8 @@ CUT_OFF = re.compile(
     r"|^\*\*\* Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)",
     re.MULTILINE,
 )
+# What it notes of a WAV file's frames: bytes, and bits of a sample.
+FRAME_SIZE = re.compile(r"^ *Block Align *: (\d+)(?: .*)?\n *Bit Width *: (\d+)", re.MULTILINE)
 STREAMED = 0x7FFF0000  # bytes; programs that write to a pipe promise at least this, because they do not know the length
 MISCOUNTED = 128  # bytes by which a promise may be wrong because a program counted its header, or padding, as audio
 
@@ -33,19 +38,12 @@ Reason = Literal["unreadable", "empty", "silent", "too_short", "too_long", "not_
 
 
 @dataclass(frozen=True)
-class Format:
-    """What a file's header says."""
-
-    sample_rate: int  # Hz
-    channels: int
-
-
-@dataclass(frozen=True)
 class FileFacts:
     """What the audit says about a file that could be decoded."""
 
     seconds: float
-    format: Format
+    sample_rate: int
+    channels: int
 
 
 class UnusableAudio(Exception):
@@ -61,26 +59,17 @@ class UnusableAudio(Exception):
 class Measurement:
     """What decoding a whole file shows; the header's length is not believed."""
 
-    format: Format
+    facts: FileFacts
     frames: int
     first: float  # the first sample of the mono mix
     peak: float  # largest distance of a sample from `first`
     audio: np.ndarray | None  # the mono mix of a short file, so that it is decoded once only
 
-    @property
-    def facts(self) -> FileFacts:
-        """Decoded length and format."""
-        return FileFacts(self.frames / self.format.sample_rate, self.format)
 
-
-def read_format(path: Path) -> Format:
-    """Sample rate and channels of a file.
-
-    Raises:
-        UnusableAudio: the file is empty or no audio that libsndfile reads.
-    """
-    with _opened(path) as file:
-        return Format(file.samplerate, file.channels)
+def read_format(path: Path) -> tuple[int, int]:
+    """Sample rate and channels in a file's header. Raises UnusableAudio where it is empty or no readable audio."""
+    with _opened(path) as files:
+        return files[0].samplerate, files[0].channels
 
 
 def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterator[np.ndarray]:
@@ -90,13 +79,12 @@ def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterat
         UnusableAudio: the file cannot be opened or decoded to its end, holds NaN or infinity, or more than
             MAXIMUM_SAMPLES.
     """
-    with _opened(path) as file:
-        frames = max(1, BLOCK_SAMPLES // file.channels)
-        buffer = np.empty((frames, file.channels), dtype=np.float32)
+    with _opened(path) as files:
+        width = files[0].channels
+        buffer = np.empty((max(1, BLOCK_SAMPLES // width), width), dtype=np.float32)
         decoded = 0
-        # buffer_read_into, because read() stops at the length in the header, which may be wrong.
-        while count := _read(file, buffer):
-            decoded += count * file.channels
+        for count in _counts(files, buffer):
+            decoded += count * width
             if decoded > MAXIMUM_SAMPLES:
                 raise UnusableAudio("too_long")
             # Overflow of huge values becomes infinity, which the next line refuses.
@@ -115,7 +103,7 @@ def measure(path: Path) -> Measurement:
     Raises:
         UnusableAudio: as `mono_blocks`, or the file holds no samples.
     """
-    audio_format = read_format(path)
+    rate, channels = read_format(path)
     frames, first, peak = 0, 0.0, 0.0
     audio = None
     for block in mono_blocks(path):
@@ -123,9 +111,10 @@ def measure(path: Path) -> Measurement:
         first = float(block[0]) if frames == 0 else first
         frames += len(block)
         peak = max(peak, float(block.max()) - first, first - float(block.min()))
+    facts = FileFacts(frames / rate, rate, channels)
     if frames == 0:
-        raise UnusableAudio("empty", FileFacts(0.0, audio_format))
-    return Measurement(audio_format, frames, first, peak, audio)
+        raise UnusableAudio("empty", facts)
+    return Measurement(facts, frames, first, peak, audio)
 
 
 def resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
@@ -160,23 +149,29 @@ def quiet_decoders() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    try:
-        found = path.stat()
-        # Looked at before it is opened: to open a pipe would wait for ever, and a device may never end.
-        if not stat.S_ISREG(found.st_mode):
+def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
+    """The sound of a file; the parts of one that is chained of several Ogg streams, in their order."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = path.stat()
+            # Looked at before it is opened: to open a pipe would wait for ever, and a device may never end.
+            if not stat.S_ISREG(found.st_mode):
+                raise UnusableAudio("unreadable")
+            if found.st_size == 0:
+                raise UnusableAudio("empty")
+            parts = [stack.enter_context(FilePart(path, part)) for part in chained_parts(path)]
+            # As bytes, because a name need not be valid text.
+            sources = parts if len(parts) > 1 else [os.fsencode(path)]
+            files = [stack.enter_context(soundfile.SoundFile(source)) for source in sources]
+        # soundfile raises TypeError for suffixes that it takes for headerless audio.
+        except (OSError, soundfile.SoundFileError, TypeError) as error:
+            raise UnusableAudio("unreadable") from error
+        formats = {(file.samplerate, file.channels) for file in files}
+        if len(formats) > 1 or not LOWEST_RATE <= files[0].samplerate <= HIGHEST_RATE:
             raise UnusableAudio("unreadable")
-        if found.st_size == 0:
-            raise UnusableAudio("empty")
-        # As bytes, because a name need not be valid text.
-        file = soundfile.SoundFile(os.fsencode(path))
-    # soundfile raises TypeError for suffixes that it takes for headerless audio.
-    except (OSError, soundfile.SoundFileError, TypeError) as error:
-        raise UnusableAudio("unreadable") from error
-    with file:
-        if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE or _cut_off(file):
+        if any(_cut_off(file) or _contradicts_itself(file) for file in files):
             raise UnusableAudio("unreadable")
-        yield file
+        yield files
 
 
 def _cut_off(file: soundfile.SoundFile) -> bool:
@@ -188,17 +183,26 @@ def _cut_off(file: soundfile.SoundFile) -> bool:
     return False
 
 
+def _contradicts_itself(file: soundfile.SoundFile) -> bool:
+    """Whether plain samples take another number of bytes than the header says: libsndfile would decode noise."""
+    found = FRAME_SIZE.search(file.extra_info)
+    if found is None or not file.subtype.startswith(("PCM", "FLOAT", "DOUBLE")):
+        return False
+    align, bits = map(int, found.groups())
+    return align != file.channels * math.ceil(bits / 8)
+
+
 def _mixed(frames: np.ndarray) -> np.ndarray:
-    """The mean of the channels `[frames, channels]`; NumPy is slow at means over one or two numbers."""
-    if frames.shape[1] == 1:
-        return frames[:, 0].copy()
-    if frames.shape[1] == 2:
-        return (frames[:, 0] + frames[:, 1]) / np.float32(2)
-    return frames.mean(axis=1)
+    """The mean of the channels `[frames, channels]`; NumPy is slow at means over two numbers."""
+    return (frames[:, 0] + frames[:, 1]) / np.float32(2) if frames.shape[1] == 2 else frames.mean(axis=1)
 
 
-def _read(file: soundfile.SoundFile, buffer: np.ndarray) -> int:
-    try:
-        return int(file.buffer_read_into(buffer, dtype="float32"))
-    except (OSError, soundfile.SoundFileError) as error:
-        raise UnusableAudio("unreadable") from error
+def _counts(files: Iterable[soundfile.SoundFile], buffer: np.ndarray) -> Iterator[int]:
+    """How many frames each read of the files leaves in `buffer`."""
+    for file in files:
+        try:
+            # Not read(), which stops at the length in the header, and that may be wrong.
+            while count := int(file.buffer_read_into(buffer, dtype="float32")):
+                yield count
+        except (OSError, soundfile.SoundFileError) as error:
+            raise UnusableAudio("unreadable") from error
