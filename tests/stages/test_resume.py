@@ -52,7 +52,7 @@ def runs_of(folder):
 
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_a_killed_training_ends_as_if_it_had_not_been_killed(
-    kill, uninterrupted, tone_project_at, start_train_stage, killed, tmp_path
+    kill, uninterrupted, tone_project_at, start_train_stage, killed, flush, tmp_path
 ):
     expected, seconds = uninterrupted
     projects = (tone_project_at(tmp_path / str(i), "no_nf", {}, BUDGET, **SETTINGS) for i in range(20))
@@ -64,13 +64,16 @@ def test_a_killed_training_ends_as_if_it_had_not_been_killed(
     )
     assert start_train_stage(folder, "no_nf").wait() == 0
     assert weights_of(folder) == expected
+    flush(folder)
     statuses, doubled = runs_of(folder)
     assert statuses == ["FINISHED"]
     assert doubled == []
     assert outputs_of(folder) == MODEL
 
 
-def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(uninterrupted, tone_project, start_train_stage):
+def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(
+    uninterrupted, tone_project, start_train_stage, flush
+):
     folder = tone_project("no_nf", {}, BUDGET, **SETTINGS)
     process = start_train_stage(folder, "no_nf", checkpoint_seconds=0.0)
     while not list((folder / ".flowshot").rglob("state.pt")):
@@ -85,4 +88,5 @@ def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(uninterrupted,
     again = start_train_stage(folder, "no_nf")
     assert again.wait() == 0
     assert weights_of(folder) == uninterrupted[0]
+    flush(folder)
     assert runs_of(folder)[0] == ["FINISHED"]
