@@ -162,6 +162,8 @@ def test_scoring_again_keeps_one_run_per_arm_in_mlflow(project):
     def runs():
         from mlflow.tracking import MlflowClient
 
+        sent = run(sys.executable, "-c", "from flowshot.core.tracked import flush; flush(120)", cwd=project)
+        assert (sent.returncode, sent.stderr) == (0, "")
         client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
         found = client.search_runs(ids, max_results=1000)

@@ -71,6 +71,20 @@ def start_train_stage(start_stage):
 
 
 @pytest.fixture(scope="session")
+def flush():
+    """Waits until MLflow has what the stages of a folder recorded, which a process of its own sends."""
+
+    def wait(folder):
+        command = [sys.executable, "-c", "from flowshot.core.tracked import flush; flush(120)"]
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    return wait
+
+
+@pytest.fixture(scope="session")
 def killed():
     """Starts a stage and kills it after so many seconds, earlier where it had ended by then; the project it was in."""
 
