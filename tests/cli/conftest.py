@@ -47,7 +47,7 @@ def project(tmp_path, monkeypatch):
         "seeds": [3, 4],
     }
     params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}}
-    params["fit_prior"]["gmm"] = {"components": 2, "iterations": 5}
+    params["fit_prior"]["gmm"] |= {"components": 2, "iterations": 5}
     clips = {**params["clips"], "sample_rate": RATE, "clip_seconds": SECONDS}
     params["datasets"] = {"mine": {**clips, "source": "folder", "path": "sounds"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
@@ -103,7 +103,7 @@ def save_vae(project):
     """Saves a tiny untrained VAE as `models/mine/no_nf/<seed>` and returns it."""
     import torch
 
-    from flowshot.models.autoencoders.vae import KIND
+    from flowshot.models.autoencoders.vae.model import KIND
     from flowshot.models.autoencoders.vae.vae import VAE
     from flowshot.models.base.kind import ModelCard
     from flowshot.models.base.storage import save_model
@@ -116,7 +116,7 @@ def save_vae(project):
         model = VAE(config, samples, rate)
         folder = project / f"models/mine/no_nf/{seed}"
         folder.mkdir(parents=True)
-        card = ModelCard("vae", config, dataset, rate, samples)
+        card = ModelCard("vae", config, dataset, rate, samples, {})
         save_model(folder, KIND, card, model.state_dict(), model.state_dict())
         return model
 

@@ -80,9 +80,9 @@ def test_the_walk_leaves_the_rest_alone(text: str) -> None:
 
 
 def test_torchscript_is_loaded_only_where_it_was_made_or_is_asked_for() -> None:
-    """A file of TorchScript holds a program; that of somebody else's RAVE needs `trust_exported`."""
+    """A file of TorchScript holds a program; that of somebody else's RAVE needs `trust`."""
     users = {path.relative_to(ROOT / "src/flowshot").as_posix() for path in SOURCES if "jit.load" in path.read_text()}
-    assert users <= {"torchscript.py", "commands/export.py", "models/exported_rave.py"}
+    assert users <= {"export/torchscript.py", "cli/export.py", "models/autoencoders/exported_rave/model.py"}
 
 
 def test_servers_listen_to_this_machine_alone() -> None:

@@ -8,6 +8,7 @@ import yaml
 from exported_files import write_export
 from flowshot.core.files import sha256_of_file
 from flowshot.core.params import read_params
+from flowshot.preparation.config import dataset_config
 from flowshot.sources.fetch import fetch
 
 RAW = Path("data/raw/mine")
@@ -16,7 +17,7 @@ RAW = Path("data/raw/mine")
 @pytest.fixture
 def fetched(project, write_sounds):
     write_sounds(project / "sounds")
-    fetch("mine", read_params().dataset("mine"), RAW)
+    fetch("mine", dataset_config(read_params(), "mine"), RAW)
     return project
 
 
@@ -61,7 +62,7 @@ def test_raw_audio_of_another_source_is_never_removed(fetched, found):
 def test_a_mistake_in_the_parameters_is_named(project, fails):
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("beta:", "bet:"))
-    assert "unknown key" in fails("check")
+    assert "unknown key 'bet'; did you mean 'beta'?" in fails("check")
 
 
 def test_a_package_that_an_autoencoder_of_the_plan_needs_is_asked_for_before_anything_runs(fetched, fails, monkeypatch):
@@ -83,7 +84,7 @@ def exported(fetched):
     def name(**settings):
         path = fetched / "params.yaml"
         params = yaml.safe_load(path.read_text())
-        params["autoencoders"]["my_rave"] = {"rave": {"exported": "mine.ts", **settings}}
+        params["autoencoders"]["my_rave"] = {"kind": "exported_rave", "path": "mine.ts", "trust": False, "delay": 0, **settings}
         params["plan"]["autoencoders"] = ["my_rave"]
         path.write_text(yaml.safe_dump(params))
 
@@ -96,7 +97,7 @@ def test_an_exported_rave_is_checked_without_being_run_and_without_its_package(e
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     exported()
     assert "mine.ts: is not loaded" in fails("check")
-    exported(trust_exported=True)
+    exported(trust=True)
     assert found("check")["take_again"] == []
     write_export(Path("mine.ts"), rate=44100)
     assert "mine.ts: is for 44100 Hz, but the clips have 8000 Hz" in fails("check")
@@ -107,11 +108,11 @@ def test_an_exported_rave_is_checked_without_being_run_and_without_its_package(e
 
 
 def test_a_model_of_an_exported_file_that_changed_is_made_again(exported, flowshot, found):
-    exported(trust_exported=True)
+    exported(trust=True)
     models = [Path(f"models/mine/my_rave/{seed}") for seed in (3, 4)]
     for folder, digest in zip(models, (sha256_of_file(Path("mine.ts")), "0" * 64), strict=True):
         folder.mkdir(parents=True)
-        (folder / "config.json").write_text(json.dumps({"exported_sha256": digest}))
+        (folder / "config.json").write_text(json.dumps({"files": {"exported.ts": digest}}))
     status, out, _ = flowshot("check")
     assert status == 0 and out.splitlines()[0].startswith("models/mine/my_rave/4: the exported file changed")
     assert models[0].exists() and not models[1].exists()

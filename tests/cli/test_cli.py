@@ -48,7 +48,7 @@ def test_help_lists_every_sub_command(capsys):
         ["audit", "DIR", "--seconds", "nan"],
         ["audit", "DIR", "--sample-rate", "8"],
         ["audit", "DIR", "--silence-db", "3"],
-        ["sample", "a/b", "--out", "x"],
+        ["sample", "a", "--out", "x"],
         ["sample", "a/../b", "--out", "x"],
         ["sample", "a/b/c"],
         ["sample", "a/b/c", "--out", "x", "--n", "0"],
@@ -125,22 +125,21 @@ def test_the_tab_key_offers_sub_commands_options_and_planned_arms(tmp_path):
         answer = tmp_path / "answer"
         completion = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
         asked = {**completion, "_ARGCOMPLETE_STDOUT_FILENAME": str(answer), "_ARGCOMPLETE_IFS": "\n"}
-        run(cwd=Path(__file__).parents[1], env={**os.environ, **asked})
+        run(cwd=Path(__file__).parents[2], env={**os.environ, **asked})
         offered[line] = answer.read_text().split("\n")
     assert "export " in offered["flowshot exp"] or "export" in offered["flowshot exp"]
     assert any(word.startswith("--format") for word in offered["flowshot export --fo"])
     assert any(word.startswith("synth/no_nf/own") for word in offered["flowshot sample synth/no"])
 
 
-def test_help_and_check_do_not_wait_for_heavy_libraries():
+def test_the_help_does_not_wait_for_heavy_libraries():
     heavy = ("torch", "numpy", "scipy", "pandas", "mlflow")
     code = (
-        "import sys\nfrom flowshot.cli.main import main\nassert main(['check', '--json']) == 0\n"
+        "import sys\nfrom flowshot.cli.main import make_parser\nmake_parser().format_help()\n"
         f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stderr == "[]\n"
-    assert json.loads(result.stdout)["plan"]
 
 
 def test_a_reader_that_closes_early_is_met_with_no_traceback(tmp_path):

@@ -1,19 +1,29 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
+from defaults import default
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
-from flowshot.core.sections import to_dict
 from flowshot.diagnostics.latent import diagnose
+from flowshot.preparation.config import dataset_config
 from flowshot.preparation.preparation import prepare
 from flowshot.sources.fetch import fetch
 from flowshot.training.config import LossConfig
 from flowshot.training.losses import ReconstructionLoss
 
 MODEL = Path("models/mine/no_nf/3")
+RECORD = Path("runs/train/mine/no_nf/3/run.json")
+LOSS = default(LossConfig, "train.loss", fft_sizes=(256, 64))
+
+
+def record(**changes):
+    """What a training says of its loss."""
+    loss = {**asdict(LOSS), **changes}
+    RECORD.write_text(json.dumps({"parameters": {"train": {"loss": loss}}}))
 
 
 @pytest.fixture
@@ -21,7 +31,7 @@ def prepared(project, write_sounds):
     from flowshot.clips.prepared import read_prepared
 
     write_sounds(project / "sounds", 30)
-    config = read_params().dataset("mine")
+    config = dataset_config(read_params(), "mine")
     fetch("mine", config, Path("data/raw/mine"))
     prepare("mine", config, Path("data/raw/mine"), Path("data/prepared/mine"), workers=1)
     return read_prepared("data/prepared/mine")
@@ -31,14 +41,14 @@ def prepared(project, write_sounds):
 def trained(prepared, save_vae):
     """A model with the loss it was trained with, on the prepared dataset."""
     model = save_vae()
-    loss = {**to_dict(LossConfig()), "fft_sizes": [256, 64]}
-    (MODEL / "diagnostics.json").write_text(json.dumps({"training": {"loss": loss}}))
+    RECORD.parent.mkdir(parents=True)
+    record()
     return model
 
 
 def test_the_numbers_are_those_of_training(trained, prepared, found):
     report = found("diagnose", MODEL, "--seed", 3)
-    loss = ReconstructionLoss(LossConfig(fft_sizes=(256, 64)), prepared.sample_rate)
+    loss = ReconstructionLoss(LOSS, prepared.sample_rate)
     generator = torch_generator(3, "diagnose", "mine", "no_nf")
     seen = prepared.clips("train")
     expected = diagnose(trained, prepared.clips("valid"), lambda a, b: loss(a, b)[0], generator, seen)
@@ -59,16 +69,16 @@ def test_the_text_begins_with_the_verdict(trained, flowshot):
     assert not {"elbo", "iwae"} & names
 
 
-def test_without_the_loss_of_training_the_default_is_used_and_said(trained, flowshot, found):
-    (MODEL / "diagnostics.json").unlink()
-    assert "default loss" in flowshot("diagnose", MODEL)[2]
+def test_without_the_loss_of_training_that_of_params_is_used_and_said(trained, flowshot, found):
+    RECORD.unlink()
+    assert "the loss of params.yaml" in flowshot("diagnose", MODEL)[2]
     assert found("diagnose", MODEL)["loss"]["fft_sizes"] == [2048, 512, 128]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"training": {"loss": {"fft_sizes": "none"}}}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"parameters": {"train": {"loss": {"fft_sizes": "none"}}}}'])
 def test_a_damaged_record_of_training_is_named(trained, fails, text):
-    (MODEL / "diagnostics.json").write_text(text)
-    assert f"{MODEL}/diagnostics.json: " in fails("diagnose", MODEL)
+    RECORD.write_text(text)
+    assert f"{RECORD}: " in fails("diagnose", MODEL)
 
 
 def test_a_folder_that_holds_no_model_is_named(project, fails):
@@ -99,14 +109,7 @@ def test_weights_that_are_not_finite_are_named(trained, fails):
 
 
 def test_with_a_likelihood_there_are_bounds_of_it(trained, found):
-    loss = {**to_dict(LossConfig()), "likelihood": "laplace"}
-    (MODEL / "diagnostics.json").write_text(json.dumps({"training": {"loss": loss}}))
+    record(likelihood="laplace")
     report = found("diagnose", MODEL)
     assert report["elbo"] <= report["iwae"]
     assert report["reconstruction"] > 0
-
-
-def test_loss_parameters_of_an_earlier_release_are_still_read(trained, found):
-    """Options that came later have their defaults."""
-    (MODEL / "diagnostics.json").write_text(json.dumps({"training": {"loss": {"fft_sizes": [256, 64]}}}))
-    assert found("diagnose", MODEL)["loss"]["likelihood"] == "none"

@@ -9,8 +9,9 @@ from flowshot.cli import sample
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import sample_clips
-from flowshot.models.base.storage import load_model
-from flowshot.priors.registry import make_prior
+from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.priors.own import OwnPrior
+from flowshot.priors.registry import make_prior, prior_config
 
 ARM = "mine/no_nf/own"
 
@@ -22,7 +23,7 @@ def read(folder):
 @pytest.fixture
 def fit_gmm():
     def fit(model, seed=3):
-        prior = make_prior("gmm", read_params().fit_prior, model)
+        prior = make_prior("gmm", prior_config(read_params(), "gmm"), model)
         latents = torch.randn(40, 4, generator=torch_generator(0, "test"))
         prior.fit(latents, latents, torch_generator(1, "test"))
         folder = Path(f"priors/mine/no_nf/gmm/{seed}")
@@ -47,9 +48,8 @@ def test_clips_are_written_as_flac_of_the_models_rate_and_length(save_vae, found
 def test_the_clips_are_those_of_the_sample_stage_for_the_same_seed_and_number(save_vae, flowshot):
     save_vae()
     assert flowshot("sample", ARM, "--n", 6, "--seed", 3, "--out", "drawn")[0] == 0
-    model, _ = load_model(Path("models/mine/no_nf/3"))
-    prior = make_prior("own", read_params().fit_prior, model)
-    expected = sample_clips(model, prior, 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")).clips
+    model, _ = load_autoencoder(Path("models/mine/no_nf/3"))
+    expected = sample_clips(model, OwnPrior(model.prior), 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")).clips
     np.testing.assert_allclose(read("drawn"), expected, atol=2e-7)  # 24 bits
 
 
@@ -131,3 +131,34 @@ def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
     save_vae()
     Path("a file").touch()
     assert "cannot be written" in fails("sample", ARM, "--out", "a file/below")
+
+
+def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated, found):
+    from flowshot.models.base.kind import ModelCard
+    from flowshot.models.base.storage import save_model
+    from flowshot.models.generators.copies.config import CopiesConfig
+    from flowshot.models.generators.copies.model import KIND
+
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("generators: []", "generators: [copies]"))
+    folder = Path("models/mine/copies/3")
+    folder.mkdir(parents=True)
+    save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
+    report = found("sample", "mine/copies", "--n", 6, "--seed", 3, "--out", "drawn")
+    assert (report["arm"], report["model_seed"]) == ("mine/copies/direct", 3)
+    training = np.load("data/prepared/mine/train.npy")
+    rows = torch.randint(4, (6,), generator=torch_generator(3, "sample", "mine", "copies"))
+    np.testing.assert_allclose(read("drawn"), training[rows], atol=2e-7)
+
+
+@pytest.mark.parametrize("command", ["export", "interpolate"])
+def test_what_needs_a_latent_refuses_a_generator(project, generated, fails, command):
+    from flowshot.models.base.kind import ModelCard
+    from flowshot.models.base.storage import save_model
+    from flowshot.models.generators.copies.config import CopiesConfig
+    from flowshot.models.generators.copies.model import KIND
+
+    folder = Path("models/mine/copies/3")
+    folder.mkdir(parents=True)
+    save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
+    assert "mine/copies" in fails(command, "mine/copies", "--out", "x")

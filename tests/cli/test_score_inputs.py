@@ -143,7 +143,7 @@ def test_one_that_was_compared_with_a_folder_is_kept_apart(prepared, score, proj
     found(*score, "--as", "gan")
     shutil.copytree("reference", project / "held out")
     found("score", "--reference", project / "held out", *score[3:], "--as", "gan")
-    arms = external_arms(Path("scores"))
+    arms = external_arms(project)
     assert arms == [(f"folder-{name}", "external", "gan", 0) for name in ("held-out", "reference")]
 
 

@@ -6,8 +6,8 @@ import soundfile
 import torch
 
 from flowshot.generation.demonstration import PAIRS, STEPS, demonstrate, write_demonstration
-from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
+from tiny_vae import tiny_config
 
 SAMPLES, RATE = 1024, 8000
 
@@ -15,8 +15,7 @@ SAMPLES, RATE = 1024, 8000
 @pytest.fixture(scope="module")
 def model() -> VAE:
     torch.manual_seed(0)
-    config = VAEConfig(bands=4, channels=(8, 8), strides=(4, 4), latent_size=4, flow_width=8)
-    return VAE(config, SAMPLES).eval()
+    return VAE(tiny_config(), SAMPLES, RATE).eval()
 
 
 def clips(count: int) -> np.ndarray:

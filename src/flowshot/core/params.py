@@ -29,6 +29,7 @@ SECTIONS = frozenset({
     "budgets", "plans", "plan", "clips", "datasets", "autoencoder", "autoencoders", "generators",
     "train", "fit_prior", "sample", "score", "report",
 })  # fmt: skip
+UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls it
 NAMED = ("plans", "datasets", "autoencoders", "generators")  # sections whose entries a plan names
 
 
@@ -156,9 +157,11 @@ def _check_names(entries: Any, section: str, path: Path) -> None:
 
 
 def _first_problem(kind: Any, error: "ValidationError") -> str:
-    problem = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    # A key that is misspelt is also missing: say first what it should be.
+    problem = next((each for each in problems if each["type"] in UNKNOWN_KEY), problems[0])
     location = [str(part) for part in problem["loc"]]
-    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+    if problem["type"] in UNKNOWN_KEY:
         prefix = "".join(f".{part}" for part in location[:-1])
         return ": " + _unknown_key(prefix, location[-1], _known_keys(kind, location[:-1]))
     where = "".join(f".{part}" for part in location)
