@@ -30,7 +30,7 @@ ONLY_PARSED = {
     "dvc queue start": "trains",
     "HF_HOME=": "downloads weights",
     "flowshot score --reference DIR --candidate DIR --embedding clap": "needs weights of gigabytes",
-    "flowshot listening-test --analyse": "listeners save the answers in a browser; tests/commands makes some",
+    "flowshot listening-test --analyse": "listeners save the answers in a browser; tests/cli makes some",
     "flowshot run": "runs a plan, which its own tests do",
     "squeue": "needs a cluster",
     "pip install": "downloads a package that only the benchmark needs",
@@ -41,7 +41,7 @@ ONLY_PARSED = {
 READERS = {"/path/to/my/sounds": "sounds", "data/prepared/synth": "data/prepared/mine"}
 READERS |= {" synth/": " mine/", "/nf_both/": "/nf_prior/"}
 RATE = 8000
-AUTOENCODERS, PRIORS = ("no_nf", "nf_prior"), ("own", "nf")
+AUTOENCODERS, GENERATORS, PRIORS = ("no_nf", "nf_prior"), ("copies",), ("own", "nf")
 
 
 def commands(path: Path) -> list[str]:
@@ -91,7 +91,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MLFLOW_TRACKING_URI", "nowhere://")  # a store costs seconds, and has tests of its own
         patch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
         run_plan(patch)
-        shutil.rmtree(folder / ".flowshot/unsent")  # `flowshot sync` would look for that store
+        shutil.rmtree(folder / ".flowshot/unsent", ignore_errors=True)  # `flowshot sync` would look for that store
         shutil.copytree(folder / "generated/mine/nf_prior/own/0/listen", folder / "exported")
         for arguments in (
             ["init", "--quiet"],
@@ -109,13 +109,17 @@ def run_plan(patch: pytest.MonkeyPatch) -> None:
     for stage in ("fetch", "prepare", "floor"):
         run_stage(patch, stage, "mine")
     for autoencoder in AUTOENCODERS:
-        run_stage(patch, "train", "mine", autoencoder, "0")
+        for stage in ("train", "encode", "reconstruct"):
+            run_stage(patch, stage, "mine", autoencoder, "0")
         for prior in PRIORS:
             run_stage(patch, "fit_prior", "mine", autoencoder, prior, "0")
             run_stage(patch, "sample", "mine", autoencoder, prior, "0")
-        run_stage(patch, "reconstruct", "mine", autoencoder, "0")
         for prior in (*PRIORS, "reconstruction"):
             run_stage(patch, "score", "mine", autoencoder, prior, "0")
+    for generator in GENERATORS:
+        for stage in ("train_generator", "sample_generator"):
+            run_stage(patch, stage, "mine", generator, "0")
+        run_stage(patch, "score", "mine", generator, "direct", "0")
     run_stage(patch, "report")
 
 
@@ -127,7 +131,8 @@ def run_stage(patch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
 def tiny_params() -> dict:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     budget = {"steps": 2, "batch_size": 4}
-    axes = {"datasets": ["mine"], "autoencoders": [*AUTOENCODERS], "priors": [*PRIORS], "seeds": [0]}
+    axes = {"datasets": ["mine"], "autoencoders": [*AUTOENCODERS], "generators": [*GENERATORS]}
+    axes |= {"priors": [*PRIORS], "seeds": [0]}
     params["plan"] = {"name": "mine", **axes, "budget": budget}
     clips = params["clips"] | {"sample_rate": RATE, "clip_seconds": 0.25}
     params["datasets"]["mine"] = clips | {"source": "folder", "path": "sounds"}

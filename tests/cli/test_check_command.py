@@ -84,7 +84,13 @@ def exported(fetched):
     def name(**settings):
         path = fetched / "params.yaml"
         params = yaml.safe_load(path.read_text())
-        params["autoencoders"]["my_rave"] = {"kind": "exported_rave", "path": "mine.ts", "trust": False, "delay": 0, **settings}
+        params["autoencoders"]["my_rave"] = {
+            "kind": "exported_rave",
+            "path": "mine.ts",
+            "trust": False,
+            "delay": 0,
+            **settings,
+        }
         params["plan"]["autoencoders"] = ["my_rave"]
         path.write_text(yaml.safe_dump(params))
 

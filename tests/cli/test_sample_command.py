@@ -49,7 +49,9 @@ def test_the_clips_are_those_of_the_sample_stage_for_the_same_seed_and_number(sa
     save_vae()
     assert flowshot("sample", ARM, "--n", 6, "--seed", 3, "--out", "drawn")[0] == 0
     model, _ = load_autoencoder(Path("models/mine/no_nf/3"))
-    expected = sample_clips(model, OwnPrior(model.prior), 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")).clips
+    expected = sample_clips(
+        model, OwnPrior(model.prior), 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")
+    ).clips
     np.testing.assert_allclose(read("drawn"), expected, atol=2e-7)  # 24 bits
 
 

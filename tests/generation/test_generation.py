@@ -3,25 +3,33 @@ import pytest
 import soundfile
 import torch
 
+from flowshot.densities.distributions import Posterior, Prior
 from flowshot.generation.generated import LISTEN, Generated, write_generated
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.own import OwnPrior
-from tiny_vae import FLOWS, tiny_config
 
 SAMPLES, RATE = 250, 8000
 
 
+class Echo(Autoencoder):
+    """An autoencoder whose latent is the clip, with a posterior so narrow that a draw is its mean."""
+
+    latent_shape = (SAMPLES, 1)
+    posterior_flow = None
+
+    def posterior(self, clips):
+        return Posterior(clips, torch.full_like(clips, -9.0))
+
+    def decode(self, latent, generator=None):
+        return latent.clamp(-1, 1)
+
+
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    config = tiny_config(**FLOWS)
-    model = VAE(config, SAMPLES, RATE).eval()
-    with torch.no_grad():
-        # Posteriors so narrow that a draw is their mean.
-        model.heads.weight[config.latent_size :] = 0
-        model.heads.bias[config.latent_size :] = -9
-    return model
+    echo = Echo(SAMPLES, RATE)
+    echo.prior = Prior(SAMPLES)
+    return echo
 
 
 def generator(seed=0):
@@ -49,12 +57,8 @@ def test_the_generator_decides_the_clips(model):
 def test_a_reconstruction_is_in_the_place_of_its_clip(model, count):
     clips = noise(count)
     generated = reconstruct_clips(model, clips, 4, generator())
-    assert generated.clips.shape == clips.shape and generated.clips.dtype == np.float32
-    with torch.no_grad():
-        alone = torch.cat([model.decode(model.encode_mean(clip[None])) for clip in torch.from_numpy(clips)]).numpy()
-    np.testing.assert_allclose(generated.clips, alone, atol=0.02)
-    distances = np.abs(generated.clips[:, None] - alone).max(axis=-1)
-    assert (distances.argmin(axis=1) == np.arange(count)).all()
+    assert generated.clips.dtype == np.float32
+    np.testing.assert_allclose(generated.clips, clips, atol=0.001)
 
 
 def test_a_folder_holds_clips_and_some_to_listen_to(tmp_path):
