@@ -39,7 +39,7 @@ class LoadedArm:
     def sample(self, count: int, batch_size: int, generator: "torch.Generator") -> "np.ndarray":
         """`count` clips `[count, samples]`."""
         # Imported here: see `load_arm`.
-        from flowshot.generation.direct import sample_directly
+        from flowshot.generation.generated import sample_directly
         from flowshot.generation.sampling import sample_clips
         from flowshot.models.base.autoencoder import Autoencoder
 
