@@ -34,7 +34,9 @@ def writing(place: Path) -> Iterator[None]:
     except Exception as error:
         if (reason := unwritable(error)) is None:
             raise
-        raise FlowshotError(f"{place}: cannot be written ({reason}); free space or change permissions") from None
+        raise FlowshotError(
+            f"{place}: cannot be written ({reason}); free space, change permissions or choose another place"
+        ) from None
 
 
 def unwritable(error: Exception) -> str | None:
