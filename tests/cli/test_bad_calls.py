@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from architecture.import_graph import ROOT
 
 SOURCES = sorted(path for folder in ("src", "stages", "scripts") for path in (ROOT / folder).rglob("*.py"))

@@ -31,8 +31,11 @@ KINDS = {
     "nf_both": {"posterior_flow": "iaf", "prior_flow": "nsf"},
 }
 SMALL = {
-    "own": {}, "gmm": {}, "nf": {"layers": 2, "width": 8}, "rectified_flow": {"layers": 1, "width": 8, "solver_steps": 3},
-}  # fmt: skip
+    "own": {},
+    "gmm": {},
+    "nf": {"layers": 2, "width": 8},
+    "rectified_flow": {"layers": 1, "width": 8, "solver_steps": 3},
+}
 SAMPLES = 500  # no multiple of bands and strides
 # Runs in a process of its own, and finds neither package.
 PROGRAM = """

@@ -97,7 +97,7 @@ def test_an_arm_that_is_not_trained_or_not_defined_is_named(save_vae, fails):
     line = fails("sample", ARM, "--out", "x")
     assert "models/mine/no_nf: no trained model for the plan's seeds (3, 4)" in line
     assert "models/mine/no_nf/5: no usable model" in fails("sample", ARM, "--model-seed", 5, "--out", "x")
-    assert "'sung' is not defined" in fails("sample", "mine/no_nf/sung", "--model-seed", 9, "--out", "x")
+    assert "there is no prior 'sung'" in fails("sample", "mine/no_nf/sung", "--model-seed", 9, "--out", "x")
     assert not Path("x").exists()
 
 

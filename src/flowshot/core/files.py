@@ -32,11 +32,12 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (reason := unwritable(error)) is None:
+        below_a_file = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = "it is below a file" if below_a_file else unwritable(error)
+        if reason is None:
             raise
-        raise FlowshotError(
-            f"{place}: cannot be written ({reason}); free space, change permissions or choose another place"
-        ) from None
+        remedy = "free space, change permissions, or choose another place"
+        raise FlowshotError(f"{place}: cannot be written ({reason}); {remedy}") from None
 
 
 def unwritable(error: Exception) -> str | None:
