@@ -16,6 +16,7 @@ import soundfile
 import yaml
 
 from flowshot.cli.main import main, make_parser
+from flowshot.core import tracked
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -88,10 +89,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HOME", str(folder / "home"))
-        patch.setenv("MLFLOW_TRACKING_URI", "nowhere://")  # a store costs seconds, and has tests of its own
+        for sender in ("FOLLOWER", "DRAIN"):  # what MLflow gets costs seconds, and has tests of its own
+            patch.setattr(tracked, sender, "flowshot.no_such_module")
         patch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
         run_plan(patch)
-        shutil.rmtree(folder / ".flowshot/unsent", ignore_errors=True)  # `flowshot sync` would look for that store
+        shutil.rmtree(folder / ".flowshot/unsent", ignore_errors=True)  # `flowshot sync` would send them
         shutil.copytree(folder / "generated/mine/nf_prior/own/0/listen", folder / "exported")
         for arguments in (
             ["init", "--quiet"],
