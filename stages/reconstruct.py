@@ -16,8 +16,7 @@ from flowshot.core.process import arguments, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
 from flowshot.generation.demonstration import demonstrate, write_demonstration
-from flowshot.generation.generated import write_generated
-from flowshot.generation.records import write_sampling
+from flowshot.generation.generated import write_generated, write_sampling
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 

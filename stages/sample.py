@@ -11,8 +11,7 @@ from flowshot.core.params import read_params
 from flowshot.core.process import arguments, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
-from flowshot.generation.generated import write_generated
-from flowshot.generation.records import write_sampling
+from flowshot.generation.generated import write_generated, write_sampling
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.priors.registry import make_prior, prior_config

@@ -12,9 +12,7 @@ from flowshot.core.plan import DIRECT
 from flowshot.core.process import arguments, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
-from flowshot.generation.direct import sample_directly
-from flowshot.generation.generated import write_generated
-from flowshot.generation.records import write_sampling
+from flowshot.generation.generated import sample_directly, write_generated, write_sampling
 from flowshot.models.generators.registry import load_generator
 
 

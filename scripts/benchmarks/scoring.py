@@ -52,9 +52,9 @@ def frechet_speed(dimensions: int, count: int) -> float:
 
 def scoring(count: int = 1000) -> Numbers:
     """Clips against as many, and against as many training clips, with every default metric and interval."""
-    sets = ClipSets(
-        *(NamedClips.independent(np.asarray(decaying_noise(count, seed))) for seed in range(3)), SAMPLE_RATE
-    )
+    names = [[f"{role} {i}" for i in range(count)] for role in ("candidate", "reference", "training")]
+    clips = [NamedClips(np.asarray(decaying_noise(count, seed)), each, each) for seed, each in enumerate(names)]
+    sets = ClipSets(*clips, SAMPLE_RATE)
     config = project_params().section("score", ScoreConfig)
 
     def score(cache: str) -> object:

@@ -47,9 +47,9 @@ def project(tmp_path, monkeypatch):
         "seeds": [3, 4],
     }
     params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}}
+    params["plans"] = {}  # they name other datasets
     params["fit_prior"]["gmm"] |= {"components": 2, "iterations": 5}
     clips = {**params["clips"], "sample_rate": RATE, "clip_seconds": SECONDS}
-    params["plans"] = {}  # they name the datasets that are replaced
     params["datasets"] = {"mine": {**clips, "source": "folder", "path": "sounds"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)

@@ -8,7 +8,7 @@ import yaml
 from exported_files import write_export
 from flowshot.core.files import sha256_of_file
 from flowshot.core.params import read_params
-from flowshot.sources.config import source_config
+from flowshot.preparation.config import dataset_config
 from flowshot.sources.fetch import fetch
 
 RAW = Path("data/raw/mine")
@@ -17,7 +17,7 @@ RAW = Path("data/raw/mine")
 @pytest.fixture
 def fetched(project, write_sounds):
     write_sounds(project / "sounds")
-    fetch("mine", source_config(read_params(), "mine"), RAW)
+    fetch("mine", dataset_config(read_params(), "mine"), RAW)
     return project
 
 
@@ -61,8 +61,8 @@ def test_raw_audio_of_another_source_is_never_removed(fetched, found):
 
 def test_a_mistake_in_the_parameters_is_named(project, fails):
     path = project / "params.yaml"
-    path.write_text(path.read_text().replace("confidence:", "confidense:"))
-    assert "unknown key 'confidense'; did you mean 'confidence'?" in fails("check")
+    path.write_text(path.read_text().replace("beta:", "bet:"))
+    assert "unknown key 'bet'; did you mean 'beta'?" in fails("check")
 
 
 def test_a_package_that_an_autoencoder_of_the_plan_needs_is_asked_for_before_anything_runs(fetched, fails, monkeypatch):
@@ -87,7 +87,7 @@ def exported(fetched):
         params["autoencoders"]["my_rave"] = {
             "kind": "exported_rave",
             "path": "mine.ts",
-            "trust": True,
+            "trust": False,
             "delay": 0,
             **settings,
         }
@@ -101,16 +101,16 @@ def exported(fetched):
 def test_an_exported_rave_is_checked_without_being_run_and_without_its_package(exported, fails, found, monkeypatch):
     monkeypatch.setattr("torch.jit.load", lambda *arguments, **named: pytest.fail("it was run"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    exported(trust=False)
-    assert "mine.ts: is not loaded" in fails("check")
     exported()
+    assert "mine.ts: is not loaded" in fails("check")
+    exported(trust=True)
     assert found("check")["take_again"] == []
     Path("mine.ts").unlink()
     assert "mine.ts: not found" in fails("check")
 
 
 def test_a_model_of_an_exported_file_that_changed_is_made_again(exported, flowshot, found):
-    exported()
+    exported(trust=True)
     models = [Path(f"models/mine/my_rave/{seed}") for seed in (3, 4)]
     for folder, digest in zip(models, (sha256_of_file(Path("mine.ts")), "0" * 64), strict=True):
         folder.mkdir(parents=True)

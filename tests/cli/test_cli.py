@@ -5,10 +5,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from defaults import ROOT
 from flowshot.cli.main import COMMANDS, main
 from flowshot.cli.terminal import counted, working
 from flowshot.preparation import preparation
@@ -125,25 +125,21 @@ def test_the_tab_key_offers_sub_commands_options_and_planned_arms(tmp_path):
         answer = tmp_path / "answer"
         completion = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
         asked = {**completion, "_ARGCOMPLETE_STDOUT_FILENAME": str(answer), "_ARGCOMPLETE_IFS": "\n"}
-        run(cwd=ROOT, env={**os.environ, **asked})
+        run(cwd=Path(__file__).parents[2], env={**os.environ, **asked})
         offered[line] = answer.read_text().split("\n")
     assert "export " in offered["flowshot exp"] or "export" in offered["flowshot exp"]
     assert any(word.startswith("--format") for word in offered["flowshot export --fo"])
     assert any(word.startswith("synth/no_nf/own") for word in offered["flowshot sample synth/no"])
 
 
-def test_help_and_check_do_not_wait_for_heavy_libraries():
-    """The check of the parameters asks the models, which import torch."""
+def test_the_help_does_not_wait_for_heavy_libraries():
     heavy = ("torch", "numpy", "scipy", "pandas", "mlflow")
-    loaded = f"[name for name in {heavy} if name in sys.modules]"
     code = (
-        "import sys\nfrom flowshot.cli.main import main, make_parser\nmake_parser().format_help()\n"
-        f"assert not {loaded}\nassert main(['check', '--json']) == 0\n"
-        f"print([name for name in {loaded} if name not in ('torch', 'numpy')], file=sys.stderr)"
+        "import sys\nfrom flowshot.cli.main import make_parser\nmake_parser().format_help()\n"
+        f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stderr == "[]\n"
-    assert json.loads(result.stdout)["plan"]
 
 
 def test_a_reader_that_closes_early_is_met_with_no_traceback(tmp_path):
@@ -156,15 +152,15 @@ def test_a_reader_that_closes_early_is_met_with_no_traceback(tmp_path):
     assert process.returncode == 1 and err == b""
 
 
-def test_a_name_the_terminal_cannot_show_is_escaped(tmp_path):
+def test_a_name_the_terminal_cannot_show_is_escaped(tmp_path, capsys):
     (tmp_path / "caf\u00e9\nkick.txt").touch()
     os.close(os.open(os.fsencode(tmp_path) + b"/\xff.txt", os.O_CREAT))
-    for options in ({}, {"PYTHONIOENCODING": "ascii"}):
-        result = run("audit", str(tmp_path), env={**os.environ, **options})
-        assert result.returncode == 0, result.stderr
-        lines = result.stdout.splitlines()
-        assert any("\\nkick.txt" in line for line in lines) and any("\\udcff.txt" in line for line in lines)
-    rows = json.loads(run("audit", str(tmp_path), "--json").stdout)["rows"]
+    result = run("audit", str(tmp_path), env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert any("\\nkick.txt" in line for line in lines) and any("\\udcff.txt" in line for line in lines)
+    assert main(["audit", str(tmp_path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
     assert {row["source"] for row in rows} == {"caf\u00e9\nkick.txt", "\udcff.txt"}
 
 

@@ -10,6 +10,7 @@ from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import make_prior, prior_config
 
 ARM = "mine/no_nf/own"
@@ -48,8 +49,9 @@ def test_the_clips_are_those_of_the_sample_stage_for_the_same_seed_and_number(sa
     save_vae()
     assert flowshot("sample", ARM, "--n", 6, "--seed", 3, "--out", "drawn")[0] == 0
     model, _ = load_autoencoder(Path("models/mine/no_nf/3"))
-    prior = make_prior("own", prior_config(read_params(), "own"), model)
-    expected = sample_clips(model, prior, 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")).clips
+    expected = sample_clips(
+        model, OwnPrior(model.prior), 6, 64, torch_generator(3, "sample", "mine", "no_nf", "own")
+    ).clips
     np.testing.assert_allclose(read("drawn"), expected, atol=2e-7)  # 24 bits
 
 
@@ -127,23 +129,38 @@ def test_what_must_not_be_replaced_is_refused_even_by_force(save_vae, fails, out
     assert Path("params.yaml").exists() and Path("a file").exists()
 
 
-def test_a_generator_draws_without_a_prior(generated, found):
+def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
+    save_vae()
+    Path("a file").touch()
+    assert "cannot be written" in fails("sample", ARM, "--out", "a file/below")
+
+
+def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated, found):
     from flowshot.models.base.kind import ModelCard
     from flowshot.models.base.storage import save_model
     from flowshot.models.generators.copies.config import CopiesConfig
     from flowshot.models.generators.copies.model import KIND
 
-    card = ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {})
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("generators: []", "generators: [copies]"))
     folder = Path("models/mine/copies/3")
     folder.mkdir(parents=True)
-    save_model(folder, KIND, card, KIND.build(card, None).state_dict() | {"count": torch.tensor(4)})
-    report = found("sample", "mine/copies", "--n", 5, "--out", "drawn")
-    assert report["arm"].startswith("mine/copies") and report["clips"] == 5
+    save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
+    report = found("sample", "mine/copies", "--n", 6, "--seed", 3, "--out", "drawn")
+    assert (report["arm"], report["model_seed"]) == ("mine/copies/direct", 3)
     training = np.load("data/prepared/mine/train.npy")
-    assert all(np.isclose(training, clip, atol=2e-7).all(axis=1).any() for clip in read("drawn"))
+    rows = torch.randint(4, (6,), generator=torch_generator(3, "sample", "mine", "copies"))
+    np.testing.assert_allclose(read("drawn"), training[rows], atol=2e-7)
 
 
-def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
-    save_vae()
-    Path("a file").touch()
-    assert "cannot be written" in fails("sample", ARM, "--out", "a file/below")
+@pytest.mark.parametrize("command", ["export", "interpolate"])
+def test_what_needs_a_latent_refuses_a_generator(project, generated, fails, command):
+    from flowshot.models.base.kind import ModelCard
+    from flowshot.models.base.storage import save_model
+    from flowshot.models.generators.copies.config import CopiesConfig
+    from flowshot.models.generators.copies.model import KIND
+
+    folder = Path("models/mine/copies/3")
+    folder.mkdir(parents=True)
+    save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
+    assert "mine/copies" in fails(command, "mine/copies", "--out", "x")

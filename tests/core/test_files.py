@@ -7,7 +7,7 @@ import pytest
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import (
-    _temporary_names_at_first,
+    _left_at_first,
     scratch_folder,
     sha256_of_file,
     whole_file,
@@ -150,7 +150,7 @@ def test_what_a_killed_process_left_goes_with_the_next_output(tmp_path, killed, 
     process = killed(WRITERS[writer])
     process.kill()
     process.wait()
-    _temporary_names_at_first.cache_clear()
+    _left_at_first.cache_clear()
     assert any(path.name.startswith(".out.") for path in tmp_path.iterdir())
     write_anew(tmp_path)
     assert contents(tmp_path) == {".out.settings.json": "somebody's own", "out/new": "new", "out.json": '"new"\n'}
@@ -160,7 +160,7 @@ def test_what_a_killed_process_left_goes_with_the_next_output(tmp_path, killed, 
 @pytest.mark.parametrize("writer", ["folder", "file"])
 def test_what_another_process_writes_at_the_moment_is_left_alone(tmp_path, killed, writer):
     process = killed(WRITERS[writer])
-    _temporary_names_at_first.cache_clear()
+    _left_at_first.cache_clear()
     before = contents(tmp_path)
     write_anew(tmp_path)
     assert before.items() <= contents(tmp_path).items()

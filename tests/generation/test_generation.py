@@ -3,26 +3,33 @@ import pytest
 import soundfile
 import torch
 
-from flowshot.generation.direct import sample_directly
+from flowshot.densities.distributions import Posterior, Prior
 from flowshot.generation.generated import LISTEN, Generated, write_generated
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
-from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.own import OwnPrior
-from tiny_vae import FLOWS, tiny_config
 
 SAMPLES, RATE = 250, 8000
 
 
+class Echo(Autoencoder):
+    """An autoencoder whose latent is the clip, with a posterior so narrow that a draw is its mean."""
+
+    latent_shape = (SAMPLES, 1)
+    posterior_flow = None
+
+    def posterior(self, clips):
+        return Posterior(clips, torch.full_like(clips, -9.0))
+
+    def decode(self, latent, generator=None):
+        return latent.clamp(-1, 1)
+
+
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    config = tiny_config(latent_size=3, channels=(4, 6), strides=(4, 2), **FLOWS)
-    model = VAE(config, SAMPLES, RATE).eval()
-    with torch.no_grad():
-        # Posteriors so narrow that a draw is their mean.
-        model.heads.weight[config.latent_size :] = 0
-        model.heads.bias[config.latent_size :] = -9
-    return model
+    echo = Echo(SAMPLES, RATE)
+    echo.prior = Prior(SAMPLES)
+    return echo
 
 
 def generator(seed=0):
@@ -34,12 +41,8 @@ def noise(count, seed=0):
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9])
-@pytest.mark.parametrize("direct", [False, True])
-def test_as_many_clips_come_as_are_asked_for(model, count, direct):
-    if direct:
-        generated = sample_directly(model, count, 4, generator())
-    else:
-        generated = sample_clips(model, OwnPrior(model.prior), count, 4, generator())
+def test_as_many_clips_come_as_are_asked_for(model, count):
+    generated = sample_clips(model, OwnPrior(model.prior), count, 4, generator())
     assert generated.clips.shape == (count, SAMPLES) and generated.clips.dtype == np.float32
     assert np.isfinite(generated.clips).all() and np.abs(generated.clips).max() <= 1
     assert generated.seconds > 0
@@ -51,18 +54,11 @@ def test_the_generator_decides_the_clips(model):
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9])
-def test_a_reconstruction_is_in_the_place_of_its_clip(model, count, monkeypatch):
-    # The decoder's noise would hide which clip it is.
-    matrix = torch.randn(model.latent_size, SAMPLES, generator=generator(1))
-    monkeypatch.setattr(model, "decode", lambda latent, draws=None: torch.tanh(latent @ matrix))
+def test_a_reconstruction_is_in_the_place_of_its_clip(model, count):
     clips = noise(count)
     generated = reconstruct_clips(model, clips, 4, generator())
-    assert generated.clips.shape == clips.shape and generated.clips.dtype == np.float32
-    with torch.no_grad():
-        alone = torch.cat([model.decode(model.encode_mean(clip[None])) for clip in torch.from_numpy(clips)]).numpy()
-    np.testing.assert_allclose(generated.clips, alone, atol=0.02)
-    distances = np.abs(generated.clips[:, None] - alone).max(axis=-1)
-    assert (distances.argmin(axis=1) == np.arange(count)).all()
+    assert generated.clips.dtype == np.float32
+    np.testing.assert_allclose(generated.clips, clips, atol=0.001)
 
 
 def test_a_folder_holds_clips_and_some_to_listen_to(tmp_path):
@@ -82,11 +78,3 @@ def test_a_folder_holds_clips_and_some_to_listen_to(tmp_path):
 def test_fewer_clips_than_are_kept_for_listening_are_all_kept(tmp_path):
     write_generated(tmp_path / "out", Generated(noise(3), 0.1), RATE)
     assert len(list((tmp_path / "out" / "listen").iterdir())) == 3
-
-
-def test_a_mishap_while_writing_leaves_the_earlier_clips(tmp_path):
-    write_generated(tmp_path / "out", Generated(noise(3), 0.1), RATE)
-    with pytest.raises(ValueError):
-        write_generated(tmp_path / "out", Generated(np.zeros((2, 3, SAMPLES)), 0.1), RATE)
-    assert (np.load(tmp_path / "out" / "clips.npy") == noise(3)).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowshot.cli.completion import completed_by, planned_arms
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import whole_folder, writing
 from flowshot.core.params import Params
 from flowshot.core.plan import DIRECT
 
@@ -38,8 +40,7 @@ class LoadedArm:
 
     def sample(self, count: int, batch_size: int, generator: "torch.Generator") -> "np.ndarray":
         """`count` clips `[count, samples]`."""
-        # Imported here: see `load_arm`.
-        from flowshot.generation.direct import sample_directly
+        from flowshot.generation.generated import sample_directly
         from flowshot.generation.sampling import sample_clips
         from flowshot.models.base.autoencoder import Autoencoder
 
@@ -58,11 +59,34 @@ class LoadedArm:
 
 def add_arm(parser: argparse.ArgumentParser) -> None:
     """`ARM` and `--model-seed`, which `load_arm` is given."""
-    arm = parser.add_argument(
-        "arm", metavar="ARM", type=arm_names, help="DATASET/AUTOENCODER/PRIOR, or DATASET/GENERATOR"
-    )
-    completed_by(arm, planned_arms)
+    help_text = "DATASET/AUTOENCODER/PRIOR, or DATASET/GENERATOR"
+    completed_by(parser.add_argument("arm", metavar="ARM", type=arm_names, help=help_text), planned_arms)
     add_model_seed(parser)
+
+
+def add_output_folder(parser: argparse.ArgumentParser) -> None:
+    """`--out` and `--force`, as `require_replaceable` takes them, and the `--seed` of what is drawn."""
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
+    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
+
+
+def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digits: int) -> None:
+    """Write `clips` as `0000.flac` and so on, whole or not at all.
+
+    Raises:
+        FlowshotError: a clip is not finite, or the folder cannot be written.
+    """
+    # Imported here: numpy and the decoders take a while, see `load_arm`.
+    import numpy as np
+
+    from flowshot.clips.flac import write_flac
+
+    with writing(out), whole_folder(out) as folder:
+        for index, clip in enumerate(clips):
+            if not np.isfinite(clip).all():
+                raise FlowshotError("the model gives NaN or infinity; its training went wrong, train it again")
+            write_flac(folder / f"{index:0{digits}d}.flac", clip, sample_rate)
 
 
 def add_model_seed(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +130,7 @@ def first_trained_seed(params: Params, arm: Arm) -> int:
     )
 
 
-def load_arm(arguments: argparse.Namespace, params: Params) -> "LoadedArm":
+def load_arm(arguments: argparse.Namespace, params: Params) -> LoadedArm:
     """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores.
 
     Raises:

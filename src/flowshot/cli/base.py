@@ -42,7 +42,7 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    parser.add_argument("--verbose", action="store_true", help="tell what happens, and where an error came from")
+    parser.add_argument("--verbose", action="store_true", help="log what happens, and show where an error came from")
     parser.add_argument("--no-color", action="store_true", help="no colours, as with the variable NO_COLOR")
     parser.set_defaults(run=run, parser=parser)
     return parser
@@ -57,7 +57,6 @@ def add_clip_options(parser: argparse.ArgumentParser) -> None:
 
 def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> "DatasetConfig":
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    # Imported here: pydantic takes a tenth of a second, for which the help should not wait.
     from flowshot.core.params import check_section, project_params
     from flowshot.preparation.config import DatasetConfig
 
@@ -69,10 +68,8 @@ def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> 
     try:
         return check_section(DatasetConfig, values, "")
     except FlowshotError as error:
-        said = (
-            str(error).removeprefix(": ").replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")
-        )
-        raise WrongUse(said) from None
+        text = str(error).removeprefix(": ")
+        raise WrongUse(text.replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")) from None
 
 
 def positive(text: str) -> int:

@@ -33,11 +33,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     for name, config in datasets.items():
         check_folder(name, config)  # an error before anything is removed or run
     changed = [name for name in plan.datasets if _is_stale(params, name)]
-    for name in changed:
-        _remove(RAW / name)
     models = _stale_models(params, datasets)
-    for folder in models:
-        _remove(folder)
+    for folder in (*(RAW / name for name in changed), *models):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise FlowshotError(f"{folder}: cannot be removed ({error.strerror}); remove it, then run again") from None
     arms = len(plan.datasets) * len(plan.arms) * len(plan.seeds)
     lines = [f"{name}: {datasets[name].path} changed; `dvc repro` will fetch it again" for name in changed]
     lines += [f"{folder}: the exported file changed; `dvc repro` will take it again" for folder in models]
@@ -62,13 +63,10 @@ def check_params(params: Params) -> None:
     for section, read_entry in (("autoencoders", read_autoencoder), ("generators", read_generator)):
         for name in params.names(section):
             training_config(params, section, read_entry(params, name))
-    readers = {
-        "datasets": dataset_config,
-        "fit_prior": prior_config,
-    }
-    for section, read in readers.items():
-        for name in params.names(section):
-            read(params, name)
+    for name in params.names("datasets"):
+        dataset_config(params, name)
+    for name in params.names("fit_prior"):
+        prior_config(params, name)
     axes = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "priors": "fit_prior"}
     plans = {name: params.entry("plans", name) for name in params.names("plans")}
     for where, values in {"plan": dict(params.values.get("plan") or {}), **plans}.items():
@@ -110,10 +108,3 @@ def _digests_in(folder: Path) -> dict[str, str] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return digests
-
-
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise FlowshotError(f"{folder}: cannot be removed ({error.strerror}); remove it, then run again") from None

@@ -5,23 +5,20 @@ import os
 from pathlib import Path
 from typing import Any
 
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import read_params
+
 
 def offer_completions(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell where it asks, which ends the process; otherwise do nothing, in no time."""
-    if "_ARGCOMPLETE" not in os.environ:
-        return
-    # Imported here: only the shell needs it.
-    import argcomplete
+    """Answer the shell if it asks, which ends the process."""
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete  # only the shell needs it
 
-    argcomplete.autocomplete(parser)
+        argcomplete.autocomplete(parser)
 
 
 def planned_arms(**_: Any) -> list[str]:
     """The arms of `params.yaml` in this folder, `DATASET/AUTOENCODER/PRIOR`; none where there is no usable plan."""
-    # Imported here: pydantic takes a tenth of a second, which only the Tab key has to wait for.
-    from flowshot.core.errors import FlowshotError
-    from flowshot.core.params import read_params
-
     try:
         plan = read_params().plan
     except FlowshotError:

@@ -6,7 +6,7 @@ import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowshot.cli.base import Commands, Outcome, add_command, table
 from flowshot.cli.completion import completed_by, trained_models
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Declare the sub-command."""
     description = "Diagnose the latent of a trained model on its validation clips: is the posterior collapsed?"
-    parser = add_command(
-        commands,
-        "diagnose",
-        description,
-        ("flowshot diagnose models/synth/nf_prior/0", "flowshot diagnose models/synth/nf_prior/0 --json | jq .verdict"),
-        run,
-    )
+    example = "flowshot diagnose models/synth/nf_prior/0"
+    parser = add_command(commands, "diagnose", description, (example, f"{example} --json | jq .verdict"), run)
     model = parser.add_argument("model", metavar="MODEL_DIR", help="folder of a trained model")
     completed_by(model, trained_models)
     parser.add_argument("--seed", type=int, default=0, help="of the posterior's draws (%(default)s)")
@@ -64,7 +59,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     seen = dataset.clips("train")
     with working(f"diagnosing {folder}"):
         found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
-    require_finite(found, folder)
+    for name, value in found.items():
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            raise FlowshotError(f"{folder}: {name} is not finite, so the weights are no good; train it again")
     about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
     per_dimension = sorted(found["kl_per_dimension"], reverse=True)
     shown = {name: value for name, value in found.items() if value is not None}
@@ -93,11 +91,3 @@ def training_loss(dataset: str, folder: Path) -> "LossConfig":
     except (OSError, ValueError, KeyError, TypeError):
         raise FlowshotError(f"{path}: does not say what loss was trained with; train again with `dvc repro`") from None
     return check_section(LossConfig, said, f"{path}: train.loss")
-
-
-def require_finite(found: dict[str, Any], folder: Path) -> None:
-    """Raises FlowshotError where a number of the diagnosis is not finite."""
-    for name, value in found.items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            raise FlowshotError(f"{folder}: {name} is not finite, so the weights are no good; train it again")

@@ -8,13 +8,13 @@ from flowshot.cli.arms import add_arm, load_arm
 from flowshot.cli.base import Commands, Outcome, add_command
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import whole_file
+from flowshot.core.files import whole_file, writing
 from flowshot.core.params import read_params
 from flowshot.generation.config import SampleConfig
 
 LOGGER = logging.getLogger(__name__)
-# Between the file's audio and the model's: -80 dB of full scale. Rounding of float32 reaches 1e-5, in other places on
-# every processor; what was recorded wrongly is off by far more.
+# Between the file's audio and the model's. Rounding of float32 reaches 1e-5; what was recorded wrongly differs by far
+# more.
 LARGEST_DIFFERENCE = 1e-4
 METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
 
@@ -53,19 +53,15 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     with working("recording"):
         exported = export(arm.name, model, prior, card.sample_rate, batch_size)
-    try:
-        with working("comparing with the model"), whole_file(out) as fresh:
-            exported.save(str(fresh))
-            difference = largest_difference(fresh, model, prior, batch_size)
-            LOGGER.debug("largest difference from the model: %g", difference)
-            # Not greater: NaN is no number below it either.
-            if not difference <= LARGEST_DIFFERENCE:
-                raise FlowshotError(
-                    f"{arm.name}: cannot be exported: what was recorded differs from the model by {difference:g}; "
-                    "use `flowshot sample`, and report this with the model's config.json"
-                )
-    except OSError as error:
-        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    with working("comparing with the model"), writing(out), whole_file(out) as fresh:
+        exported.save(str(fresh))
+        difference = largest_difference(fresh, model, prior, batch_size)
+        LOGGER.debug("largest difference from the model: %g", difference)
+        if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
+            raise FlowshotError(
+                f"{arm.name}: cannot be exported: what was recorded differs from the model by {difference:g}; "
+                "use `flowshot sample`, and report this with the model's config.json"
+            )
     # The seed that `flowshot sample ARM --seed 0` makes of its own.
     seed = derive_seed(0, "sample", *arguments.arm)
     report = {

@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import add_arm, load_arm, require_replaceable
+from flowshot.cli.arms import add_arm, add_output_folder, load_arm, require_replaceable, write_clips
 from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import whole_folder
 from flowshot.core.params import read_params
 from flowshot.preparation.config import DatasetConfig, dataset_config
 
@@ -32,9 +31,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--steps", type=positive, default=9, metavar="N", help="how many clips, both ends among them (%(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
-    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
+    add_output_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -50,9 +47,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
     (model, prior), card = arm.encoding(), arm.card
 
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
-    import numpy as np
-
-    from flowshot.clips.flac import write_flac
     from flowshot.core.randomness import torch_generator
     from flowshot.generation.interpolation import interpolate, interpolate_latents
 
@@ -65,15 +59,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         config = dataset_config(params, arguments.arm[0])
         first, last = (read_sound(Path(file).expanduser(), config, card) for file in (arguments.first, arguments.last))
         walk = interpolate(model, first, last, arguments.steps, generator)
-    if not np.isfinite(walk).all():
-        raise FlowshotError("the model gives NaN or infinity; its training went wrong, train it again")
-    digits = max(2, len(str(arguments.steps - 1)))
-    try:
-        with whole_folder(out) as folder:
-            for index, clip in enumerate(walk):
-                write_flac(folder / f"{index:0{digits}d}.flac", clip, card.sample_rate)
-    except OSError as error:
-        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    write_clips(out, walk, card.sample_rate, max(2, len(str(arguments.steps - 1))))
     report = {
         "arm": arm.name, "model_seed": arm.seed, "from": arguments.first, "to": arguments.last,
         "seed": arguments.seed, "steps": arguments.steps, "out": str(out), "sample_rate": card.sample_rate,

@@ -12,7 +12,7 @@ from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
 from flowshot.cli.completion import completed_by, planned_arms
 from flowshot.cli.terminal import counted, working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import whole_folder, write_json
+from flowshot.core.files import whole_folder, write_json, writing
 from flowshot.core.sections import NAME
 
 if TYPE_CHECKING:
@@ -124,12 +124,9 @@ def make(arguments: argparse.Namespace) -> Outcome:
         text, key = build_test(clips, real, rate, arguments.screens, arguments.pairs, facts, generator)
     if key["unmatched"]:
         print(f"{len(key['unmatched'])} clips are silent or too short to be as loud as the others", file=sys.stderr)
-    try:
-        with whole_folder(out) as folder:
-            (folder / "index.html").write_text(text, encoding="utf-8")
-            write_json(key_path, key)
-    except OSError as error:
-        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    with writing(out), whole_folder(out) as folder:
+        (folder / "index.html").write_text(text, encoding="utf-8")
+        write_json(key_path, key)
     page = out / "index.html"
     questions = {"screens": arguments.screens, "pairs": len(key["pairs"]), "clips": len(key["clips"])}
     report = {

@@ -57,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Whatever else prints goes to standard error, so that the outcome stands alone on standard output.
         with contextlib.redirect_stdout(sys.stderr), logged(arguments.verbose):
-            outcome = run_logged(arguments)
+            begin = time.monotonic()
+            LOGGER.debug("%s, Python %s, in %s", arguments.parser.prog, platform.python_version(), Path.cwd())
+            outcome: Outcome = arguments.run(arguments)
+            LOGGER.debug("done in %.1f s", time.monotonic() - begin)
         show(outcome, arguments.json)
     except WrongUse as problem:
         arguments.parser.error(str(problem))
@@ -88,15 +91,6 @@ def make_parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add(commands)
     return parser
-
-
-def run_logged(arguments: argparse.Namespace) -> Outcome:
-    """Run the sub-command; with --verbose what runs it and how long it took are told."""
-    begin = time.monotonic()
-    LOGGER.debug("%s, Python %s, in %s", arguments.parser.prog, platform.python_version(), Path.cwd())
-    outcome: Outcome = arguments.run(arguments)
-    LOGGER.debug("done in %.1f s", time.monotonic() - begin)
-    return outcome
 
 
 def show(outcome: Outcome, as_json: bool) -> None:

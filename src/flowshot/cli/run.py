@@ -8,7 +8,7 @@ from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.core.process import stop_requests, workers
 from flowshot.execution.display import live_table
 from flowshot.execution.graph import read_graph, stale_stages
-from flowshot.execution.local import LocalMachine, log_file, reason_of, stop
+from flowshot.execution.local import log_file, reason_of, start_stage, stop, visible_gpus
 from flowshot.execution.schedule import Schedule, run_schedule
 from flowshot.execution.slurm import submit
 
@@ -43,17 +43,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.engine == "slurm":
         jobs = submit(schedule, dict(arguments.sbatch), arguments.minutes)
         return Outcome({"submitted": jobs}, table(("stage", "job"), [[stage, job] for stage, job in jobs.items()]))
-    return _run_here(schedule, arguments)
-
-
-def _run_here(schedule: Schedule, arguments: argparse.Namespace) -> Outcome:
-    machine = LocalMachine(arguments.jobs)
-    begin = time.monotonic()
+    begin, slots, gpus = time.monotonic(), arguments.jobs, visible_gpus()
     with stop_requests() as stop_requested, live_table(schedule) as show:
         left = run_schedule(
             schedule,
-            arguments.jobs,
-            lambda stage, slot: machine.start(stage, slot, schedule.alone(stage)),
+            slots,
+            lambda stage, slot: start_stage(stage, slot, slots, gpus, schedule.alone(stage)),
             stop_requested,
             show,
         )
@@ -63,7 +58,9 @@ def _run_here(schedule: Schedule, arguments: argparse.Namespace) -> Outcome:
     if left or report["waiting"]:
         raise Interrupted(f"stopped with {len(report['done'])} of {len(schedule.states)} stages done; run it again")
     if report["failed"]:
-        raise FlowshotError("; ".join(_failure(stage) for stage in report["failed"]) + _skipped(report["skipped"]))
+        reasons = [f"{stage}: {reason_of(stage)} ({log_file(stage)})" for stage in report["failed"]]
+        skipped = f"not run, as they depend on it: {', '.join(report['skipped'])}"
+        raise FlowshotError("; ".join([*reasons, *([skipped] if report["skipped"] else [])]))
     return Outcome({**report, "seconds": seconds}, f"{len(report['done'])} stages done in {seconds:.0f} s")
 
 
@@ -72,11 +69,3 @@ def _option(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is no OPTION=VALUE")
     return name.lstrip("-").replace("-", "_"), value
-
-
-def _failure(stage: str) -> str:
-    return f"{stage}: {reason_of(stage)} ({log_file(stage)})"
-
-
-def _skipped(stages: list[str]) -> str:
-    return f"; not run for want of it: {', '.join(stages)}" if stages else ""

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import LoadedArm, add_arm, load_arm, require_replaceable
+from flowshot.cli.arms import LoadedArm, add_arm, add_output_folder, load_arm, require_replaceable, write_clips
 from flowshot.cli.base import Commands, Outcome, add_command, positive
 from flowshot.cli.terminal import working
-from flowshot.core.errors import FlowshotError
-from flowshot.core.files import whole_folder
 from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.generation.config import SampleConfig
@@ -31,9 +29,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "sample", description, examples, run)
     add_arm(parser)
     parser.add_argument("--n", type=positive, default=16, metavar="N", help="how many clips (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
-    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
+    add_output_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -44,20 +40,15 @@ def run(arguments: argparse.Namespace) -> Outcome:
     batch_size = params.section("sample", SampleConfig).batch_size
     arm = load_arm(arguments, params)
 
-    # Imported here: the decoders take a while, which mistakes in the arguments should not wait for.
-    from flowshot.clips.flac import write_flac
+    # Imported here: numpy takes a while, which mistakes in the arguments should not wait for.
     from flowshot.core.randomness import torch_generator
 
     # As the `sample` stage names its draws: the plan's seed and as many clips give what the plan's table is about.
     names = arguments.arm[:2] if arguments.arm[2] == DIRECT else arguments.arm
     generator = torch_generator(arguments.seed, "sample", *names)
-    digits = max(4, len(str(arguments.n - 1)))
-    try:
-        with working(f"drawing {arguments.n} clips"), whole_folder(out) as folder:
-            for index, clip in enumerate(draw(arm, arguments.n, batch_size, generator)):
-                write_flac(folder / f"{index:0{digits}d}.flac", clip, arm.card.sample_rate)
-    except OSError as error:
-        raise FlowshotError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    clips = draw(arm, arguments.n, batch_size, generator)
+    with working(f"drawing {arguments.n} clips"):
+        write_clips(out, clips, arm.card.sample_rate, max(4, len(str(arguments.n - 1))))
     rate, seconds = arm.card.sample_rate, arm.card.clip_samples / arm.card.sample_rate
     report = {
         "arm": arm.name, "model_seed": arm.seed, "seed": arguments.seed, "out": str(out),
@@ -68,10 +59,5 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def draw(arm: LoadedArm, count: int, batch_size: int, generator: "torch.Generator") -> "Iterator[np.ndarray]":
     """`count` clips `[samples]`, drawn in pieces that bound the memory."""
-    import numpy as np  # with torch, see `run`
-
     for first in range(0, count, AT_ONCE):
-        clips = arm.sample(min(AT_ONCE, count - first), batch_size, generator)
-        if not np.isfinite(clips).all():
-            raise FlowshotError("the model gives NaN or infinity; its training went wrong, train it again")
-        yield from clips
+        yield from arm.sample(min(AT_ONCE, count - first), batch_size, generator)

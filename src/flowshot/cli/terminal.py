@@ -1,7 +1,4 @@
-"""What a person at a terminal sees beside the outcome: progress, the colour of an error, and with --verbose the way.
-
-Progress is for a terminal alone: elsewhere it would fill a log.
-"""
+"""What a terminal shows beside the outcome: progress, which would fill a log elsewhere, colours, and the log."""
 
 import logging
 import os
@@ -26,7 +23,7 @@ def counted(items: Iterable[Item], what: str, total: int, unit: str = "clip") ->
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """How long the block has been at it, where it cannot tell how far it is."""
+    """Show for how long the block has run, where it cannot tell how far it is."""
     if not sys.stderr.isatty():
         yield
         return
@@ -50,14 +47,14 @@ def working(what: str) -> Iterator[None]:
 
 
 def print_error(message: str) -> None:
-    """One line on standard error, whose beginning is red where a terminal shows colours and nobody asked for none."""
+    """Print one line on standard error, with a red beginning where a terminal shows colours and they are not off."""
     red = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     print(f"{RED}error:{PLAIN} {message}" if red else f"error: {message}", file=sys.stderr)
 
 
 @contextmanager
 def logged(verbose: bool) -> Iterator[None]:
-    """Within the block, what flowshot's modules log goes to standard error, if `verbose`."""
+    """Within the block, print flowshot's log on standard error if `verbose`."""
     if not verbose:
         yield
         return

@@ -1,29 +1,29 @@
 """Write outputs whole or not at all, and name content by its hash."""
 
 import errno
-import fcntl
 import functools
 import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
 
-# What the system says where a disk is full, broken or read-only, a file too large, or a folder somebody else's.
+# Errors of a disk that is full, broken or read-only, of a file that is too large, or of somebody else's folder.
 UNWRITABLE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS,
 })  # fmt: skip
-# How outputs are called, hidden, before they are whole, and folders while they are replaced; `tempfile` adds the rest.
-UNFINISHED, REPLACED = "unfinished-", "replaced-"
-RANDOM = "[a-z0-9_]{8}"
+# Hidden names of outputs that are not whole yet, and of folders while they are replaced. The host and the process that
+# write them follow, so that the next process can tell what a killed one left.
+UNFINISHED, REPLACED = "unfinished", "replaced"
+TEMPORARY = re.compile(rf"\..+\.(?:{UNFINISHED}|{REPLACED})-(?P<host>.+)-(?P<process>\d+)(?:\.[^.]*)?")
 
 
 @contextmanager
@@ -32,13 +32,16 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (reason := unwritable(error)) is None:
+        below_a_file = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = "it is below a file" if below_a_file else unwritable(error)
+        if reason is None:
             raise
-        raise FlowshotError(f"{place}: cannot be written ({reason}); free space or change permissions") from None
+        remedy = "free space, change permissions, or choose another place"
+        raise FlowshotError(f"{place}: cannot be written ({reason}); {remedy}") from None
 
 
 def unwritable(error: Exception) -> str | None:
-    """What the system says where `error` came of something that cannot be written; None where it did not."""
+    """The system's reason if `error` means that something cannot be written; otherwise None."""
     number = error.errno if isinstance(error, OSError) else None
     # Libraries in Rust, such as safetensors, say it in words.
     if found := re.search(r"\(os error (\d+)\)", str(error)):
@@ -50,47 +53,52 @@ def unwritable(error: Exception) -> str | None:
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A new empty folder that takes the place of `folder` when the block ends well.
 
-    Where the block raises, the new folder is removed and what was at `folder` before stays as it was. What a process
-    that was killed in such a block left is removed by the next one.
+    Where the block raises, the new folder is removed and what was at `folder` stays as it was. What a killed process
+    left here is removed by the next one.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _restore_folder(folder)
-    _sweep(_temporary_names(folder.parent), folder.parent, f".{folder.name}.")
-    with _held(lambda: tempfile.mkdtemp(prefix=f".{folder.name}.{UNFINISHED}", dir=folder.parent)) as fresh:
+    if not folder.exists():
+        # A process was killed after it had moved the folder away.
+        for moved in folder.parent.glob(f".{glob.escape(folder.name)}.{REPLACED}-*"):
+            with suppress(OSError):
+                moved.rename(folder)
+    _sweep(folder, _left(folder.parent))
+    fresh, old = _temporary(folder, UNFINISHED), _temporary(folder, REPLACED)
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o755)
+    try:
+        yield fresh
+        if folder.exists():
+            folder.rename(old)
         try:
-            fresh.chmod(0o755)
-            yield fresh
-            _replace_folder(fresh, folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+    finally:
+        for left in (fresh, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """The path of a new file that takes the place of `path` when the block ends well; else as `whole_folder`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(_temporary_names_at_first(path.parent), path.parent, f".{path.stem}.", path.suffix)
-
-    def make() -> str:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.{UNFINISHED}", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        return name
-
-    with _held(make) as fresh:
-        try:
-            fresh.chmod(0o644)
-            yield fresh
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+    _sweep(path, _left_at_first(path.parent))
+    fresh = _temporary(path, UNFINISHED)
+    try:
+        yield fresh
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextmanager
-def one_process_at(folder: Path) -> Iterator[None]:
-    """What is done with `folder` in the block is done by this process alone; the lock of one that was killed is gone.
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """`folder` for this process alone; it is removed where the block ends well, and kept for the next try otherwise.
 
     Raises:
-        FlowshotError: another process is at it.
+        FlowshotError: another process has it.
     """
     # Imported here, because most of what writes files needs no lock.
     from filelock import FileLock, Timeout
@@ -102,23 +110,12 @@ def one_process_at(folder: Path) -> Iterator[None]:
     except Timeout:
         raise FlowshotError(f"{folder}: another process is at this work; wait for it, or stop it") from None
     try:
-        yield
-    finally:
-        # Before it is released, or another process might have it by then.
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
-
-
-@contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
-    """`folder` for this process alone: it goes where the block ends well, and stays for the next try where it raises.
-
-    Raises:
-        FlowshotError: another process has it.
-    """
-    with one_process_at(folder):
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        # Before the release, because another process might have the lock by then.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -143,79 +140,35 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def _held(make: Callable[[], str]) -> Iterator[Path]:
-    """What `make` makes and names, locked by this process, so that no `_sweep` takes it for left behind."""
-    while True:
-        fresh = Path(make())
-        handle = _lock(fresh, fcntl.LOCK_EX)
-        if fresh.exists():
-            break
-        # Swept before it was locked: make another one.
-    try:
-        yield fresh
-    finally:
-        if handle is not None:
-            os.close(handle)
+def _temporary(path: Path, kind: str) -> Path:
+    """The hidden name beside `path` that only this process uses; it keeps the suffix, which numpy would add."""
+    return path.with_name(f".{path.name}.{kind}-{platform.node()}-{os.getpid()}{path.suffix}")
 
 
-def _sweep(left: Iterable[str], folder: Path, prefix: str, suffix: str = "") -> None:
-    """Remove those of the names `left` in `folder` that a killed process made: no living one holds them."""
-    name = re.compile(f"{re.escape(prefix)}({UNFINISHED}|{REPLACED}){RANDOM}{re.escape(suffix)}")
-    for path in [folder / each for each in left if name.fullmatch(each)]:
-        handle = _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if handle is None:
-            continue
-        with suppress(OSError):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        os.close(handle)
-
-
-def _lock(path: Path, how: int) -> int | None:
-    """A handle that holds `path`; None where it is gone or held, or the file system knows no such locks."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, how)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
-
-
-def _temporary_names(folder: Path) -> tuple[str, ...]:
-    names = (each.name for each in os.scandir(folder))
-    return tuple(name for name in names if name.startswith(".") and (UNFINISHED in name or REPLACED in name))
-
-
-# Looked at once in a process, because some write thousands of files into one folder.
-_temporary_names_at_first = functools.lru_cache(maxsize=64)(_temporary_names)
-
-
-def _restore_folder(folder: Path) -> None:
-    """Put `folder` back where a process was killed after it had moved it away and before the new one was in place."""
-    if not folder.exists():
-        for moved in folder.parent.glob(f".{glob.escape(folder.name)}.{REPLACED}*/{glob.escape(folder.name)}"):
+def _sweep(path: Path, left: list[str]) -> None:
+    """Remove those of the names `left` that were to become `path`."""
+    for name in left:
+        if name.startswith((f".{path.name}.{UNFINISHED}-", f".{path.name}.{REPLACED}-")):
             with suppress(OSError):
-                moved.rename(folder)
+                place = path.with_name(name)
+                shutil.rmtree(place) if place.is_dir() else place.unlink()
 
 
-def _replace_folder(fresh: Path, folder: Path) -> None:
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    with _held(lambda: tempfile.mkdtemp(prefix=f".{folder.name}.{REPLACED}", dir=folder.parent)) as old:
-        try:
-            folder.rename(old / folder.name)
-            try:
-                fresh.rename(folder)
-            except OSError:
-                (old / folder.name).rename(folder)
-                raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+def _left(folder: Path) -> list[str]:
+    """The temporary names in `folder` whose process is no longer alive."""
+    found = [TEMPORARY.fullmatch(each.name) for each in os.scandir(folder)]
+    return [one[0] for one in found if one and one["host"] == platform.node() and not _is_alive(int(one["process"]))]
+
+
+# Once in a process, because some write thousands of files into one folder.
+_left_at_first = functools.lru_cache(maxsize=64)(_left)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        pass
+    return True

@@ -29,6 +29,7 @@ SECTIONS = frozenset({
     "budgets", "plans", "plan", "clips", "datasets", "autoencoder", "autoencoders", "generators",
     "train", "fit_prior", "sample", "score", "report",
 })  # fmt: skip
+UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls it
 NAMED = ("plans", "datasets", "autoencoders", "generators")  # sections whose entries a plan names
 
 
@@ -156,11 +157,11 @@ def _check_names(entries: Any, section: str, path: Path) -> None:
 
 
 def _first_problem(kind: Any, error: "ValidationError") -> str:
-    unknown = ("unexpected_keyword_argument", "extra_forbidden")
-    # A misspelt key is also a missing one, and only the unknown key names the remedy.
-    problem = min(error.errors(include_url=False), key=lambda problem: problem["type"] not in unknown)
+    problems = error.errors(include_url=False)
+    # A key that is misspelt is also missing: say first what it should be.
+    problem = next((each for each in problems if each["type"] in UNKNOWN_KEY), problems[0])
     location = [str(part) for part in problem["loc"]]
-    if problem["type"] in unknown:
+    if problem["type"] in UNKNOWN_KEY:
         prefix = "".join(f".{part}" for part in location[:-1])
         return ": " + _unknown_key(prefix, location[-1], _known_keys(kind, location[:-1]))
     where = "".join(f".{part}" for part in location)

@@ -36,10 +36,10 @@ LAST_WORDS = (
 
 @contextmanager
 def _last_words() -> Iterator[None]:
-    """Within the block, a memory-mapped file that is cut off ends the process with one line instead of without a word.
+    """Within the block, a memory-mapped file that is cut off ends the process with one line instead of silently.
 
-    The system then sends SIGBUS to the very instruction that reads. A handler of the module `signal` would run behind
-    that instruction, which is never; one that is called from C can speak and end the process, and no more.
+    The system sends SIGBUS to the instruction that reads. A handler in Python would run after it, which never happens;
+    one that C calls can print and end the process.
     """
     handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
@@ -66,9 +66,9 @@ def arguments(description: str, *names: str) -> argparse.Namespace:
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within the block, Ctrl-C or a polite request to end is only noted: the function that is given tells of it.
+    """Within the block, Ctrl-C or SIGTERM only makes the yielded function true, so that a step can be finished.
 
-    So that what runs can finish its step and keep its state. A second request ends the process at once.
+    A second request ends the process at once.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     requested: list[int] = []

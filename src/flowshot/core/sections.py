@@ -1,7 +1,6 @@
 """What every section of `params.yaml` shares: how it is checked, what names may be, and its plain values.
 
-Nothing in `flowshot.config` needs more than the standard library, because models and training run where only torch,
-numpy and nflows are. Reading and checking the file is done in `flowshot.core.params`.
+It needs the standard library alone, because models and training run where only torch, numpy and nflows are.
 """
 
 import dataclasses

@@ -22,22 +22,17 @@ def live_table(schedule: Schedule) -> Iterator[Callable[[], None]]:
         from rich.live import Live
 
         with Live(get_renderable=lambda: _table(schedule, started), console=Console(stderr=True), refresh_per_second=2):
-            yield lambda: _note(schedule, started)
+            yield lambda: None
     else:
         shown: dict[str, str] = {}
         yield lambda: _print_changes(schedule, started, shown)
 
 
-def _note(schedule: Schedule, started: dict[str, float]) -> None:
-    for stage in schedule.named("running"):
-        started.setdefault(stage, time.monotonic())
-
-
 def _print_changes(schedule: Schedule, started: dict[str, float], shown: dict[str, str]) -> None:
-    _note(schedule, started)
     ended = sum(state in ("done", "failed", "skipped") for state in schedule.states.values())
     for stage, state in schedule.states.items():
         if state != "waiting" and shown.get(stage) != state:
+            started.setdefault(stage, time.monotonic())
             shown[stage] = state
             took = f" after {time.monotonic() - started[stage]:.0f} s" if state in ("done", "failed") else ""
             print(f"{ended}/{len(schedule.states)} {stage}: {state}{took}", file=sys.stderr, flush=True)
@@ -49,7 +44,8 @@ def _table(schedule: Schedule, started: dict[str, float]) -> "Table":
     done, failed = len(schedule.named("done")), schedule.named("failed")
     table = Table("stage", "state", "seconds", title=f"{done} of {len(schedule.states)} stages done")
     for stage in schedule.named("running"):
-        table.add_row(stage, "running", f"{time.monotonic() - started.get(stage, time.monotonic()):.0f}")
+        began = started.setdefault(stage, time.monotonic())
+        table.add_row(stage, "running", f"{time.monotonic() - began:.0f}")
     for stage in failed:
         table.add_row(stage, "failed", "")
     return table

@@ -5,49 +5,36 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowshot.execution.graph import DVC, search_path
 
 LOGS = Path(".flowshot/logs")
-# How long stages that were asked to stop may take to finish their step and save.
-STOP_SECONDS = 60.0
+STOP_SECONDS = 60.0  # that stages may take to finish their step and save
 
 
-@dataclass
-class LocalMachine:
-    """Starts stages through DVC, so that what ran is known to it as after `dvc repro`.
+def start_stage(
+    stage: str, slot: int, slots: int, gpus: Sequence[str], alone: bool = False
+) -> "subprocess.Popen[bytes]":
+    """Start a stage through DVC, which records it as `dvc repro` does; its output is in a file of `.flowshot/logs`.
 
-    Args:
-        slots: stages side by side; each has its share of the cores that this process may use.
-        gpus: names for `CUDA_VISIBLE_DEVICES`; the slots take turns.
+    It runs on its share of this process's cores, or on all if it is `alone`. Slots take turns on the `gpus`.
     """
-
-    slots: int
-    gpus: Sequence[str] = field(default_factory=lambda: visible_gpus())
-
-    def environment(self, slot: int) -> dict[str, str]:
-        """The variables of a stage in a slot."""
-        gpu = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if len(self.gpus) > 1 else {}
-        return {**os.environ, "PATH": search_path(), **gpu}
-
-    def start(self, stage: str, slot: int, alone: bool = False) -> "subprocess.Popen[bytes]":
-        """Start a stage, on all cores if it is `alone`; its output goes to a file of `.flowshot/logs`."""
-        LOGS.mkdir(parents=True, exist_ok=True)
-        mine = os.sched_getaffinity(0)
-        try:
-            # A child inherits it, and the stage has as many threads as cores: no two stages take turns on one.
-            os.sched_setaffinity(0, mine if alone else cores_of(slot, self.slots, mine))
-            with log_file(stage).open("wb") as log:
-                # A session of its own, so that Ctrl-C reaches it once, from us.
-                return subprocess.Popen(
-                    [*DVC, "--wait-for-lock", "repro", "-s", stage],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self.environment(slot),
-                    start_new_session=True,
-                )  # fmt: skip
-        finally:
-            os.sched_setaffinity(0, mine)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    mine = os.sched_getaffinity(0)
+    gpu = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} if len(gpus) > 1 else {}
+    try:
+        # A child inherits it, and the stage has as many threads as cores: no two stages take turns on one.
+        os.sched_setaffinity(0, mine if alone else cores_of(slot, slots, mine))
+        with log_file(stage).open("wb") as log:
+            # A session of its own, so that Ctrl-C reaches it once, from us.
+            return subprocess.Popen(
+                [*DVC, "--wait-for-lock", "repro", "-s", stage],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env={**os.environ, "PATH": search_path(), **gpu}, start_new_session=True,
+            )  # fmt: skip
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
 def cores_of(slot: int, slots: int, cores: Iterable[int]) -> set[int]:

@@ -60,13 +60,8 @@ def submit(schedule: Schedule, options: Mapping[str, Any], minutes: int) -> dict
             command = CommandFunction([*DVC, "--wait-for-lock", "repro", "-s", stage], verbose=True)
             jobs[stage] = executor.submit(command).job_id
         except (ValueError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
-            cancel(list(jobs.values()))
+            if jobs:
+                subprocess.run(["scancel", *jobs.values()], check=False, capture_output=True)
             raise FlowshotError(f"SLURM did not take {stage} ({error}); what was submitted is cancelled") from None
         schedule.start(stage)
     return jobs
-
-
-def cancel(jobs: list[str]) -> None:
-    """Take jobs back."""
-    if jobs:
-        subprocess.run(["scancel", *jobs], check=False, capture_output=True)

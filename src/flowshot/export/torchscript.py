@@ -1,9 +1,8 @@
 """A trained arm as one TorchScript file, which runs where neither this package nor nflows is installed.
 
-Neither the autoencoder nor the flows of nflows can be compiled, so they are traced: the operations of one run are
-recorded, and with them the branches that it took. What must not be frozen into a trace, random draws, is handed to it
-as a tensor, and drawn by compiled code around it. `largest_difference` then compares the file with the model, on other
-numbers of clips than those of the trace.
+Neither the autoencoder nor the flows of nflows can be compiled, so they are traced: one run is recorded. Random draws
+must not become constants of the trace; compiled code around it makes them and gives them to it as a tensor.
+`largest_difference` compares the file with the model, for other numbers of clips than that of the trace.
 """
 
 import warnings
@@ -31,11 +30,11 @@ RANDOM_FUNCTIONS = frozenset(
 
 
 class NotTraceable(Exception):
-    """What is run draws random numbers in another way than as one standard normal tensor."""
+    """The traced code draws random numbers in another way than as one standard normal tensor."""
 
 
 class GivenNoise(TorchFunctionMode):
-    """While it is entered, `torch.randn` gives `noise`, or without one, notes the shape that is asked for.
+    """Within it, `torch.randn` returns `noise`, or draws and keeps the shape in `shape` where there is none.
 
     Raises:
         NotTraceable: there is a second draw, or one of another kind.
@@ -49,7 +48,7 @@ class GivenNoise(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Called by torch in place of each of its functions."""
+        """Called by torch instead of each of its functions."""
         if function not in RANDOM_FUNCTIONS:
             return function(*args, **(kwargs or {}))
         if function is not torch.randn or self.shape is not None:
@@ -275,7 +274,7 @@ def largest_difference(path: Path, model: Autoencoder, prior: LatentPrior, batch
 
 @contextmanager
 def quiet_tracing() -> Iterator[None]:
-    """Without the warnings of every trace of nflows, on values that are constant here, and on the age of torch.jit."""
+    """Ignore the warnings of tracing, and the deprecation of torch.jit."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)

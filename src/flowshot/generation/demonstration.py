@@ -39,8 +39,8 @@ def demonstrate(
 ) -> Demonstration:
     """Choose pairs from `clips: [n, samples]` and their `reconstructions`, and walk between them.
 
-    The pairs lie at equal distances in the set, the same for every model of a dataset: neighbours in a set are often
-    takes of one instrument. A set of fewer clips gives fewer pairs.
+    The pairs lie at equal distances in the set, because neighbours are often takes of one instrument, and are the same
+    for every model of a dataset. A small set gives fewer pairs.
     """
     rows = np.unique(np.linspace(0, len(clips) - 1, PAIRS).round().astype(int))
     originals = np.asarray(clips[rows])
@@ -54,8 +54,7 @@ def demonstrate(
 def write_demonstration(folder: Path, shown: Demonstration, sample_rate: int) -> None:
     """Write FLAC files and `pairs.json`, which names the source of each pair, whole or not at all.
 
-    `0-original.flac`, `0-reconstruction.flac` and so on are the pairs; `walk-0-0.flac`, `walk-0-1.flac` the steps of
-    the first walk.
+    `0-original.flac` and `0-reconstruction.flac` are the first pair, `walk-0-1.flac` is a step of the first walk.
     """
     with writing(folder), whole_folder(folder) as fresh:
         write_json(fresh / "pairs.json", [{"group": group} for group in shown.groups])

@@ -1,15 +1,21 @@
-"""Generated clips, and how they are written."""
+"""Generated clips: how a generator draws them, and how clips and the time that they took are written."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from flowshot.clips.flac import write_flac
 from flowshot.core.files import whole_folder, writing
+from flowshot.core.params import Params
+from flowshot.core.records import write_record
+from flowshot.core.sections import to_dict
+from flowshot.generation.config import SampleConfig
+from flowshot.models.base.generator import Generator
 
-# Clips of each arm that are kept for listening.
-LISTEN = 16
+LISTEN = 16  # clips of each arm that are kept for listening
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,15 @@ class Generated:
     seconds: float
 
 
+@torch.no_grad()
+def sample_directly(model: Generator, count: int, batch_size: int, generator: torch.Generator) -> Generated:
+    """Draw `count` clips of a model that has no latent, `batch_size` at a time."""
+    start = time.perf_counter()
+    sizes = [min(batch_size, count - done) for done in range(0, count, batch_size)]
+    clips = [model.sample(size, generator).cpu().numpy() for size in sizes]
+    return Generated(np.concatenate(clips), time.perf_counter() - start)
+
+
 def write_generated(folder: Path, generated: Generated, sample_rate: int) -> None:
     """Write `clips.npy` and the first clips as FLAC under `listen/`, whole or not at all."""
     with writing(folder), whole_folder(folder) as fresh:
@@ -27,3 +42,12 @@ def write_generated(folder: Path, generated: Generated, sample_rate: int) -> Non
         (fresh / "listen").mkdir()
         for index, clip in enumerate(generated.clips[:LISTEN]):
             write_flac(fresh / "listen" / f"{index:02d}.flac", clip, sample_rate)
+
+
+def write_sampling(params: Params, arm: Path, config: SampleConfig, generated: Generated) -> None:
+    """Write `runs/sample/<arm>/run.json`; `arm` is `dataset/model/prior/seed`."""
+    dataset, model, prior, seed = arm.parts
+    write_record(
+        Path("runs/sample") / arm, stage="sample", plan=params.plan.name, dataset=dataset, model=model, prior=prior,
+        seed=int(seed), parameters={"sample": to_dict(config)}, seconds=generated.seconds, clips=len(generated.clips),
+    )  # fmt: skip

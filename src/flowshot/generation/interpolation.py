@@ -1,11 +1,9 @@
 """Walk from one clip to another through latent space: what lies between two sounds, as a model sees it.
 
-The walk goes through the space in which the model's own prior is N(0, I): the latent space itself, or where the prior
-has a flow, that flow's base space. There a straight line is the wrong path. Draws of N(0, I) in d dimensions lie near a
-sphere of radius sqrt(d), and the middle of the chord between two of them lies at sqrt(d / 2), where the prior puts no
-mass and the decoder has seen nothing. A great circle keeps to the sphere (White 2016, "Sampling Generative Networks",
-arXiv:1609.04468). In the latent space of a flow prior neither would do: its mass lies where the flow has bent it, which
-only the base space makes round.
+The walk is made where the prior that the model was trained with is N(0, I): in the latent space, or in the base space
+of its flow. Draws of N(0, I) in d dimensions lie near a sphere of radius sqrt(d). The middle of a straight line lies at
+sqrt(d / 2), where the prior has no mass; a great circle stays on the sphere (White 2016, "Sampling Generative
+Networks", arXiv:1609.04468).
 """
 
 import numpy as np
@@ -15,8 +13,7 @@ from torch import Tensor
 from flowshot.densities.distributions import Prior
 from flowshot.models.base.autoencoder import Autoencoder
 
-# Below this sine of their angle two vectors lie on one line, and every great circle holds both or one cannot be told.
-PARALLEL = 1e-4
+PARALLEL = 1e-4  # below this sine of their angle two vectors count as parallel: they define no great circle
 
 
 @torch.no_grad()
@@ -25,15 +22,8 @@ def interpolate(
 ) -> np.ndarray:
     """Clips on the way from `first: [samples]` to `second: [samples]`, float32 `[steps, samples]` in [-1, 1].
 
-    The ends of the walk are draws of both clips' posteriors, so the first and the last clip are their reconstructions.
-    Draws, not means: a mean lacks the posterior's own spread, so it lies inside of the sphere that the decoder knows.
-
-    Args:
-        model: a trained autoencoder, on the CPU.
-        first: a clip of the model's length.
-        second: another one.
-        steps: how many clips, both ends among them, at least 2.
-        generator: of the posteriors' draws, and of the decoder's noise.
+    The first and the last clip are reconstructions from draws of the posterior: its mean lies inside of the sphere that
+    the decoder knows. `generator` draws them and the decoder's noise.
 
     Raises:
         ValueError: fewer than 2 steps, or a clip of another length than the model's.
@@ -61,15 +51,14 @@ def interpolate_latents(prior: Prior, first: Tensor, second: Tensor, steps: int)
     else:
         base, _ = prior.flow.to_base(ends)
         latents, _ = prior.flow.to_latent(great_circle(base[0], base[1], steps))
-    # Circle and flow return to the ends but for rounding (the flow's inverse: about 1e-6); they are known exactly.
+    # The ends are known exactly; the flow's inverse would round them.
     return torch.cat([ends[:1], latents[1:-1], ends[1:]])
 
 
 def great_circle(first: Tensor, second: Tensor, steps: int) -> Tensor:
     """`steps` vectors from `first: [d]` to `second: [d]` at equal angles, `[steps, d]`.
 
-    Their directions follow the great circle; their lengths go evenly from the one to the other, because two latents
-    need not be equally long. Vectors on one line (of which one may be zero) are joined by that line.
+    Their lengths change evenly from the one to the other. Vectors on one line, or a zero vector, are joined by a line.
     """
     share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device).unsqueeze(1)
     lengths = torch.stack([first.norm(), second.norm()])

@@ -13,34 +13,24 @@ import torch
 
 from flowshot.core.errors import FlowshotError, Interrupted
 
-# Where trainings and fits are kept while they run, by name and digest.
-CHECKPOINTS = Path(".flowshot/checkpoints")
-# Time between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
+CHECKPOINTS = Path(".flowshot/checkpoints")  # of trainings and fits that run, by name and digest
+# Between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Stateful(Protocol):
-    """What can be taken down and set up again, as every module and optimizer of torch can."""
+    """Something with a state, such as a module or an optimizer of torch."""
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers, texts, lists and dictionaries of them."""
 
     def load_state_dict(self, state: dict[str, Any]) -> object:
-        """Become what `state_dict` described."""
+        """Take the state from `state`."""
 
 
 class GeneratorState:
-    """The state of a random generator, as `Stateful`.
-
-    Example:
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> state = GeneratorState(generator).state_dict()
-        >>> first = torch.rand(1, generator=generator)
-        >>> GeneratorState(generator).load_state_dict(state)
-        >>> bool(first == torch.rand(1, generator=generator))
-        True
-    """
+    """The state of a random generator, as `Stateful`."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -50,22 +40,22 @@ class GeneratorState:
         return {"state": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Draw from here on what the generator would have drawn there."""
+        """Continue with the draws that followed `state`."""
         self.generator.set_state(state["state"])
 
 
 class Checkpoint:
     """The newest state of a training and the one before it, in a folder of their own.
 
-    The folder must belong to one configuration, code and dataset (see `provenance.work_digest`): what lies in it is
-    taken for an earlier part of the same training. A file begins with the SHA-256 of the rest, so that one that was
-    cut off is known; then the state before it is used.
+    The folder must belong to one configuration, code and dataset (see `provenance.work_digest`), because its state is
+    taken for that of the same training. A file begins with the SHA-256 of the rest; where that does not match, the
+    state before it is used.
 
     Args:
-        folder: where the states lie, made when the first is written; None: nothing is kept.
-        stop_requested: asked after every step; where it says yes, the state is written and `Interrupted` raised.
+        folder: of the states, made when the first is written; None: nothing is kept.
+        stop_requested: called after every step; if it returns true, the state is written and `Interrupted` raised.
         every_seconds: time between two states.
-        say: is given a line when a damaged state was left aside.
+        say: prints a warning of one line.
     """
 
     def __init__(
@@ -77,6 +67,7 @@ class Checkpoint:
     ) -> None:
         self.folder = folder or Path()
         self._keeps = folder is not None
+        self._newest, self._previous = self.folder / "state.pt", self.folder / "previous.pt"
         self._stop_requested, self._every_seconds, self._say = stop_requested, every_seconds, say
         # Monotonic: a clock that jumps must neither flood the disk nor end the checkpoints.
         self._written = time.monotonic()
@@ -115,14 +106,6 @@ class Checkpoint:
             kept = "nothing could be kept" if self._failed else "the same command goes on from there"
             raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
 
-    @property
-    def _newest(self) -> Path:
-        return self.folder / "state.pt"
-
-    @property
-    def _previous(self) -> Path:
-        return self.folder / "previous.pt"
-
     def _save(self, parts: Mapping[str, Stateful]) -> None:
         buffer = io.BytesIO()
         torch.save({name: part.state_dict() for name, part in parts.items()}, buffer)
@@ -130,8 +113,7 @@ class Checkpoint:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with fresh.open("wb") as file:
-                file.write(hashlib.sha256(buffer.getbuffer()).digest())
-                file.write(buffer.getbuffer())
+                file.write(hashlib.sha256(buffer.getbuffer()).digest() + buffer.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
             if self._newest.exists():
