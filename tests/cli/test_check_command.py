@@ -16,7 +16,7 @@ RAW = Path("data/raw/mine")
 
 @pytest.fixture
 def fetched(project, write_sounds):
-    write_sounds(project / "sounds")
+    write_sounds(project / "sounds", 24)
     fetch("mine", dataset_config(read_params(), "mine"), RAW)
     return project
 
