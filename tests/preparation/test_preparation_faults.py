@@ -171,7 +171,7 @@ def test_an_output_that_may_not_be_written_is_one_line(tmp_path, fetched, monkey
     def refused(*_, **__):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # what mkdir says to all but root
 
-    monkeypatch.setattr("flowshot.core.files.tempfile.mkdtemp", refused)
+    monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(FlowshotError, match=r"prepared/mine: cannot be written \(Permission denied\)"):
         prepare_it(tmp_path, fetched)
     assert_untouched(tmp_path)

@@ -82,7 +82,7 @@ def test_a_disk_that_is_full_costs_what_was_to_be_kept_meanwhile_and_the_model_i
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     *warnings, line = errors_of(process)
-    assert line.startswith("error: models/tones/no_nf/0: cannot be written (File too large); free space or change")
+    assert line.startswith("error: models/tones/no_nf/0: cannot be written (File too large); free space, change")
     # Who follows the training for MLflow may say that it finds no record.
     warnings = [each for each in warnings if "run.json" not in each]
     assert len(warnings) == 2 and all("training goes on" in each for each in warnings)

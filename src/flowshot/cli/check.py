@@ -11,7 +11,6 @@ from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, check_section, read_params
 from flowshot.core.plan import PlanConfig
 from flowshot.preparation.config import DatasetConfig, dataset_config
-from flowshot.preparation.folders import check_folder
 from flowshot.sources.config import source_config
 from flowshot.sources.inputs import INDEX_FILE, folder_changed
 
@@ -26,6 +25,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Check the plan; what was made of a folder or an exported file that changed is removed, so that it is stale."""
+    from flowshot.preparation.folders import check_folder  # imports numpy, for which the help should not wait
+
     params = read_params()
     check_params(params)
     plan = params.plan
