@@ -30,25 +30,20 @@ def read_clips(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts
     """Hand every clip of a file to `keep`, one at a time, in order.
 
     With `cut: file` that is one clip from the first sound; with `cut: windows` every whole window. Memory is
-    bounded by the length of a clip and of a hop, not by the length of the file.
+    bounded by the length of a clip and of a hop, not by the length of the file. Returns the file's length and format,
+    and how many windows were left out as silent.
 
-    Returns:
-        The file's length and format, and how many windows were left out as silent.
-
-    Raises:
-        UnusableAudio: the file gives no clip; clips handed over before the damage was found do not count.
+    Raises UnusableAudio where the file gives no clip; clips handed over before the damage was found do not count.
     """
     return (_one_clip if config.cut == "file" else _windows)(path, config, keep)
 
 
 def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray | None:
-    """Fade, level and pad a cut `[<= clip_samples]`; None where it is silent.
+    """Fade, level and pad with zeros a cut `[<= clip_samples]`; None where it is silent.
 
-    Silence is judged about the mean, so that a constant offset is silent too. The level is set before padding,
-    and where it would push a sample over full scale the whole clip is scaled down instead of clipped.
+    Silence is judged about the mean, so that a constant offset is silent too. A clip is never over full scale.
 
-    Raises:
-        UnusableAudio: the cut holds NaN or infinity, as what is near the largest float32 does once it is resampled.
+    Raises UnusableAudio where it holds NaN or infinity, as what is near the largest float32 does once it is resampled.
     """
     if not np.isfinite(cut).all():
         raise UnusableAudio("not_finite")
@@ -58,10 +53,10 @@ def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray 
     if np.abs(cut - cut.mean()).max() < threshold or np.ptp(cut) == 0:
         return None
     if cut_off:
-        cut = fade_out(cut, config.fade_samples)
+        cut = fade_out(cut, round(config.fade_seconds * config.sample_rate))
         if np.abs(cut).max() < threshold:
             return None
-    return pad(set_level(cut, config), config)
+    return np.pad(set_level(cut, config), (0, config.clip_samples - len(cut)))
 
 
 def fade_out(audio: np.ndarray, samples: int) -> np.ndarray:
@@ -75,32 +70,15 @@ def fade_out(audio: np.ndarray, samples: int) -> np.ndarray:
 
 
 def set_level(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
-    """Bring the peak or the root mean square to `level_db`; never above full scale."""
+    """Bring the peak to `level_db`, where `level` asks for it; never above full scale."""
     peak = float(np.abs(audio).max())
     if peak == 0:
         return audio
-    if config.level != "none" and peak < 1 / ORDINARY:
+    if config.level == "peak" and peak < 1 / ORDINARY:
         audio, peak = _to_peak_1(audio), 1.0
-    gain = 1.0
-    if config.level == "peak":
-        gain = amplitude(config.level_db) / peak
-    elif config.level == "rms":
-        # Divided by the peak first: squares of huge samples would overflow.
-        gain = amplitude(config.level_db) / (peak * float(np.sqrt(np.mean(np.square(audio / peak, dtype=np.float64)))))
+    gain = amplitude(config.level_db) / peak if config.level == "peak" else 1.0
     levelled = audio * np.float32(min(gain, 1 / peak))
     return np.clip(levelled, -1, 1)  # rounding may exceed 1 by one unit in the last place
-
-
-def pad(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
-    """`clip_samples` long: followed by zeros, or by itself again with a fade where the last copy is cut off."""
-    missing = config.clip_samples - len(audio)
-    if missing <= 0:
-        return audio
-    if config.pad == "end":
-        return np.pad(audio, (0, missing))
-    copies = -(-config.clip_samples // len(audio))
-    repeated = np.tile(audio, copies)[: config.clip_samples]
-    return repeated if config.clip_samples % len(audio) == 0 else fade_out(repeated, config.fade_samples)
 
 
 def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:

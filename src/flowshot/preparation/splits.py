@@ -22,13 +22,8 @@ class Group:
     strata: Mapping[Hashable, int]
 
 
-def split_groups(
-    groups: Sequence[Group],
-    fractions: SplitConfig,
-    generator: np.random.Generator,
-    fixed: Mapping[str, str] | None = None,
-) -> dict[str, Split]:
-    """The split of every group, by its name; `fixed` are those that have theirs already.
+def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.random.Generator) -> dict[str, Split]:
+    """The split of every group, by its name.
 
     Greedy stratification: from the largest group to the smallest (equal ones in random order), each goes where
     it adds least to the sum of (found - wanted)^2 / wanted over splits, taken over all clips and over each stratum that
@@ -48,21 +43,23 @@ def split_groups(
     found = np.zeros(len(SPLITS))
     found_in: dict[Hashable, np.ndarray] = {stratum: np.zeros(len(SPLITS)) for stratum in of_stratum}
     chosen: dict[str, Split] = {}
-    order = sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size)
-    places = fixed or {}
-    # Groups that have their place go there first, so that the others fill up what those leave.
-    for index in sorted(order, key=lambda index: groups[index].name not in places):
+    for index in sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size):
         group = groups[index]
         cost = _added_cost(group.size, found, total * share)
         strata = {stratum: count for stratum, count in group.strata.items() if stratum in of_stratum}
         for stratum, count in strata.items():
             cost = cost + _added_cost(count, found_in[stratum], of_stratum[stratum] * share)
-        best = SPLITS.index(places[group.name]) if group.name in places else int(cost.argmin())
+        best = int(cost.argmin())
         chosen[group.name] = SPLITS[best]
         found[best] += group.size
         for stratum, count in strata.items():
             found_in[stratum][best] += count
-    _fill_empty([group for group in groups if group.name not in places], chosen)
+    # A split that got nothing is given the smallest group of the split that has most groups.
+    for split in SPLITS:
+        counts = Counter(chosen.values())
+        if counts[split] == 0:
+            donor = counts.most_common(1)[0][0]
+            chosen[min((group.size, group.name) for group in groups if chosen[group.name] == donor)[1]] = split
     return chosen
 
 
@@ -91,15 +88,3 @@ def _large_strata(groups: Sequence[Group], minimum_groups: int) -> dict[Hashable
 def _added_cost(size: int, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """How much (found - wanted)^2 / wanted grows in each split when `size` clips go there."""
     return size * (2 * (found - wanted) + size) / wanted
-
-
-def _fill_empty(groups: Sequence[Group], chosen: dict[str, Split]) -> None:
-    """Give a split that got nothing the smallest group of the split that has most groups."""
-    sizes = {group.name: group.size for group in groups}
-    for split in SPLITS:
-        counts = Counter(chosen.values())
-        free = Counter(chosen[name] for name in sizes)
-        if counts[split] == 0 and free:
-            donor = free.most_common(1)[0][0]
-            smallest = min((name for name in sizes if chosen[name] == donor), key=lambda name: (sizes[name], name))
-            chosen[smallest] = split

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.cutting import Clip, read_clips
-from flowshot.preparation.duplicates import Sketcher, fingerprint
+from flowshot.preparation.duplicates import fingerprint, sketches
 from flowshot.sources.decode import FileFacts, UnusableAudio, quiet_decoders
 from flowshot.sources.grouping import Membership
 from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
@@ -53,15 +53,11 @@ class Reader:
     """Reads files in one process, and appends their clips to one spool in the folder `spools`, if there is one."""
 
     def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
-        self._config, self._sketcher, self._rows = config, Sketcher(config.clip_samples), 0
+        self._config, self._rows = config, 0
         self._spool = None if spools is None else spools / f"{os.getpid()}.f32"
 
     def __call__(self, file: InputFile) -> FileSurvey:
-        """Read one file; see `read_clips`.
-
-        Raises:
-            FlowshotError: it vanished or changed since it was listed, or while it was read.
-        """
+        """Read one file. Raises FlowshotError where it vanished or changed since it was listed."""
         _require_unchanged(file)
         clips: list[ClipFacts] = []
         try:
@@ -84,8 +80,7 @@ class Reader:
             clip.start,
             clip.seconds,
             hashlib.sha256(samples.data).hexdigest(),
-            self._sketcher.waveform(samples),
-            self._sketcher.spectrum(samples),
+            *sketches(samples),
             fingerprint(samples, self._config.sample_rate) if drop else np.empty(0, dtype=np.float32),
             str(self._spool or ""),
             self._rows - 1,
@@ -93,21 +88,16 @@ class Reader:
 
 
 def survey(
-    name: str,
-    config: DatasetConfig,
-    files: Sequence[InputFile],
-    members: Sequence[Membership],
-    spools: Path | None,
-    workers: int,
-) -> list[FileSurvey]:
+    name: str, config: DatasetConfig, files: Sequence[InputFile], members: Sequence[Membership],
+    spools: Path | None, workers: int,
+) -> list[FileSurvey]:  # fmt: skip
     """Read all files that are audio and not excluded; one result a file, in the order of `files`.
 
-    Raises:
-        FlowshotError: a file changed meanwhile, or a process was killed.
+    Raises FlowshotError where a file changed meanwhile, or a process was killed.
     """
-    results = {row: _unread(file, member) for row, (file, member) in enumerate(zip(files, members, strict=True))}
+    results = [_unread(file, member) for file, member in zip(files, members, strict=True)]
     # Large files first, so that no process is left alone with one at the end.
-    wanted = sorted((row for row, result in results.items() if result is None), key=lambda row: -files[row].bytes)
+    wanted = sorted((row for row, result in enumerate(results) if result is None), key=lambda row: -files[row].bytes)
     queue = [files[row] for row in wanted]
     if workers == 1 or len(wanted) < 2 * workers:
         found: Iterator[FileSurvey] = map(Reader(config, spools), queue)
@@ -115,7 +105,7 @@ def survey(
         found = _read_in_processes(config, queue, spools, workers)
     for row, result in zip(wanted, tqdm(found, total=len(wanted), desc=name, unit="file", disable=None), strict=True):
         results[row] = result
-    return [result for _, result in sorted(results.items()) if result is not None]
+    return [result for result in results if result is not None]
 
 
 def _unread(file: InputFile, member: Membership) -> FileSurvey | None:

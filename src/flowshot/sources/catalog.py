@@ -45,7 +45,7 @@ class Package:
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-")
 
 
-# Sources that add packages to another source, and keep the split of what both have; see `preparation`.
+# Sources that add packages to another source.
 EXTENDS = {"samples": "samples_original"}
 TITLES = {
     "synth": "clips made by flowshot's own synthesizer",
