@@ -156,7 +156,7 @@ def test_a_range_is_spread_evenly_on_its_scale():
 
 
 def test_chords_and_patterns_are_all_different_and_well_formed():
-    assert len(set(CHORDS)) == len(CHORDS)
-    assert len(set(PATTERNS)) == len(PATTERNS)
+    assert len(set(map(tuple, CHORDS))) == len(CHORDS)
+    assert len(set(map(tuple, PATTERNS))) == len(PATTERNS)
     for pattern in PATTERNS:
         assert all((len(line) == 8 and set(line) == {"x", "."}) or line == "x" * 8 for line in pattern)

@@ -1,8 +1,9 @@
-"""Turn a file into clips of one length, rate and level."""
+"""Turn a file into clips of one length, rate and level, or take its beginning as it is."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,15 @@ class Clip:
     samples: np.ndarray
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """`audio: [samples]` float32 in [-1, 1]; whether the file went on, or was shorter and something follows it."""
+
+    audio: np.ndarray
+    cut: bool
+    padded: bool
+
+
 def read_clips(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, int]:
     """Hand every clip of a file to `keep`, one at a time, in order.
 
@@ -36,6 +46,33 @@ def read_clips(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts
     Raises UnusableAudio where the file gives no clip; clips handed over before the damage was found do not count.
     """
     return (_one_clip if config.cut == "file" else _windows)(path, config, keep)
+
+
+def read_excerpt(
+    path: Path, sample_rate: int, samples: int,
+    pad: Literal["zero", "repeat"] = "zero", channels: Literal["mix", "first"] = "mix",
+) -> Excerpt:  # fmt: skip
+    """The first `samples` of a file in mono (the mean of its channels, or the first) at `sample_rate`.
+
+    A shorter file is followed by zeros, or by itself again. Unlike preparation it neither looks for an onset nor sets a
+    level, and silence is no fault: a comparison must not mend what it judges. Only what exceeds full scale is scaled
+    down. Raises UnusableAudio where the file cannot be decoded so far, holds no samples, or NaN or infinity.
+    """
+    rate = read_format(path)[0]
+    parts: list[np.ndarray] = []
+    have = 0
+    for block in resampled(mono_blocks(path, channels), rate, sample_rate):
+        parts.append(block)
+        have += len(block)
+        if have > samples:
+            break
+    if have == 0:
+        raise UnusableAudio("empty")
+    audio = np.concatenate(parts)[:samples]
+    audio = audio / np.float32(max(1.0, float(np.abs(audio).max())))
+    # np.resize begins again at the beginning, as often as it takes.
+    whole = np.resize(audio, samples) if pad == "repeat" else np.pad(audio, (0, samples - len(audio)))
+    return Excerpt(whole, cut=have > samples, padded=have < samples)
 
 
 def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray | None:
@@ -54,9 +91,15 @@ def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray 
         return None
     if cut_off:
         cut = fade_out(cut, round(config.fade_seconds * config.sample_rate))
-        if np.abs(cut).max() < threshold:
-            return None
-    return np.pad(set_level(cut, config), (0, config.clip_samples - len(cut)))
+    peak, gain = float(np.abs(cut).max()), 1.0
+    if cut_off and peak < threshold:
+        return None
+    if config.level == "peak":
+        if peak < 1 / ORDINARY:
+            cut, peak = _to_peak_1(cut), 1.0
+        gain = amplitude(config.level_db) / peak
+    levelled = np.clip(cut * np.float32(min(gain, 1 / peak)), -1, 1)  # rounding may exceed 1 by one in the last place
+    return np.pad(levelled, (0, config.clip_samples - len(cut)))
 
 
 def fade_out(audio: np.ndarray, samples: int) -> np.ndarray:
@@ -67,18 +110,6 @@ def fade_out(audio: np.ndarray, samples: int) -> np.ndarray:
     faded = audio.copy()
     faded[-samples:] *= (0.5 + 0.5 * np.cos(np.pi * np.arange(1, samples + 1) / samples)).astype(np.float32)
     return faded
-
-
-def set_level(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
-    """Bring the peak to `level_db`, where `level` asks for it; never above full scale."""
-    peak = float(np.abs(audio).max())
-    if peak == 0:
-        return audio
-    if config.level == "peak" and peak < 1 / ORDINARY:
-        audio, peak = _to_peak_1(audio), 1.0
-    gain = amplitude(config.level_db) / peak if config.level == "peak" else 1.0
-    levelled = audio * np.float32(min(gain, 1 / peak))
-    return np.clip(levelled, -1, 1)  # rounding may exceed 1 by one unit in the last place
 
 
 def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:

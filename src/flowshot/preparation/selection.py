@@ -79,7 +79,14 @@ def select(
     facts = [clip for found in surveys for clip in found.clips]
     waveforms = np.array([clip.waveform for clip in facts], dtype=np.float32).reshape(-1, SKETCH_SIZE)
     exact, near = first_copies([clip.sha256 for clip in facts], waveforms)
-    stands_for = near if config.near_duplicates == "keep" else _same(near, facts, config)
+    stands_for, standing = near.copy(), np.unique(near)
+    if config.near_duplicates == "drop" and len(standing):
+        fingerprints = np.stack([facts[clip].fingerprint for clip in standing])
+        same = same_recordings(
+            fingerprints, lambda row: facts[standing[row]].samples(config.clip_samples), config.sample_rate
+        )
+        stands_for[standing] = standing[same]
+        stands_for = stands_for[near]
     groups = Groups()
     for member in members:
         if not member.excluded:
@@ -141,21 +148,6 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
             (quoted if any("\r" in str(value) for value in row) else table).writerow(row)
 
 
-def _same(near: np.ndarray, clips: Sequence[ClipFacts], config: DatasetConfig) -> np.ndarray:
-    """`near`, where clips that stand for themselves may now be copies of others by their fingerprints."""
-    standing = np.flatnonzero(near == np.arange(len(near)))
-    if len(standing) == 0:
-        return near
-
-    def waveform(index: int) -> np.ndarray:
-        return clips[standing[index]].samples(config.clip_samples)
-
-    fingerprints = np.stack([clips[clip].fingerprint for clip in standing])
-    same = near.copy()
-    same[standing] = standing[same_recordings(fingerprints, waveform, config.sample_rate)]
-    return same[same]
-
-
 def _tie_alike(groups: Groups, keys: Sequence[Hashable], spectra: Sequence[np.ndarray]) -> None:
     """Join the groups of clips that sound alike, nearest first, as long as the joint group stays small.
 
@@ -175,7 +167,6 @@ def _tie_alike(groups: Groups, keys: Sequence[Hashable], spectra: Sequence[np.nd
 
 def _audit_row(source: str, found: FileSurvey, kept: bool, lost: str, copy_of: str) -> AuditRow:
     reason = "" if kept else found.reason or lost
-    facts = (None, None, None)
-    if found.facts is not None:
-        facts = (found.facts.seconds, found.facts.sample_rate, found.facts.channels)
-    return AuditRow(source, "kept" if kept else "dropped", reason, *facts, copy_of if reason == lost else "")
+    facts = vars(found.facts) if found.facts else dict.fromkeys(("seconds", "sample_rate", "channels"))
+    status = "kept" if kept else "dropped"
+    return AuditRow(source, status, reason, **facts, copy_of=copy_of if reason == lost else "")

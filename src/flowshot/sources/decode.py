@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -164,7 +164,7 @@ def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
             if found.st_size == 0:
                 raise UnusableAudio("empty")
             # As bytes, because a name need not be valid text.
-            sources = _chained_parts(path) or [os.fsencode(path)]
+            sources: list[Any] = [*_chained_parts(path)] or [os.fsencode(path)]
             files = [stack.enter_context(soundfile.SoundFile(source)) for source in sources]
         # soundfile raises TypeError for suffixes that it takes for headerless audio.
         except (OSError, soundfile.SoundFileError, TypeError) as error:

@@ -4,12 +4,15 @@ The second-order sections are those of R. Bristow-Johnson, "Cookbook formulae fo
 coefficients" (W3C note, 2021).
 """
 
+import tomllib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from scipy import fft, signal
 
+TABLES = tomllib.loads(Path(__file__).with_name("classes.toml").read_text(encoding="utf-8"))
 Values = Mapping[str, float]  # parameters of a clip, by name
 FilterKind = Literal["low_pass", "high_pass", "band_pass"]
 

@@ -6,7 +6,6 @@ factors of variation, are kept beside it in `parameters.csv`.
 
 import csv
 import multiprocessing
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +17,13 @@ from tqdm import tqdm
 
 from flowshot.clips.flac import flac_bytes
 from flowshot.core.randomness import numpy_generator
-from flowshot.sources.synthesis.signals import Values, finish
+from flowshot.sources.synthesis.signals import TABLES, Values, finish
 from flowshot.sources.synthesis.voices import VOICES
 
 # voice(values, sample_rate, generator): audio [samples] of at most one second, at any level; only what is noise in it
 # comes from the generator.
 Voice = Callable[[Values, int, np.random.Generator], np.ndarray]
 
-TABLES = tomllib.loads(Path(__file__).with_name("classes.toml").read_text(encoding="utf-8"))
 PARAMETERS: dict[str, tuple[str, str]] = TABLES["parameters"]  # unit and meaning
 FULL_SCALE = 32768  # of 16 bits; the peak of a clip leaves room for it
 # What stands before the parameters in parameters.csv; `seed` and `file` name the generator of the clip's noise.

@@ -6,6 +6,7 @@ from scipy import signal
 from flowshot.sources.synthesis.signals import (
     BAR_MODES,
     MEMBRANE_MODES,
+    TABLES,
     Values,
     attack_curve,
     band_pass,
@@ -34,21 +35,7 @@ from flowshot.sources.synthesis.signals import (
 METAL = (1.0, 1.342, 1.516, 1.801, 2.626, 3.952)
 RISE_DB = 36.0  # from the first moment of a riser to its end
 CRACKLE_SECONDS = 0.0006  # time constant of one
-
-# Semitones above the root: minor, major, suspended fourth, minor seventh, major seventh, minor ninth.
-CHORDS = ((0, 3, 7), (0, 4, 7), (0, 5, 7), (0, 3, 7, 10), (0, 4, 7, 11), (0, 3, 10, 14))
-
-# Kick, snare and hi-hat over eight steps, two beats of sixteenths.
-PATTERNS = (
-    ("x.......", "....x...", "x.x.x.x."),
-    ("x...x...", "....x...", "..x...x."),
-    ("x..x....", "....x...", "x.x.x.x."),
-    ("x.....x.", "....x...", "xxxxxxxx"),
-    ("x..x..x.", "....x..x", "x.x.x.x."),
-    ("x.x.....", "....x...", "xx.xx.xx"),
-    ("x....x..", "..x...x.", "x.x.x.xx"),
-    ("x...x...", "....x.xx", "x.xxx.x."),
-)
+CHORDS, PATTERNS = TABLES["chords"], TABLES["patterns"]
 
 
 def kick(values: Values, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
