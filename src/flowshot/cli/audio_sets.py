@@ -67,7 +67,7 @@ def read_set(
 
     from flowshot.clips.held_out import NamedClips
     from flowshot.core.randomness import numpy_generator
-    from flowshot.preparation.excerpt import read_excerpt
+    from flowshot.preparation.cutting import read_excerpt
     from flowshot.preparation.selection import REASONS
     from flowshot.sources.decode import UnusableAudio, quiet_decoders
 

@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Check the plan; what was made of a folder or an exported file that changed is removed, so that it is stale."""
-    from flowshot.preparation.folders import check_folder  # imports numpy, for which the help should not wait
+    from flowshot.preparation.preparation import check_folder  # imports numpy, for which the help should not wait
 
     params = read_params()
     check_params(params)

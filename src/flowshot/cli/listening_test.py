@@ -187,7 +187,7 @@ def read_folder(folder: Path, prepared: "PreparedDataset") -> "np.ndarray":
     import numpy as np  # see `make`
 
     from flowshot.cli.audio_sets import audio_files
-    from flowshot.preparation.excerpt import read_excerpt
+    from flowshot.preparation.cutting import read_excerpt
     from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
     clips = []
