@@ -183,8 +183,10 @@ def prepare(dataset: str, option: Option, seed: int) -> tuple[PreparedDataset, V
 
 def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
     """Train one option and measure its reconstructions of the validation clips."""
+    from flowshot.core.params import project_params
     from flowshot.generation.sampling import reconstruct_clips
     from flowshot.models.autoencoders.vae.loop import train
+    from flowshot.scoring.config import PolicyConfig
     from flowshot.scoring.embeddings.registry import embedder
     from flowshot.scoring.metrics.constant_tone import constant_tone
     from flowshot.scoring.metrics.frechet import frechet_distance
@@ -201,7 +203,7 @@ def train_and_score(work: tuple[str, Option, int, int]) -> dict[str, Any]:
     )  # fmt: skip
     model.load_state_dict(trained.best)
     made = reconstruct_clips(model, valid, BATCH_SIZE, torch_generator(seed, "ablation", "reconstruct")).clips
-    embed = embedder("yamnet")
+    embed = embedder("yamnet", project_params().section("score.policy", PolicyConfig))
     real, decoded = (embed.embed(np.asarray(clips), prepared.sample_rate) for clips in (valid, made))
     row = trained.best_row
     return {

@@ -14,6 +14,7 @@ from scipy.stats import kstest
 from tqdm import tqdm
 
 from flowshot.core.files import whole_file
+from flowshot.core.params import project_params
 from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison, EmbeddedSets
 from flowshot.scoring.comparison.registry import compare
@@ -106,7 +107,7 @@ def main() -> None:
 
 def replicate(scenario: Scenario, replications: int) -> dict[str, list[Score]]:
     """The scores of every replication, by metric."""
-    config = replace(ScoreConfig(), metrics=scenario.metrics)
+    config = replace(project_params().section("score", ScoreConfig), metrics=scenario.metrics)
     found: dict[str, list[Score]] = {metric: [] for metric in scenario.metrics}
     for i in tqdm(range(replications), desc=scenario.name):
         sets = scenario.draw(numpy_generator(i, "coverage", scenario.name))

@@ -5,12 +5,13 @@ from functools import partial
 import torch
 
 from benchmarks.measuring import CLIP_SAMPLES, CLIP_SECONDS, Numbers, default_model, seconds
+from flowshot.core.params import project_params
+from flowshot.generation.config import SampleConfig
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.priors.config import PriorsConfig
 from flowshot.priors.registry import PRIORS, make_prior
-from flowshot.scoring.config import SampleConfig
 
 
 @torch.no_grad()
@@ -27,7 +28,7 @@ def sampling(count: int = 1000) -> Numbers:
     What the weights are does not matter to the time, so no prior is fitted. `own` is a flow here.
     """
     model, config = VAE(VAEConfig(prior_flow="nsf"), CLIP_SAMPLES).eval(), PriorsConfig()
-    batch_size, numbers, latents = SampleConfig().batch_size, Numbers(), {}
+    batch_size, numbers, latents = project_params().section("sample", SampleConfig).batch_size, Numbers(), {}
     for name in PRIORS:
         prior = make_prior(name, config, model)
         latents[name] = seconds(partial(prior.sample, count, torch.Generator().manual_seed(0)), runs=2)

@@ -8,18 +8,22 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.measuring import SAMPLE_RATE, Numbers, decaying_noise, once, seconds
+from flowshot.core.params import project_params
 from flowshot.core.randomness import numpy_generator
-from flowshot.scoring.comparison.embedded import NamedClips
+from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
+from flowshot.scoring.embeddings.usable import NamedClips
 from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.scores import score_against_reference
+
+CONFIG = project_params().section("score", ScoreConfig)
 
 
 def embedding(count: int = 256) -> Numbers:
     """YAMNet, resampling and windows included."""
-    yamnet, clips = embedder("yamnet"), decaying_noise(count)
+    yamnet, clips = embedder("yamnet", CONFIG.policy), decaying_noise(count)
     return {"clips a second": count / seconds(lambda: yamnet.embed(clips, SAMPLE_RATE))}
 
 
@@ -51,13 +55,11 @@ def scoring(count: int = 1000) -> Numbers:
     """Clips against as many, and against as many training clips, with every default metric and interval."""
     candidate, reference, learned = (decaying_noise(count, seed) for seed in range(3))
     names = [str(i) for i in range(count)]
+    held_out, training = (NamedClips(np.asarray(clips), names, names) for clips in (reference, learned))
+    sets = ClipSets(NamedClips.independent(candidate), held_out, training, SAMPLE_RATE)
 
     def score(cache: str) -> object:
-        training = NamedClips(np.asarray(learned), names, names)
-        return score_against_reference(
-            candidate, reference, names, SAMPLE_RATE, ScoreConfig(), seed=0, cache=EmbeddingCache(cache),
-            training=training,
-        )  # fmt: skip
+        return score_against_reference(sets, CONFIG, seed=0, cache=EmbeddingCache(cache))
 
     with TemporaryDirectory() as cache:
         return {f"seconds, {count} against {count} clips": once(lambda: score(cache))}
