@@ -32,7 +32,6 @@ class ScoreConfig(Section):
     neighbours: int
     splits: int
     folds: int
-    bootstrap: int
     permutations: int
     confidence: float
     checkpoints: str | None
@@ -40,7 +39,7 @@ class ScoreConfig(Section):
     policy: PolicyConfig
 
     def __post_init__(self) -> None:
-        require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
+        require(self.folds >= 2, "folds must be at least 2")
         require(
             min(self.neighbours, self.splits, self.permutations) >= 1,
             "neighbours, splits and permutations must be at least 1",

@@ -10,7 +10,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.scoring.metrics.holm import holm
 from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
 from flowshot.scoring.metrics.label_diversity import class_entropy, label_diversity
-from flowshot.scoring.metrics.permutation import permutation_p_value
+from flowshot.scoring.metrics.permutation import independent_clips, permutation_p_value
 from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
 
 
@@ -54,6 +54,35 @@ def test_p_values_are_uniform_where_nothing_lies_between_the_sets(kernel: str) -
         k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(clips[25:]))
         values.append(permutation_p_value(k(clips, clips), 25, 199, generator))
     assert kstest(values, "uniform").pvalue > 0.01
+
+
+def test_independent_clips_follow_the_distribution_of_clips_and_not_of_sources() -> None:
+    groups = ["large"] * 6 + ["half"] * 3 + ["small"] + ["equal"] * 6
+    counts = np.zeros(len(groups))
+    for seed in range(1500):
+        rows = independent_clips(groups, np.random.default_rng(seed))
+        assert len({groups[row] for row in rows}) == len(rows)
+        counts[rows] += 1
+    assert counts / 1500 == pytest.approx(1 / 6, abs=0.035)  # every clip as often
+    alone = [str(i) for i in range(9)]
+    assert independent_clips(alone, np.random.default_rng(0)).tolist() == list(range(9))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_perfect_model_is_rejected_at_the_level_of_the_test(tied: bool) -> None:
+    """Candidates are real clips drawn at random; large sources have more of them, and may sound different."""
+    generator, p_values = np.random.default_rng(14), []
+    for _ in range(400):
+        centres = generator.normal(size=(400, 4))
+        population = np.sort(centres, axis=0) if tied else centres
+        weights = np.ceil(np.arange(1, 401) / 25)
+        model = population[generator.choice(400, size=60, p=weights / weights.sum())]
+        drawn = generator.integers(0, 400, size=40)
+        sizes = weights[drawn].astype(int)
+        real, groups = np.repeat(population[drawn], sizes, axis=0), np.repeat(np.arange(40), sizes).tolist()
+        clips = np.concatenate([model, real[independent_clips(groups, generator)]])
+        p_values.append(permutation_p_value(polynomial_kernel(clips, clips), 60, 99, generator))
+    assert 0.025 <= np.mean(np.array(p_values) <= 0.05) <= 0.08
 
 
 def test_sets_that_differ_have_the_smallest_p_value_there_is() -> None:

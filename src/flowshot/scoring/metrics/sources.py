@@ -43,6 +43,11 @@ class SourceInfluence:
             return most
         return float(min(max(2 * variance**2 / uncertainty, 1.0), most))
 
+    @property
+    def error(self) -> tuple[float, float]:
+        """Standard error and degrees of freedom."""
+        return float(np.sqrt(self.variance)), self.freedom
+
     def by_source(self) -> dict[Hashable, float]:
         """How far the distance moves with each source of either set."""
         moved = dict(zip(self.sources_x, self.x.tolist(), strict=True))
