@@ -97,16 +97,9 @@ def clip_policy(
     """
     if not window and config.window_seconds:
         window = max(least, round(config.window_seconds * sample_rate))
-    return ClipPolicy(
-        window=window,
-        hop=max(1, round(config.hop * window)) if window else 0,
-        shortest=min(shortest, max(window, 1)),
-        least=least,
-        pad=config.pad,
-        level=config.level,
-        level_db=config.level_db,
-        channels=config.channels,
-    )
+    hop = max(1, round(config.hop * window)) if window else 0
+    shortest = min(shortest, max(window, 1))
+    return ClipPolicy(window, hop, shortest, least, config.pad, config.level, config.level_db, config.channels)
 
 
 class Embedder(Protocol):
@@ -134,14 +127,8 @@ class Embedder(Protocol):
 
 def description(each: Embedder) -> dict[str, Any]:
     """All that a vector depends on beside its clip, for the cache and for the record of a number."""
-    return {
-        "embedder": each.name,
-        "sample_rate": each.sample_rate,
-        "dimensions": each.dimensions,
-        "weights_sha256": each.weights_sha256,
-        "runtime": each.runtime,
-        "policy": asdict(each.policy),
-    }
+    names = ("sample_rate", "dimensions", "weights_sha256", "runtime")
+    return {"embedder": each.name, **{name: getattr(each, name) for name in names}, "policy": asdict(each.policy)}
 
 
 def mean_over_windows(
@@ -170,11 +157,13 @@ def mean_over_windows(
         made = run(windows.reshape(-1, windows.shape[-1]))
         vectors.append(made.reshape(*windows.shape[:2], -1).astype(np.float64).mean(axis=1))
     embedded = np.concatenate(vectors)
-    require_finite(embedded, "has an embedding with NaN or infinity")
+    bad = np.flatnonzero(~np.isfinite(embedded).all(axis=1))
+    if len(bad):
+        raise UnusableClips({int(row): "has an embedding with NaN or infinity" for row in bad})
     return embedded
 
 
-def checked_batches(clips: np.ndarray, samples_each: int = 0, policy: ClipPolicy | None = None) -> Iterator[np.ndarray]:
+def checked_batches(clips: np.ndarray, samples_each: int, policy: ClipPolicy) -> Iterator[np.ndarray]:
     """The clips in mono, `[n, samples]`, in float32 pieces of bounded size; all are checked before the first.
 
     Raises:
@@ -185,7 +174,6 @@ def checked_batches(clips: np.ndarray, samples_each: int = 0, policy: ClipPolicy
         raise FlowshotError(
             f"embedding: expected clips as [n, samples] or [n, channels, samples], found shape {clips.shape}"
         )
-    policy = policy or ClipPolicy(window=0, hop=0)
     size = max(1, BATCH_SAMPLES // max(clips[0].size, samples_each))
     starts = range(0, len(clips), size)
 
@@ -194,18 +182,10 @@ def checked_batches(clips: np.ndarray, samples_each: int = 0, policy: ClipPolicy
         with np.errstate(over="ignore", invalid="ignore"):
             return policy.mono(np.asarray(clips[first : first + size], dtype=np.float32))
 
-    bad = [first + row for first in starts for row in np.flatnonzero(~np.isfinite(batch(first)).all(axis=1))]
+    bad = [first + int(row) for first in starts for row in np.flatnonzero(~np.isfinite(batch(first)).all(axis=1))]
     if bad:
-        raise UnusableClips({int(index): "holds NaN or infinity" for index in bad})
-    for first in starts:
-        yield batch(first)
-
-
-def require_finite(rows: np.ndarray, problem: str) -> None:
-    """Raises UnusableClips with `problem` for every row that holds NaN or infinity."""
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise UnusableClips({int(index): problem for index in bad})
+        raise UnusableClips(dict.fromkeys(bad, "holds NaN or infinity"))
+    yield from map(batch, starts)
 
 
 def packaged_file(package: str, file: str, sha256: str, remedy: str) -> Path:

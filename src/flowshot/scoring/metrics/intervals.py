@@ -9,10 +9,11 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
+Groups = Sequence[Hashable]
 TwoSampleStatistic = Callable[[np.ndarray, np.ndarray], float]
 
 
-def assign_folds(groups: Sequence[Hashable], folds: int, generator: np.random.Generator) -> dict[Hashable, int]:
+def assign_folds(groups: Groups, folds: int, generator: np.random.Generator) -> dict[Hashable, int]:
     """The fold of every source: at random, but with about equally many clips in each fold.
 
     There are as many folds as sources where these are fewer than `folds`.
@@ -44,7 +45,7 @@ def jackknife_variance(value: float, deleted: np.ndarray, kept: np.ndarray) -> f
 def one_sample_jackknife(
     statistic: Callable[[np.ndarray], float],
     x: np.ndarray,
-    groups: Sequence[Hashable],
+    groups: Groups,
     folds: int,
     generator: np.random.Generator,
 ) -> tuple[float, float] | None:
@@ -57,8 +58,8 @@ def two_sample_jackknife(
     statistic: TwoSampleStatistic,
     x: np.ndarray,
     y: np.ndarray,
-    groups_x: Sequence[Hashable],
-    groups_y: Sequence[Hashable],
+    groups_x: Groups,
+    groups_y: Groups,
     folds: int,
     generator: np.random.Generator,
 ) -> tuple[float, float] | None:
@@ -80,7 +81,7 @@ def two_sample_jackknife(
     )
 
 
-def _folds(groups: Sequence[Hashable], fold_of: dict[Hashable, int]) -> np.ndarray:
+def _folds(groups: Groups, fold_of: dict[Hashable, int]) -> np.ndarray:
     return np.array([fold_of[group] for group in groups])
 
 
