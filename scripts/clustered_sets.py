@@ -35,6 +35,11 @@ class Regime:
     floor: bool = False
     population: int = 1000
 
+    @property
+    def null(self) -> bool:
+        """Whether candidates and reference are of one distribution."""
+        return self.floor or (self.shift == 0 and self.spread == 1)
+
     @cached_property
     def clips(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The population: clips `[n, d]`, the source of each, and the number of clips of each source."""
@@ -78,14 +83,19 @@ class Regime:
 
 
 REGIMES = (
-    Regime("pairs, Gaussian", 32, 60, 200, uneven=False),
-    Regime("1 to 30 clips, Gaussian", 32, 60, 200),
-    Regime("the same, floor", 32, 60, 200, floor=True),
+    Regime("pairs of clips", 32, 60, 200, uneven=False),
+    Regime("pairs of clips, differing", 32, 60, 200, uneven=False, shift=0.2, spread=1.1),
+    Regime("1 to 30 clips", 32, 60, 200),
+    Regime("1 to 30 clips, differing", 32, 60, 200, shift=0.2, spread=1.1),
+    Regime("1 to 30 clips, floor", 32, 60, 200, floor=True),
     Regime("size tied to content", 32, 60, 200, tied=True),
-    Regime("the same, floor", 32, 60, 200, tied=True, floor=True),
-    Regime("size tied to content, 200 sources, 1,000 candidates", 32, 200, 1000, tied=True),
-    Regime("size tied to content, d = 128", 128, 60, 200, tied=True),
-    Regime("heavy tails (t with 5 degrees)", 32, 60, 200, tails=5),
+    Regime("size tied to content, differing", 32, 60, 200, tied=True, shift=0.2, spread=1.1),
+    Regime("size tied to content, floor", 32, 60, 200, tied=True, floor=True),
+    Regime("size tied to content, more dimensions", 128, 60, 200, tied=True),
+    Regime("size tied to content, more sources", 32, 150, 200, tied=True),
+    Regime("heavy tails (t, 5 degrees)", 32, 60, 200, tails=5),
     Regime("heavy tails, size tied to content", 32, 60, 200, tails=5, tied=True),
-    Regime("very heavy tails (t with 3 degrees), tied", 32, 60, 200, tails=3, tied=True),
+    Regime("heavy tails, tied, differing", 32, 60, 200, tails=5, tied=True, shift=0.2, spread=1.1),
+    Regime("heavy tails, tied, floor", 32, 60, 200, tails=5, tied=True, floor=True),
+    Regime("very heavy tails (t, 3 degrees), tied", 32, 60, 200, tails=3, tied=True),
 )

@@ -19,7 +19,6 @@ from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.usable import NamedClips
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.scores import (
-    floor_clips,
     read_clips,
     reconstruction_scores,
     reference_clips,
@@ -99,7 +98,7 @@ def test_a_shared_tone_is_scored_over_what_sounds_and_not_at_all_where_nothing_d
 
 def test_reference_and_floor_have_the_size_of_the_smaller_held_out_split() -> None:
     prepared = read_prepared("data/prepared/toy")
-    reference, floor = reference_clips(prepared), floor_clips(prepared)
+    reference, floor = reference_clips(prepared), reference_clips(prepared, "valid")
     assert len(reference.clips) == len(reference.groups) == len(floor.clips) == len(floor.groups) == 16
     assert (floor.clips == prepared.clips("valid")).all()
     assert set(reference.groups) <= set(prepared.groups("test"))

@@ -55,20 +55,20 @@ def score_arm(
 
 def score_floor(prepared: PreparedDataset, config: ScoreConfig) -> list[Score]:
     """Every score of held-out real clips: no arm can be expected to fall below their distance from the reference."""
-    return _scores(floor_clips(prepared), reference_clips(prepared), prepared, config, REFERENCE_SEED)
+    return _scores(reference_clips(prepared, "valid"), reference_clips(prepared), prepared, config, REFERENCE_SEED)
 
 
-def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
+def reference_clips(prepared: PreparedDataset, split: Split = "test", seed: int = REFERENCE_SEED) -> NamedClips:
     """The test clips that every set is compared with, and that the row `reconstruction` reconstructs in this order.
 
-    `prepared.reference_size` of them, drawn without replacement by `seed`, in the order of the dataset.
+    `prepared.reference_size` of them, drawn without replacement by `seed`, in the order of the dataset. The floor draws
+    as many of the split `valid` in the same way.
     """
-    return _held_out(prepared, "test", seed)
-
-
-def floor_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
-    """As many validation clips, drawn in the same way."""
-    return _held_out(prepared, "valid", seed)
+    clips, groups = prepared.clips(split), prepared.groups(split)
+    drawn = numpy_generator(seed, "held out", split).permutation(len(clips))[: prepared.reference_size]
+    chosen = np.sort(drawn)
+    names = [f"clip {i}" for i in range(len(chosen))]
+    return NamedClips(np.asarray(clips[chosen]), names, [groups[i] for i in chosen])
 
 
 def training_clips(prepared: PreparedDataset) -> NamedClips:
@@ -180,14 +180,6 @@ def _scores(
 ) -> list[Score]:
     sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate)
     return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)
-
-
-def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> NamedClips:
-    clips, groups = prepared.clips(split), prepared.groups(split)
-    drawn = numpy_generator(seed, "held out", split).permutation(len(clips))[: prepared.reference_size]
-    chosen = np.sort(drawn)
-    names = [f"clip {i}" for i in range(len(chosen))]
-    return NamedClips(np.asarray(clips[chosen]), names, [groups[i] for i in chosen])
 
 
 def _mean_score(metric: str, values: np.ndarray, groups: Sequence[str], confidence: float) -> Score:

