@@ -18,6 +18,15 @@ FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
 
 
 @dataclass(frozen=True)
+class AudioFiles:
+    """The files below a folder that are audio by their names, and the names of the others."""
+
+    folder: str
+    audio: list[InputFile]
+    others: list[str]
+
+
+@dataclass(frozen=True)
 class AudioSet:
     """Clips of a folder, named by their files, and what is to be known about the folder.
 
@@ -29,12 +38,8 @@ class AudioSet:
     facts: dict[str, Any]
 
 
-def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
-    """The files below `folder` that are audio by their names, and the names of the others.
-
-    Raises:
-        FlowshotError: the folder is missing or holds fewer than 2 audio files.
-    """
+def audio_files(folder: str) -> AudioFiles:
+    """Raises FlowshotError where `folder` is missing or holds fewer than 2 audio files."""
     from flowshot.sources.decode import AUDIO_SUFFIXES  # imports the decoders, see `run`
 
     files = list_files(Path(folder).expanduser().absolute())
@@ -47,19 +52,10 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
     others = sorted({file.source for file in files} - {file.source for file in audio})
     if len(audio) < 2:
         raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")
-    return audio, others
+    return AudioFiles(folder, audio, others)
 
 
-def read_set(
-    role: str,
-    folder: str,
-    audio: list[InputFile],
-    others: list[str],
-    n: int,
-    config: DatasetConfig,
-    scoring: ScoreConfig,
-    seed: int,
-) -> AudioSet:
+def read_set(role: str, files: AudioFiles, n: int, config: DatasetConfig, scoring: ScoreConfig, seed: int) -> AudioSet:
     """Decode every file, so that none can hide that it is damaged, and keep `n` of them, drawn by `seed`.
 
     What is left out, cut or padded is said on standard error.
@@ -77,12 +73,12 @@ def read_set(
     from flowshot.scoring.embeddings.usable import NamedClips
     from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
+    audio, policy = files.audio, scoring.policy
     chosen = np.sort(numpy_generator(seed, "score", role).permutation(len(audio))[:n])
     position = {int(index): row for row, index in enumerate(chosen)}
     clips = np.zeros((n, config.clip_samples), dtype=np.float32)
     cut = padded = 0
     unusable: dict[str, str] = {}
-    policy = scoring.policy
     for index, file in enumerate(tqdm(audio, desc=role, unit="file", disable=None)):
         try:
             with quiet_decoders():
@@ -98,9 +94,8 @@ def read_set(
         if index in position:
             clips[position[index]] = excerpt.audio
             cut, padded = cut + excerpt.cut, padded + excerpt.padded
-    facts = {"folder": folder, "files": len(audio), "not_audio": others, "cut": cut, "padded": padded}
     for count, what in (
-        (len(others), "files are no audio by their names and are left out"),
+        (len(files.others), "files are no audio by their names and are left out"),
         (len(audio) - n, f"of {len(audio)} files are left out, so that both sets have {n}"),
         (len(unusable), f"of {len(audio)} files cannot be decoded, and count as skipped"),
         (cut, f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
@@ -108,14 +103,14 @@ def read_set(
     ):
         if count:
             print(f"{role}: {count} {what}", file=sys.stderr)
-    files_chosen = [str(audio[index].path.resolve()) for index in chosen]
-    return AudioSet(NamedClips(clips, files_chosen, files_chosen), unusable, facts)
+    names = [str(audio[index].path.resolve()) for index in chosen]
+    facts = {"folder": files.folder, "files": len(audio), "not_audio": files.others, "cut": cut, "padded": padded}
+    return AudioSet(NamedClips(clips, names, names), unusable, facts)
 
 
 def open_prepared(folder: str) -> "PreparedDataset | None":
     """The prepared dataset in `folder`, or None where it is a folder of audio."""
-    # Imported here: see `read_set` of the command.
-    from flowshot.clips.prepared import read_prepared
+    from flowshot.clips.prepared import read_prepared  # see `run`
 
     place = Path(folder).expanduser()
     return read_prepared(place) if (place / "dataset.json").is_file() else None
@@ -139,8 +134,7 @@ def usable_pairs(*sets: AudioSet) -> "list[NamedClips]":
     """
     import numpy as np  # see `run`
 
-    usable = [[name not in each.unusable for name in each.named.names] for each in sets]
-    rows = np.flatnonzero(np.all(usable, axis=0))
+    rows = np.flatnonzero(np.all([[name not in each.unusable for name in each.named.names] for each in sets], axis=0))
     if len(rows) < 2:
         raise FlowshotError(
             f"{len(rows)} files of each set could be decoded, but a comparison needs at least 2; add audio"

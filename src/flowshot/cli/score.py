@@ -73,14 +73,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     config = clip_config(arguments, arguments.reference)
     scoring = score_config(arguments)
     prepared = open_prepared(arguments.reference)
-    if prepared is not None:
-        config = replace(
-            config, sample_rate=prepared.sample_rate, clip_seconds=prepared.clip_samples / prepared.sample_rate
-        )
-    folders = {"candidate": arguments.candidate}
-    if prepared is None:
-        folders = {"reference": arguments.reference, **folders}
-    listed = {role: audio_files(folder) for role, folder in folders.items()}
+    files = {} if prepared else {"reference": audio_files(arguments.reference)}
+    files["candidate"] = audio_files(arguments.candidate)
+    if prepared:
+        seconds = prepared.clip_samples / prepared.sample_rate
+        config = replace(config, sample_rate=prepared.sample_rate, clip_seconds=seconds)
 
     # Imported here: scipy and the embeddings' runtimes take a second, which other sub-commands should not wait for.
     from flowshot.scoring.comparison.embedded import ClipSets
@@ -92,16 +89,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
         # An embedding that cannot run fails before minutes go into decoding.
         embedder(name, scoring.policy, scoring.checkpoints)
     sets = {} if prepared is None else {"reference": held_out_set(prepared)}
-    n = min([len(audio) for audio, _ in listed.values()] if prepared is None else [len(sets["reference"].named.names)])
-    if len(listed["candidate"][0]) < n:
+    n = len(sets["reference"].named.names) if sets else min(len(found.audio) for found in files.values())
+    if len(files["candidate"].audio) < n:
         raise FlowshotError(
-            f"{arguments.candidate}: holds {len(listed['candidate'][0])} audio files, but every row of a table needs "
+            f"{arguments.candidate}: holds {len(files['candidate'].audio)} audio files, but every row of a table needs "
             f"as many as {arguments.reference} holds out, {n}; add audio"
         )
-    sets |= {
-        role: read_set(role, folders[role], *found, n, config, scoring, arguments.seed)
-        for role, found in listed.items()
-    }
+    sets |= {role: read_set(role, found, n, config, scoring, arguments.seed) for role, found in files.items()}
     reference, candidate = usable_pairs(sets["reference"], sets["candidate"])
     training = None if prepared is None else training_clips(prepared)
     # A folder that is gone afterwards: this may run anywhere, and must leave nothing behind.
@@ -127,27 +121,20 @@ def outcome(sets: dict[str, AudioSet], about: dict[str, object], scores: "list[S
     from flowshot.scoring.metrics.sample_size import fewest_clips  # see `run`
     from flowshot.scoring.scores import NUMBER, score_entry
 
-    few = {
-        (score.metric, score.embedding)
-        for score in scores
-        if score.n < fewest_clips(score.metric, score.details.get("dimensions", 0))
-    }
-    skipped = [
-        {"set": role, "clip": file, "reason": reason}
-        for role, each in sets.items()
-        for file, reason in each.unusable.items()
-    ]
+    marks = ["†" if each.n < fewest_clips(each.metric, each.details.get("dimensions", 0)) else "" for each in scores]
+    few = sorted((each.metric, each.embedding) for each, mark in zip(scores, marks, strict=True) if mark)
     report = {
         **{role: each.facts for role, each in sets.items()},
         **about,
-        "skipped": skipped,
-        "too_few_clips_for": [{"metric": metric, "embedding": embedding} for metric, embedding in sorted(few)],
-        "scores": [score_entry(score) for score in scores],
+        "skipped": [
+            {"set": role, "clip": file, "reason": reason}
+            for role, each in sets.items()
+            for file, reason in each.unusable.items()
+        ],
+        "too_few_clips_for": [{"metric": metric, "embedding": embedding} for metric, embedding in few],
+        "scores": [score_entry(each) for each in scores],
     }
-    rows = [
-        [*(getattr(score, name) for name in NUMBER), "†" if (score.metric, score.embedding) in few else ""]
-        for score in scores
-    ]
+    rows = [[*(getattr(each, name) for name in NUMBER), mark] for each, mark in zip(scores, marks, strict=True)]
     how = f"{about['n']} clips of {about['seconds']:g} s at {about['sample_rate']} Hz in each set"
     marked = "\n† too few clips for the dimension of the embedding" if few else ""
     return Outcome(report, f"{table((*NUMBER, ''), rows)}\n\n{how}; {about['confidence']:.0%} intervals{marked}")
