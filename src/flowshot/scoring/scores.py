@@ -1,7 +1,7 @@
 """Scores of a set of clips: against held-out real clips, in pairs with their originals, and of the clips alone."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
-from flowshot.scoring.embeddings.usable import NamedClips, Skipped
+from flowshot.scoring.embeddings.usable import NamedClips, skipped_clip
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
@@ -127,8 +127,8 @@ def reconstruction_scores(
     if skip:
         usable = np.isfinite(reconstructions.clips).all(axis=1) & np.isfinite(originals.clips).all(axis=1)
         reason = "it or its original holds NaN or infinity"
-        left_out = [asdict(Skipped("reconstruction", originals.names[row], reason)) for row in np.flatnonzero(~usable)]
-        details = {"skipped": left_out}
+        left_out = [originals.names[row] for row in np.flatnonzero(~usable)]
+        details = {"skipped": [skipped_clip("reconstruction", name, reason) for name in left_out]}
         reconstructions, originals = (each.at(np.flatnonzero(usable)) for each in (reconstructions, originals))
     pairs = reconstructions.clips, originals.clips
     found = {

@@ -9,7 +9,7 @@ from flowshot.core.mean_interval import proportion_interval, student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
 from flowshot.scoring.metrics import label_diversity as labels
 from flowshot.scoring.metrics import neighbours
-from flowshot.scoring.metrics.intervals import one_sample_jackknife, two_sample_jackknife
+from flowshot.scoring.metrics.intervals import two_sample_jackknife
 from flowshot.scoring.metrics.neighbours import radii
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.vendi import directions, vendi_of_directions
@@ -41,9 +41,13 @@ def density(both: Comparison) -> Score:
 
 def vendi(both: Comparison) -> Score:
     """Of the candidates alone, by the cosines of their embeddings."""
-    unit, folds = directions(both.sets.candidate), both.config.folds
+    unit, reference = directions(both.sets.candidate), both.sets.reference
     value = vendi_of_directions(unit)
-    error = one_sample_jackknife(vendi_of_directions, unit, both.groups[0], folds, both.draws("vendi"))
+
+    def of(kept: np.ndarray, _: np.ndarray) -> float:
+        return value if len(kept) == len(unit) else vendi_of_directions(kept)
+
+    error = two_sample_jackknife(of, unit, reference, *both.groups, both.config.folds, both.draws("vendi"))
     return both.score("vendi", value, student_interval(value, error, both.config.confidence), 1.0)
 
 

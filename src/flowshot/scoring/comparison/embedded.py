@@ -1,7 +1,7 @@
 """From clips to everything that the metrics compare, in one embedding after the other."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def _embedded(
         training_names=training.names if training else (),
         **classes,
     )
-    about = {**description(each), "reference_n": len(reference.names), "skipped": list(map(asdict, found.skipped))}
+    about = {**description(each), "reference_n": len(reference.names), "skipped": found.skipped}
     return embedded, metrics, about
 
 

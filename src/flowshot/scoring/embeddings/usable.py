@@ -34,15 +34,6 @@ class NamedClips:
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """One entry of a score's ledger: a clip that does not count, and why."""
-
-    set: str
-    clip: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class ComparedSets:
     """The clips of both sets that count, with vectors `[n, dimensions]` and `[m, dimensions]`, and the others."""
 
@@ -50,7 +41,7 @@ class ComparedSets:
     reference: NamedClips
     candidate_vectors: np.ndarray
     reference_vectors: np.ndarray
-    skipped: list[Skipped]
+    skipped: list[dict[str, str]]
 
 
 def embed_sets(
@@ -82,7 +73,9 @@ def embed_sets(
             f"{embedder.name}: {fewest} clips of each set can be embedded, but a comparison needs at least 2; "
             "mend the clips or add others"
         )
-    skipped = [Skipped(role, sets[role].names[row], why) for role in sets for row, why in sorted(bad[role].items())]
+    skipped = [
+        skipped_clip(role, sets[role].names[row], reason) for role in sets for row, reason in sorted(bad[role].items())
+    ]
     return ComparedSets(
         candidate.at(rows["candidate"]),
         reference.at(rows["reference"]),
@@ -90,6 +83,11 @@ def embed_sets(
         vectors["reference"][rows["reference"]],
         skipped,
     )
+
+
+def skipped_clip(role: str, name: str, reason: str) -> dict[str, str]:
+    """One entry of a score's list of clips that do not count."""
+    return {"set": role, "clip": name, "reason": reason}
 
 
 def _embed(

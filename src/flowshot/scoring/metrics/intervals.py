@@ -42,18 +42,6 @@ def jackknife_variance(value: float, deleted: np.ndarray, kept: np.ndarray) -> f
     return float(np.mean(np.square(pseudovalues - centre) / (size_ratio - 1)))
 
 
-def one_sample_jackknife(
-    statistic: Callable[[np.ndarray], float],
-    x: np.ndarray,
-    groups: Groups,
-    folds: int,
-    generator: np.random.Generator,
-) -> tuple[float, float] | None:
-    """As `two_sample_jackknife`, of a statistic of one set."""
-    fold_x = _folds(groups, assign_folds(groups, folds, generator))
-    return _combine(_delete_folds(lambda kept, _: statistic(x[kept]), statistic(x), fold_x, fold_x))
-
-
 def two_sample_jackknife(
     statistic: TwoSampleStatistic,
     x: np.ndarray,

@@ -70,12 +70,6 @@ def kid(x: np.ndarray, y: np.ndarray) -> float:
     return kernel_distance(x, y).value
 
 
-def kad(x: np.ndarray, reference: np.ndarray) -> float:
-    """The distance of `x: [n, d]` from `reference: [m, d]`, of independent clips. Raises as `kernel_distance`."""
-    x, reference = require_comparable(x, reference, "kad")
-    return kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value
-
-
 def gaussian_kernel(bandwidth: float) -> Kernel:
     """exp(-|x - y|^2 / (2 bandwidth^2)) for all pairs of rows, `[n, m]`.
 
