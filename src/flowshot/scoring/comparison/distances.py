@@ -14,8 +14,7 @@ from flowshot.scoring.metrics.sources import SourceInfluence
 
 # Under this name the details of a score hold what a paired comparison needs.
 INFLUENCE = "influence"
-# What fewer sources say of their variance is no basis for an interval.
-FEWEST_SOURCES = 5
+FEWEST_SOURCES = 5  # of an interval
 
 
 def fad(both: Comparison) -> Score:

@@ -18,8 +18,7 @@ from flowshot.core.files import whole_file
 from flowshot.scoring.embeddings.base import BATCH_SAMPLES, Embedder, description
 
 DEFAULT_FOLDER = Path(".flowshot/cache/embeddings")
-# About 130,000 clips under YAMNet; a plan of 100 arms with 500 clips each needs less.
-LARGEST_BYTES = 2**30
+LARGEST_BYTES = 2**30  # about 85,000 clips under YAMNet
 
 
 class EmbeddingCache:
