@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from flowshot.clips.prepared import PreparedDataset
 
 
-FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
-
-
 @dataclass(frozen=True)
 class AudioSet:
     """Clips of a folder, named by their files, and what is to be known about the folder.
@@ -76,11 +73,10 @@ def read_set(
     clips = np.zeros((n, config.clip_samples), dtype=np.float32)
     cut = padded = 0
     unusable: dict[str, str] = {}
-    policy = scoring.policy
     for index, file in enumerate(tqdm(audio, desc=role, unit="file", disable=None)):
         try:
             with quiet_decoders():
-                excerpt = read_excerpt(file.path, config.sample_rate, config.clip_samples, policy.pad, policy.channels)
+                excerpt = read_excerpt(file.path, config.sample_rate, config.clip_samples)
         except UnusableAudio as problem:
             reason = f"{problem.reason} ({REASONS[problem.reason]})"
             if scoring.on_bad_clip == "fail":
@@ -98,7 +94,7 @@ def read_set(
         (len(audio) - n, f"of {len(audio)} files are left out, so that both sets have {n}"),
         (len(unusable), f"of {len(audio)} files cannot be decoded, and count as skipped"),
         (cut, f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
-        (padded, f"of {n} files are shorter than {config.clip_seconds:g} s, and {FILLERS[policy.pad]} them"),
+        (padded, f"of {n} files are shorter than {config.clip_seconds:g} s, and silence follows them"),
     ):
         if count:
             print(f"{role}: {count} {what}", file=sys.stderr)

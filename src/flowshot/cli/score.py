@@ -55,12 +55,10 @@ def add(commands: Commands) -> None:
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
     """How a clip is heard; what is not given is as under `score` in `params.yaml`."""
     group = parser.add_argument_group("how a clip is heard (by default as in params.yaml)")
-    group.add_argument("--pad", choices=("zero", "repeat"), help="what follows a clip that is too short")
     group.add_argument("--window", dest="window_seconds", type=float, metavar="S", help="seconds heard at a time")
     group.add_argument("--hop", type=float, help="from window to window, in windows")
-    group.add_argument("--level", choices=("none", "peak", "rms"), help="what --level-db is set for")
+    group.add_argument("--level", choices=("none", "peak"), help="whether the loudest sample is brought to --level-db")
     group.add_argument("--level-db", type=float, metavar="DB", help="relative to full scale")
-    group.add_argument("--channels", choices=("mix", "first"), help="what is heard of several")
     group.add_argument(
         "--on-bad-clip",
         choices=("fail", "skip"),
@@ -185,7 +183,7 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
     except ValueError as error:
         raise WrongUse(f"{error} (--window, --hop and --level-db)") from None
     if arguments.name and policy != planned.policy:
-        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --pad, --window, --level out")
+        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --window, --hop and --level out")
     return replace(
         planned,
         embeddings=embeddings,

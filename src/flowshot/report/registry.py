@@ -68,7 +68,6 @@ METRICS = {
 
 EMBEDDINGS = {
     "yamnet": "YAMNet",
-    "musicnn": "musicnn",
     "logmel": "log-mel",
     "clap": "CLAP",
     "vggish": "VGGish",
