@@ -11,9 +11,8 @@ from defaults import default
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION, BudgetConfig, PlanConfig
 from flowshot.report.build import build_report, report_tables, table_title
 from flowshot.report.config import ReportConfig
-from flowshot.report.language import Language, Words
+from flowshot.report.language import Language
 from flowshot.report.page.build import write_page
-from flowshot.report.page.facts import plan_facts
 from flowshot.report.project import Project
 from flowshot.report.results import external_arms, planned_arms, read_report
 
@@ -67,13 +66,10 @@ def build(root: Path, plan: PlanConfig, out: Path, language: Language = "en") ->
 def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en") -> str:
     """The page of the project alone, in `out`, without tables and figures beside it; returns its text."""
     out.mkdir(parents=True)
-    project, words = Project(root), Words(language)
-    report = read_report(plan, project, default(ReportConfig, "report", language=language), 0.95)
+    report = read_report(plan, Project(root), default(ReportConfig, "report", language=language), 0.95)
     names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root))))
-    tables = {name: [(table_title(table, words), table) for table in report_tables(report, name)] for name in names}
-    trainings = {name: project.trainings(plan, name) for name in plan.datasets}
-    facts = plan_facts(report, [one for found in trainings.values() for one in found], "abc123")
-    write_page(out, project, report, tables, trainings, facts, "abc123")
+    tables = {name: [(table_title(one, report.words), one) for one in report_tables(report, name)] for name in names}
+    write_page(out, Project(root), report, tables, {}, "abc123")
     return (out / "index.html").read_text(encoding="utf-8")
 
 

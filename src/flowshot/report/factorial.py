@@ -8,8 +8,7 @@ from flowshot.report.results import Report
 from flowshot.report.tables import budget, seeds_spread
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
-# What the factorial is about; each has a column for every prior.
-SHOWN = ("fad", "kid", "prior_nats", "clips_per_second")
+SHOWN = ("fad", "kid", "prior_nats", "clips_per_second")  # each has a column for every prior
 
 
 def is_factorial(report: Report) -> bool:
@@ -27,15 +26,14 @@ def factorial_table(report: Report, dataset: str) -> Table | None:
     rows = {name: Row(name, "", ()) for name in plan.autoencoders}
     for name in SHOWN if is_factorial(report) else ():
         embedding = next(iter(report.embeddings(dataset, name)), NO_EMBEDDING)
-        values = report.values(dataset, name, embedding)
-        fitted = [one for arm in plan.arms if arm[0] in rows for one in values.get(arm, {}).values()]
-        if not fitted:
+        seeds = report.seeds(dataset, name, embedding).reindex([(model, of) for model in rows for of in plan.priors])
+        if seeds.isna().all(axis=None):
             continue
         entry = metric(name)
-        places = decimals(fitted, report.digits, entry.scale)
+        places = decimals(seeds.stack(), report.digits, entry.scale)
         added = [Column(replace(entry, title=f"{entry.title} {prior}"), embedding, places) for prior in plan.priors]
         for model, row in rows.items():
-            cells = best_marked([seeds_cell(values.get((model, prior), {}).values()) for prior in plan.priors], added)
+            cells = best_marked([seeds_cell(seeds.loc[(model, prior)]) for prior in plan.priors], added)
             rows[model] = replace(row, cells=(*row.cells, *cells))
         columns += added
     if not columns:

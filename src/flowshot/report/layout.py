@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
+import pandas as pd
 
 from flowshot.core.plan import EXTERNAL, REAL, RECONSTRUCTION
 from flowshot.report.language import Words
@@ -42,7 +42,8 @@ class Column:
 
     def text(self, value: float) -> str:
         """A number of this column in English; all have the same decimals, so that they line up and compare."""
-        rounded = round(value * self.metric.scale, self.decimals) + 0.0  # no negative zero
+        # A number of numpy would be rounded in another way; 0.0 is added because it has no negative zero.
+        rounded = round(float(value) * self.metric.scale, self.decimals) + 0.0
         return f"{rounded:,.{self.decimals}f}" if self.metric.whole else f"{rounded:.{self.decimals}f}"
 
     def spread(self, cell: Cell) -> str:
@@ -112,12 +113,10 @@ def decimals(values: Iterable[float], digits: int, scale: float = 1.0) -> int:
     return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
 
 
-def seeds_cell(values: Iterable[float]) -> Cell | None:
-    """The mean over seeds, with the standard deviation of several; None without any."""
-    found = list(values)
-    if not found:
-        return None
-    return Cell(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None)
+def seeds_cell(values: pd.Series) -> Cell | None:
+    """The mean over seeds, with the standard deviation of several; None where all are NaN."""
+    found = values.dropna()
+    return Cell(found.mean(), found.std() if len(found) > 1 else None) if len(found) else None
 
 
 def best_marked(cells: Sequence[Cell | None], columns: Sequence[Column]) -> list[Cell | None]:

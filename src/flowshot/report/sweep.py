@@ -1,12 +1,13 @@
 """A plan read as a sweep: what each training pays for its divergence, and what that buys."""
 
 from dataclasses import replace
+from itertools import product
 
 import pandas as pd
 
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.report.layout import Column, Row, Table, decimals, seeds_cell
-from flowshot.report.registry import embedding_title, metric
+from flowshot.report.registry import metric
 from flowshot.report.results import Report
 from flowshot.report.tables import budget, seeds_spread
 from flowshot.scoring.metrics.score import NO_EMBEDDING
@@ -23,24 +24,14 @@ def sweep_runs(report: Report, dataset: str) -> pd.DataFrame:
     FAD has a column for each prior, `reconstruction` among them, and embedding, see `fad_column`. Trainings without a
     divergence are left out; columns that no training has too.
     """
-    plan = report.plan
-    measured = {name: (RECONSTRUCTION, name, NO_EMBEDDING) for name in LATENT} | {
-        fad_column(prior, embedding): (prior, "fad", embedding)
-        for embedding in report.embeddings(dataset, "fad")
-        for prior in (RECONSTRUCTION, *plan.priors)
-    }
-    found = {
-        key: {model: seeds for (model, of), seeds in report.values(dataset, *what).items() if of == prior}
-        for key, (prior, *what) in measured.items()
-    }
-    rows = [
-        {"autoencoder": name, "seed": seed}
-        | {key: models[name][seed] for key, models in found.items() if seed in models.get(name, {})}
-        for name in plan.autoencoders
-        for seed in plan.seeds
-    ]
-    runs = pd.DataFrame(rows).reindex(columns=[*KEYS, *found])
-    return runs[runs[RATE].notna()].dropna(axis="columns", how="all").reset_index(drop=True)
+    plan, frame = report.plan, report.of(dataset)
+    latent = frame[(frame["prior"] == RECONSTRUCTION) & (frame["embedding"] == NO_EMBEDDING)]
+    fad = frame[frame["metric"] == "fad"]
+    fad = fad.assign(metric=[fad_column(*by) for by in zip(fad["prior"], fad["embedding"], strict=True)])
+    runs = pd.concat([latent, fad]).pivot_table("value", KEYS, "metric")
+    runs = runs.reindex(pd.MultiIndex.from_tuples(product(plan.autoencoders, plan.seeds), names=KEYS))
+    runs = runs.reindex(columns=[*LATENT, *fad_columns(report, dataset)])
+    return runs[runs[RATE].notna()].dropna(axis="columns", how="all").reset_index()
 
 
 def fad_column(prior: str, embedding: str) -> str:
@@ -48,36 +39,25 @@ def fad_column(prior: str, embedding: str) -> str:
     return f"fad {prior} {embedding}"
 
 
-def rate_distortion(report: Report, dataset: str) -> tuple[pd.DataFrame, str, str, str] | None:
-    """What the figure shows: `sweep_runs`, its columns of the FAD of the first prior and of reconstructions, its title.
-
-    Embedding: the first that was used. None with fewer than two trainings.
-    """
-    runs, embedding = sweep_runs(report, dataset), next(iter(report.embeddings(dataset, "fad")), "")
-    if len(runs) < 2:
-        return None
-    title = report.words("FAD ({embedding})", embedding=embedding_title(embedding))
-    return runs, fad_column(report.plan.priors[0], embedding), fad_column(RECONSTRUCTION, embedding), title
+def fad_columns(report: Report, dataset: str) -> dict[str, tuple[str, str]]:
+    """The prior and the embedding of every FAD that a training may have."""
+    priors = (RECONSTRUCTION, *report.plan.priors)
+    return {fad_column(*by): by for by in ((of, one) for one in report.embeddings(dataset, "fad") for of in priors)}
 
 
 def sweep_table(report: Report, dataset: str) -> Table | None:
     """A row for each autoencoder of the plan, mean over its trainings; None where there is nothing to compare."""
     plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
-    if len(set(runs["autoencoder"]) if len(runs) else ()) < 2:
+    if runs["autoencoder"].nunique() < 2:
         return None
     fad = metric("fad")
     known = {name: (metric(name), NO_EMBEDDING) for name in LATENT} | {
-        fad_column(prior, embedding): (replace(fad, title=f"{fad.title} {prior}"), embedding)
-        for embedding in report.embeddings(dataset, "fad")
-        for prior in (RECONSTRUCTION, *plan.priors)
+        key: (replace(fad, title=f"{fad.title} {prior}"), embedding)
+        for key, (prior, embedding) in fad_columns(report, dataset).items()
     }
-    columns = {
-        key: Column(entry, embedding, decimals(runs[key].dropna(), report.digits))
-        for key, (entry, embedding) in known.items()
-        if key in runs
-    }
+    columns = {key: Column(*known[key], decimals(runs[key].dropna(), report.digits)) for key in runs.columns[2:]}
     rows = tuple(
-        Row(str(name), "", tuple(seeds_cell(mine[key].dropna()) for key in columns))
+        Row(str(name), "", tuple(seeds_cell(mine[key]) for key in columns))
         for name, mine in runs.groupby("autoencoder", sort=False)
     )
     subject = "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips."

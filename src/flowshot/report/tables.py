@@ -1,9 +1,7 @@
 """The tables of a dataset that compare clips, and those of its autoencoders."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
@@ -40,38 +38,35 @@ def dataset_tables(report: Report, dataset: str) -> list[Table]:
     external = [(EXTERNAL, name) for name in sorted(set(frame.loc[frame["autoencoder"] == EXTERNAL, "prior"]))]
     comparison = [arms, [(REAL, REAL)], baselines, external, reconstructions]
     trained = [*reconstructions, *((name, DIRECT) for name in plan.generators if planned)]
-    tables = []
-    for name in SUBJECTS:
-        compares = name in COMPARE_CLIPS
-        layout = comparison if compares else [trained if name == "autoencoder" else reconstructions]
-        table = _table(report, dataset, frame, name, layout)
-        if table is not None:
-            tables.append(table)
-    return tables
+    layouts = {"reconstruction": [reconstructions], "autoencoder": [trained]}
+    tables = [_table(report, dataset, name, layouts.get(name, comparison)) for name in SUBJECTS]
+    return [table for table in tables if table]
 
 
-def _table(
-    report: Report, dataset: str, frame: pd.DataFrame, name: TableName, layout: Sequence[Sequence[Pair]]
-) -> Table | None:
-    """The rows of `layout`, of which those of the first group compete with each other."""
-    shown = _shown(frame, name, {pair for pairs in layout for pair in pairs})
+def _table(report: Report, dataset: str, name: TableName, layout: Sequence[Sequence[Pair]]) -> Table | None:
+    """The rows of `layout`; those of its first group compete with each other."""
+    frame = report.of(dataset)
+    pairs = pd.MultiIndex.from_frame(frame[["autoencoder", "prior"]]).isin([pair for pairs in layout for pair in pairs])
+    # How fast test clips are reconstructed is no speed of sampling.
+    aside = (frame["metric"] == "clips_per_second") & (frame["prior"] == RECONSTRUCTION)
+    shown = frame[pairs & ~aside & (frame["metric"].map(lambda one: metric(one).table) == name)]
     if shown.empty:
         return None
-    by_key: Any = shown.groupby(["metric", "embedding", "autoencoder", "prior"], sort=False)
-    found: dict[tuple[str, ...], pd.DataFrame] = dict(iter(by_key))
     order = {known: place for place, known in enumerate([*METRICS, *EMBEDDINGS])}
-    keys = sorted({key[:2] for key in found}, key=lambda key: [(order.get(part, len(order)), part) for part in key])
+    keys = sorted(
+        set(zip(shown["metric"], shown["embedding"], strict=True)),
+        key=lambda key: [(order.get(part, len(order)), part) for part in key],
+    )
+    grouped = shown.groupby(["metric", "embedding"])["value"]
     columns = []
     for one, by in keys:
-        values = shown.loc[(shown["metric"] == one) & (shown["embedding"] == by), "value"]
-        places = 0 if metric(one).whole else decimals(values, report.digits, metric(one).scale)
+        places = 0 if metric(one).whole else decimals(grouped.get_group((one, by)), report.digits, metric(one).scale)
         columns.append(Column(metric(one), by, places, fewest_clips(one, report.dimensions.get(by, 0))))
+    cells = _cells(shown, dict(zip(keys, columns, strict=True)))
     groups = []
     for place, pairs in enumerate(layout):
-        lines = [
-            [_cell(found.get((*key, *pair)), one) for key, one in zip(keys, columns, strict=True)] for pair in pairs
-        ]
-        rows = [Row(*pair, tuple(line), place > 0) for pair, line in zip(pairs, lines, strict=True) if any(line)]
+        lines = {pair: tuple(cells.get((*pair, *key)) for key in keys) for pair in pairs}
+        rows = [Row(*pair, line, place > 0) for pair, line in lines.items() if any(line)]
         groups.append(_compete(rows, columns) if place == 0 else rows)
     if name in COMPARE_CLIPS:  # the floor stands above the arms
         groups[:2] = groups[1::-1]
@@ -80,27 +75,16 @@ def _table(
     return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
 
 
-def _shown(frame: pd.DataFrame, name: TableName, rows: set[Pair]) -> pd.DataFrame:
-    """What belongs into a table. How fast test clips are reconstructed is no speed of sampling."""
-    triples = zip(frame["metric"], frame["autoencoder"], frame["prior"], strict=True)
-    return frame[
-        [
-            metric(one).table == name
-            and (model, prior) in rows
-            and (one, prior) != ("clips_per_second", RECONSTRUCTION)
-            for one, model, prior in triples
-        ]
-    ]
-
-
-def _cell(found: pd.DataFrame | None, column: Column) -> Cell | None:
-    if found is None:
-        return None
-    few = bool(found["n"].min() < column.fewest)
-    if len(found) > 1:
-        return Cell(float(found["value"].mean()), float(found["value"].std(ddof=1)), few=few)
-    value, low, high = (float(found[name].iloc[0]) for name in ("value", "ci_low", "ci_high"))
-    return Cell(value, None, None if math.isnan(low) else (low, high), few=few)
+def _cells(shown: pd.DataFrame, columns: dict[tuple[str, str], Column]) -> dict[tuple[str, ...], Cell]:
+    """By autoencoder, prior, metric and embedding."""
+    parts = {"value": ("value", "mean"), "spread": ("value", "std"), "n": ("n", "min"), "seeds": ("n", "size")}
+    parts |= {"low": ("ci_low", "first"), "high": ("ci_high", "first")}
+    cells = {}
+    for key, one in shown.groupby(["autoencoder", "prior", "metric", "embedding"]).agg(**parts).iterrows():
+        interval = None if one["seeds"] > 1 or pd.isna(one["low"]) else (one["low"], one["high"])
+        spread = one["spread"] if one["seeds"] > 1 else None
+        cells[key] = Cell(one["value"], spread, interval, few=bool(one["n"] < columns[key[2:]].fewest))
+    return cells
 
 
 def _compete(rows: list[Row], columns: Sequence[Column]) -> list[Row]:

@@ -1,22 +1,21 @@
 """What was run, on what, and how it is run again."""
 
-import shlex
-from collections.abc import Sequence
 from typing import Any
 
 from flowshot.core.files import read_json
-from flowshot.core.plan import DIRECT, REAL, PlanConfig
-from flowshot.report.project import Arm, Project, Training, stage_of
+from flowshot.core.plan import REAL, PlanConfig
+from flowshot.report.project import Arm, Project, stage_of
 from flowshot.report.results import Report, planned_arms
 
 
-def plan_facts(report: Report, trainings: Sequence[Training], revision: str) -> list[tuple[str, str]]:
+def plan_facts(report: Report, revision: str) -> list[tuple[str, str]]:
     """Name and value of what describes the whole plan; an axis without values is left out."""
     plan, words = report.plan, report.words
     axes = ("datasets", "autoencoders", "generators", "priors", "seeds")
     steps, clips = plan.budget.steps, plan.budget.batch_size
-    machines = sorted({str(one.run["machine"]) for one in trainings if one.run.get("machine")})
-    minutes = [one.run["seconds"] / 60 for one in trainings if one.run.get("seconds")]
+    runs = [one.run for trainings in report.trainings.values() for one in trainings]
+    machines = sorted({str(run["machine"]) for run in runs if run.get("machine")})
+    minutes = [run["seconds"] / 60 for run in runs if run.get("seconds")]
     facts = {
         "plan": plan.name,
         **{axis: ", ".join(map(str, getattr(plan, axis))) for axis in axes},
@@ -28,10 +27,8 @@ def plan_facts(report: Report, trainings: Sequence[Training], revision: str) -> 
     }
     if minutes:
         low, high = (words.number(f"{limit:.1f}") for limit in (min(minutes), max(minutes)))
-        several = "{low} to {high} minutes for each of {count} trainings"
-        facts["training took"] = words(
-            several if len(minutes) > 1 else "{low} minutes", low=low, high=high, count=len(minutes)
-        )
+        said = "{low} to {high} minutes for each of {count} trainings" if len(minutes) > 1 else "{low} minutes"
+        facts["training took"] = words(said, low=low, high=high, count=len(minutes))
     return [(words(name), value) for name, value in facts.items() if value]
 
 
@@ -40,19 +37,17 @@ def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
     prepared = project.prepared(name)
     if prepared is None:
         return None
-    audit = project.audit(name)
-    dropped = audit.loc[audit["status"] == "dropped", "reason"].value_counts()
-    empty = {"origin": "", "licence": "", "incomplete": (), "packages": ()}
+    audit, counts = project.audit(name), prepared.card.get("counts", {})
     return {
-        **empty,
+        **{"origin": "", "licence": "", "incomplete": (), "packages": ()},
         **prepared.card,
         "name": name,
-        "clips": prepared.card.get("counts", {}).get("clips", {}),
-        "groups": prepared.card.get("counts", {}).get("groups", {}),
+        "clips": counts.get("clips", {}),
+        "groups": counts.get("groups", {}),
         "sample_rate": prepared.sample_rate,
         "seconds": prepared.clip_samples / prepared.sample_rate,
         "kept": int((audit["status"] == "kept").sum()),
-        "reasons": dropped.to_dict(),
+        "reasons": audit.loc[audit["status"] == "dropped", "reason"].value_counts().to_dict(),
     }
 
 
@@ -63,18 +58,6 @@ def measurements(project: Project, plan: PlanConfig) -> list[dict[str, Any]]:
 
 
 def reproductions(project: Project, plan: PlanConfig) -> list[tuple[Arm, str | None, str]]:
-    """Every arm of the plan with each seed: its run in MLflow, and the command that makes it again."""
+    """Every arm of the plan with each seed: its run in MLflow, and the stage that scores it."""
     arms = [arm for arm in planned_arms(plan) if arm[1:3] in plan.arms]
-    return [(arm, project.run_id(plan, arm), reproducing_command(*arm)) for arm in arms]
-
-
-def reproducing_command(dataset: str, model: str, prior: str, seed: int) -> str:
-    """What makes an arm again from the prepared dataset, whether it is there already or not.
-
-    DVC runs the stages in this order, each alone, as `-s` asks, whether their inputs changed or not, as `-f` asks.
-    """
-    arm, training = (dataset, model, prior, seed), f"{dataset}-{model}-{seed}"
-    before = [f"train@{training}", f"encode@{training}", f"fit_prior@{dataset}-{model}-{prior}-{seed}"]
-    if prior == DIRECT:
-        before = [f"train_generator@{training}"]
-    return shlex.join(["dvc", "repro", "-f", "-s", *before, stage_of("sample", arm), stage_of("score", arm)])
+    return [(arm, project.run_id(plan, arm), stage_of("score", arm)) for arm in arms]
