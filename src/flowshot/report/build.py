@@ -8,39 +8,25 @@ from flowshot.core.files import whole_folder, write_json
 from flowshot.core.plan import PlanConfig
 from flowshot.core.provenance import git_revision
 from flowshot.report.config import ReportConfig
+from flowshot.report.designs import factorial_table, sweep_table
 from flowshot.report.dvc_files import write_curves, write_metrics
-from flowshot.report.factorial import factorial_table
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
 from flowshot.report.markup import csv_table, markdown_table
-from flowshot.report.page.build import write_page
-from flowshot.report.page.facts import plan_facts
+from flowshot.report.page.build import plan_facts, write_page
 from flowshot.report.paired import BASELINE, paired_tables
-from flowshot.report.plots import draw_distances, draw_interaction, draw_rate_distortion, draw_training
+from flowshot.report.plots import draw_distances, draw_rate_distortion, draw_training
 from flowshot.report.project import Project
+from flowshot.report.registry import TABLES
 from flowshot.report.render import template
 from flowshot.report.results import Report, external_arms, read_report
-from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
 
-TITLES = {
-    "quality": "Quality",
-    "distances": "Distances without bias",
-    "coverage": "Fidelity and coverage",
-    "diversity": "Diversity and memorisation",
-    "paired-fad": "{metric} against {baseline}",
-    "paired-kid": "{metric} against {baseline}",
-    "reconstruction": "Reconstruction",
-    "autoencoder": "Models",
-    "factorial": "Factorial",
-    "sweep": "Rate and distortion",
-}
 # Behind which table a figure stands, its file without an ending, what draws it and what it shows.
 FIGURES = {
     "quality": ("fad", draw_distances, "Fréchet audio distance of every arm of {dataset}"),
     "autoencoder": ("training", draw_training, "Curves of every training of {dataset}"),
-    "factorial": ("interaction", draw_interaction, "FAD and KID of every prior on every autoencoder of {dataset}"),
     "sweep": (
         "rate-distortion",
         draw_rate_distortion,
@@ -99,17 +85,17 @@ def build_report(report: Report, project: Project, folder: Path, parameters: Map
 
 
 def report_tables(report: Report, dataset: str) -> list[Table]:
-    """All tables of one dataset that have anything to show, in the order of `TITLES`."""
+    """All tables of one dataset that have anything to show, in the order of `TABLES`."""
     tables = dataset_tables(report, dataset)
     if dataset in report.plan.datasets:
         tables += paired_tables(report, dataset)
         tables += [table for table in (factorial_table(report, dataset), sweep_table(report, dataset)) if table]
-    return sorted(tables, key=lambda table: list(TITLES).index(table.name))
+    return sorted(tables, key=lambda table: list(TABLES).index(table.name))
 
 
 def table_title(table: Table, words: Words) -> str:
     """The heading of a table."""
-    return words(TITLES[table.name], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
+    return words(TABLES[table.name]["title"], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
 
 
 def _write_dataset(folder: Path, report: Report, dataset: str, tables: Sequence[Table]) -> dict[str, str]:

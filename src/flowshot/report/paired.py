@@ -16,7 +16,7 @@ from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.core.plan import DIRECT
 from flowshot.report.layout import Cell, Column, Row, Table, decimals
 from flowshot.report.registry import metric
-from flowshot.report.results import Influence, Pair, Report
+from flowshot.report.results import Frame, Influence, Pair, Report
 from flowshot.scoring.metrics.holm import holm
 
 BASELINE = "no_nf"
@@ -36,7 +36,7 @@ def paired_tables(report: Report, dataset: str) -> list[Table]:
     return [_table(report, dataset, name) for name in compared if report.embeddings(dataset, name)]
 
 
-def paired_differences(report: Report, dataset: str, name: str, embedding: str) -> pd.DataFrame:
+def paired_differences(report: Report, dataset: str, name: str, embedding: str) -> Frame:
     """By how much each arm is further from real clips than `no_nf` with the same prior.
 
     A row for each arm of the plan, NaN where there is no such number: `mean` over seeds between `mean_low` and
@@ -45,19 +45,34 @@ def paired_differences(report: Report, dataset: str, name: str, embedding: str) 
     seeds = report.seeds(dataset, name, embedding).reindex(list(report.plan.arms))
     found = {}
     for arm, own in seeds.iterrows():
-        mean = (own.mean(), *_interval(own.mean(), _seeds_error(own), report.confidence))
         reference = (BASELINE, report.plan.priors[0] if arm[1] == DIRECT else arm[1])
         differences = own - seeds.loc[reference]
-        whole = own.notna().any() and (own.notna() == seeds.loc[reference].notna()).all()
-        value = differences.mean() if whole and arm[0] != BASELINE else np.nan
-        error = _seeds_error(differences) or _clips_error(report, (dataset, name, embedding), (arm, reference))
-        found[arm] = (*mean, value, *_interval(value, error, report.confidence), p_value(value, error))
-    index = pd.MultiIndex.from_tuples(found)
+        if arm[0] == BASELINE or (own.isna() != seeds.loc[reference].isna()).any():
+            differences[:] = np.nan
+        error = seeds_error(differences) or _clips_error(report, (dataset, name, embedding), (arm, reference))
+        compared = tested(differences.mean(), error, report.confidence)
+        found[arm] = (*tested(own.mean(), seeds_error(own), report.confidence)[:3], *compared)
     names = ["mean", "mean_low", "mean_high", "difference", "low", "high", "p"]
-    frame = pd.DataFrame(list(found.values()), index, names, dtype=float)
+    frame = pd.DataFrame(list(found.values()), pd.MultiIndex.from_tuples(found), names, dtype=float)
     known = frame["p"].notna()
     frame.loc[known, "p"] = holm(frame.loc[known, "p"].tolist())
     return frame
+
+
+def tested(value: float, error: Error | None, confidence: float) -> tuple[float, float, float, float]:
+    """The value, the ends of its interval, and its two-sided p by Student's t; NaN where they are not known."""
+    from scipy.special import stdtr  # half a second, and only these tables need it
+
+    if error is None or np.isnan(value):
+        return value, np.nan, np.nan, np.nan
+    p = 2 * stdtr(error[1], -abs(value) / error[0]) if error[0] else value == 0
+    return value, *student_interval(value, error, confidence), float(p)
+
+
+def seeds_error(values: Frame) -> Error | None:
+    """Of the mean over seeds; None with fewer than two."""
+    found = values.dropna()
+    return mean_standard_error(found.to_numpy(), found.index)
 
 
 def influence_error(influence: Influence, other: Influence) -> Error:
@@ -68,31 +83,12 @@ def influence_error(influence: Influence, other: Influence) -> Error:
     return math.sqrt(influence.candidate_variance + other.candidate_variance + shared), len(moved) - 1
 
 
-def p_value(value: float, error: Error | None) -> float:
-    """Two-sided, of Student's t; NaN where the value or its error is not known."""
-    from scipy.special import stdtr  # half a second, and only these tables need it
-
-    if error is None or np.isnan(value):
-        return np.nan
-    return float(2 * stdtr(error[1], -abs(value) / error[0])) if error[0] else float(value == 0)
-
-
-def _seeds_error(values: pd.Series) -> Error | None:
-    found = values.dropna()
-    return mean_standard_error(found.to_numpy(), found.index)
-
-
 def _clips_error(report: Report, what: tuple[str, str, str], pairs: tuple[Pair, Pair]) -> Error | None:
     """Of one seed; `what`: dataset, metric and embedding. Scores of sets from one source have none."""
-    dataset, *by = what
+    dataset, name, embedding = what
     (seed, *others) = report.plan.seeds
-    found = [report.influences.get(((dataset, *pair, seed), *by)) for pair in pairs]
-    return None if others or None in found else influence_error(*found)
-
-
-def _interval(value: float, error: Error | None, confidence: float) -> tuple[float, float]:
-    low, high = student_interval(value, error, confidence)
-    return (np.nan, np.nan) if low is None else (low, high)
+    own, other = (report.influences.get(((dataset, *pair, seed), name, embedding)) for pair in pairs)
+    return influence_error(own, other) if own and other and not others else None
 
 
 def _table(report: Report, dataset: str, name: str) -> Table:

@@ -4,18 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION
-from flowshot.report.factorial import is_factorial
+from flowshot.report.designs import DISTORTION, RATE, fad_column, sweep_runs
 from flowshot.report.language import Words
 from flowshot.report.registry import embedding_title, metric
-from flowshot.report.results import Pair, Report
+from flowshot.report.results import Frame, Pair, Report
 from flowshot.report.style import COLOURS, DASHES, MARKERS, drawn_figure
-from flowshot.report.sweep import DISTORTION, RATE, fad_column, sweep_runs
 
-# Of the interaction: distances from the same reference, which compare between autoencoders; nats do not.
-CROSSED = ("fad", "kid")
 # Columns of `history.csv` that every training has, and those of validations.
 CURVES = {
     "train_reconstruction": "reconstruction loss, training",
@@ -60,7 +55,7 @@ def draw_distances(stem: Path, report: Report, dataset: str) -> bool:
     return True
 
 
-def _draw_prior(panel: Any, shown: pd.DataFrame, places: Mapping[str, int], k: int, words: Words) -> None:
+def _draw_prior(panel: Any, shown: Frame, places: Mapping[str, int], k: int, words: Words) -> None:
     """The arms of the prior number `k`, those of one model side by side."""
     if shown.empty:
         return
@@ -73,39 +68,6 @@ def _draw_prior(panel: Any, shown: pd.DataFrame, places: Mapping[str, int], k: i
     if prior == RECONSTRUCTION:
         look = {"fmt": "d", "color": "black", "label": words(prior), "markerfacecolor": "white"}
     panel.errorbar(shown["value"], shown["autoencoder"].map(places) + aside, xerr=bars, capsize=2, **look)
-
-
-def draw_interaction(stem: Path, report: Report, dataset: str) -> bool:
-    """Whether a prior helps every autoencoder alike: a line for each over the priors.
-
-    A point is the mean over seeds, its bar from the lowest to the highest seed. Where lines cross, the best prior of
-    one autoencoder is not that of another. Dashed is what the autoencoder reaches with the latents of test clips,
-    dotted a generator, which has no prior. Embedding: the first that was used.
-    """
-    plan, words = report.plan, report.words
-    crossed = {name: report.embeddings(dataset, name)[:1] for name in CROSSED if is_factorial(report)}
-    panels = {name: report.seeds(dataset, name, *by) * metric(name).scale for name, by in crossed.items() if by}
-    if not panels:
-        return False
-    with drawn_figure(stem, 2.0 + 3.4 * len(panels), 3.2, words) as figure:
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for panel, (name, seeds) in zip(axes, panels.items(), strict=True):
-            for i, model in enumerate(plan.models):
-                colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
-                for prior, style, label in ((RECONSTRUCTION, "--", None), (DIRECT, ":", model)):
-                    if (model, prior) in seeds.index:
-                        level = seeds.loc[(model, prior)].mean()
-                        panel.axhline(level, color=colour, linestyle=style, linewidth=0.8, label=label)
-                mine = seeds.reindex([(model, prior) for prior in plan.priors])
-                mean, low, high = mine.mean(axis=1), mine.min(axis=1), mine.max(axis=1)
-                if mean.notna().any():
-                    bars, look = [mean - low, high - mean], {"color": colour, "marker": marker, "label": model}
-                    panel.errorbar(range(len(mean)), mean, bars, capsize=2, **look)
-            panel.set_xticks(range(len(plan.priors)), plan.priors, rotation=20)
-            panel.set_ylabel(words(metric(name).title))
-            panel.set_ylim(bottom=0)
-        figure.legend(*panel.get_legend_handles_labels(), loc="outside right center")
-    return True
 
 
 def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
@@ -152,7 +114,10 @@ def draw_training(stem: Path, report: Report, dataset: str) -> bool:
         for panel, column in zip(panels, shown, strict=False):
             for one in (one for one in trainings if column in one.history):
                 place, curve = plan.models.index(one.model), one.history[column].dropna()
-                look = {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place // len(COLOURS) % len(DASHES)]}
+                look = {
+                    "color": COLOURS[place % len(COLOURS)],
+                    "linestyle": DASHES[place // len(COLOURS) % len(DASHES)],
+                }
                 # A curve of a few points is shown by them: two validations are no line to be read off.
                 marker = "." if len(curve) < 8 else ""
                 panel.plot(curve, marker=marker, label=one.model if one.seed == plan.seeds[0] else None, **look)

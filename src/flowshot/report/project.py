@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -63,26 +63,24 @@ class Project:
         if model in (REAL, EXTERNAL):
             return
         if prior in (OWN, RECONSTRUCTION, DIRECT):
-            said = self.root / "models" / dataset / model / str(seed) / "diagnostics.json"
-            diagnosis = _read_if_there(said)
-            for name in (*LATENT, *TRAINING):
-                if name in diagnosis:
-                    yield _score(name, diagnosis, name, said, int(diagnosis.get("n", 1)) if name in LATENT else 1)
-            run = self.run("train", dataset, model, seed)
-            if run.get("seconds") is not None:
-                yield _score("train_seconds", run, "seconds", self.root / "runs" / "train", 1)
+            file = self.root / "models" / dataset / model / str(seed) / "diagnostics.json"
+            said = _read_if_there(file)
+            for name in (name for name in (*LATENT, *TRAINING) if name in said):
+                yield _score(name, said[name], int(said.get("n", 1)) if name in LATENT else 1, file)
+            seconds = self.run("train", dataset, model, seed).get("seconds")
+            if seconds is not None:
+                yield _score("train_seconds", seconds, 1, self.root / "runs" / "train")
         taken = self.run("sample", *arm)
         if taken.get("seconds") and taken.get("clips"):
-            speed = {"speed": taken["clips"] / taken["seconds"]}
-            yield _score("clips_per_second", speed, "speed", self.root / "runs" / "sample", int(taken["clips"]))
+            speed = taken["clips"] / taken["seconds"]
+            yield _score("clips_per_second", speed, int(taken["clips"]), self.root / "runs" / "sample")
         file = self.root.joinpath("priors", *map(str, arm), "nats.json")
-        nats = _read_if_there(file)
-        if nats:
-            yield _score("prior_nats", nats, "prior_nats", file, int(nats["n"]))
-            per_bit = nats["dimensions"] * math.log(2)
-            keys = ("prior_nats", "ci_low", "ci_high")
-            bits = {key: None if nats.get(key) is None else nats[key] / per_bit for key in keys}
-            yield _score("prior_bits", bits, "prior_nats", file, int(nats["n"]))
+        if nats := _read_if_there(file):
+            for name, unit in (("prior_nats", 1), ("prior_bits", nats["dimensions"] * math.log(2))):
+                ends = [None if nats.get(end) is None else nats[end] / unit for end in ("ci_low", "ci_high")]
+                yield replace(
+                    _score(name, nats["prior_nats"], int(nats["n"]), file, unit), ci_low=ends[0], ci_high=ends[1]
+                )
 
     def prepared(self, name: str) -> PreparedDataset | None:
         """The dataset, or None where it was not prepared here; raises FlowshotError where it is damaged."""
@@ -140,9 +138,7 @@ def _read_if_there(file: Path) -> dict[str, Any]:
     return said
 
 
-def _score(metric: str, said: dict[str, Any], key: str, file: Path, n: int) -> Score:
-    number = said[key]
+def _score(metric: str, number: Any, n: int, file: Path, unit: float = 1) -> Score:
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise FlowshotError(f"{file}: `{key}` must be a finite number, found {number!r}; run `dvc repro` again")
-    low, high = (said.get(end) if metric.startswith("prior_") else None for end in ("ci_low", "ci_high"))
-    return Score(metric, NO_EMBEDDING, float(number), low, high, n)
+        raise FlowshotError(f"{file}: `{metric}` must be a finite number, found {number!r}; run `dvc repro` again")
+    return Score(metric, NO_EMBEDDING, number / unit, None, None, n)

@@ -25,7 +25,10 @@ def template(name: str, words: Words) -> "Template":
     )
     environment.globals |= {"_": words, "number": lambda value: words.number(f"{value:.3g}")}
     # A minus is as wide as a digit, so that columns line up; a hyphen in a name stays one.
-    environment.filters |= {"markdown": escape_markdown, "minus": lambda text: re.sub(r"(?<![\w-])-(?=\d)", "\u2212", text)}
+    environment.filters |= {
+        "markdown": escape_markdown,
+        "minus": lambda text: re.sub(r"(?<![\w-])-(?=\d)", "\u2212", text),
+    }
     return environment.get_template(name)
 
 

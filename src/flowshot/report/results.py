@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from flowshot.scoring.metrics.score import Score
 COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n", "role")
 NUMBER = COLUMNS[4:10]  # what every score has; what else is in its entry are its details
 Pair = tuple[str, str]  # a model and a prior, or what stands for them
+Frame = Any  # a pandas.DataFrame or Series whose cells and index are what its docstring says; stubs know neither
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Report:
         """Every (model, prior) of the plan but baselines."""
         return tuple(arm for arm in self.plan.arms if arm[0] not in self.baselines)
 
-    def of(self, dataset: str) -> pd.DataFrame:
+    def of(self, dataset: str) -> Frame:
         """The numbers of one dataset."""
         return self.frame[self.frame["dataset"] == dataset]
 
@@ -67,14 +69,16 @@ class Report:
         frame = self.of(dataset)
         return in_order(set(frame.loc[frame["metric"] == metric, "embedding"]))
 
-    def rows(self, dataset: str, metric: str, embedding: str) -> pd.DataFrame:
+    def rows(self, dataset: str, metric: str, embedding: str) -> Frame:
         """The numbers of one metric under one embedding."""
         frame = self.of(dataset)
         return frame[(frame["metric"] == metric) & (frame["embedding"] == embedding)]
 
-    def seeds(self, dataset: str, metric: str, embedding: str) -> pd.DataFrame:
+    def seeds(self, dataset: str, metric: str, embedding: str) -> Frame:
         """The same, a row for each (autoencoder, prior) and a column for each seed."""
-        return self.rows(dataset, metric, embedding).pivot(index=["autoencoder", "prior"], columns="seed", values="value")
+        return self.rows(dataset, metric, embedding).pivot(
+            index=["autoencoder", "prior"], columns="seed", values="value"
+        )
 
 
 def arm_name(arm: Pair) -> str:

@@ -1,5 +1,6 @@
 """The tables of a dataset that compare clips, and those of its autoencoders."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,18 +9,11 @@ import pandas as pd
 from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table, best_marked, decimals
-from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TableName, metric
-from flowshot.report.results import Pair, Report
+from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TABLES, metric
+from flowshot.report.results import Frame, Pair, Report
 from flowshot.scoring.metrics.sample_size import fewest_clips
 
-SUBJECTS: dict[TableName, str] = {
-    "quality": "Quality of generated clips",
-    "distances": "Distances of generated clips that do not depend on n, and whether they could be chance",
-    "coverage": "Fidelity and diversity of generated clips",
-    "diversity": "Diversity of generated clips, and whether they copy training clips",
-    "reconstruction": "Autoencoders: reconstruction of test clips",
-    "autoencoder": "Models: latent space and cost",
-}
+SUBJECTS = {name: entry["subject"] for name, entry in TABLES.items() if "subject" in entry}
 FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
 
 
@@ -43,13 +37,13 @@ def dataset_tables(report: Report, dataset: str) -> list[Table]:
     return [table for table in tables if table]
 
 
-def _table(report: Report, dataset: str, name: TableName, layout: Sequence[Sequence[Pair]]) -> Table | None:
+def _table(report: Report, dataset: str, name: str, layout: Sequence[Sequence[Pair]]) -> Table | None:
     """The rows of `layout`; those of its first group compete with each other."""
     frame = report.of(dataset)
-    pairs = pd.MultiIndex.from_frame(frame[["autoencoder", "prior"]]).isin([pair for pairs in layout for pair in pairs])
+    listed = pd.MultiIndex.from_frame(frame[["autoencoder", "prior"]]).isin(list(itertools.chain(*layout)))
     # How fast test clips are reconstructed is no speed of sampling.
     aside = (frame["metric"] == "clips_per_second") & (frame["prior"] == RECONSTRUCTION)
-    shown = frame[pairs & ~aside & (frame["metric"].map(lambda one: metric(one).table) == name)]
+    shown = frame[listed & ~aside & (frame["metric"].map(lambda one: metric(one).table) == name)]
     if shown.empty:
         return None
     order = {known: place for place, known in enumerate([*METRICS, *EMBEDDINGS])}
@@ -75,7 +69,7 @@ def _table(report: Report, dataset: str, name: TableName, layout: Sequence[Seque
     return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
 
 
-def _cells(shown: pd.DataFrame, columns: dict[tuple[str, str], Column]) -> dict[tuple[str, ...], Cell]:
+def _cells(shown: Frame, columns: dict[tuple[str, str], Column]) -> dict[tuple[str, ...], Cell]:
     """By autoencoder, prior, metric and embedding."""
     parts = {"value": ("value", "mean"), "spread": ("value", "std"), "n": ("n", "min"), "seeds": ("n", "size")}
     parts |= {"low": ("ci_low", "first"), "high": ("ci_high", "first")}
@@ -91,36 +85,34 @@ def _compete(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
     """Mark the best of each column; of what is measured in a latent space, the best of each autoencoder."""
     marked = [list(row.cells) for row in rows]
     for j, column in enumerate(columns):
-        scopes = {row.autoencoder for row in rows} if column.metric.within_autoencoder else {None}
-        for scope in scopes:
-            places = [i for i, row in enumerate(rows) if scope in (None, row.autoencoder)]
-            best = best_marked([marked[i][j] for i in places], [column] * len(places))
-            for i, cell in zip(places, best, strict=True):
+        scopes = [row.autoencoder if column.metric.within_autoencoder else "" for row in rows]
+        for scope in set(scopes):
+            places = [i for i, one in enumerate(scopes) if one == scope]
+            for i, cell in zip(places, best_marked([marked[i][j] for i in places], column), strict=True):
                 marked[i][j] = cell
     return [replace(row, cells=tuple(cells)) for row, cells in zip(rows, marked, strict=True)]
 
 
-def _caption(
-    report: Report, dataset: str, name: TableName, shown: pd.DataFrame, rows: Sequence[Row]
-) -> tuple[str, ...]:
+def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequence[Row]) -> tuple[str, ...]:
     """The sentences above a table of the numbers `shown`."""
-    words = report.words
+    words, compares = report.words, name in COMPARE_CLIPS
     cells = [cell for row in rows for cell in row.cells if cell]
-    present = {row.autoencoder for row in rows}
-    metrics = [metric(one) for one in shown["metric"]]
-    compares = name in COMPARE_CLIPS
+    models, priors = {row.autoencoder for row in rows}, {row.prior for row in rows}
+    metrics = shown["metric"].map(metric)
+    sizes = sorted(set(shown.loc[[one.over_clips for one in metrics], "n"]))
+    n = words("{low} to {high}", low=sizes[0], high=sizes[-1]) if len(sizes) > 1 else "".join(map(str, sizes))
+    subject = "{subject}, dataset {dataset}, n = {n}." if sizes else "{subject}, dataset {dataset}."
     said = {
-        budget(report.plan, words): bool(present - {EXTERNAL, REAL}),
+        words(subject, subject=words(SUBJECTS[name]), dataset=dataset, n=n): True,
+        budget(report.plan, words): bool(models - {EXTERNAL, REAL}),
         _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
-        words("Held-out real clips are the floor."): compares and REAL in present,
-        words("Reconstructed test clips show what the decoder can do."): (
-            compares and any(row.prior == RECONSTRUCTION for row in rows)
-        ),
+        words("Held-out real clips are the floor."): compares and REAL in models,
+        words("Reconstructed test clips show what the decoder can do."): compares and RECONSTRUCTION in priors,
         words("A baseline draws training clips at random: what learning by heart would score."): (
-            compares and bool(present & {*report.baselines})
+            compares and bool(models & {*report.baselines})
         ),
-        words("External systems were not trained here; their clips come from a folder."): EXTERNAL in present,
+        words("External systems were not trained here; their clips come from a folder."): EXTERNAL in models,
         words("The prior's negative log-likelihood compares within one autoencoder only."): (
             any(one.within_autoencoder for one in metrics)
         ),
@@ -129,7 +121,7 @@ def _caption(
         ),
         words(FEW): any(cell.few for cell in cells),
     }
-    return (_subject(words(SUBJECTS[name]), shown, dataset, words), *(text for text, holds in said.items() if holds))
+    return tuple(text for text, holds in said.items() if holds)
 
 
 def budget(plan: PlanConfig, words: Words) -> str:
@@ -144,17 +136,11 @@ def seeds_spread(plan: PlanConfig, words: Words) -> str:
     return words(spread, seeds=len(plan.seeds))
 
 
-def _subject(subject: str, shown: pd.DataFrame, dataset: str, words: Words) -> str:
-    sizes = sorted(set(shown[[metric(one).over_clips for one in shown["metric"]]]["n"]))
-    said = "{subject}, dataset {dataset}, n = {n}." if sizes else "{subject}, dataset {dataset}."
-    n = words("{low} to {high}", low=sizes[0], high=sizes[-1]) if len(sizes) > 1 else "".join(map(str, sizes))
-    return words(said, subject=subject, dataset=dataset, n=n)
-
-
 def _spread(report: Report, has_interval: bool) -> str:
-    one_seed = len(report.plan.seeds) == 1
+    seeds = seeds_spread(report.plan, report.words)
     alone = "What has one seed with its {confidence} confidence interval."
-    if one_seed:
+    if len(report.plan.seeds) == 1:
+        seeds = "" if has_interval else seeds
         alone = "One seed. With the {confidence} confidence interval over clips (not over trainings)."
     interval = report.words(alone, confidence=f"{report.confidence:.0%}") if has_interval else ""
-    return interval if one_seed and interval else f"{seeds_spread(report.plan, report.words)} {interval}".rstrip()
+    return f"{seeds} {interval}".strip()

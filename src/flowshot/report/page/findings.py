@@ -3,19 +3,16 @@
 Nothing is weighed here: a sentence appears where a rule that is written below holds, and carries what it holds by.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import pandas as pd
-
 from flowshot.core.plan import REAL, RECONSTRUCTION
-from flowshot.report.page.answer import Distances, main_distances, p_text, tested_differences
+from flowshot.report.page.answer import Distances, p_text
 from flowshot.report.paired import BASELINE, COMPARED
 from flowshot.report.project import Training
 from flowshot.report.registry import embedding_title
 from flowshot.report.results import Pair, Report, arm_name
-from flowshot.scoring.metrics.score import NO_EMBEDDING
 
 # Where samples lie within this share of their autoencoder's reconstructions, the decoder is what keeps them from real
 # clips: another prior could win that share at most.
@@ -35,19 +32,16 @@ class Finding:
     evidence: tuple[str, ...] = ()
 
 
-def findings(report: Report, dataset: str) -> tuple[list[Finding], str]:
+def findings(report: Report, dataset: str, distances: Distances) -> tuple[list[Finding], str]:
     """Everything that stands out in a dataset of the plan, and in one line what could not be decided."""
     different, undecided = differences(report, dataset)
-    distances = main_distances(report, dataset)
-    decoder = decoder_or_prior(distances) if distances else []
     faults = [*collapsed(report, dataset), *copies(report, dataset), *shared_tones(report, dataset)]
-    return [*different, *decoder, *like_real_clips(report, dataset), *faults], undecided
+    return [*different, *decoder_or_prior(distances), *like_real_clips(report, dataset), *faults], undecided
 
 
 def decoder_or_prior(found: Distances) -> list[Finding]:
     """Whether the decoder or the prior keeps the best arm from real clips."""
-    words, means = found.report.words, found.means
-    best = next(arm for arm in means.index if arm in found.report.competing)
+    words, means, best = found.words, found.means, found.arms[0]
     floor, decoder = means.get((REAL, REAL)), means.get((best[0], RECONSTRUCTION))
     if floor is None or decoder is None or means[best] <= floor:
         return []
@@ -72,7 +66,7 @@ def differences(report: Report, dataset: str) -> tuple[list[Finding], str]:
     words, alpha = report.words, 1 - report.confidence
     evidence: dict[Pair, tuple[list[str], list[str]]] = {}
     for found in (Distances(report, dataset, name, by) for name in COMPARED for by in report.embeddings(dataset, name)):
-        for arm, row in tested_differences(found).dropna(subset="p").iterrows():
+        for arm, row in found.tested().dropna(subset="p").iterrows():
             closer, further = evidence.setdefault(arm, ([], []))
             if row["p"] < alpha:
                 line = f"{found.title} {found.difference(row)}"
@@ -125,50 +119,55 @@ def _usage(report: Report, training: Training) -> str:
 
 
 def like_real_clips(report: Report, dataset: str) -> list[Finding]:
-    """The arms that KID's permutation test tells from real clips in no seed, embedding by embedding."""
+    """The arms that KID's permutation test tells from real clips in no seed."""
     said = "KID ({embedding}) cannot tell {count} of {total} arms from real clips."
-    found = []
-    for embedding in report.embeddings(dataset, "kid_p"):
-        lowest = _arms(report, report.seeds(dataset, "kid_p", embedding).min(axis=1))
-        alike = {arm: p_text(p, report) for arm, p in lowest.items() if p >= 1 - report.confidence}
-        about = {"embedding": embedding_title(embedding), "count": len(alike), "total": len(lowest)}
-        found += [_counted("good", report.words(said, **about), alike)] if alike else []
-    return found
+    alpha = 1 - report.confidence
+    return _arms(report, dataset, "kid_p", said, "good", lambda p, _: p >= alpha, lambda p: p_text(p, report), "min")
 
 
 def copies(report: Report, dataset: str) -> list[Finding]:
-    """The arms whose samples lie nearer to training clips than unseen real clips do, embedding by embedding."""
+    """The arms whose samples lie nearer to training clips than unseen real clips do."""
     said = (
         "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
         "these parts of that distance. Listen to their neighbours below."
     )
-    found = []
-    for embedding in report.embeddings(dataset, "training_distance"):
-        distances = _arms(report, report.seeds(dataset, "training_distance", embedding).mean(axis=1))
-        close = {arm: report.words.number(f"{value:.3g}") for arm, value in distances.items() if value < 1}
-        about = {"embedding": embedding_title(embedding), "count": len(close)}
-        found += [_counted("bad", report.words(said, **about), close)] if close else []
-    return found
+    number = report.words.number
+    return _arms(report, dataset, "training_distance", said, "bad", lambda x, _: x < 1, lambda x: number(f"{x:.3g}"))
 
 
 def shared_tones(report: Report, dataset: str) -> list[Finding]:
     """The arms in whose clips one tone or offset is always heard, which embeddings may not mind."""
-    words, values = report.words, report.seeds(dataset, "constant_tone", NO_EMBEDDING).mean(axis=1)
-    floor, arms = values.get((REAL, REAL), 0.0), _arms(report, values)
-    loud = {arm: f"{words.number(f'{db:.1f}')} dB" for arm, db in arms.items() if db > floor + SHARED_TONE_DB}
     said = (
         "In {count} of {total} arms all clips share a tone or an offset, so many dB above its surroundings; in real "
         "clips it is {floor} dB."
     )
-    sentence = words(said, count=len(loud), total=len(arms), floor=words.number(f"{floor:.1f}"))
-    return [_counted("bad", sentence, loud)] if loud else []
+    number = report.words.number
+    loud, text = lambda db, floor: db > floor + SHARED_TONE_DB, lambda db: f"{number(f'{db:.1f}')} dB"
+    return _arms(report, dataset, "constant_tone", said, "bad", loud, text)
+
+
+def _arms(
+    report: Report,
+    dataset: str,
+    name: str,
+    said: str,
+    kind: Kind,
+    holds: Callable[[float, float], bool],
+    text: Callable[[float], str],
+    over_seeds: str = "mean",
+) -> list[Finding]:
+    """A finding for each embedding under which `holds` of the metric `name` of any arm, and of the floor."""
+    found = []
+    for embedding in report.embeddings(dataset, name):
+        values = report.seeds(dataset, name, embedding).agg(over_seeds, axis=1)
+        arms, floor = values[values.index.isin(report.competing)], values.get((REAL, REAL), 0.0)
+        lines = {arm: text(value) for arm, value in arms.items() if holds(value, floor)}
+        about = {"embedding": embedding_title(embedding), "count": len(lines), "total": len(arms)}
+        sentence = report.words(said, floor=report.words.number(f"{floor:.1f}"), **about)
+        found += [_counted(kind, sentence, lines)] if lines else []
+    return found
 
 
 def _counted(kind: Kind, sentence: str, arms: Mapping[Pair, str]) -> Finding:
     """A sentence that counts arms, with what holds of each."""
     return Finding(sentence, kind, tuple(f"{arm_name(arm)}: {text}" for arm, text in arms.items()))
-
-
-def _arms(report: Report, values: pd.Series) -> pd.Series:
-    """Without the floor, baselines, reconstructions and external systems."""
-    return values[values.index.isin(report.competing)]

@@ -1,24 +1,53 @@
-"""A plan read as a sweep: what each training pays for its divergence, and what that buys."""
+"""A plan read as a factorial, autoencoders down and priors across; and as a sweep, what a nat of divergence buys."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 
 import pandas as pd
 
 from flowshot.core.plan import RECONSTRUCTION
-from flowshot.report.layout import Column, Row, Table, decimals, seeds_cell
+from flowshot.report.layout import Column, Row, Table, best_marked, decimals, seeds_cell
 from flowshot.report.registry import metric
-from flowshot.report.results import Report
+from flowshot.report.results import Frame, Report
 from flowshot.report.tables import budget, seeds_spread
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
+SHOWN = ("fad", "kid", "prior_nats", "clips_per_second")  # each has a column for every prior
 KEYS = ["autoencoder", "seed"]
 # Of each training, from the row of its reconstructions; the first one is the rate.
 RATE, DISTORTION = "kl", "mrstft"
 LATENT = (RATE, "mutual_information", "marginal_kl", "active_units", DISTORTION)
 
 
-def sweep_runs(report: Report, dataset: str) -> pd.DataFrame:
+def factorial_table(report: Report, dataset: str) -> Table | None:
+    """A row for each autoencoder, its best prior in each metric bold; None where there is no factorial.
+
+    Embedding: the first that was used. The nats of a row compare, those of a column do not.
+    """
+    plan, words = report.plan, report.words
+    crossed = len(plan.autoencoders) > 1 and len(plan.priors) > 1
+    columns: list[Column] = []
+    rows = {name: Row(name, "", ()) for name in plan.autoencoders}
+    for name in SHOWN if crossed else ():
+        embedding = next(iter(report.embeddings(dataset, name)), NO_EMBEDDING)
+        seeds = report.seeds(dataset, name, embedding).reindex([(model, of) for model in rows for of in plan.priors])
+        if seeds.isna().all(axis=None):
+            continue
+        entry = metric(name)
+        places = decimals(seeds.stack(), report.digits, entry.scale)
+        added = [Column(replace(entry, title=f"{entry.title} {prior}"), embedding, places) for prior in plan.priors]
+        for model, row in rows.items():
+            cells = best_marked([seeds_cell(seeds.loc[(model, prior)]) for prior in plan.priors], added[0])
+            rows[model] = replace(row, cells=(*row.cells, *cells))
+        columns += added
+    if not columns:
+        return None
+    subject = "Factorial, dataset {dataset}: every prior on every autoencoder, the best of each row in bold."
+    return _table(report, dataset, "factorial", words(subject, dataset=dataset), columns, rows.values())
+
+
+def sweep_runs(report: Report, dataset: str) -> Frame:
     """One row a training of an autoencoder on `dataset`, `KEYS` first, then `LATENT`, then FAD.
 
     FAD has a column for each prior, `reconstruction` among them, and embedding, see `fad_column`. Trainings without a
@@ -47,7 +76,7 @@ def fad_columns(report: Report, dataset: str) -> dict[str, tuple[str, str]]:
 
 def sweep_table(report: Report, dataset: str) -> Table | None:
     """A row for each autoencoder of the plan, mean over its trainings; None where there is nothing to compare."""
-    plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
+    words, runs = report.words, sweep_runs(report, dataset)
     if runs["autoencoder"].nunique() < 2:
         return None
     fad = metric("fad")
@@ -61,5 +90,11 @@ def sweep_table(report: Report, dataset: str) -> Table | None:
         for name, mine in runs.groupby("autoencoder", sort=False)
     )
     subject = "Rate and distortion, dataset {dataset}: KL of validation clips, MR-STFT of reconstructed test clips."
-    caption = (words(subject, dataset=dataset), budget(plan, words), seeds_spread(plan, words))
-    return Table("sweep", dataset, caption, tuple(columns.values()), (rows,), words, shows_prior=False)
+    return _table(report, dataset, "sweep", words(subject, dataset=dataset), columns.values(), rows)
+
+
+def _table(
+    report: Report, dataset: str, name: str, subject: str, columns: Iterable[Column], rows: Iterable[Row]
+) -> Table:
+    caption = (subject, budget(report.plan, report.words), seeds_spread(report.plan, report.words))
+    return Table(name, dataset, caption, tuple(columns), (tuple(rows),), report.words, shows_prior=False)
