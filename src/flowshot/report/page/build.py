@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from flowshot.core.files import read_json
 from flowshot.core.plan import REAL, PlanConfig
 from flowshot.report.layout import Table
@@ -91,7 +93,7 @@ def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
     prepared = project.prepared(name)
     if prepared is None:
         return None
-    audit, counts = project.audit(name), prepared.card.get("counts", {})
+    audit, counts = pd.read_csv(prepared.folder / "audit.csv"), prepared.card.get("counts", {})
     return {
         **{"origin": "", "licence": "", "incomplete": (), "packages": ()},
         **prepared.card,
