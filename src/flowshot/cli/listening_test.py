@@ -17,6 +17,7 @@ from flowshot.core.sections import NAME
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from flowshot.clips.prepared import PreparedDataset
     from flowshot.listening.analysis import Estimate
@@ -233,17 +234,10 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
     return Outcome(report, _text(report, means, strengths, shares, differences))
 
 
-def hearing(ratings: list[Any]) -> dict[str, float]:
+def hearing(ratings: "pd.DataFrame") -> dict[str, float]:
     """By how many points each listener rates real clips above anchors, on average; who rated neither is left out."""
-    found = {}
-    for listener in dict.fromkeys(each.listener for each in ratings):
-        scores: dict[str, list[float]] = {"real": [], "anchor": []}
-        for each in ratings:
-            if each.listener == listener and each.system in scores:
-                scores[each.system].append(each.score)
-        if all(scores.values()):
-            found[listener] = sum(scores["real"]) / len(scores["real"]) - sum(scores["anchor"]) / len(scores["anchor"])
-    return found
+    means = ratings.pivot_table("score", "listener", "system").reindex(columns=list(RESERVED)).dropna()
+    return {str(name): float(above) for name, above in (means["real"] - means["anchor"]).items()}
 
 
 def _of_pair(pair: tuple[str, str], estimate: "Estimate") -> dict[str, Any]:
