@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from flowshot.core.device import prepare_threads
+from flowshot.core.process import prepare_threads
 from flowshot.core.files import whole_file
 from flowshot.core.params import project_params
 from flowshot.core.plan import BudgetConfig

@@ -143,8 +143,7 @@ def load_arm(arguments: argparse.Namespace, params: Params) -> LoadedArm:
 
     with working(f"loading {'/'.join(arm)}"):
         # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
-        from flowshot.core.device import prepare_threads
-        from flowshot.core.process import workers
+        from flowshot.core.process import prepare_threads, workers
         from flowshot.models.autoencoders.registry import load_autoencoder
         from flowshot.models.generators.registry import load_generator
         from flowshot.priors.registry import make_prior, prior_config

@@ -32,8 +32,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Load the model and the clips its card names, and diagnose."""
     # Imported here: torch takes seconds, which `flowshot check` should not wait for.
     from flowshot.clips.prepared import PREPARED, read_prepared
-    from flowshot.core.device import prepare_threads
-    from flowshot.core.process import workers
+    from flowshot.core.process import prepare_threads, workers
     from flowshot.core.randomness import torch_generator
     from flowshot.diagnostics.latent import diagnose
     from flowshot.models.autoencoders.registry import load_autoencoder

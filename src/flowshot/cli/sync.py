@@ -15,7 +15,7 @@ from flowshot.cli.base import Commands, Outcome, add_command
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json, whole_file, write_json
-from flowshot.core.process import stage
+from flowshot.core.process import run_script
 from flowshot.core.records import LOGGED, RECORD, alone, repository
 from flowshot.core.tracked import ABOUT, DRAINING, PROBLEM, SAID, UNSENT, keep_unsent, unsent_copies
 
@@ -149,4 +149,4 @@ def _forget(copy: Path, about: dict[str, str], logged: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    stage(drain)
+    run_script(drain)
