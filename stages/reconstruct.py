@@ -14,7 +14,7 @@ from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.process import prepare_threads, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
-from flowshot.generation.demonstration import demonstrate, write_demonstration
+from flowshot.generation.demonstration import write_demonstration
 from flowshot.generation.generated import write_generated
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
@@ -33,8 +33,8 @@ def main(dataset: str, autoencoder: str, seed: int) -> None:
     arm = Path(dataset, autoencoder, RECONSTRUCTION, str(seed))
     write_generated(arm, generated, card.sample_rate, params.plan.name, config)
     draws = torch_generator(seed, "demonstrate", dataset, autoencoder)
-    shown = demonstrate(model, reference.clips, generated.clips, reference.groups, draws)
-    write_demonstration(Path("demonstrations") / trained, shown, card.sample_rate)
+    folder = Path("demonstrations") / trained
+    write_demonstration(folder, model, reference, generated.clips, draws, card.sample_rate)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def test_verbose_gives_the_traceback_and_the_way_and_leaves_the_object_alone(tmp
     assert out == "" and "Traceback" in err and err.splitlines()[-1].startswith("error: params.yaml: not found")
     assert main(["audit", str(tmp_path), "--json", "--verbose"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["files"] == 0 and "flowshot.cli.main: done in" in err
+    assert json.loads(out)["files"] == 0 and "flowshot audit: took " in err
     assert main(["audit", str(tmp_path)]) == 0
     assert capsys.readouterr().err == ""
 

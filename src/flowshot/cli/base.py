@@ -3,9 +3,11 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.params import check_section, project_params, read_params
 
 if TYPE_CHECKING:
     from flowshot.preparation.config import DatasetConfig
@@ -34,15 +36,11 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """Declare a sub-command; its own arguments are added to what is returned."""
     shown = "\n  ".join(examples)
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=description,
-        description=description,
-        epilog=f"examples:\n  {shown}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    about = {"help": description, "description": description, "epilog": f"examples:\n  {shown}"}
+    raw = argparse.RawDescriptionHelpFormatter
+    parser: argparse.ArgumentParser = commands.add_parser(name, formatter_class=raw, **about)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    parser.add_argument("--verbose", action="store_true", help="log what happens, and show where an error came from")
+    parser.add_argument("--verbose", action="store_true", help="say how long it took, and where an error came from")
     parser.add_argument("--no-color", action="store_true", help="no colours, as with the variable NO_COLOR")
     parser.set_defaults(run=run, parser=parser)
     return parser
@@ -57,7 +55,6 @@ def add_clip_options(parser: argparse.ArgumentParser) -> None:
 
 def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> "DatasetConfig":
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    from flowshot.core.params import check_section, project_params
     from flowshot.preparation.config import DatasetConfig
 
     usual = dict(project_params().values["clips"]) | {"source": "folder", "path": folder}
@@ -72,6 +69,25 @@ def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> 
         raise WrongUse(text.replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")) from None
 
 
+def planned_arms(**_: Any) -> list[str]:
+    """The arms of `params.yaml` in this folder, `DATASET/AUTOENCODER/PRIOR`; none where there is no usable plan."""
+    try:
+        plan = read_params().plan
+    except FlowshotError:
+        return []
+    return ["/".join((dataset, *arm)) for dataset in plan.datasets for arm in plan.arms]
+
+
+def trained_models(prefix: str = "", **_: Any) -> list[str]:
+    """The folders of trained models in this folder."""
+    return sorted(str(path.parent) for path in Path("models").glob("*/*/*/config.json") if str(path).startswith(prefix))
+
+
+def completed_by(action: argparse.Action, completer: Any) -> None:
+    """Let `completer` name the values of an argument; argcomplete looks for an attribute of that name."""
+    action.completer = completer  # type: ignore[attr-defined]
+
+
 def positive(text: str) -> int:
     """The type of an argument that counts something."""
     number = int(text)
@@ -84,15 +100,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Aligned columns, numbers to the right; None is left empty, floats have four significant digits."""
     lines = [header, *([_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    numeric = [
-        bool(rows) and all(value is None or isinstance(value, int | float) for value in (row[place] for row in rows))
-        for place in range(len(header))
-    ]
+    columns = list(zip(*rows, strict=True)) or [("",)] * len(header)
+    numeric = [all(value is None or isinstance(value, int | float) for value in column) for column in columns]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
+            f"{cell:{'>' if right else '<'}{width}}" for cell, width, right in zip(line, widths, numeric, strict=True)
         ).rstrip()
         for line in lines
     )

@@ -1,17 +1,17 @@
 """`flowshot diagnose`: what the latent of a trained autoencoder carries."""
 
 import argparse
-import json
 import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.base import Commands, Outcome, add_command, table
-from flowshot.cli.completion import completed_by, trained_models
+from flowshot.cli.base import Commands, Outcome, add_command, completed_by, table, trained_models
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json
+from flowshot.core.params import Params, project_params
 from flowshot.core.sections import to_dict
 
 if TYPE_CHECKING:
@@ -58,10 +58,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     seen = dataset.clips("train")
     with working(f"diagnosing {folder}"):
         found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
-    for name, value in found.items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            raise FlowshotError(f"{folder}: {name} is not finite, so the weights are no good; train it again")
+    numbers = [value for value in (*found.values(), *found["kl_per_dimension"]) if isinstance(value, float)]
+    if not all(map(math.isfinite, numbers)):
+        raise FlowshotError(f"{folder}: what it gives is not finite, so the weights are no good; train it again")
     about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
     per_dimension = sorted(found["kl_per_dimension"], reverse=True)
     shown = {name: value for name, value in found.items() if value is not None}
@@ -73,20 +72,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
 def training_loss(dataset: str, folder: Path) -> "LossConfig":
     """The reconstruction loss that the model was trained with, as the record of its training says.
 
-    Without a record, that of params.yaml, with a word on standard error.
-
-    Raises:
-        FlowshotError: the record is damaged.
+    Without a record, that of params.yaml, with a word on standard error. Raises FlowshotError where it is damaged.
     """
-    from flowshot.core.params import check_section, project_params  # pydantic, see `run`
     from flowshot.training.config import LossConfig
 
     path = Path("runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))["parameters"]["train"]["loss"]
-    except FileNotFoundError:
-        print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
-        return project_params().section("train.loss", LossConfig)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FlowshotError(f"{path}: does not say what loss was trained with; train again with `dvc repro`") from None
-    return check_section(LossConfig, said, f"{path}: train.loss")
+    if path.is_file():
+        return Params(path, read_json(path)).section("parameters.train.loss", LossConfig)
+    print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
+    return project_params().section("train.loss", LossConfig)

@@ -1,7 +1,6 @@
 """`flowshot export`: a trained arm as one file that runs without this package."""
 
 import argparse
-import logging
 from pathlib import Path
 
 from flowshot.cli.arms import add_arm, load_arm
@@ -12,9 +11,7 @@ from flowshot.core.files import whole_file, writing
 from flowshot.core.params import read_params
 from flowshot.generation.config import SampleConfig
 
-LOGGER = logging.getLogger(__name__)
-# Between the file's audio and the model's. Rounding of float32 reaches 1e-5; what was recorded wrongly differs by far
-# more.
+# Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
 LARGEST_DIFFERENCE = 1e-4
 METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
 
@@ -56,7 +53,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
         exported.save(str(fresh))
         difference = largest_difference(fresh, model, prior, batch_size)
-        LOGGER.debug("largest difference from the model: %g", difference)
         if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
             raise FlowshotError(
                 f"{arm.name}: cannot be exported: what was recorded differs from the model by {difference:g}; "

@@ -8,10 +8,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from flowshot.cli.arms import Arm, add_model_seed, arm_names, require_replaceable
+from flowshot.cli.arms import Arm, add_model_seed, arm_names, replaceable
 from flowshot.cli.audio_sets import audio_files, decoded
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive, table
-from flowshot.cli.completion import completed_by, planned_arms
+from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, completed_by, planned_arms, positive, table
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
@@ -90,9 +89,8 @@ def make(arguments: argparse.Namespace) -> Outcome:
         raise WrongUse("argument --arms: name at least one DATASET/AUTOENCODER/PRIOR, and no other dataset beside it")
     if len(arms) > MOST_ARMS:
         raise WrongUse(f"argument --arms: nobody can compare more than {MOST_ARMS} sounds, found {len(arms)}")
-    out = Path(arguments.out).expanduser().resolve()
+    out = replaceable(arguments.out, arguments.force)
     key_path = out.with_name(out.name + ".key.json")
-    require_replaceable(out, arguments.force)
     if key_path.exists() and not arguments.force:
         raise FlowshotError(f"{key_path}: exists, and without it its answers say nothing; choose another --out")
 

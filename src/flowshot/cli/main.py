@@ -4,7 +4,6 @@
 import argparse
 import contextlib
 import json
-import logging
 import os
 import platform
 import sys
@@ -13,22 +12,9 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from flowshot.cli import (
-    audit,
-    check,
-    diagnose,
-    export,
-    interpolate,
-    listening_test,
-    report,
-    run,
-    sample,
-    score,
-    sync,
-)
+from flowshot.cli import audit, check, diagnose, export, interpolate, listening_test, report, run, sample, score, sync
 from flowshot.cli.base import Outcome, WrongUse
-from flowshot.cli.completion import offer_completions
-from flowshot.cli.terminal import logged, print_error
+from flowshot.cli.terminal import print_error
 from flowshot.core.errors import FlowshotError
 
 EPILOG = """examples:
@@ -38,7 +24,6 @@ EPILOG = """examples:
 
 `flowshot COMMAND --help` has the options and more examples. Every COMMAND takes --json, --verbose and --no-color.
 Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong use."""
-LOGGER = logging.getLogger("flowshot.cli.main")
 
 COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export, sync)
 
@@ -46,7 +31,10 @@ COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, lis
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command and return the exit status; wrong use exits with 2 as argparse does."""
     parser = make_parser()
-    offer_completions(parser)
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete  # only the shell needs it: it answers, which ends the process
+
+        argcomplete.autocomplete(parser)
     argv = sys.argv[1:] if argv is None else argv
     if not argv:
         parser.print_help(sys.stderr)
@@ -56,11 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["NO_COLOR"] = "1"  # which libraries and other processes heed, too
     try:
         # Whatever else prints goes to standard error, so that the outcome stands alone on standard output.
-        with contextlib.redirect_stdout(sys.stderr), logged(arguments.verbose):
+        with contextlib.redirect_stdout(sys.stderr):
             begin = time.monotonic()
-            LOGGER.debug("%s, Python %s, in %s", arguments.parser.prog, platform.python_version(), Path.cwd())
             outcome: Outcome = arguments.run(arguments)
-            LOGGER.debug("done in %.1f s", time.monotonic() - begin)
+        if arguments.verbose:
+            took, python = time.monotonic() - begin, platform.python_version()
+            print(f"{arguments.parser.prog}: took {took:.1f} s in {Path.cwd()}, Python {python}", file=sys.stderr)
         show(outcome, arguments.json)
     except WrongUse as problem:
         arguments.parser.error(str(problem))

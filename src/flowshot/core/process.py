@@ -16,7 +16,7 @@ from flowshot.core.files import unwritable
 
 
 def stage(main: Callable[..., None], description: str | None = None) -> None:
-    """Call `main` with the words of the command line, which its parameters name and give types, as `run_script` does."""
+    """Call `main` with the words of the command line, as its parameters name and type them; see `run_script`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, parameter in inspect.signature(main).parameters.items():
         parser.add_argument(name, type=parameter.annotation)
@@ -26,7 +26,7 @@ def stage(main: Callable[..., None], description: str | None = None) -> None:
 
 def run_script(main: Callable[[], None]) -> None:
     """Call `main`; a FlowshotError becomes one line on standard error and exit status 1."""
-    faulthandler.enable()  # says where, if the system ends this, as when a file that is mapped into memory is cut off
+    faulthandler.enable(2)  # says where, if the system ends this, as when a file that is mapped into memory is cut off
     try:
         main()
     except FlowshotError as error:
