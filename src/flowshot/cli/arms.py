@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.base import completed_by, planned_arms
+from flowshot.cli.parser import Arm
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, writing
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from flowshot.models.base.generator import Generator
     from flowshot.models.base.kind import ModelCard
     from flowshot.priors.base import LatentPrior
-
-Arm = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -51,36 +49,6 @@ class LoadedArm:
         if not isinstance(self.model, Autoencoder) or self.prior is None:
             raise FlowshotError(f"{self.name}: is a generator, which cannot encode; name an arm of an autoencoder")
         return self.model, self.prior
-
-
-def add_arm(parser: argparse.ArgumentParser) -> None:
-    """`ARM` and `--model-seed`, which `load_arm` is given."""
-    help_text = "DATASET/AUTOENCODER/PRIOR, or DATASET/GENERATOR"
-    completed_by(parser.add_argument("arm", metavar="ARM", type=arm_names, help=help_text), planned_arms)
-    add_model_seed(parser)
-
-
-def add_model_seed(parser: argparse.ArgumentParser) -> None:
-    """`--model-seed`: which training of an arm."""
-    help_text = "which trained model (the plan's first seed that has one)"
-    parser.add_argument("--model-seed", type=int, metavar="S", help=help_text)
-
-
-def add_output_folder(parser: argparse.ArgumentParser) -> None:
-    """`--out` and `--force`, as `replaceable` takes them, and the `--seed` of what is drawn."""
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
-    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
-
-
-def arm_names(text: str) -> Arm:
-    """The parts of `DATASET/AUTOENCODER/PRIOR`, or of `DATASET/GENERATOR` with `direct` for the prior."""
-    parts = text.split("/")
-    if len(parts) == 2:
-        parts.append(DIRECT)
-    if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
-    return parts[0], parts[1], parts[2]
 
 
 def replaceable(folder: str, force: bool) -> Path:

@@ -4,18 +4,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from flowshot.cli.terminal import counted
+from flowshot.clips.held_out import NamedClips, reference_clips
+from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
+from flowshot.core.randomness import numpy_generator
 from flowshot.preparation.config import DatasetConfig
+from flowshot.preparation.excerpt import Excerpt, read_excerpt
+from flowshot.preparation.selection import REASONS
 from flowshot.scoring.config import ScoreConfig
+from flowshot.sources.decode import UnusableAudio, quiet_decoders
 from flowshot.sources.inputs import InputFile, list_files
-
-if TYPE_CHECKING:
-    from flowshot.clips.held_out import NamedClips
-    from flowshot.clips.prepared import PreparedDataset
-    from flowshot.preparation.excerpt import Excerpt
 
 FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
 
@@ -24,7 +27,7 @@ class Drawn(NamedTuple):
     """A clip, its place in the set that it was drawn from, what it is called, and its source."""
 
     place: int
-    excerpt: "Excerpt"
+    excerpt: Excerpt
     name: str
     group: str
 
@@ -37,12 +40,8 @@ class AudioSet:
     unusable: dict[str, str]
     facts: dict[str, Any]
 
-    def first(self, n: int) -> "NamedClips":
+    def first(self, n: int) -> NamedClips:
         """The first `n` draws, in the order of the set."""
-        import numpy as np  # see `run` of the command
-
-        from flowshot.clips.held_out import NamedClips
-
         chosen = sorted(self.drawn[:n])
         clips = np.stack([each.excerpt.audio for each in chosen])
         return NamedClips(clips, [each.name for each in chosen], [each.group for each in chosen])
@@ -63,12 +62,8 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
 
 def decoded(
     what: str, files: Sequence[InputFile], sample_rate: int, samples: int, **policy: Any
-) -> "Iterator[tuple[Path, Excerpt | str]]":
+) -> Iterator[tuple[Path, Excerpt | str]]:
     """Each file with its beginning, or with the reason why it cannot be decoded; `policy` as for `read_excerpt`."""
-    from flowshot.preparation.excerpt import read_excerpt  # imports the decoders
-    from flowshot.preparation.selection import REASONS
-    from flowshot.sources.decode import UnusableAudio, quiet_decoders
-
     for file in counted(files, what, len(files), "file"):
         found: Excerpt | str
         try:
@@ -87,8 +82,6 @@ def read_set(
     Raises:
         FlowshotError: a file cannot be decoded, unless `scoring.on_bad_clip` is to skip; names it.
     """
-    from flowshot.core.randomness import numpy_generator
-
     order = numpy_generator(seed, "score", role).permutation(len(audio)).tolist()
     policy = {"pad": scoring.policy.pad, "channels": scoring.policy.channels}
     files = decoded(role, [audio[place] for place in order], config.sample_rate, config.clip_samples, **policy)
@@ -129,12 +122,8 @@ def described(role: str, each: AudioSet, others: list[str], n: int, config: Data
     return facts
 
 
-def held_out_set(prepared: "PreparedDataset", seed: int) -> AudioSet:
+def held_out_set(prepared: PreparedDataset, seed: int) -> AudioSet:
     """The test clips that every arm of the plan is compared with, in an order drawn by `seed`."""
-    from flowshot.clips.held_out import reference_clips
-    from flowshot.core.randomness import numpy_generator
-    from flowshot.preparation.excerpt import Excerpt
-
     held_out = reference_clips(prepared)
     order = numpy_generator(seed, "score", "reference").permutation(len(held_out.names)).tolist()
     drawn = [

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from flowshot.cli.arms import add_arm, load_arm
-from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.arms import load_arm
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_file, writing
@@ -14,20 +14,6 @@ from flowshot.generation.config import SampleConfig
 # Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
 LARGEST_DIFFERENCE = 1e-4
 METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Write a trained arm as a TorchScript file that encodes, decodes and samples without this package."
-    examples = (
-        "flowshot export synth/nf_prior/own --format torchscript --out nf_prior.pt",
-        "python -c \"import torch; print(torch.jit.load('nf_prior.pt').sample(16, 1).shape)\"",
-    )
-    parser = add_command(commands, "export", description, examples, run)
-    add_arm(parser)
-    parser.add_argument("--format", choices=("torchscript",), default="torchscript", help="of the file (%(default)s)")
-    parser.add_argument("--out", metavar="FILE", required=True, help="file to write; it must not exist")
-    parser.add_argument("--force", action="store_true", help="replace FILE")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import add_arm, add_output_folder, load_arm, replaceable, write_clips
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
+from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.base import Outcome, WrongUse
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
 from flowshot.preparation.config import DatasetConfig, dataset_config
@@ -15,22 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from flowshot.models.base.kind import ModelCard
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Walk from one sound to another through the latent space of a trained arm, and write FLAC."
-    examples = (
-        "flowshot interpolate synth/nf_prior/own --from kick.wav --to snare.wav --steps 9 --out walk",
-        "flowshot interpolate synth/nf_prior/own --seed 3 --out walk",
-    )
-    parser = add_command(commands, "interpolate", description, examples, run)
-    add_arm(parser)
-    parser.add_argument("--from", dest="first", metavar="FILE", help="where the walk begins (a draw of the prior)")
-    parser.add_argument("--to", dest="last", metavar="FILE", help="where it ends (a draw of the prior)")
-    steps_help = "how many clips, both ends among them (%(default)s)"
-    parser.add_argument("--steps", type=positive, default=9, metavar="N", help=steps_help)
-    add_output_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -6,68 +6,30 @@ from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flowshot.cli.arms import Arm, add_model_seed, arm_names, replaceable
+import numpy as np
+
+from flowshot.cli.arms import replaceable
 from flowshot.cli.audio_sets import audio_files, decoded
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, completed_by, planned_arms, positive, table
+from flowshot.cli.base import Outcome, WrongUse, table
+from flowshot.cli.parser import Arm
 from flowshot.cli.terminal import working
+from flowshot.clips.prepared import PreparedDataset, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
 from flowshot.core.params import read_params
-from flowshot.core.sections import NAME
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from flowshot.clips.prepared import PreparedDataset
-    from flowshot.listening.analysis import Estimate
+from flowshot.core.randomness import numpy_generator
+from flowshot.listening import analysis
+from flowshot.listening.analysis import Estimate
+from flowshot.listening.answers import find_key, read_all, read_key
+from flowshot.listening.build import build_test
+from flowshot.scoring.scores import read_clips
 
 PREPARED, GENERATED = Path("data/prepared"), Path("generated")
 MOST_ARMS = 10  # on a screen, with a real clip and an anchor: ITU-R BS.1534-3 allows 12 signals
 CONFIDENCE, RESAMPLES = 0.95, 2000
 RESERVED = ("real", "anchor")
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Make a page on which people rate and compare arms blindly; or analyse what they answered."
-    examples = (
-        "flowshot listening-test --arms synth/no_nf/own synth/nf_both/own --out listening",
-        "flowshot listening-test --arms synth/nf_both/own some_gan=exported --screens 10 --pairs 20 --out listening",
-        "flowshot listening-test --analyse answers-anna.json answers-ben.json",
-    )
-    parser = add_command(commands, "listening-test", description, examples, run)
-    what = parser.add_mutually_exclusive_group(required=True)
-    arms_help = "DATASET/AUTOENCODER/PRIOR, all of one dataset; NAME=DIR for clips of any other system"
-    arms = what.add_argument("--arms", metavar="ARM", nargs="+", type=arm_or_folder, help=arms_help)
-    completed_by(arms, planned_arms)
-    what.add_argument("--analyse", metavar="FILE", nargs="+", help="the answers that listeners saved from the page")
-    parser.add_argument("--out", metavar="DIR", help="folder for the page; the key to it goes beside, as DIR.key.json")
-    screens_help = "screens to rate, one clip an arm (%(default)s)"
-    parser.add_argument("--screens", type=count, default=8, metavar="N", help=screens_help)
-    pairs_help = "pairs to compare, at least one of every two arms (%(default)s)"
-    parser.add_argument("--pairs", type=count, default=12, metavar="N", help=pairs_help)
-    seed_help = "of the choice of clips, or of resamples (%(default)s)"
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed_help)
-    add_model_seed(parser)
-    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it, and its key")
-    parser.add_argument("--key", metavar="FILE", help="key of the test (the *.key.json here or beside the answers)")
-
-
-def arm_or_folder(text: str) -> Arm | tuple[str, str]:
-    """The parts of an arm, or the name and folder of another system."""
-    name, equals, folder = text.partition("=")
-    if not equals:
-        return arm_names(text)
-    if not NAME.fullmatch(name) or name in RESERVED or not folder:
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=DIR; a name is of letters, digits, `_` and `-`")
-    return name, folder
-
-
-def count(text: str) -> int:
-    """The type of an argument that counts something which may be left out."""
-    return 0 if text == "0" else positive(text)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -93,11 +55,6 @@ def make(arguments: argparse.Namespace) -> Outcome:
     key_path = out.with_name(out.name + ".key.json")
     if key_path.exists() and not arguments.force:
         raise FlowshotError(f"{key_path}: exists, and without it its answers say nothing; choose another --out")
-
-    # Imported here: numpy and the decoders take half a second, which mistakes in the arguments should not wait for.
-    from flowshot.clips.prepared import read_prepared
-    from flowshot.core.randomness import numpy_generator
-    from flowshot.listening.build import build_test
 
     prepared = read_prepared(PREPARED / datasets.pop())
     sources = {name: find_clips(arm, arguments.model_seed) for name, arm in arms.items()}
@@ -140,16 +97,12 @@ def find_clips(arm: Arm | tuple[str, str], model_seed: int | None) -> Path:
     return found[0]
 
 
-def read_source(source: Path, prepared: "PreparedDataset") -> "np.ndarray":
+def read_source(source: Path, prepared: PreparedDataset) -> np.ndarray:
     """Clips `[n, samples]` of the length and rate of the dataset, those of a folder cut or followed by silence.
 
     Raises:
         FlowshotError: they cannot be read, are of another length, or are not finite.
     """
-    import numpy as np  # see `make`
-
-    from flowshot.scoring.scores import read_clips
-
     if source.name == "clips.npy":
         clips = read_clips(source)
         if clips.shape[1] != prepared.clip_samples:
@@ -171,11 +124,6 @@ def read_source(source: Path, prepared: "PreparedDataset") -> "np.ndarray":
 
 def analyse(arguments: argparse.Namespace) -> Outcome:
     """Tables of mean ratings, preferences and strengths."""
-    # Imported here: see `make`.
-    from flowshot.core.randomness import numpy_generator
-    from flowshot.listening import analysis
-    from flowshot.listening.answers import find_key, read_all, read_key
-
     files = [Path(file).expanduser() for file in arguments.analyse]
     key = read_key(Path(arguments.key).expanduser() if arguments.key else find_key(files))
     answers = read_all(files, key)
@@ -211,7 +159,7 @@ def hearing(ratings: list[Any]) -> dict[str, float]:
     }
 
 
-def _of_pair(pair: tuple[str, str], estimate: "Estimate") -> dict[str, Any]:
+def _of_pair(pair: tuple[str, str], estimate: Estimate) -> dict[str, Any]:
     return {"arm": pair[0], "than": pair[1], **asdict(estimate)}
 
 

@@ -1,8 +1,8 @@
 # PYTHON_ARGCOMPLETE_OK
 """The `flowshot` command. Exit status: 0 done, 1 failed (one line says why), 2 wrong use."""
 
-import argparse
 import contextlib
+import importlib
 import json
 import os
 import platform
@@ -12,20 +12,10 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from flowshot.cli import audit, check, diagnose, export, interpolate, listening_test, report, run, sample, score, sync
 from flowshot.cli.base import Outcome, WrongUse
+from flowshot.cli.parser import make_parser
 from flowshot.cli.terminal import print_error
 from flowshot.core.errors import FlowshotError
-
-EPILOG = """examples:
-  flowshot check && dvc repro
-  flowshot sample synth/nf_prior/own --n 32 --out drawn
-  flowshot score --reference ~/sounds --candidate drawn
-
-`flowshot COMMAND --help` has the options and more examples. Every COMMAND takes --json, --verbose and --no-color.
-Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong use."""
-
-COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export, sync)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whatever else prints goes to standard error, so that the outcome stands alone on standard output.
         with contextlib.redirect_stdout(sys.stderr):
             begin = time.monotonic()
-            outcome: Outcome = arguments.run(arguments)
+            module = importlib.import_module(f"flowshot.cli.{arguments.command.replace('-', '_')}")
+            outcome: Outcome = module.run(arguments)
         if arguments.verbose:
             took, python = time.monotonic() - begin, platform.python_version()
             print(f"{arguments.parser.prog}: took {took:.1f} s in {Path.cwd()}, Python {python}", file=sys.stderr)
@@ -66,20 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command and of all sub-commands."""
-    parser = argparse.ArgumentParser(
-        prog="flowshot",
-        description="Generative models of short sounds: train them, hear them, and measure them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(title="sub-commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
-    return parser
 
 
 def show(outcome: Outcome, as_json: bool) -> None:

@@ -3,32 +3,13 @@
 import argparse
 import time
 
-from flowshot.cli.base import Commands, Outcome, add_command, positive, table
+from flowshot.cli.base import Outcome, table
 from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.core.process import stop_requests, workers
 from flowshot.execution.graph import read_graph, stale_stages
 from flowshot.execution.local import log_file, reason_of, start_stage, stop, visible_gpus
 from flowshot.execution.schedule import Process, Schedule, run_schedule
 from flowshot.execution.slurm import submit
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Run the plan with several stages side by side; the results are those of `dvc repro`."
-    examples = (
-        "flowshot run --jobs 2",
-        "make repro JOBS=2",
-        "flowshot run --engine slurm --sbatch partition=gpu --sbatch gres=gpu:1 --sbatch cpus_per_task=8",
-    )
-    parser = add_command(commands, "run", description, examples, run)
-    jobs_help = "stages at once (%(default)s, one a core)"
-    parser.add_argument("--jobs", type=positive, default=workers(), metavar="N", help=jobs_help)
-    engine_help = "where: on this machine, or as jobs of a cluster"
-    parser.add_argument("--engine", choices=("local", "slurm"), default="local", help=engine_help)
-    option, sbatch_help = "OPTION=VALUE", "for --engine slurm"
-    parser.add_argument("--sbatch", type=_option, action="append", default=[], metavar=option, help=sbatch_help)
-    minutes_help = "for --engine slurm: a job's limit (%(default)s)"
-    parser.add_argument("--minutes", type=positive, default=120, metavar="N", help=minutes_help)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -38,7 +19,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.engine == "slurm":
         jobs = submit(schedule, dict(arguments.sbatch), arguments.minutes)
         return Outcome({"submitted": jobs}, table(("stage", "job"), [[stage, job] for stage, job in jobs.items()]))
-    begin, slots, gpus = time.monotonic(), arguments.jobs, visible_gpus()
+    begin, slots, gpus = time.monotonic(), arguments.jobs or workers(), visible_gpus()
 
     def start(stage: str, slot: int) -> Process:
         return start_stage(stage, slot, slots, gpus, schedule.alone(stage))
@@ -55,10 +36,3 @@ def run(arguments: argparse.Namespace) -> Outcome:
         skipped = f"not run, as they depend on it: {', '.join(report['skipped'])}"
         raise FlowshotError("; ".join([*reasons, *([skipped] if report["skipped"] else [])]))
     return Outcome({**report, "seconds": seconds}, f"{len(report['done'])} stages done in {seconds:.0f} s")
-
-
-def _option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is no OPTION=VALUE")
-    return name.lstrip("-").replace("-", "_"), value

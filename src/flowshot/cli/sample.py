@@ -2,27 +2,14 @@
 
 import argparse
 
-from flowshot.cli.arms import add_arm, add_output_folder, load_arm, replaceable, write_clips
-from flowshot.cli.base import Commands, Outcome, add_command, positive
+from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.generation.config import SampleConfig
 
 AT_ONCE = 1000  # clips held in memory
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Draw clips from a trained arm and write them as FLAC."
-    examples = (
-        "flowshot sample synth/nf_prior/own --n 32 --seed 1 --out drawn",
-        "flowshot sample synth/nf_both/nf --model-seed 1 --out drawn --force",
-    )
-    parser = add_command(commands, "sample", description, examples, run)
-    add_arm(parser)
-    parser.add_argument("--n", type=positive, default=16, metavar="N", help="how many clips (%(default)s)")
-    add_output_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

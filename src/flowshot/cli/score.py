@@ -6,79 +6,35 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowshot.cli.audio_sets import audio_files, described, held_out_set, read_set
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_clip_options, add_command, clip_config, table
+from flowshot.cli.base import Outcome, WrongUse, clip_config, table
 from flowshot.cli.terminal import working
+from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import project_params, read_params
 from flowshot.core.sections import NAME, NAME_RULE
+from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
-
-if TYPE_CHECKING:
-    from flowshot.scoring.metrics.score import Score
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Measure how far a folder of audio is from another: FAD and KID, with intervals."
-    examples = (
-        "flowshot score --reference ~/sounds --candidate drawn --embedding logmel",
-        "flowshot score --reference data/prepared/synth --candidate exported --as some_gan",
-    )
-    parser = add_command(commands, "score", description, examples, run)
-    parser.add_argument(
-        "--reference",
-        metavar="DIR",
-        required=True,
-        help="real audio, searched recursively; or data/prepared/NAME, whose held-out clips every arm is compared with",
-    )
-    parser.add_argument("--candidate", metavar="DIR", required=True, help="what is judged, searched recursively")
-    parser.add_argument(
-        "--embedding", metavar="NAME", action="extend", nargs="+", help="which embeddings, such as yamnet logmel"
-    )
-    parser.add_argument(
-        "--as",
-        dest="name",
-        metavar="NAME",
-        help="keep the scores in this project, with the settings of its params.yaml: a row of `flowshot report`",
-    )
-    parser.add_argument(
-        "--checkpoints", metavar="DIR", help="where weights of clap, vggish, pann and encodec are or go"
-    )
-    add_clip_options(parser)
-    add_policy_options(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of clips and of intervals (%(default)s)")
-
-
-def add_policy_options(parser: argparse.ArgumentParser) -> None:
-    """How a clip is heard; what is not given is as under `score` in `params.yaml`."""
-    group = parser.add_argument_group("how a clip is heard (by default as in params.yaml)")
-    group.add_argument("--pad", choices=("zero", "repeat"), help="what follows a clip that is too short")
-    group.add_argument("--window", dest="window_seconds", type=float, metavar="S", help="seconds heard at a time")
-    group.add_argument("--hop", type=float, help="from window to window, in windows")
-    group.add_argument("--level", choices=("none", "peak", "rms"), help="what --level-db is set for")
-    group.add_argument("--level-db", type=float, metavar="DB", help="relative to full scale")
-    group.add_argument("--channels", choices=("mix", "first"), help="what is heard of several")
-    group.add_argument(
-        "--on-bad-clip",
-        choices=("fail", "skip"),
-        help="what happens to one that cannot be decoded or embedded; who is skipped is listed",
-    )
+from flowshot.scoring.embeddings.cache import EmbeddingCache
+from flowshot.scoring.embeddings.registry import embedder, unknown_embedding
+from flowshot.scoring.metrics.sample_size import fewest_clips
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.scores import (
+    NUMBER,
+    score_against_reference,
+    score_entry,
+    tone_scores,
+    training_clips,
+    write_scores,
+)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Decode both folders to clips of one rate and length, take equally many of each, and compare."""
     config = clip_config(arguments, arguments.reference)
     scoring = score_config(arguments)
-
-    # Imported here: scipy and the embeddings' runtimes take a second, which other sub-commands should not wait for.
-    from flowshot.clips.prepared import read_prepared
-    from flowshot.scoring.comparison.embedded import ClipSets
-    from flowshot.scoring.embeddings.cache import EmbeddingCache
-    from flowshot.scoring.embeddings.registry import embedder
-    from flowshot.scoring.scores import score_against_reference, tone_scores, training_clips, write_scores
 
     place = Path(arguments.reference).expanduser()
     prepared = read_prepared(place) if (place / "dataset.json").is_file() else None
@@ -133,11 +89,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return outcome(about, scores)
 
 
-def outcome(about: dict[str, Any], scores: "list[Score]") -> Outcome:
+def outcome(about: dict[str, Any], scores: list[Score]) -> Outcome:
     """The scores with what is known of both sets, as an object and as a table."""
-    from flowshot.scoring.metrics.sample_size import fewest_clips  # see `run`
-    from flowshot.scoring.scores import NUMBER, score_entry
-
     few = {
         (each.metric, each.embedding)
         for each in scores
@@ -169,9 +122,6 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
     Raises:
         WrongUse: an embedding is unknown, a number is out of its limits, or --as meets another policy.
     """
-    # Imported here: numpy takes a tenth of a second, which other sub-commands should not wait for.
-    from flowshot.scoring.embeddings.registry import unknown_embedding
-
     if arguments.name and not NAME.fullmatch(arguments.name):
         raise WrongUse(f"argument --as: {NAME_RULE}, found {arguments.name!r}")
     # A row beside the plan's arms needs a project to be kept in.
