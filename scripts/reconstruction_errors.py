@@ -15,12 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from flowshot.clips.prepared import read_prepared
-from flowshot.core.params import project_params
-from flowshot.core.process import stage
+from flowshot.core.process import run_script
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
-from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.metrics.kernel import kid
@@ -43,12 +41,12 @@ def main() -> None:
     prepared = read_prepared(Path("data/prepared") / (chosen.dataset or chosen.model.parts[-3]))
     real = np.array(prepared.clips("valid"))
     made = reconstruct_clips(model, real, BATCH_SIZE, torch_generator(0, "reconstruction errors")).clips
-    heard = embedder("yamnet", project_params().section("score", ScoreConfig).policy)
-    reference = heard.embed(real, prepared.sample_rate)[:, : heard.dimensions]
+    heard = embedder("yamnet")
+    reference = heard.embed(real, prepared.sample_rate)
     print(level_bias(spectra(real), spectra(made)), end="\n\n")
     print("| put right | numbers a clip | FAD | KID x 1000 |\n|---|--:|--:|--:|")
     for name, numbers, clips in corrected(real, made, prepared.sample_rate):
-        embedded = heard.embed(clips, prepared.sample_rate)[:, : heard.dimensions]
+        embedded = heard.embed(clips, prepared.sample_rate)
         distances = frechet_distance(embedded, reference), 1000 * kid(embedded, reference)
         print(f"| {name} | {numbers} | {distances[0]:.1f} | {distances[1]:.1f} |", flush=True)
 
@@ -110,4 +108,4 @@ def _seconds(frames: int | None, sample_rate: int) -> str:
 
 
 if __name__ == "__main__":
-    stage(main)
+    run_script(main)

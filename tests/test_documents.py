@@ -15,7 +15,8 @@ import pytest
 import soundfile
 import yaml
 
-from flowshot.cli.main import main, make_parser
+from flowshot.cli.main import main
+from flowshot.cli.parser import make_parser
 from flowshot.core import tracked
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,8 +14,7 @@ from corpus.audio_bytes import encoded, int16, tone, wav
 from corpus.fuzzing import damaged, fuzz
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import DatasetConfig
-from flowshot.preparation.cutting import Clip, read_clips
-from flowshot.preparation.cutting import read_excerpt
+from flowshot.preparation.cutting import Clip, read_clips, read_excerpt
 from flowshot.preparation.selection import REASONS
 from flowshot.sources import decode
 from flowshot.sources.archives import unpack_tar, unpack_zip

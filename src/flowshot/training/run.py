@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
-from flowshot.core.device import prepare_threads
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import scratch_folder, whole_file, whole_folder, write_json, writing
 from flowshot.core.params import Params
 from flowshot.core.plan import BudgetConfig
-from flowshot.core.process import stop_requests, warn, workers
+from flowshot.core.process import prepare_threads, stop_requests, warn, workers
 from flowshot.core.provenance import work_digest
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.core.records import write_record
