@@ -19,9 +19,8 @@ from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send
-from flowshot.models.base.entries import ModelEntry
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.kind import ModelCard, ModelEntry
 from flowshot.models.base.storage import save_model
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Trained, Weights
