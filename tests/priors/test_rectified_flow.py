@@ -7,8 +7,7 @@ import torch
 
 from defaults import default
 from flowshot.priors import rectified_flow
-from flowshot.priors.ode import solve, trace_along
-from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
+from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig, solve, trace_along
 from flowshot.priors.velocity import gaussian_rate
 
 
