@@ -1,7 +1,5 @@
 """What is measured of an autoencoder while it trains, on clips that it does not learn from."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
@@ -19,15 +17,6 @@ from flowshot.training.losses import ReconstructionLoss
 GAP_CLIPS = 128
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Means over all clips, and the posterior of each."""
-
-    reconstruction: float
-    kl: float
-    posterior: Posterior
-
-
 def validate(
     model: Autoencoder,
     valid_clips: np.ndarray,
@@ -42,26 +31,25 @@ def validate(
     either. The gap between the two reconstructions grows as training clips are learned by heart; they are the same at
     every call, at most as many as there are validation clips, and not augmented.
     """
-    held_out = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
-    kl = torch.tensor([held_out.kl], dtype=torch.double)
-    charged = float(charged_divergence(kl, held_out.posterior, config))
+    reconstruction, kl, posterior = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
+    charged = float(charged_divergence(torch.tensor([kl], dtype=torch.double), posterior, config))
     seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
-    seen = evaluate(model, seen_clips, reconstruction_loss, config, batch_size).reconstruction
+    seen, _, _ = evaluate(model, seen_clips, reconstruction_loss, config, batch_size)
     return {
-        "valid_loss": held_out.reconstruction + config.beta * charged,
-        "valid_reconstruction": held_out.reconstruction,
-        "valid_kl": held_out.kl,
+        "valid_loss": reconstruction + config.beta * charged,
+        "valid_reconstruction": reconstruction,
+        "valid_kl": kl,
         "train_reconstruction_clean": seen,
-        "reconstruction_gap": held_out.reconstruction - seen,
-        **watch(model, held_out.posterior, valid_clips, lambda a, b: reconstruction_loss(a, b)[0]),
+        "reconstruction_gap": reconstruction - seen,
+        **watch(model, posterior, valid_clips, lambda a, b: reconstruction_loss(a, b)[0]),
     }
 
 
 @torch.no_grad()
 def evaluate(
     model: Autoencoder, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
-) -> Evaluation:
-    """Reconstruction loss and KL divergence over `clips: [n, samples]`, with the same noise at every call."""
+) -> tuple[float, float, Posterior]:
+    """Mean loss and KL over `clips: [n, samples]`, with the same noise at every call, and the posterior of each."""
     model.eval()
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)
@@ -73,4 +61,4 @@ def evaluate(
         reconstruction += float(reconstruction_loss(output.clips, batch)[0].sum())
         kl += float(output.kl.sum())
         posteriors.append(output.posterior)
-    return Evaluation(reconstruction / len(clips), kl / len(clips), join_posteriors(posteriors))
+    return reconstruction / len(clips), kl / len(clips), join_posteriors(posteriors)

@@ -7,23 +7,15 @@ from flowshot.clips.batches import evenly_spaced_rows
 from flowshot.densities.distributions import Posterior
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
-from flowshot.diagnostics.latent import DRAWS, Distance, decoder_dependence
-from flowshot.diagnostics.units import collapse_fraction, kl_of_dimensions, spread_over_clips
+from flowshot.diagnostics.latent import DRAWS, Distance, carried, decoder_dependence
 from flowshot.models.base.autoencoder import Autoencoder
 
-# Of those that are decoded, three times each.
-DECODED_CLIPS = 16
-
-COLUMNS = (
-    "mutual_information", "mutual_information_low", "marginal_kl", "active_units", "active_units_by_share",
-    "collapse_fraction", "kl_dimension_lowest", "kl_dimension_median", "kl_dimension_highest", "shuffle_gap",
-    "prior_gap",
-)  # fmt: skip
+DECODED_CLIPS = 16  # three times each
 
 
 @torch.no_grad()
 def watch(model: Autoencoder, posterior: Posterior, clips: np.ndarray, distance: Distance) -> dict[str, float]:
-    """What the latent carries, as `COLUMNS`; with the same noise at every call.
+    """What the latent carries, as columns of `history.csv`; with the same noise at every call.
 
     It is cheap because nothing is encoded: the `posterior` of all held-out clips comes from the validation itself, and
     few clips are decoded. No other clips help to bound the information, and no mixture is fitted.
@@ -40,13 +32,10 @@ def watch(model: Autoencoder, posterior: Posterior, clips: np.ndarray, distance:
     latent = drawn.latent[torch.from_numpy(chosen), 0]
     _, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
     draws = drawn.cpu()
-    kl, of_dimensions, spread = float(draws.kl.mean()), kl_of_dimensions(draws), spread_over_clips(draws)
-    information = mutual_information(draws)
-    estimate = min(information.estimate, max(kl, 0.0))
-    sorted_kl = of_dimensions.mean(0).sort().values
-    values = (
-        estimate, min(information.low, estimate), kl - estimate, int(spread.active.sum()),
-        int(spread.active_by_share.sum()), collapse_fraction(of_dimensions), float(sorted_kl[0]),
-        float(sorted_kl[len(sorted_kl) // 2]), float(sorted_kl[-1]), shuffle_gap, prior_gap,
-    )  # fmt: skip
-    return dict(zip(COLUMNS, map(float, values), strict=True))
+    found = carried(draws, mutual_information(draws))
+    found.pop("kl")
+    of_dimensions = sorted(found.pop("kl_per_dimension"))
+    named = {"lowest": of_dimensions[0], "median": of_dimensions[len(of_dimensions) // 2], "highest": of_dimensions[-1]}
+    found |= {f"kl_dimension_{name}": value for name, value in named.items()}
+    found |= {"shuffle_gap": shuffle_gap, "prior_gap": prior_gap}
+    return {name: float(value) for name, value in found.items()}
