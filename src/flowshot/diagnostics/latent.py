@@ -93,9 +93,7 @@ def diagnose(
     spread, latent = spread_over_clips(draws), draws.latent[:, 0]
     used = int((spread.active_by_share & heard_dimensions(model, latent, spread, generator)).sum())
     reconstruction, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
-    elbo, iwae = (
-        likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
-    )
+    bounds = likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
     verdict, reason = judge(used, model.latent_size, shuffle_gap / max(reconstruction, 1e-12))
     return Diagnosis(
         verdict=verdict,

@@ -104,7 +104,8 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
 def validate(model: RaveAutoencoder, clips: np.ndarray) -> float:
     """RAVE's own validation on `clips: [n, samples]`, which also sets its principal components; its mean distance."""
     rave, total, outputs = model.rave.eval(), 0.0, []
-    for index, batch in enumerate(DataLoader(clips, BATCH_SIZE)):
+    loader: DataLoader[Tensor] = DataLoader(clips, BATCH_SIZE)  # type: ignore[arg-type]  # an array is a dataset too
+    for index, batch in enumerate(loader):
         outputs.append(rave.validation_step(model.pad(batch.to(rave.latent_mean.device)), index))
         total += float(rave.trainer.logged["validation"]) * len(batch)
     rave.validation_epoch_end(outputs)
