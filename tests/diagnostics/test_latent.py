@@ -7,7 +7,7 @@ import torch
 
 from defaults import default
 from flowshot.diagnostics.latent import diagnose, judge
-from flowshot.diagnostics.watch import watch
+from flowshot.diagnostics.validation import watch
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.optimisation.progress import HISTORY_COLUMNS

@@ -49,13 +49,15 @@ class Posterior:
 
 def repeat_posterior(posterior: Posterior, times: int) -> Posterior:
     """Each posterior of the batch `times` times in a row: `[batch, size]` -> `[batch * times, size]`."""
-    return Posterior(*(None if each is None else each.repeat_interleave(times, 0) for each in _parts(posterior)))
+    parts: list[Any] = [None if each is None else each.repeat_interleave(times, 0) for each in _parts(posterior)]
+    return Posterior(*parts)
 
 
 def join_posteriors(posteriors: list[Posterior]) -> Posterior:
     """The posteriors of several batches as one."""
     columns = zip(*map(_parts, posteriors), strict=True)
-    return Posterior(*(None if column[0] is None else torch.cat(column) for column in columns))
+    parts: list[Any] = [None if column[0] is None else torch.cat(column) for column in columns]
+    return Posterior(*parts)
 
 
 def _parts(posterior: Posterior) -> tuple[Any, ...]:
