@@ -17,8 +17,7 @@ from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import make_prior, prior_config
 from tiny_vae import tiny_config

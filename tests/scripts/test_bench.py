@@ -138,8 +138,7 @@ def test_raves_own_step_learns(bench):
     import torch
 
     training = sys.modules["benchmarks.training"]
-    from flowshot.models.autoencoders.rave.config import RaveConfig
-    from flowshot.models.autoencoders.rave.model import RaveAutoencoder, rave_configuration
+    from flowshot.models.autoencoders.rave.model import RaveAutoencoder, RaveConfig, rave_configuration
     from flowshot.models.autoencoders.vae.config import VAEConfig
 
     model = RaveAutoencoder(VAEConfig(rave=RaveConfig(capacity=4, latent_size=4)), 16000, 16000)
