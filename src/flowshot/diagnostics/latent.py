@@ -133,9 +133,7 @@ def decoder_dependence(
 ) -> tuple[float, float, float]:
     """Mean loss of clips decoded from their own latents, and its rise with another clip's and with the prior's.
 
-    Args:
-        latent: one draw of each clip's posterior, `[clips, size]`.
-        data: the clips, `[clips, samples]`.
+    `latent: [clips, size]` is one draw of each posterior, `data: [clips, samples]` are the clips.
     """
     own = _in_batches(model, latent, data, distance)
     rows = torch.from_numpy(evenly_spaced_rows(len(data), COMPARED_CLIPS))
@@ -169,10 +167,7 @@ def likelihood_bounds(
 def judge(used: int, latent_size: int, relative_gap: float) -> tuple[str, str]:
     """A verdict and the numbers that led to it, in one sentence.
 
-    Args:
-        used: dimensions that vary over clips and reach the decoder.
-        latent_size: all dimensions.
-        relative_gap: rise of the reconstruction loss when clips get one another's latents, as a part of that loss.
+    `relative_gap` is the rise of the reconstruction loss when clips get one another's latents, as a part of that loss.
     """
     fraction = used / latent_size
     # Asked this way round, a gap that is no number is not called healthy.

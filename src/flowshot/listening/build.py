@@ -32,13 +32,8 @@ def build_test(
 
     All clips play at `loudness_lufs` of the key, but for its `unmatched`: `(system, row)` of silence and what is short.
 
-    Args:
-        arms: clips `[n, samples]` of each arm.
-        real: held-out recordings `[n, samples]`; hidden among the arms, and made bad as anchors.
-        sample_rate: of all of them, in Hz.
-        screens, pairs: how many are rated, and how many compared.
-        facts: where clips came from, for the key.
-        generator: of every draw.
+    `real` are held-out recordings `[n, samples]`, as the clips of each arm are; they are hidden among the arms, and
+    made bad as anchors. `facts` say for the key where clips came from.
 
     Raises:
         ValueError: a drawn clip holds NaN or infinity.
