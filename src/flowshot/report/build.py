@@ -13,7 +13,7 @@ from flowshot.report.dvc_files import write_curves, write_metrics
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
-from flowshot.report.markup import csv_table, markdown_table
+from flowshot.report.markup import markdown_table
 from flowshot.report.page.build import plan_facts, write_page
 from flowshot.report.paired import BASELINE, paired_tables
 from flowshot.report.plots import draw_distances, draw_rate_distortion, draw_training
@@ -103,9 +103,7 @@ def _write_dataset(folder: Path, report: Report, dataset: str, tables: Sequence[
     folder.mkdir()
     pictures = {}
     for table in tables:
-        written = {"md": markdown_table(table), "tex": latex_table(table, report.plan.name), "csv": csv_table(table)}
-        for ending, text in written.items():
-            (folder / f"table-{table.name}.{ending}").write_text(text, encoding="utf-8")
+        (folder / f"table-{table.name}.tex").write_text(latex_table(table, report.plan.name), encoding="utf-8")
         if table.name in FIGURES and dataset in report.plan.datasets:
             stem, draw, shows = FIGURES[table.name]
             if draw(folder / stem, report, dataset):

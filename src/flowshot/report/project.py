@@ -71,9 +71,8 @@ class Project:
             yield Score("clips_per_second", NO_EMBEDDING, speed, None, None, clips)
         if nats := _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json")):
             for name, unit in (("prior_nats", 1), ("prior_bits", nats["dimensions"] * math.log(2))):
-                found = (nats.get(key) for key in ("prior_nats", "ci_low", "ci_high"))
-                value, low, high = (None if number is None else number / unit for number in found)
-                yield Score(name, NO_EMBEDDING, value, low, high, int(nats["n"]))
+                low, high = (None if nats.get(end) is None else nats[end] / unit for end in ("ci_low", "ci_high"))
+                yield Score(name, NO_EMBEDDING, nats["prior_nats"] / unit, low, high, int(nats["n"]))
 
     def prepared(self, name: str) -> PreparedDataset | None:
         """The dataset, or None where it was not prepared here; raises FlowshotError where it is damaged."""

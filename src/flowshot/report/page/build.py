@@ -10,6 +10,7 @@ import pandas as pd
 from flowshot.core.files import read_json
 from flowshot.core.plan import REAL, PlanConfig
 from flowshot.report.layout import Table
+from flowshot.report.markup import csv_table
 from flowshot.report.page.answer import answer, figure, main_distances
 from flowshot.report.page.findings import findings
 from flowshot.report.page.sounds import data_uri, dataset_sounds
@@ -37,7 +38,15 @@ def write_page(
     for dataset, titled in tables.items():
         view: dict[str, Any] = {
             "name": dataset,
-            "tables": [(title, table, quote(f"{dataset}/table-{table.name}.tex")) for title, table in titled],
+            "tables": [
+                (
+                    title,
+                    table,
+                    quote(f"{dataset}/table-{table.name}.tex"),
+                    data_uri("text/csv", csv_table(table).encode()),
+                )
+                for title, table in titled
+            ],
             "pictures": {
                 shows: data_uri("image/png", (folder / dataset / f"{stem}.png").read_bytes())
                 for stem, shows in pictures.get(dataset, {}).items()
