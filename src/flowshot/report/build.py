@@ -14,6 +14,7 @@ from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
 from flowshot.report.markup import markdown_table
+from flowshot.report.page.answer import answer, main_distances
 from flowshot.report.page.build import plan_facts, write_page
 from flowshot.report.paired import BASELINE, paired_tables
 from flowshot.report.plots import draw_distances, draw_rate_distortion, draw_training
@@ -79,6 +80,8 @@ def build_report(report: Report, project: Project, folder: Path, parameters: Map
     pictures = {dataset: _write_dataset(folder / dataset, report, dataset, found) for dataset, found in tables.items()}
     shown = {"report": report, "facts": plan_facts(report, revision), "datasets": tables, "pictures": pictures}
     shown |= {"title": table_title, "figures": FIGURES, "markdown_table": markdown_table}
+    distances = {dataset: main_distances(report, dataset) for dataset in report.plan.datasets}
+    shown["answers"] = {dataset: answer(found) for dataset, found in distances.items() if found}
     (folder / "README.md").write_text(template("readme.md.jinja", report.words).render(shown), encoding="utf-8")
     titled = {name: [(table_title(table, report.words), table) for table in found] for name, found in tables.items()}
     write_page(folder, project, report, titled, pictures, revision)

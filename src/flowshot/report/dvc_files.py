@@ -12,6 +12,7 @@ from flowshot.core.files import write_json
 from flowshot.core.plan import REAL, RECONSTRUCTION
 from flowshot.report.project import Training
 from flowshot.report.registry import in_order
+from flowshot.report.results import Frame
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
 HEARD = ["fad", "kid", "coverage"]  # under the first embedding that was used
@@ -26,7 +27,7 @@ def write_metrics(frame: pd.DataFrame, folder: Path) -> None:
     """Write the main numbers of every arm, mean over seeds: `DATASET/MODEL/PRIOR.json`, `DATASET/real.json`."""
     embedding = next(iter(in_order(set(frame["embedding"]))), NO_EMBEDDING)
     keys = ["dataset", "autoencoder", "prior", "metric"]
-    means = frame[frame["embedding"].isin([embedding, NO_EMBEDDING])].groupby(keys)["value"].mean().unstack()
+    means: Frame = frame[frame["embedding"].isin([embedding, NO_EMBEDDING])].groupby(keys)["value"].mean().unstack()
     means = means.reindex(columns=[*HEARD, *OF_MODEL])
     for (dataset, model, prior), numbers in means.iterrows():
         if (dataset, model, RECONSTRUCTION) in means.index:

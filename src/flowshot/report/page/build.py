@@ -98,22 +98,13 @@ def plan_facts(report: Report, revision: str) -> list[tuple[str, str]]:
 
 
 def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
-    """What a prepared dataset says of itself, as the template shows it; None where it was not prepared here."""
+    """A prepared dataset with what its card and its audit say of it; None where it was not prepared here."""
     prepared = project.prepared(name)
     if prepared is None:
         return None
-    audit, counts = pd.read_csv(prepared.folder / "audit.csv"), prepared.card.get("counts", {})
-    return {
-        **{"origin": "", "licence": "", "incomplete": (), "packages": ()},
-        **prepared.card,
-        "name": name,
-        "clips": counts.get("clips", {}),
-        "groups": counts.get("groups", {}),
-        "sample_rate": prepared.sample_rate,
-        "seconds": prepared.clip_samples / prepared.sample_rate,
-        "kept": int((audit["status"] == "kept").sum()),
-        "reasons": audit.loc[audit["status"] == "dropped", "reason"].value_counts().to_dict(),
-    }
+    audit = pd.read_csv(prepared.folder / "audit.csv")
+    reasons = audit.loc[audit["status"] == "dropped", "reason"].value_counts().to_dict()
+    return {"set": prepared, "kept": int((audit["status"] == "kept").sum()), "reasons": reasons, **prepared.card}
 
 
 def measurements(project: Project, plan: PlanConfig) -> list[dict[str, Any]]:
