@@ -77,8 +77,8 @@ def test_every_sound_loads_and_lasts(page: Page) -> None:
         "Promise.all([...document.querySelectorAll('audio')].map(a => new Promise(done => {"
         "a.onloadedmetadata = () => done(a.duration); a.onerror = () => done(-1); a.preload = 'metadata'; a.load()})))"
     )
-    # 3 of each kind first; 2 reconstructions of the other 2 models, 3 clips of the other 5 arms, 3 suspicious pairs.
-    assert len(durations) == 3 * 3 + 2 * 2 + 5 * 3 + 3 * 2
+    # 3 of each kind first, and of the other 2 models and 5 arms; 3 suspicious pairs.
+    assert len(durations) == 3 * 3 + 2 * 3 + 5 * 3 + 3 * 2
     assert all(duration == pytest.approx(0.25, abs=0.001) for duration in durations)
 
 

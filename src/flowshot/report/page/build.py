@@ -16,36 +16,31 @@ from flowshot.report.page.findings import findings
 from flowshot.report.page.sounds import data_uri, dataset_sounds
 from flowshot.report.project import Arm, Project, stage_of
 from flowshot.report.render import inline, template
-from flowshot.report.results import Report, planned_arms
+from flowshot.report.results import Report, arm_name, planned_arms
 
 
 def write_page(
     folder: Path,
     project: Project,
     report: Report,
-    tables: Mapping[str, Sequence[tuple[str, Table]]],
+    tables: Mapping[str, Sequence[Table]],
     pictures: Mapping[str, Mapping[str, str]],
     revision: str,
 ) -> None:
     """Write `index.html` into `folder`, which holds the tables and figures already.
 
-    `tables` of each dataset stand with their titles in the order of the page, `pictures` are the stems of its figures
+    `tables` of each dataset stand in the order of the page, `pictures` are the stems of its figures
     with what they show. Datasets that are not the plan's are those of external systems alone, and have tables only.
     Where models or clips are missing in the project, the page says so.
     """
     plan = report.plan
     datasets = []
-    for dataset, titled in tables.items():
+    for dataset, known in tables.items():
         view: dict[str, Any] = {
             "name": dataset,
             "tables": [
-                (
-                    title,
-                    table,
-                    quote(f"{dataset}/table-{table.name}.tex"),
-                    data_uri("text/csv", csv_table(table).encode()),
-                )
-                for title, table in titled
+                (table, quote(f"{dataset}/table-{table.name}.tex"), data_uri("text/csv", csv_table(table).encode()))
+                for table in known
             ],
             "pictures": {
                 shows: data_uri("image/png", (folder / dataset / f"{stem}.png").read_bytes())
@@ -56,6 +51,7 @@ def write_page(
         distances = main_distances(report, dataset) if dataset in plan.datasets else None
         if distances:
             view |= {"answer": answer(distances), "figure": figure(distances), "title": distances.title}
+            view["best"] = arm_name(distances.arms[0])
             view["heard"] = dataset_sounds(project, report, dataset, distances.arms[0])
             view["findings"], view["undecided"] = findings(report, dataset, distances)
         datasets.append(view)
