@@ -9,7 +9,9 @@ from flowshot.models.base.kind import ModelCard, kind_named
 from flowshot.models.base.storage import load_model
 
 KINDS = {
+    "crash": "flowshot.models.generators.crash",
     "copies": "flowshot.models.generators.copies",
+    "drumgan": "flowshot.models.generators.drumgan",
 }
 
 
