@@ -15,6 +15,7 @@ from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import send
 from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.metrics.control import read_asked
 from flowshot.scoring.scores import read_clips, score_arm, write_scores
 
 
@@ -27,7 +28,8 @@ def main() -> None:
     prepared = read_prepared(PREPARED / chosen.dataset)
     clips = read_clips(Path("generated") / arm / "clips.npy")
     start = time.perf_counter()
-    scores = score_arm(clips, prepared, config, chosen.seed, paired=chosen.prior == RECONSTRUCTION)
+    asked = read_asked(Path("generated") / arm)
+    scores = score_arm(clips, prepared, config, chosen.seed, chosen.prior == RECONSTRUCTION, asked)
     seconds = time.perf_counter() - start
     write_scores(Path("scores") / arm.with_name(f"{chosen.seed}.json"), scores)
     record = Path("runs/score") / arm

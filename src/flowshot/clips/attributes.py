@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+ASKED = "asked.csv"  # beside generated clips: the attributes that each was asked for, under their names
 ATTRIBUTES = ("brightness", "attack", "noisiness", "pitch_strength", "bass")
 
 LOWEST_HERTZ, BASS_HERTZ = 50.0, 200.0

@@ -29,6 +29,7 @@ TITLES = {
     "distances": "Distances without bias",
     "coverage": "Fidelity and coverage",
     "diversity": "Diversity and memorisation",
+    "control": "Obedience",
     "paired-fad": "{metric} against {baseline}",
     "paired-kid": "{metric} against {baseline}",
     "reconstruction": "Reconstruction",

@@ -69,6 +69,9 @@ class Project:
                 if name in diagnosis:
                     yield _score(name, diagnosis, name, said, int(diagnosis.get("n", 1)) if name in LATENT else 1)
             run = self.run("train", dataset, model, seed)
+            steps, clips = diagnosis.get("steps"), run.get("parameters", {}).get("budget", {}).get("batch_size")
+            if steps is not None and clips is not None:
+                yield _score("clips_seen", {"clips": steps * clips}, "clips", said, 1)
             if run.get("seconds") is not None:
                 yield _score("train_seconds", run, "seconds", self.root / "runs" / "train", 1)
         taken = self.run("sample", *arm)

@@ -6,9 +6,9 @@ A new metric needs one entry here; one without an entry appears in the quality t
 from dataclasses import dataclass
 from typing import Literal
 
-TableName = Literal["quality", "distances", "coverage", "diversity", "reconstruction", "autoencoder"]
+TableName = Literal["quality", "distances", "coverage", "diversity", "control", "reconstruction", "autoencoder"]
 # The tables that compare generated clips with real ones; the others are about autoencoders.
-COMPARE_CLIPS: tuple[TableName, ...] = ("quality", "distances", "coverage", "diversity")
+COMPARE_CLIPS: tuple[TableName, ...] = ("quality", "distances", "coverage", "diversity", "control")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ METRICS = {
         Metric("authenticity", "authenticity", "higher", "diversity"),
         # As far as real clips are from training clips is best, which is 1: less is copying, more is another sound.
         Metric("training_distance", "training distance", None, "diversity"),
+        # Under the names of attributes, which stand in the place of embeddings.
+        Metric("control", "rank correlation", "higher", "control"),
         Metric("mrstft", "MR-STFT", "lower", "reconstruction"),
         Metric("log_spectral_distance", "LSD (dB)", "lower", "reconstruction"),
         Metric("si_sdr", "SI-SDR (dB)", "higher", "reconstruction"),
@@ -62,6 +64,7 @@ METRICS = {
         # Of the training's own loss, validation minus training clips; where it is small, a larger model may pay.
         Metric("reconstruction_gap", "generalisation gap (loss)", None, "autoencoder", over_clips=False),
         Metric("parameters", "parameters", None, "autoencoder", whole=True, over_clips=False),
+        Metric("clips_seen", "clips seen", None, "autoencoder", whole=True, over_clips=False),
         Metric("train_seconds", "training (s)", None, "autoencoder", over_clips=False),
     )
 }

@@ -19,6 +19,7 @@ SUBJECTS: dict[TableName, str] = {
     "distances": "Distances of generated clips that do not depend on n, and whether they could be chance",
     "coverage": "Fidelity and diversity of generated clips",
     "diversity": "Diversity of generated clips, and whether they copy training clips",
+    "control": "Attributes asked for, and measured on the clips",
     "reconstruction": "Autoencoders: reconstruction of test clips",
     "autoencoder": "Models: latent space and cost",
 }
@@ -127,6 +128,7 @@ def _caption(
     compares = name in COMPARE_CLIPS
     said = {
         budget(report.plan, words): bool(present - {EXTERNAL, REAL}),
+        words("Models that take another number of steps name their share of it in params.yaml."): _differ(report.frame),
         _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
         words("Held-out real clips are the floor."): compares and REAL in present,
@@ -146,6 +148,12 @@ def _caption(
         words(FEW): any(cell.few for cell in cells),
     }
     return (_subject(words(SUBJECTS[name]), shown, dataset, words), *(text for text, holds in said.items() if holds))
+
+
+def _differ(frame: pd.DataFrame) -> bool:
+    """Whether some models saw more clips than others."""
+    seen = frame.loc[frame["metric"] == "clips_seen", "value"]
+    return bool(seen[seen > 0].nunique() > 1)
 
 
 def budget(plan: PlanConfig, words: Words) -> str:

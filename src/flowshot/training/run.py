@@ -64,6 +64,7 @@ def run_training(
         What `diagnostics.json` holds.
     """
     budget = params.plan.budget
+    budget = dataclasses.replace(budget, steps=max(1, round(budget.steps * entry.steps_share)))
     dataset = read_prepared(PREPARED / name.dataset)
     entry.kind.check(entry.name, entry.config, dataset.clip_samples, dataset.sample_rate)
     prepare_threads(training.threads or workers())

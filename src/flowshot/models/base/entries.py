@@ -1,5 +1,6 @@
 """Entries of `autoencoders` and `generators` in params.yaml."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,10 @@ from flowshot.models.base.kind import ModelKind, kind_named
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A checked entry; `package` holds its kind's modules, and `training` its changes of the section `train`."""
+    """A checked entry; `package` holds its kind's modules, and `training` its changes of the section `train`.
+
+    It trains for `steps_share` of the budget's steps.
+    """
 
     name: str
     kind_name: str
@@ -20,6 +24,7 @@ class ModelEntry:
     kind: ModelKind
     config: Any
     training: dict[str, Any]
+    steps_share: float
 
 
 def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str], usual_kind: str) -> ModelEntry:
@@ -35,6 +40,9 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
     difference = entry.pop("train", None) or {}
     if not isinstance(difference, Mapping):
         raise FlowshotError(f"{where}.train must be a mapping of what differs, found {difference!r}")
+    share = entry.pop("steps_share", 1)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < math.inf:
+        raise FlowshotError(f"{where}.steps_share must be a number above 0, found {share!r}")
     shared = params.values.get(kind.shared) or {} if kind.shared else {}
     config = check_section(kind.config, merge(shared, entry), where)
-    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference))
+    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference), float(share))

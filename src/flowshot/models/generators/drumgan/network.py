@@ -19,7 +19,7 @@ class EqualisedConv(nn.Conv2d):
         nn.init.zeros_(self.bias)  # type: ignore[arg-type] # it has one
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, self.factor * self.weight, self.bias, padding=self.padding)  # type: ignore[arg-type]
+        return functional.conv2d(x, self.factor * self.weight, self.bias, padding=self.padding)
 
 
 class EqualisedLinear(nn.Linear):
