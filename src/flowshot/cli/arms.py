@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,15 +38,30 @@ class LoadedArm:
     prior: "LatentPrior | None"
     card: "ModelCard"
 
-    def sample(self, count: int, batch_size: int, generator: "torch.Generator") -> "np.ndarray":
-        """`count` clips `[count, samples]`."""
+    def sample(
+        self,
+        count: int,
+        batch_size: int,
+        generator: "torch.Generator",
+        wanted: Mapping[str, float] | None = None,
+    ) -> "np.ndarray":
+        """`count` clips `[count, samples]`, with the attributes `wanted` of a generator that knows them."""
         from flowshot.generation.generated import sample_directly
         from flowshot.generation.sampling import sample_clips
         from flowshot.models.base.autoencoder import Autoencoder
 
         if isinstance(self.model, Autoencoder) and self.prior is not None:
             return sample_clips(self.model, self.prior, count, batch_size, generator).clips
-        return sample_directly(self.model, count, batch_size, generator).clips
+        return sample_directly(self.model, count, batch_size, generator, wanted).clips
+
+    def require_attributes(self, wanted: Mapping[str, float]) -> None:
+        """Raise FlowshotError where clips of this arm cannot be asked for one of the attributes `wanted`."""
+        known: tuple[str, ...] = getattr(self.model, "attribute_names", ())
+        for name in wanted:
+            if not known:
+                raise FlowshotError(f"{self.name}: cannot be asked for attributes; name a drumgan with a condition")
+            if name not in known:
+                raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
 
     def encoding(self) -> "tuple[Autoencoder, LatentPrior]":
         """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
@@ -104,6 +119,11 @@ def arm_names(text: str) -> Arm:
     if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
     return parts[0], parts[1], parts[2]
+
+
+def drawn_as(arm: Arm) -> tuple[str, ...]:
+    """How the stages of sampling name the draws of an arm."""
+    return arm[:2] if arm[2] == DIRECT else arm
 
 
 def require_replaceable(out: Path, force: bool) -> None:

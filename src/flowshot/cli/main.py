@@ -18,6 +18,7 @@ from flowshot.cli import (
     check,
     diagnose,
     export,
+    inpaint,
     interpolate,
     listening_test,
     report,
@@ -25,6 +26,7 @@ from flowshot.cli import (
     sample,
     score,
     sync,
+    variations,
 )
 from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.completion import offer_completions
@@ -40,7 +42,9 @@ EPILOG = """examples:
 Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong use."""
 LOGGER = logging.getLogger("flowshot.cli.main")
 
-COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export, sync)
+COMMANDS = (
+    check, run, report, audit, sample, interpolate, variations, inpaint, score, diagnose, listening_test, export, sync,
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
