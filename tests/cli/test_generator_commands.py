@@ -127,7 +127,7 @@ def test_an_exported_generator_draws_the_clips_of_the_model(save, found, flowsho
     loaded = torch.jit.load("arm.pt")
     assert flowshot("sample", f"mine/{name}", "--n", 3, "--out", "drawn")[0] == 0
     np.testing.assert_allclose(loaded.sample(3, given["seed_of_sample_0"]).numpy(), read("drawn"), atol=1e-5)
-    assert (loaded.sample_rate, loaded.clip_samples, loaded.arm) == (RATE, SAMPLES, f"mine/{name}")
+    assert (loaded.sample_rate, loaded.clip_samples, loaded.arm) == (RATE, SAMPLES, f"mine/{name}/direct")
 
 
 def test_copies_cannot_be_exported(save, fails):
