@@ -51,8 +51,10 @@ def control_scores(
         if np.ptp(wanted) == 0 or np.ptp(found) == 0:
             continue
         value = rank_correlation(wanted, found)
-        error = (float(np.sqrt(1.06 / (len(clips) - 3))), float(len(clips) - 3))
-        ends = student_interval(float(np.arctanh(np.clip(value, -0.999999, 0.999999))), error, confidence)
+        error = None  # the interval of a perfect correlation would be a point
+        if abs(value) < 1 - 1e-9:
+            error = (float(np.sqrt(1.06 / (len(clips) - 3))), float(len(clips) - 3))
+        ends = student_interval(float(np.arctanh(value)) if error else value, error, confidence)
         low, high = (None if end is None else float(np.tanh(end)) for end in ends)
         scores.append(Score("control", name, value, low, high, len(clips)))
     return scores
