@@ -12,9 +12,9 @@ import time
 import numpy as np
 import torch
 
-from flowshot.core.device import prepare_threads
 from flowshot.core.params import read_params
 from flowshot.core.plan import BudgetConfig
+from flowshot.core.process import prepare_threads
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.kind import ModelCard
 from flowshot.models.generators.registry import read_generator

@@ -2,21 +2,10 @@
 
 import argparse
 
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command
+from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.terminal import working
-from flowshot.cli.variations import add_sound, begin, finish
+from flowshot.cli.variations import begin, finish
 from flowshot.core.errors import FlowshotError
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Make a part of a sound anew by a diffusion model, to fit the rest, and write FLAC."
-    examples = ("flowshot inpaint synth/crash kick.wav --from 0.05 --to 0.1 --n 4 --out mended",)
-    parser = add_command(commands, "inpaint", description, examples, run)
-    add_sound(parser)
-    for name, place, said in (("--from", "first", "where the part begins"), ("--to", "last", "where it ends")):
-        help_text = f"{said}, in seconds of the sound"
-        parser.add_argument(name, dest=place, type=float, required=True, metavar="S", help=help_text)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowshot.cli.arms import LoadedArm, add_arm, add_output_folder, load_arm, require_replaceable, write_clips
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
+from flowshot.cli.arms import LoadedArm, load_arm, replaceable, write_clips
+from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.interpolate import read_clip
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
@@ -17,27 +17,6 @@ if TYPE_CHECKING:
 
     from flowshot.models.generators.crash.model import Crash
     from flowshot.preparation.cutting import Clip
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Add noise to a sound and remove it again by a diffusion model: sounds near the given one, as FLAC."
-    examples = (
-        "flowshot variations synth/crash kick.wav --level 0.4 --n 8 --out near",
-        "flowshot variations synth/crash kick.wav --level 0.8 --seed 1 --out far",
-    )
-    parser = add_command(commands, "variations", description, examples, run)
-    add_sound(parser)
-    help_text = "how much noise: near 0 the sound itself, 1 any other (%(default)s)"
-    parser.add_argument("--level", type=float, default=0.5, metavar="L", help=help_text)
-
-
-def add_sound(parser: argparse.ArgumentParser) -> None:
-    """The arguments that this command shares with `flowshot inpaint`."""
-    add_arm(parser)
-    parser.add_argument("file", metavar="FILE", help="the sound")
-    parser.add_argument("--n", type=positive, default=8, metavar="N", help="how many clips (%(default)s)")
-    add_output_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -54,8 +33,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def begin(arguments: argparse.Namespace, verb: str) -> "tuple[Path, LoadedArm, Crash, Clip, torch.Generator]":
     """Where to write, the arm, its model, the sound and the draws; raises FlowshotError where one of them is none."""
-    out = Path(arguments.out).expanduser().resolve()
-    require_replaceable(out, arguments.force)
+    out = replaceable(arguments.out, arguments.force)
     params = read_params()
     arm = load_arm(arguments, params)
 
