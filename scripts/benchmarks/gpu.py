@@ -8,9 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import CLIP_SECONDS, SAMPLE_RATE, Numbers, decaying_noise, default_model, default_training
 from flowshot.core.params import read_params
-from flowshot.models.autoencoders.vae.training import Objective, clipped_gradients
+from flowshot.models.autoencoders.vae.training import Objective
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
+from flowshot.training.optimizer import clipped_gradients
 
 MATRIX = 8192  # rows and columns of the product that says what the card reaches in bfloat16
 

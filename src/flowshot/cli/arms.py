@@ -1,7 +1,7 @@
 """The arm that a sub-command is given: how it is named, which training of it is meant, and how it is loaded."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,14 +33,29 @@ class LoadedArm:
     prior: "LatentPrior | None"
     card: "ModelCard"
 
-    def sample(self, count: int, batch_size: int, generator: "torch.Generator") -> "np.ndarray":
-        """`count` clips `[count, samples]`."""
+    def sample(
+        self,
+        count: int,
+        batch_size: int,
+        generator: "torch.Generator",
+        wanted: Mapping[str, float] | None = None,
+    ) -> "np.ndarray":
+        """`count` clips `[count, samples]`, with the attributes `wanted` of a generator that knows them."""
         from flowshot.generation.generated import sample_directly
         from flowshot.generation.sampling import sample_clips
 
         if self.prior is None:
-            return sample_directly(self.model, count, batch_size, generator).clips
+            return sample_directly(self.model, count, batch_size, generator, wanted).clips
         return sample_clips(self.encoding()[0], self.prior, count, batch_size, generator).clips
+
+    def require_attributes(self, wanted: Mapping[str, float]) -> None:
+        """Raise FlowshotError where clips of this arm cannot be asked for one of the attributes `wanted`."""
+        known: tuple[str, ...] = getattr(self.model, "attribute_names", ())
+        for name in wanted:
+            if not known:
+                raise FlowshotError(f"{self.name}: cannot be asked for attributes; name a drumgan with a condition")
+            if name not in known:
+                raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
 
     def encoding(self) -> "tuple[Autoencoder, LatentPrior]":
         """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
@@ -49,6 +64,11 @@ class LoadedArm:
         if not isinstance(self.model, Autoencoder) or self.prior is None:
             raise FlowshotError(f"{self.name}: is a generator, which cannot encode; name an arm of an autoencoder")
         return self.model, self.prior
+
+
+def drawn_as(arm: Arm) -> tuple[str, ...]:
+    """How the stages of sampling name the draws of an arm."""
+    return arm[:2] if arm[2] == DIRECT else arm
 
 
 def replaceable(folder: str, force: bool) -> Path:

@@ -12,9 +12,8 @@ from flowshot.core.params import read_params
 from flowshot.preparation.config import DatasetConfig, dataset_config
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from flowshot.models.base.kind import ModelCard
+    from flowshot.preparation.cutting import Clip
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         walk = model.decode(latents, generator).detach().numpy()
     else:
         between, config = f"{arguments.first} and {arguments.last}", dataset_config(params, arguments.arm[0])
-        first, last = (read_sound(Path(file).expanduser(), config, card) for file in (arguments.first, arguments.last))
+        first, last = (read_clip(Path(file), config, card).samples for file in (arguments.first, arguments.last))
         walk = interpolate(model, first, last, arguments.steps, generator)
     write_clips(out, walk, card.sample_rate, max(2, len(str(arguments.steps - 1))))
     report = {
@@ -50,13 +49,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(report, f"{arguments.steps} clips between {between} in {out}")
 
 
-def read_sound(path: Path, config: DatasetConfig, card: "ModelCard") -> "np.ndarray":
-    """A clip `[samples]` of a file as the model knows clips: from its first sound, at the level of its dataset.
+def read_clip(path: Path, config: DatasetConfig, card: "ModelCard") -> "Clip":
+    """The clip of a file as the model knows clips: from its first sound, at the level of its dataset.
 
     Raises:
         FlowshotError: the file is missing or gives no clip, or the dataset has other clips than the model.
     """
-    from flowshot.preparation.cutting import Clip, read_clips  # imports the decoders, see `run`
+    from flowshot.preparation.cutting import read_clips  # imports the decoders, see `run`
     from flowshot.preparation.selection import REASONS
     from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
@@ -65,6 +64,7 @@ def read_sound(path: Path, config: DatasetConfig, card: "ModelCard") -> "np.ndar
             f"datasets.{card.dataset}: has clips of {config.clip_samples} samples at {config.sample_rate} Hz, but the "
             f"model was trained on {card.clip_samples} at {card.sample_rate} Hz; train it again with `dvc repro`"
         )
+    path = path.expanduser()
     if not path.is_file():
         raise FlowshotError(f"{path}: is no file; give a sound")
     found: list[Clip] = []
@@ -73,4 +73,4 @@ def read_sound(path: Path, config: DatasetConfig, card: "ModelCard") -> "np.ndar
             read_clips(path, replace(config, cut="file"), found.append)
     except UnusableAudio as problem:
         raise FlowshotError(f"{path}: {problem.reason} ({REASONS[problem.reason]}); give another sound") from None
-    return found[0].samples
+    return found[0]

@@ -62,7 +62,10 @@ class Project:
             for name in (name for name in (*LATENT, *TRAINING) if name in said):
                 clips = int(said.get("n", 1)) if name in LATENT else 1
                 yield Score(name, NO_EMBEDDING, float(said[name]), None, None, clips)
-            seconds = self.run("train", dataset, model, seed).get("seconds")
+            run = self.run("train", dataset, model, seed)
+            batch, seconds = run.get("parameters", {}).get("budget", {}).get("batch_size"), run.get("seconds")
+            if batch is not None and "steps" in said:
+                yield Score("clips_seen", NO_EMBEDDING, float(said["steps"] * batch), None, None, 1)
             if seconds is not None:
                 yield Score("train_seconds", NO_EMBEDDING, float(seconds), None, None, 1)
         taken = self.run("sample", *arm)

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ def run_training(
         What `diagnostics.json` holds.
     """
     budget = params.plan.budget
+    budget = replace(budget, steps=max(1, round(budget.steps * entry.steps_share)))
     dataset = read_prepared(PREPARED / name.dataset)
     entry.kind.check(entry.name, entry.config, dataset.clip_samples, dataset.sample_rate)
     prepare_threads(training.threads or workers())

@@ -7,6 +7,7 @@ configuration to build it again.
 import dataclasses
 import importlib
 import json
+import math
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
@@ -57,7 +58,10 @@ class ModelKind:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A checked entry of params.yaml; `package` holds the modules of its kind, `training` its changes of `train`."""
+    """A checked entry of params.yaml; `package` holds the modules of its kind, `training` its changes of `train`.
+
+    It trains for `steps_share` of the budget's steps.
+    """
 
     name: str
     kind_name: str
@@ -65,6 +69,7 @@ class ModelEntry:
     kind: ModelKind
     config: Any
     training: dict[str, Any]
+    steps_share: float
 
 
 def kind_named(kinds: Mapping[str, str], name: str) -> ModelKind:
@@ -88,9 +93,12 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
     difference = entry.pop("train", None) or {}
     if not isinstance(difference, Mapping):
         raise FlowshotError(f"{where}.train must be a mapping of what differs, found {difference!r}")
+    share = entry.pop("steps_share", 1)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < math.inf:
+        raise FlowshotError(f"{where}.steps_share must be a number above 0, found {share!r}")
     shared = params.values.get(kind.shared) or {} if kind.shared else {}
     config = check_section(kind.config, merge(shared, entry), where)
-    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference))
+    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference), float(share))
 
 
 def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights, last: Weights | None = None) -> None:

@@ -7,7 +7,9 @@ from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, load_model, read_entry
 
 KINDS = {
+    "crash": "flowshot.models.generators.crash",
     "copies": "flowshot.models.generators.copies",
+    "drumgan": "flowshot.models.generators.drumgan",
 }
 
 

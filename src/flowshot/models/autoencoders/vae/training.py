@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from flowshot.clips.batches import EndlessBatches
 from flowshot.core.errors import FlowshotError
@@ -14,11 +14,12 @@ from flowshot.models.autoencoders.vae.adversarial import Adversary, train_decode
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.models.base.autoencoder import Reconstruction
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
-from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights, decaying_rate
+from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights
 from flowshot.training.augmentation import augment
 from flowshot.training.job import TrainingJob, uses_bfloat16
 from flowshot.training.latent_loss import LatentLoss, charged_divergence
 from flowshot.training.losses import ReconstructionLoss
+from flowshot.training.optimizer import clipped_gradients, scheduled_adam
 
 
 def train(model: VAE, job: TrainingJob) -> Trained:
@@ -37,8 +38,7 @@ def train(model: VAE, job: TrainingJob) -> Trained:
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
     reconstruction_loss = ReconstructionLoss(config.loss, sample_rate).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))  # 1412.6980
-    schedule = decaying_rate(optimizer, config.warmup_steps, budget.steps)
+    optimizer, schedule = scheduled_adam(model, config, budget.steps)
     # A generator of its own, so that the same clips come in the same order whatever is changed in them.
     changes = torch.Generator().manual_seed(noise.initial_seed() + 1)
     latent_loss = LatentLoss(config)
@@ -120,13 +120,6 @@ class Objective:
         charged = charged_divergence(output.kl, self.latent_loss.config, self.model.latent_size)
         loss = reconstruction + self.latent_loss.weight(step) * charged
         return output, loss, {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, **terms}
-
-
-def clipped_gradients(model: nn.Module, loss: Tensor, largest: float) -> Tensor:
-    """Set the gradients of the scalar `loss`, their common norm at most `largest`; returns the norm before."""
-    model.zero_grad(set_to_none=True)
-    loss.backward()
-    return nn.utils.clip_grad_norm_(model.parameters(), largest)
 
 
 def _require_finite(norm: Tensor, terms: dict[str, Tensor], step: int, rate: float) -> None:
