@@ -103,6 +103,14 @@ def planned_arms(**_: Any) -> list[str]:
     return ["/".join((dataset, *arm)) for dataset in plan.datasets for arm in plan.arms]
 
 
+def named_plans(**_: Any) -> list[str]:
+    """The names of `plans` in the params.yaml of this folder."""
+    try:
+        return list(read_params().names("plans"))
+    except FlowshotError:
+        return []
+
+
 def trained_models(prefix: str = "", **_: Any) -> list[str]:
     """The folders of trained models in this folder."""
     return sorted(str(path.parent) for path in Path("models").glob("*/*/*/config.json") if str(path).startswith(prefix))
@@ -112,4 +120,4 @@ TYPES = {
     "int": int, "float": float, "positive": positive, "count": count, "option": option, "arm": arm_names,
     "arm_or_folder": arm_or_folder,
 }  # fmt: skip
-COMPLETERS = {"planned_arms": planned_arms, "trained_models": trained_models}
+COMPLETERS = {"planned_arms": planned_arms, "named_plans": named_plans, "trained_models": trained_models}
