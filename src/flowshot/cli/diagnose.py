@@ -1,6 +1,7 @@
 """`flowshot diagnose`: what the latent of a trained autoencoder carries."""
 
 import argparse
+import csv
 import math
 import sys
 from dataclasses import asdict
@@ -42,7 +43,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
     seen = dataset.clips("train")
     with working(f"diagnosing {folder}"):
-        found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
+        diagnosis = diagnose(
+            model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss), losses_of(folder)
+        )
+    found = asdict(diagnosis)
     numbers = [value for value in (*found.values(), *found["kl_per_dimension"]) if isinstance(value, float)]
     if not all(map(math.isfinite, numbers)):
         raise FlowshotError(f"{folder}: what it gives is not finite, so the weights are no good; train it again")
@@ -52,6 +56,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
     rows = [(name, value) for name, value in shown.items() if name not in ("verdict", "reason", "kl_per_dimension")]
     rows += [("largest kl of a dimension", per_dimension[0]), ("smallest kl of a dimension", per_dimension[-1])]
     return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
+
+
+def losses_of(folder: Path) -> list[float] | None:
+    """The reconstruction loss of each row of the training's history, or None where there is no history."""
+    try:
+        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            cells = [row["train_reconstruction"] for row in csv.DictReader(file)]
+    except (OSError, KeyError):
+        return None
+    return [float(cell) for cell in cells if cell]
 
 
 def training_loss(dataset: str, folder: Path) -> LossConfig:

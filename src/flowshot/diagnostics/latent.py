@@ -1,6 +1,6 @@
 """What the latent of a trained autoencoder carries: its KL divergence taken apart, and what the decoder needs of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,7 @@ def diagnose(
     generator: torch.Generator,
     reference: np.ndarray | None = None,
     log_likelihood: LogLikelihood | None = None,
+    history: Sequence[float] | None = None,
 ) -> Diagnosis:
     """Diagnose `model` on held-out `clips: [n, samples]`.
 
@@ -80,6 +81,7 @@ def diagnose(
         reference: clips that the model was trained on, `[m, samples]`: with them the mutual information is bounded
             more tightly from above. At most `REFERENCE_CLIPS` are used.
         log_likelihood: log p(x|z) of `estimate, target: [batch, samples]` in nats, `[batch]`, where there is one.
+        history: the reconstruction loss of training, row by row, where it is known.
     """
     model.eval()
     data = torch.from_numpy(np.array(clips, dtype=np.float32))
@@ -95,7 +97,7 @@ def diagnose(
     reconstruction, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
     bounds = likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
     size = model.latent_size
-    verdict, reason = judge(int(used.sum()), size, shuffle_gap / max(reconstruction, 1e-12))
+    verdict, reason = judge(int(used.sum()), size, shuffle_gap / max(reconstruction, 1e-12), history)
     return Diagnosis(
         verdict=verdict,
         reason=reason,

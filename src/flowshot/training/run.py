@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # What the history says of the best weights: the reconstruction loss of held-out and of training clips.
 GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
 
-Diagnose = Callable[[Generator, PreparedDataset], dict[str, Any]]
+Diagnose = Callable[[Generator, PreparedDataset, list[Row]], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def run_training(
             checkpoint = Checkpoint(scratch, stop_requested, say=warn)
             trained = _train(name, entry, card, model, dataset, training, budget, checkpoint)
             model.load_state_dict(trained.best)
-            diagnosis = diagnose(model.cpu(), dataset)
+            diagnosis = diagnose(model.cpu(), dataset, trained.history)
         parameter_count = sum(parameter.numel() for parameter in model.parameters())
         said = diagnosis | _facts(trained, budget) | {"parameters": parameter_count}
         _write_model(Path("models").joinpath(*name.parts), entry, card, trained, said)

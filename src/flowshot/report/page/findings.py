@@ -145,7 +145,7 @@ def _probability(p: float, column: Column, words: Words, sign: str = "") -> str:
 def collapsed_arms(report: Report, trainings: Sequence[Training]) -> list[Finding]:
     """By the verdicts of the trainings, with the numbers they rest on."""
     words = report.words
-    judged = [one for one in trainings if "verdict" in one.diagnostics]
+    judged = [one for one in trainings if one.diagnostics.get("verdict", "untrained") != "untrained"]
     if not judged:
         return []
     unused = [one for one in judged if one.diagnostics["verdict"] != "healthy"]
