@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     folder = Path(arguments.model).expanduser()
     prepare_threads(workers())
     model, card = load_autoencoder(folder)
-    dataset = read_prepared(PREPARED / card.dataset)
+    root = project_of(folder)
+    dataset = read_prepared(root / PREPARED / card.dataset)
     if (dataset.sample_rate, dataset.clip_samples) != (card.sample_rate, card.clip_samples):
         raise FlowshotError(
             f"{folder}: was trained on clips of {card.clip_samples} samples at {card.sample_rate} Hz, but "
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     clips = dataset.clips("valid")
     if len(clips) < 2:
         raise FlowshotError(f"{dataset.folder}: a diagnosis compares at least 2 validation clips; add audio")
-    loss = training_loss(card.dataset, folder)
+    loss = training_loss(root, card.dataset, folder)
     distance = ReconstructionLoss(loss, dataset.sample_rate)
     # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
@@ -58,6 +59,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
 
 
+def project_of(folder: Path) -> Path:
+    """The project that holds a model `models/DATASET/MODEL/SEED`; the current folder where the model lies elsewhere."""
+    models = next((above for above in folder.resolve().parents if above.name == "models"), Path.cwd() / "models")
+    return Path() if models.parent == Path.cwd() else models.parent
+
+
 def losses_of(folder: Path) -> list[float] | None:
     """The reconstruction loss of each row of the training's history, or None where there is no history."""
     try:
@@ -68,12 +75,12 @@ def losses_of(folder: Path) -> list[float] | None:
     return [float(cell) for cell in cells if cell]
 
 
-def training_loss(dataset: str, folder: Path) -> LossConfig:
+def training_loss(root: Path, dataset: str, folder: Path) -> LossConfig:
     """The reconstruction loss that the model was trained with, as the record of its training says.
 
     Without a record, that of params.yaml, with a word on standard error. Raises FlowshotError where it is damaged.
     """
-    path = Path("runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
+    path = Path(root, "runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
     if path.is_file():
         return Params(path, read_json(path)).section("parameters.train.loss", LossConfig)
     print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
