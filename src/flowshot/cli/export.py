@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise FlowshotError(f"{out}: is a folder; name a file with --out")
     if out.exists() and not arguments.force:
         raise FlowshotError(f"{out}: exists; choose another --out, or replace it with --force")
-    params = read_params()
-    arm = load_arm(arguments, params)
-    card, batch_size = arm.card, params.section("sample", SampleConfig).batch_size
+    batch_size = read_params().section("sample", SampleConfig).batch_size
+    arm = load_arm(arguments)
+    card = arm.card
     if card.kind != "vae":
         raise FlowshotError(f"{arm.name}: a model of the kind {card.kind} cannot be exported; use `flowshot sample`")
     model, prior = arm.encoding()
