@@ -131,7 +131,8 @@ def run(work: tuple[Case, int, int]) -> Outcome:
     model.load_state_dict(trained.best)
     loss = ReconstructionLoss(LOSS, SAMPLE_RATE)
     draws = torch_generator(seed, "planted", "diagnose")
-    found = diagnose(model, held_out, lambda a, b: loss(a, b)[0], draws, training)
+    history = [row["train_reconstruction"] for row in trained.history]
+    found = diagnose(model, held_out, lambda a, b: loss(a, b)[0], draws, training, history=history)
     return Outcome(case.name, seed, found, trained.seconds)
 
 

@@ -7,11 +7,7 @@ test clips, which it has not seen. An interrupted fit resumes when the same comm
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from flowshot.clips.prepared import PREPARED, read_prepared
-from flowshot.core.errors import FlowshotError
 from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
 from flowshot.core.params import read_params
 from flowshot.core.process import prepare_threads, stage, stop_requests, warn, workers
@@ -20,6 +16,7 @@ from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.models.base.latents import read_latents
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.priors.base import held_out_nats
 from flowshot.priors.registry import make_prior, prior_config
@@ -57,14 +54,6 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
             model=autoencoder, prior=prior, seed=seed, parameters={"fit_prior": {prior: to_dict(config)}},
             seconds=seconds,
         )  # fmt: skip
-
-
-def read_latents(folder: Path, split: str) -> torch.Tensor:
-    """The latents of a split, `[clips, draws, latent_size]`. Raises FlowshotError where there are none."""
-    try:
-        return torch.from_numpy(np.load(folder / f"{split}.npy", allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise FlowshotError(f"{folder}: no usable latents ({error}); run `dvc repro` to encode again") from None
 
 
 if __name__ == "__main__":

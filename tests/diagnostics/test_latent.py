@@ -173,6 +173,27 @@ def test_a_decoder_that_ignores_the_latent_is_collapsed_whatever_the_latent_hold
     assert diagnosis.verdict == "collapsed"
 
 
+FALLING, FLAT = [100 * 0.97**row for row in range(40)], [100 * 0.8**row for row in range(20)] + [1.0, 1.02] * 10
+
+
+@pytest.mark.parametrize(
+    ("used", "gap", "history", "verdict"),
+    [
+        (64, 0.004, FALLING, "untrained"),
+        (64, 0.004, FLAT, "collapsed"),  # it has learned what it can without the latent
+        (64, 0.004, None, "collapsed"),
+        (64, 0.004, [90.0, 60.0], "untrained"),
+        (0, 0.004, FALLING, "collapsed"),  # nothing reaches the decoder
+        (64, 0.2, FALLING, "healthy"),
+        (20, 0.2, FALLING, "partly_collapsed"),
+        (64, math.nan, FALLING, "collapsed"),
+    ],
+)
+def test_a_model_that_has_not_learned_yet_is_told_from_one_that_collapsed_by_its_history(used, gap, history, verdict):
+    found, reason = judge(used, 64, gap, history)
+    assert found == verdict and ("more steps" in reason) == (verdict == "untrained")
+
+
 @pytest.mark.parametrize(
     ("active", "gap", "verdict"),
     [

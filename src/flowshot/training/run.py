@@ -24,7 +24,7 @@ from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Weights
 from flowshot.training.config import TrainConfig
 from flowshot.training.job import TrainingJob, choose_device, train_function
 
-Diagnose = Callable[[Generator, PreparedDataset], dict[str, Any]]
+Diagnose = Callable[[Generator, PreparedDataset, list[Row]], dict[str, Any]]
 
 # What `diagnostics.json` repeats of the best weights: the reconstruction loss of held-out and of training clips.
 GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
@@ -83,7 +83,7 @@ def run_training(
             job = TrainingJob(dataset, training, budget, generator, bar.show, bar.keep, checkpoint, warn)
             trained = train_function(entry)(model, job)
             model.load_state_dict(trained.best)
-            diagnosis = diagnose(model.cpu(), dataset)
+            diagnosis = diagnose(model.cpu(), dataset, trained.history)
         last_step = int(trained.history[-1]["step"]) if trained.history else 0
         best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
         said = diagnosis | {

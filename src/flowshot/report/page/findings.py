@@ -90,7 +90,11 @@ def differences(report: Report, dataset: str) -> tuple[list[Finding], str]:
 def collapsed(report: Report, dataset: str) -> list[Finding]:
     """The trainings whose decoder ignores the latent, or in a line that there are none."""
     words = report.words
-    judged = [one for one in report.trainings.get(dataset, ()) if "verdict" in one.diagnostics]
+    judged = [
+        one for one in report.trainings.get(dataset, ()) if one.diagnostics.get("verdict", "untrained") != "untrained"
+    ]
+    if not judged:
+        return []
     unused = [one for one in judged if one.diagnostics["verdict"] != "healthy"]
     if unused:
         said = "In {count} of {total} trainings the decoder ignores the latent, wholly or in part (posterior collapse)."
