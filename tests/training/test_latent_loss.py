@@ -129,3 +129,10 @@ def test_with_a_likelihood_the_reconstruction_loss_is_its_misfit_alone(kind):
 def test_options_out_of_their_limits_are_errors(change, message):
     with pytest.raises(FlowshotError, match=message):
         settings(**change)
+
+
+def test_the_controller_moves_by_a_fiftieth_of_the_relative_error_which_is_cut_at_one():
+    for target in (2.0, 20.0):
+        assert controlled_beta(1.0, 1.5 * target, target) == pytest.approx(math.exp(0.01))
+        assert controlled_beta(1.0, 0.75 * target, target) == pytest.approx(math.exp(-0.005))
+        assert controlled_beta(1.0, 9 * target, target) == pytest.approx(math.exp(0.02))
