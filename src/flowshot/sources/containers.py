@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from flowshot.clips.flac import flac_bytes
-from flowshot.core.errors import FlowshotError
+from flowshot.sources.archives import readable
 from flowshot.sources.inputs import called_audio
 from flowshot.sources.soundfont import Recording, one_shot, safe_name
 
@@ -28,16 +28,12 @@ def write_sounds(read: Callable[[bytes], Sounds], container: Path, folder: Path)
     Raises FlowshotError where the container is damaged.
     """
     written = []
-    try:
+    with readable(container.name, container.suffix.removeprefix(".")):
         for name, content in read(container.read_bytes()):
             path = folder.joinpath(*(safe_name(part) for part in PurePosixPath(name).parts))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             written.append(path)
-    except (struct.error, ValueError, IndexError, EOFError, gzip.BadGzipFile) as error:
-        raise FlowshotError(
-            f"{container.name}: cannot be read ({error}); delete its download and fetch again"
-        ) from None
     return written
 
 
