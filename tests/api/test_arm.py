@@ -11,14 +11,13 @@ import pytest
 import soundfile
 import torch
 import yaml
-from flowshot.models.base.storage import save_model
 
 import flowshot
 from flowshot.core.errors import FlowshotError
 from flowshot.export.torchscript import export
 from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.priors.own import OwnPrior
 from tiny_vae import tiny_config
 
