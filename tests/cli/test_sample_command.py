@@ -191,10 +191,8 @@ def test_no_clip_that_is_written_is_nearer_to_a_training_clip_than_real_ones_are
 
 
 def test_an_arm_that_only_copies_is_told(project, generated, fails):
-    from flowshot.models.generators.copies.config import CopiesConfig
-
     from flowshot.models.base.kind import ModelCard, save_model
-    from flowshot.models.generators.copies.model import KIND
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     folder = Path("models/mine/copies/3")
     folder.mkdir(parents=True)
