@@ -18,8 +18,7 @@ from flowshot.core.process import prepare_threads
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.kind import ModelCard
 from flowshot.models.generators.registry import read_generator
-from flowshot.training.device import choose_device
-from flowshot.training.job import TrainingJob, train_function, training_config
+from flowshot.training.job import TrainingJob, choose_device, train_function, training_config
 
 
 class Noise:

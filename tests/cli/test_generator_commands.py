@@ -10,8 +10,7 @@ import yaml
 
 from flowshot.core.params import read_params
 from flowshot.core.randomness import derive_seed
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.models.generators.registry import read_generator
 
 RATE, SAMPLES = 8000, 2000

@@ -36,7 +36,7 @@ def test_a_walk_goes_from_the_one_sound_to_the_other(save_vae, sounds, found):
 
 def test_a_file_is_heard_as_the_dataset_hears_it(save_vae, sounds, project):
     """From its first sound, at the level of the dataset: as the clips that the model learned from."""
-    from flowshot.cli.interpolate import read_clip
+    from flowshot.api.arm import read_clip
     from flowshot.models.autoencoders.registry import load_autoencoder
 
     save_vae()

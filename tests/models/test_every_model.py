@@ -18,8 +18,7 @@ from flowshot.core.params import Params, merge
 from flowshot.models.autoencoders import registry as autoencoders
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.models.generators import registry as generators
 from flowshot.optimisation.checkpoint import Checkpoint
 from prepared_folders import write_prepared

@@ -60,9 +60,9 @@ def check_params(params: Params) -> None:
     for name in params.names("fit_prior"):
         prior_config(params, name)
     axes = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "priors": "fit_prior"}
-    plans = {name: params.entry("plans", name) for name in params.names("plans")}
-    for where, values in {"plan": dict(params.values.get("plan") or {}), **plans}.items():
-        plan = check_section(PlanConfig, values, f"{params.path}: {where}")
+    named = {name: params.named_plan(name) for name in params.names("plans")}
+    plans = [check_section(PlanConfig, values, f"{params.path}: plans.{name}") for name, values in named.items()]
+    for plan in (params.plan, *plans):
         for axis, section in axes.items():
             for name in getattr(plan, axis):
                 params.entry(section, name)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowshot.cli.arms import LoadedArm, drawn_as, load_arm
+from flowshot.cli.arms import load_arm
 from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch.jit import ScriptModule
+
+    from flowshot.api.arm import Arm
 
 # Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
 LARGEST_DIFFERENCE = 1e-4
@@ -30,19 +32,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise FlowshotError(f"{out}: is a folder; name a file with --out")
     if out.exists() and not arguments.force:
         raise FlowshotError(f"{out}: exists; choose another --out, or replace it with --force")
-    params = read_params()
-    arm = load_arm(arguments, params)
-    card, batch_size = arm.card, params.section("sample", SampleConfig).batch_size
+    batch_size = read_params().section("sample", SampleConfig).batch_size
+    arm = load_arm(arguments)
+    card = arm.card
     if arm.prior is not None and card.kind != "vae":
         raise FlowshotError(f"{arm.name}: a model of the kind {card.kind} cannot be exported; use `flowshot sample`")
-
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
-    from flowshot.core.randomness import derive_seed
 
     with working("recording"):
         exported, compare, facts = _recorded(arm, batch_size)
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
-        exported.save(str(fresh))
+        fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
         difference = compare(fresh)
         if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
             raise FlowshotError(
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
                 "use `flowshot sample`, and report this with the model's config.json"
             )
     # The seed that `flowshot sample ARM --seed 0` makes of its own.
-    seed = derive_seed(0, "sample", *drawn_as(arguments.arm))
+    seed = arm.generator(0).initial_seed()
     report = {
         "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out),
         "bytes": out.stat().st_size, "sample_rate": card.sample_rate, "clip_samples": card.clip_samples,
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(report, text)
 
 
-def _recorded(arm: LoadedArm, batch_size: int) -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
+def _recorded(arm: "Arm", batch_size: int) -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
     """The arm as TorchScript, what compares a file with it, and what else the report says."""
     # Imported here: see `run`.
     from flowshot.export.generators import export_generator, largest_generator_difference

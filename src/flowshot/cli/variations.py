@@ -4,17 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowshot.cli.arms import LoadedArm, load_arm, replaceable, write_clips
+from flowshot.cli.arms import load_arm, replaceable, write_clips
 from flowshot.cli.base import Outcome, WrongUse
-from flowshot.cli.interpolate import read_clip
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.params import read_params
-from flowshot.preparation.config import dataset_config
 
 if TYPE_CHECKING:
     import torch
 
+    from flowshot.api.arm import Arm
     from flowshot.models.generators.crash.model import Crash
     from flowshot.preparation.cutting import Clip
 
@@ -31,11 +29,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return finish(arguments, out, arm, made, f"near {arguments.file}", level=arguments.level)
 
 
-def begin(arguments: argparse.Namespace, verb: str) -> "tuple[Path, LoadedArm, Crash, Clip, torch.Generator]":
+def begin(arguments: argparse.Namespace, verb: str) -> "tuple[Path, Arm, Crash, Clip, torch.Generator]":
     """Where to write, the arm, its model, the sound and the draws; raises FlowshotError where one of them is none."""
     out = replaceable(arguments.out, arguments.force)
-    params = read_params()
-    arm = load_arm(arguments, params)
+    arm = load_arm(arguments)
 
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
     from flowshot.core.randomness import torch_generator
@@ -44,12 +41,12 @@ def begin(arguments: argparse.Namespace, verb: str) -> "tuple[Path, LoadedArm, C
     if not isinstance(arm.model, Crash):
         kind = f"{arm.name}: is of the kind {arm.card.kind}"
         raise FlowshotError(f"{kind}, which cannot {verb} a sound; name an arm of the kind crash")
-    clip = read_clip(Path(arguments.file), dataset_config(params, arguments.arm[0]), arm.card)
+    clip = arm.read_clip(Path(arguments.file))
     return out, arm, arm.model, clip, torch_generator(arguments.seed, verb, *arguments.arm)
 
 
 def finish(
-    arguments: argparse.Namespace, out: Path, arm: LoadedArm, made: "torch.Tensor", what: str, **facts: Any
+    arguments: argparse.Namespace, out: Path, arm: "Arm", made: "torch.Tensor", what: str, **facts: Any
 ) -> Outcome:
     """Write the clips that were `made: [n, samples]`, and say so."""
     write_clips(out, made.numpy(), arm.card.sample_rate, max(4, len(str(arguments.n - 1))))

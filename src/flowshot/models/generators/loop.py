@@ -54,9 +54,8 @@ def train_by_steps(
     for row in progress.history:
         job.on_row(row)
     start = time.perf_counter() - progress.seconds
-    patience = config.patience * config.validate_every or math.inf
 
-    while progress.step < budget.steps and progress.step - progress.best_step < patience:
+    while progress.step < budget.steps:
         clips = next(order).to(device, non_blocking=True)
         terms = take_step(augment(clips, config.augment, job.dataset.sample_rate, changes), progress.step)
         progress.step += 1
