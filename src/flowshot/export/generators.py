@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowshot.core.errors import FlowshotError
-from flowshot.export.torchscript import TRACED_CLIPS, quiet_tracing
+from flowshot.export.torchscript import TRACED_CLIPS, quiet_tracing, read_back
 from flowshot.generation.generated import sample_directly
 from flowshot.models.base.generator import Generator
 from flowshot.models.generators.crash.model import Crash
@@ -109,8 +109,7 @@ def export_generator(arm: str, model: Generator, batch_size: int) -> torch.jit.S
 @torch.no_grad()
 def largest_generator_difference(path: Path, model: Generator, batch_size: int) -> float:
     """Between the clips that the file draws and those of the model, for several numbers of clips."""
-    with quiet_tracing():
-        loaded = torch.jit.load(path)
+    loaded = read_back(path)
     worst = 0.0
     for count in (1, 5):
         drawn = sample_directly(model, count, batch_size, torch.Generator().manual_seed(count)).clips
