@@ -1,6 +1,6 @@
 """Draw clips from one arm: `python stages/sample.py DATASET AUTOENCODER PRIOR SEED`.
 
-Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: as many clips as the reference has.
+Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: `sample.clips` clips.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ def main() -> None:
     prior = make_prior(chosen.prior, prior_config(params, chosen.prior), model)
     prior.load(Path("priors") / arm)
     generator = torch_generator(chosen.seed, "sample", chosen.dataset, chosen.autoencoder, chosen.prior)
-    generated = sample_clips(model, prior, dataset.reference_size, config.batch_size, generator)
+    generated = sample_clips(model, prior, config.drawn(params.plan.name, dataset.reference_size), config.batch_size, generator)
     write_generated(Path("generated") / arm, generated, card.sample_rate)
     write_sampling(params, arm, config, generated)
 

@@ -1,6 +1,6 @@
 """Draw clips from a generator: `python stages/sample_generator.py DATASET GENERATOR SEED`.
 
-Writes `generated/DATASET/GENERATOR/direct/SEED/`: as many clips as the reference has.
+Writes `generated/DATASET/GENERATOR/direct/SEED/`: `sample.clips` clips.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def main() -> None:
     prepare_threads(workers())
     model, card = load_generator(Path("models", chosen.dataset, chosen.generator, str(chosen.seed)))
     draws = torch_generator(chosen.seed, "sample", chosen.dataset, chosen.generator)
-    generated = sample_directly(model, dataset.reference_size, config.batch_size, draws)
+    generated = sample_directly(model, config.drawn(params.plan.name, dataset.reference_size), config.batch_size, draws)
     write_generated(Path("generated") / arm, generated, card.sample_rate)
     write_sampling(params, arm, config, generated)
 

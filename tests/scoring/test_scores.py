@@ -30,7 +30,7 @@ from flowshot.scoring.scores import (
 
 ROOT = Path(__file__).parents[2]
 RATE, SAMPLES = 8000, 2000
-ALL = default(ScoreConfig, "score", embeddings=["logmel"], folds=5, permutations=99)
+ALL = default(ScoreConfig, "score", embeddings=["logmel"], folds=5, resamples=99)
 LOGMEL = replace(ALL, metrics=("fad", "kid"))
 
 

@@ -86,12 +86,8 @@ class PreparedDataset:
 
     @property
     def reference_size(self) -> int:
-        """How many clips every comparison uses.
-
-        Distances such as FAD depend on the number of clips, so the reference (test), the floor (validation)
-        and every arm are compared at this one n, the size of the smaller of the two held-out splits.
-        """
-        return min(self.manifest.counts["valid"], self.manifest.counts["test"])
+        """How many clips every comparison is with: all of the test split."""
+        return self.manifest.counts["test"]
 
     @contextmanager
     def required_unchanged(self) -> Iterator[None]:
