@@ -29,7 +29,9 @@ def main() -> None:
     prior = make_prior(chosen.prior, prior_config(params, chosen.prior), model)
     prior.load(Path("priors") / arm)
     generator = torch_generator(chosen.seed, "sample", chosen.dataset, chosen.autoencoder, chosen.prior)
-    generated = sample_clips(model, prior, config.drawn(params.plan.name, dataset.reference_size), config.batch_size, generator)
+    generated = sample_clips(
+        model, prior, config.drawn(params.plan.name, dataset.reference_size), config.batch_size, generator
+    )
     write_generated(Path("generated") / arm, generated, card.sample_rate)
     write_sampling(params, arm, config, generated)
 

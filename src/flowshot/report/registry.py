@@ -69,6 +69,7 @@ METRICS = {
 EMBEDDINGS = {
     "yamnet": "YAMNet",
     "logmel": "log-mel",
+    "aisfx": "aiSFX",
     "clap": "CLAP",
     "vggish": "VGGish",
     "pann": "PANN",

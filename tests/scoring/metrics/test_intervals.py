@@ -114,7 +114,7 @@ def test_intervals_of_the_kernel_distance_contain_the_distance_of_the_distributi
         x = np.repeat(generator.normal(size=(40, 32)) + 0.2, 2, axis=0)
         y = generator.normal(size=(80, 32))
         distance = kernel_distance(x, y, [f"x{i // 2}" for i in range(80)], labels("y", 80))
-        low, high = student_interval(distance.value, distance.influence.error(distance.repeated[0]), 0.95)
+        low, high = student_interval(distance.value, distance.influence.error, 0.95)
         assert low is not None and high is not None
         covered.append(low <= truth <= high)
     assert 0.9 <= np.mean(covered) <= 0.99

@@ -123,5 +123,5 @@ class Comparison:
     def linear_score(self, metric: str, value: float, influence_x: np.ndarray, influence_y: np.ndarray) -> Score:
         """A score not below 0 whose interval is that of the clips' influences, `[n]` and `[m]` with mean 0."""
         influence = source_influence(influence_x, influence_y, *self.groups)
-        error = None if influence is None else influence.error()
+        error = None if influence is None else influence.error
         return self.score(metric, value, student_interval(value, error, self.config.confidence), 0.0)

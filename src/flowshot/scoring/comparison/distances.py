@@ -59,7 +59,7 @@ def kad_p(both: Comparison) -> Score:
 
 
 def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score:
-    """The interval is Student's t over sources, with the jackknife's error less what it counts twice."""
+    """The interval is Student's t over sources, with the error of the infinitesimal jackknife."""
     sources = min(map(len, map(set, both.groups)))
     if sources < 2:
         print(
@@ -68,9 +68,9 @@ def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score
             file=sys.stderr,
         )
         return both.score(metric, found.value, None)
-    error = found.influence.error(found.repeated[0]) if sources >= FEWEST_SOURCES else None
+    error = found.influence.error if sources >= FEWEST_SOURCES else None
     interval = student_interval(found.value, error, both.config.confidence)
-    return both.score(metric, found.value, interval, details=_influence_entry(found.influence, found.repeated[1]))
+    return both.score(metric, found.value, interval, details=_influence_entry(found.influence, found.repeated))
 
 
 def _p_value(metric: str, both: Comparison, found: KernelDistance) -> Score:

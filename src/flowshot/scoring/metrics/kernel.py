@@ -46,22 +46,19 @@ class KernelDistance:
         return self._estimate[1]
 
     @cached_property
-    def repeated(self) -> tuple[float, float]:
-        """The variance from pairs of sources, which the jackknife counts twice, and its part with a candidate in them.
+    def repeated(self) -> float:
+        """The variance from pairs of sources with a candidate in them, which the jackknife counts twice.
 
-        An influence has half of every pair of sources, centred, so the squares of the influences of both have it twice
-        (Efron and Stein 1981, "The jackknife estimate of variance"). Near distance 0 that is all there is. Sets that
-        share sources have pairs that vary together; nothing is said of them.
+        An influence has half of every pair, centred, so the squares of the influences of both have it twice (Efron and
+        Stein 1981, "The jackknife estimate of variance"). Near distance 0 that is all there is. Sets that share sources
+        have pairs that vary together; nothing is said of them.
         """
         if not set(self.sources_x).isdisjoint(self.sources_y):
-            return 0.0, 0.0
-        x, y = self.sizes_x, self.sizes_y
-        within_x, within_y, between = (
-            _centred(self.within_x, x, x), _centred(self.within_y, y, y), _centred(self.between, x, y)
-        )  # fmt: skip
-        of_x, of_y = (2 * (np.square(each).sum() - np.square(np.diag(each)).sum()) for each in (within_x, within_y))
-        of_candidates = float(of_x + 4 * np.square(between).sum())
-        return of_candidates + float(of_y), of_candidates
+            return 0.0
+        within = _centred(self.within_x, self.sizes_x, self.sizes_x)
+        between = _centred(self.between, self.sizes_x, self.sizes_y)
+        pairs = np.square(within).sum() - np.square(np.diag(within)).sum()
+        return float(2 * pairs + 4 * np.square(between).sum())
 
     @cached_property
     def _estimate(self) -> tuple[float, SourceInfluence]:
@@ -82,7 +79,9 @@ def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     values = x @ y.T
     values /= x.shape[1]
     values += 1
-    return np.asarray(values * values * values)  # far faster than a power
+    cubes = values * values  # far faster than a power
+    cubes *= values
+    return np.asarray(cubes)
 
 
 def kernel_distance(
@@ -130,10 +129,11 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
     """
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        squared = squared_distances(x, y)
+        values = squared_distances(x, y)
         if bandwidth == 0:
-            return (squared == 0).astype(np.float64)
-        return np.asarray(np.exp(-squared / (2 * bandwidth**2)))
+            return (values == 0).astype(np.float64)
+        values /= -2 * bandwidth**2
+        return np.asarray(np.exp(values, out=values))
 
     return kernel
 
@@ -156,12 +156,16 @@ def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     origin = y.mean(axis=0)
     same = x is y
     x, y = x - origin, y - origin
-    lengths = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
-    squared = lengths - 2 * x @ y.T
+    of_x, of_y = np.einsum("nd,nd->n", x, x)[:, None], np.einsum("nd,nd->n", y, y)
+    # Less than the rounding of the three terms is nothing: equal rows are at distance 0 wherever they stand.
+    rounding = x.shape[1] * np.finfo(np.float64).eps
+    squared = x @ y.T
+    squared *= -2
+    squared += (1 - rounding) * of_x
+    squared += (1 - rounding) * of_y
+    np.maximum(squared, 0.0, out=squared)
     if same:
         np.fill_diagonal(squared, 0.0)
-    # Less than the rounding of the three terms is nothing: equal rows are at distance 0 wherever they stand.
-    squared[squared <= x.shape[1] * np.finfo(np.float64).eps * lengths] = 0.0
     return squared
 
 

@@ -42,9 +42,10 @@ class SourceInfluence:
         most = float(sum(len(part) - 1 for part in parts))
         return most if uncertainty <= 0 else min(max(2 * self.variance**2 / uncertainty, 1.0), most)
 
-    def error(self, repeated: float = 0.0) -> tuple[float, float]:
-        """Standard error and degrees of freedom, less a variance that the influences count twice (half at most)."""
-        return float(np.sqrt(max(self.variance - repeated, self.variance / 2))), self.freedom
+    @property
+    def error(self) -> tuple[float, float]:
+        """Standard error and degrees of freedom."""
+        return float(np.sqrt(self.variance)), self.freedom
 
     def _parts(self) -> list[np.ndarray]:
         """The influences of each independent part, scaled for the mean that was taken from them."""
