@@ -161,8 +161,7 @@ def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     rounding = x.shape[1] * np.finfo(np.float64).eps
     squared = x @ y.T
     squared *= -2
-    squared += (1 - rounding) * of_x
-    squared += (1 - rounding) * of_y
+    squared += (1 - rounding) * (of_x + of_y)
     np.maximum(squared, 0.0, out=squared)
     if same:
         np.fill_diagonal(squared, 0.0)
