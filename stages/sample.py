@@ -1,6 +1,6 @@
 """Draw clips from one arm: `python stages/sample.py DATASET AUTOENCODER PRIOR SEED`.
 
-Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: as many clips as the reference has.
+Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: `sample.clips` clips.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
     arm = Path(dataset, autoencoder, prior, str(seed))
     params = read_params()
     config = params.section("sample", SampleConfig)
-    count = read_prepared(PREPARED / dataset).reference_size
+    count = config.drawn(params.plan.name, read_prepared(PREPARED / dataset).reference_size)
     prepare_threads(workers())
     model, card = load_autoencoder(Path("models", dataset, autoencoder, str(seed)))
     fitted = make_prior(prior, prior_config(params, prior), model)

@@ -148,7 +148,8 @@ def tiny_params() -> dict:
     params["fit_prior"]["nf"] |= {"layers": 1, "width": 8, "steps": 2, "batch_size": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [128]
-    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "permutations": 10}
+    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "resamples": 10, "halves": 2}
+    params["sample"]["clips"] = None
     return params
 
 

@@ -37,6 +37,7 @@ def tone_project_at():
         axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "generators": []}
         axes |= {"priors": ["own"], "seeds": [0]}
         params |= {"plan": {**axes, "budget": budget}, "plans": {}}
+        params["sample"]["clips"] = None
         params["datasets"]["tones"] = params["datasets"]["synth"]
         params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}
         params["train"] |= {"threads": 1, **training}

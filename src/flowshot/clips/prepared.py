@@ -83,11 +83,8 @@ class PreparedDataset:
 
     @property
     def reference_size(self) -> int:
-        """How many clips every comparison uses: as many as the smaller of the two held-out splits has.
-
-        Distances such as FAD depend on the number of clips, so reference, floor and every arm are compared at one n.
-        """
-        return min(self.manifest.counts["valid"], self.manifest.counts["test"])
+        """How many clips every comparison is with: all of the test split."""
+        return self.manifest.counts["test"]
 
     @contextmanager
     def required_unchanged(self) -> Iterator[None]:
