@@ -17,7 +17,7 @@ from flowshot.scoring.scores import score_floor, write_scores
 def main(dataset: str) -> None:
     """Compare halves of the held-out clips."""
     params, prepared = read_params(), read_prepared(PREPARED / dataset)
-    n = params.section("sample", SampleConfig).drawn(params.plan.name, prepared.reference_size)
+    n = params.section("sample", SampleConfig).clips_of_arm(params.plan)
     scores = score_floor(prepared, params.section("score", ScoreConfig), n)
     write_scores(Path("scores", dataset, REAL, REAL, "0.json"), scores)
 

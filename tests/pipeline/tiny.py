@@ -39,6 +39,7 @@ def tiny_params(folder: Path) -> dict:
         "priors": list(PRIORS),
         "seeds": [0],
         "budget": {"steps": 4, "batch_size": 4},
+        "clips": 6,
     }
     clips = params["clips"] | {"sample_rate": SAMPLE_RATE, "clip_seconds": 0.25}
     params["datasets"]["mine"] = clips | {"source": "folder", "path": str(folder / "sounds")}
@@ -46,7 +47,6 @@ def tiny_params(folder: Path) -> dict:
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [512, 128]
     params["score"] |= {"embeddings": ["logmel"], "folds": 3, "halves": 3}
-    params["sample"]["clips"] = None
     return params
 
 
