@@ -158,6 +158,22 @@ def test_a_run_that_is_kept_again_while_it_is_sent_is_sent_again(project, drain,
     assert len(sent) == 2 and not unsent_copies()
 
 
+def test_arms_that_differ_in_an_earlier_stage_alone_all_wait(project, drain):
+    """Else a sweep over a prior's values while MLflow is away would keep its last value only."""
+    fit = project.root / "runs/fit_prior/synth/no_nf/own/0"
+    for components in (1, 8):
+        project.record("fit_prior", fit, prior="own", parameters={"fit_prior": {"own": {"components": components}}})
+        keep_unsent(project.score(parameters={"score": {"folds": 2}}))
+    assert len(unsent_copies()) == 2
+    drain()
+    client = mlflow_runs.open_store(mlflow_runs.find_store())[0]
+    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    values = [
+        run.data.params["fit_prior.own.components"] for run in found if run.info.run_name == "synth/no_nf/own/seed0"
+    ]
+    assert sorted(values) == ["1", "8"]
+
+
 def test_a_damaged_copy_is_named_and_stops_no_other(project, drain, capfd):
     damaged = project.root / UNSENT / "abc"
     damaged.mkdir(parents=True)

@@ -1,7 +1,8 @@
 """What stages tell MLflow, through processes of their own, so that no stage waits for MLflow or fails with it.
 
 `.flowshot/unsent/` of the repository holds copies of records that MLflow misses. One process, the drain, sends them;
-where it gives up, it says why in the file `problem` beside them.
+where it gives up, it says why in the file `problem` beside them. With `FLOWSHOT_TRACKING=later` no process is started,
+and all copies wait for `flowshot sync`.
 """
 
 import os
@@ -16,13 +17,15 @@ from pathlib import Path
 from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.core.files import whole_folder, write_json
 from flowshot.core.process import warn
-from flowshot.core.records import alone, project_of, read_record, record_files, record_key, repository
+from flowshot.core.provenance import parameters_digest
+from flowshot.core.records import RECORD, alone, project_of, read_record, record_files, record_key, repository
 
 FOLLOWER, DRAIN = "flowshot.tracking", "flowshot.cli.sync"  # modules, started as processes
 UNSENT, PROBLEM, SAID = Path(".flowshot/unsent"), "problem", "problem.said"
 ABOUT, DRAINING = "copy.json", "1"  # the file of a copy that says of what and for which store; the drain's lock
 RETRY_SECONDS = 600.0  # no drain starts for as long after one gave up, so that a dead server costs nothing
 END_SECONDS = 10.0  # what a training waits at its end for its last rows to be sent
+LATER = os.environ.get("FLOWSHOT_TRACKING") == "later"
 ENDED = "ended"  # the file that tells who follows a training how it ended
 
 
@@ -55,8 +58,12 @@ def keep_unsent(folder: Path) -> None:
     """
     record, folder = read_record(folder), folder.resolve()
     root, store = project_of(folder, record["stage"]), os.environ.get("MLFLOW_TRACKING_URI", "")
-    with whole_folder(repository() / UNSENT / f"{record_key(record)[:32]}-{time.time_ns()}") as fresh:
-        for path in record_files(root, record):
+    files = record_files(root, record)
+    # An arm's run depends on the parameters of the stages before it, too.
+    keys = [record_key(read_record(path.parent)) for path in files if path.name == RECORD]
+    name = parameters_digest({"records": keys})[:32]
+    with whole_folder(repository() / UNSENT / f"{name}-{time.time_ns()}") as fresh:
+        for path in files:
             copy = fresh / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
@@ -85,7 +92,9 @@ def _warn() -> None:
 
 
 def _start_drain() -> bool:
-    """Start a process that sends the copies, unless one is at it; False where the last one gave up lately."""
+    """Start a process that sends the copies, unless one is at it; False where one gave up lately or none is wanted."""
+    if LATER:
+        return False
     with suppress(FileNotFoundError):
         if time.time() - (repository() / UNSENT / SAID).stat().st_mtime < RETRY_SECONDS:
             return False
@@ -100,6 +109,9 @@ def _start_drain() -> bool:
 @contextmanager
 def following(folder: Path) -> Iterator[None]:
     """Within the block, MLflow gets the rows of `folder/history.csv` as they come, in the run of `folder/run.json`."""
+    if LATER:
+        yield
+        return
     (folder / ENDED).unlink(missing_ok=True)
     command = [sys.executable, "-m", FOLLOWER, "follow", str(folder), str(os.getpid())]
     process, status = None, "FAILED"
