@@ -1,4 +1,4 @@
-"""A million clips cost no more memory than ten thousand: shown with arrays of zeros that take no room on the disk."""
+"""Many clips cost no more memory than few: shown with arrays of zeros that take no room on the disk."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 SAMPLES, HELD_OUT = 1600, 20
-MANY, FEW = 1_000_000, 10_000
+MANY, FEW = 250_000, 10_000
 
 # What is mapped from the file is the system's cache, which it takes back when it needs it: `RssAnon` leaves it out.
 PROGRAM = """
@@ -57,7 +57,7 @@ def write_dataset(folder: Path, clips: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from Linux's /proc")
-def test_a_million_clips_cost_no_more_memory_than_ten_thousand(tmp_path: Path) -> None:
+def test_many_clips_cost_no_more_memory_than_ten_thousand(tmp_path: Path) -> None:
     taken = {}
     for clips in (FEW, MANY):
         write_dataset(tmp_path / str(clips), clips)

@@ -50,10 +50,10 @@ def tone_project_at():
 
 @pytest.fixture(scope="session")
 def start_stage():
-    """Starts `stages/SCRIPT.py tones WORDS` in a folder, in a process of its own."""
+    """Starts `stages/SCRIPT.py tones WORDS` in a folder, in a process of its own, of which MLflow hears nothing."""
 
     def start(folder, script, *words, checkpoint_seconds=None, **variables):
-        paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", **variables}
+        paths = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "FLOWSHOT_TRACKING": "later", **variables}
         if checkpoint_seconds is not None:
             paths["FLOWSHOT_CHECKPOINT_SECONDS"] = str(checkpoint_seconds)
         environment = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")} | paths
@@ -68,20 +68,6 @@ def start_stage():
 def start_train_stage(start_stage):
     """Starts `stages/train.py tones NAME 0` in a folder, in a process of its own."""
     return lambda folder, name, **settings: start_stage(folder, "train", name, "0", **settings)
-
-
-@pytest.fixture(scope="session")
-def flush():
-    """Waits until MLflow has what the stages of a folder recorded, which a process of its own sends."""
-
-    def wait(folder):
-        command = [sys.executable, "-c", "from flowshot.core.tracked import flush; flush(120)"]
-        done = subprocess.run(
-            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-
-    return wait
 
 
 @pytest.fixture(scope="session")

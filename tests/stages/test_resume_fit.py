@@ -1,4 +1,4 @@
-"""The `fit_prior` stage, killed and started again. `FLOWSHOT_KILLS=10` tries as many moments; four by default."""
+"""The `fit_prior` stage, killed and started again. `FLOWSHOT_KILLS=10` tries as many moments; two by default."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-KILLS = int(os.environ.get("FLOWSHOT_KILLS", "4"))
+KILLS = int(os.environ.get("FLOWSHOT_KILLS", "2"))
 NETWORK = {"layers": 1, "width": 8, "steps": 150, "batch_size": 16}
 PRIORS = {
     "nf": NETWORK,

@@ -20,7 +20,7 @@ from flowshot.core.records import LOGGED, RECORD, alone, repository
 from flowshot.core.tracked import ABOUT, DRAINING, PROBLEM, SAID, UNSENT, keep_unsent, unsent_copies
 
 SENDING = "2"  # the key of `alone`: one process at a time sends copies and removes them
-QUIET_SECONDS = 15  # how long a drain waits for further copies
+QUIET_SECONDS = 60  # how long a drain waits for further copies
 PATIENCE_SECONDS = 60.0  # how long a drain tries without sending anything
 
 
