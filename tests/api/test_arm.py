@@ -17,8 +17,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.export.torchscript import export
 from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.priors.own import OwnPrior
 from tiny_vae import tiny_config
 

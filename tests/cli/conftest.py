@@ -46,7 +46,7 @@ def project(tmp_path, monkeypatch):
         "priors": ["own", "gmm"],
         "seeds": [3, 4],
     }
-    params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}}
+    params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}, "clips": 6}
     params["plans"] = {}  # they name other datasets
     params["fit_prior"]["gmm"] |= {"components": 2, "iterations": 5}
     clips = {**params["clips"], "sample_rate": RATE, "clip_seconds": SECONDS}
@@ -106,8 +106,7 @@ def save_vae(project):
 
     from flowshot.models.autoencoders.vae.model import KIND
     from flowshot.models.autoencoders.vae.vae import VAE
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
+    from flowshot.models.base.kind import ModelCard, save_model
     from tiny_vae import tiny_config
 
     def save(seed=3, *, rate=RATE, dataset="mine"):

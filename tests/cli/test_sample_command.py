@@ -136,10 +136,8 @@ def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
 
 
 def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated, found):
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
-    from flowshot.models.generators.copies.config import CopiesConfig
-    from flowshot.models.generators.copies.model import KIND
+    from flowshot.models.base.kind import ModelCard, save_model
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("generators: []", "generators: [copies]"))
@@ -155,10 +153,8 @@ def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated,
 
 @pytest.mark.parametrize("command", ["export", "interpolate"])
 def test_what_needs_a_latent_refuses_a_generator(project, generated, fails, command):
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
-    from flowshot.models.generators.copies.config import CopiesConfig
-    from flowshot.models.generators.copies.model import KIND
+    from flowshot.models.base.kind import ModelCard, save_model
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     folder = Path("models/mine/copies/3")
     folder.mkdir(parents=True)
@@ -195,10 +191,8 @@ def test_no_clip_that_is_written_is_nearer_to_a_training_clip_than_real_ones_are
 
 
 def test_an_arm_that_only_copies_is_told(project, generated, fails):
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
-    from flowshot.models.generators.copies.config import CopiesConfig
-    from flowshot.models.generators.copies.model import KIND
+    from flowshot.models.base.kind import ModelCard, save_model
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     folder = Path("models/mine/copies/3")
     folder.mkdir(parents=True)

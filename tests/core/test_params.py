@@ -107,7 +107,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("plan.generators", ["gan"], "generators: 'gan' is not defined; add it under `generators`.*copies"),
         ("plan.priors", ["vae"], "fit_prior: 'vae' is not defined.*gmm"),
         ("plan.generators", ["no_nf"], "plan: no_nf cannot be both an autoencoder and a generator"),
-        ("generators.mine", {"kind": "gan"}, "generators.mine.kind: found 'gan'; use one of: copies"),
+        ("generators.mine", {"kind": "gan"}, "generators.mine.kind: found 'gan'; use one of: crash"),
         # Missing.
         ("plan", MISSING, "plan: is missing; add it"),
         ("plan", "quick", "plan: its values belong there; `flowshot plan quick` writes them"),

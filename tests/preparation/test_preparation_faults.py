@@ -119,7 +119,7 @@ def run_stage(tmp_path, stage, config, largest_file=None):
 
     plan = {
         "name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own"], "seeds": [0],
-        "budget": {"steps": 1, "batch_size": 1},
+        "budget": {"steps": 1, "batch_size": 1}, "clips": None,
     }  # fmt: skip
     params = {"plan": plan, "datasets": {"mine": to_dict(config)}, "autoencoders": {"no_nf": {}}}
     (tmp_path / "params.yaml").write_text(json.dumps(params))
@@ -156,7 +156,7 @@ def test_a_disk_that_fills_up_while_fetching_is_one_line(tmp_path, fetched):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
-@pytest.mark.parametrize("step", ["_write_array", "_write_manifest", "write_audit", "write_json"])
+@pytest.mark.parametrize("step", ["_write_array", "write_table", "write_audit", "write_json"])
 def test_whatever_is_written_last_nothing_is_there_without_it(tmp_path, fetched, monkeypatch, step, code):
     def fails(*_):
         raise OSError(code, os.strerror(code))

@@ -8,7 +8,6 @@ import pytest
 from page_project import build, make_plan, write_json, write_project
 
 from defaults import default
-from flowshot.core.errors import FlowshotError
 from flowshot.report.config import ReportConfig
 from flowshot.report.project import Project
 from flowshot.report.results import read_report
@@ -75,14 +74,6 @@ def test_what_was_not_kept_is_missing_and_no_error(project: Path, tmp_path: Path
     assert "| trained on | not recorded |" in (out / "README.md").read_text()
 
 
-def test_a_number_that_is_none_names_its_file(project: Path, tmp_path: Path) -> None:
-    root = tmp_path / "project"
-    shutil.copytree(project, root)
-    write_json(root / "models/drums/flow/0/diagnostics.json", {"kl": "much", "n": 4})
-    with pytest.raises(FlowshotError, match=r"flow/0/diagnostics.json: `kl` must be a finite number, found 'much'"):
-        build(root, PLAN, tmp_path / "out")
-
-
 def test_curves_have_the_seconds_of_the_training_that_kept_them(whole: Path) -> None:
     with (whole / "curves.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["training"] == "drums/flow/seed0"]
@@ -90,9 +81,9 @@ def test_curves_have_the_seconds_of_the_training_that_kept_them(whole: Path) -> 
 
 
 def test_tables_set_the_baseline_apart_and_let_generators_compete(whole: Path) -> None:
-    quality, paired, models = (
-        (whole / f"drums/table-{name}.md").read_text() for name in ("quality", "paired-fad", "autoencoder")
-    )
+    text = (whole / "README.md").read_text()
+    quality, paired, models = (text.split(f"### {title}")[1] for title in ("Quality", "FAD against", "Models"))
+    models = models.split("###")[0]
     assert r"| gan | direct | **9.0** \[" in quality and r"| *copies* | *direct* | 3.0 \[" in quality
     assert r"| gan | direct | 9.0 | -5.0 \[" in paired and "compared with no\\_nf / own" in paired
     assert "| gan | \u2013 |" in models and models.count("4,213,456") == 2

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,11 +125,19 @@ class Arm:
         return torch_generator(seed, "sample", *names)
 
     def draw(
-        self, count: int, generator: torch.Generator, sampler: LatentSampler | None = None, batch_size: int = BATCH_SIZE
+        self,
+        count: int,
+        generator: torch.Generator,
+        sampler: LatentSampler | None = None,
+        batch_size: int = BATCH_SIZE,
+        attributes: Mapping[str, float] | None = None,
     ) -> np.ndarray:
-        """`count` clips `[count, clip_samples]`, of the latents that `sampler` draws; without one of a generator's."""
+        """`count` clips `[count, clip_samples]`, of the latents that `sampler` draws.
+
+        Without a sampler they are a generator's, with the `attributes` asked for.
+        """
         if sampler is None:
-            return sample_directly(self.model, count, batch_size, generator).clips
+            return sample_directly(self.model, count, batch_size, generator, attributes).clips
         return sample_clips(self.encoding()[0], sampler, count, batch_size, generator).clips
 
     def sampler(
@@ -145,9 +154,22 @@ class Arm:
             return Near(model, torch.as_tensor(clip, dtype=torch.float32), temperature)
         return Tempered(prior if label is None else self._fitted_to(label), temperature)
 
+    def require_attributes(self, wanted: Mapping[str, float]) -> None:
+        """Raise FlowshotError where clips of this arm cannot be asked for one of the attributes `wanted`."""
+        known: tuple[str, ...] = getattr(self.model, "attribute_names", ())
+        for name in wanted:
+            if not known:
+                raise FlowshotError(f"{self.name}: cannot be asked for attributes; name a drumgan with a condition")
+            if name not in known:
+                raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
+
+    def read_clip(self, path: Path) -> Clip:
+        """The clip of a file as the model knows clips: from its first sound, at the level of its dataset."""
+        return read_clip(path.expanduser(), dataset_config(self._params(), self.names[0]), self.card)
+
     def read_sound(self, path: Path) -> np.ndarray:
-        """A clip `[samples]` of a file as the model knows clips: from its first sound, at the level of its dataset."""
-        return read_sound(path.expanduser(), dataset_config(self._params(), self.names[0]), self.card)
+        """The samples `[samples]` of `read_clip`."""
+        return self.read_clip(path).samples
 
     def _params(self) -> Params:
         return read_params(self.project / PARAMS)
@@ -274,8 +296,8 @@ def _load_model(folder: Path) -> Arm:
     return Arm((dataset, name, prior_name), params.section("seed", int), model, prior, card, root)
 
 
-def read_sound(path: Path, config: DatasetConfig, card: ModelCard) -> np.ndarray:
-    """A clip `[samples]` of a file as the model knows clips: from its first sound, at the level of its dataset.
+def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
+    """The clip of a file as the model knows clips: from its first sound, at the level of its dataset.
 
     Raises:
         FlowshotError: the file is missing or gives no clip, or the dataset has other clips than the model.
@@ -293,4 +315,4 @@ def read_sound(path: Path, config: DatasetConfig, card: ModelCard) -> np.ndarray
             read_clips(path, replace(config, cut="file"), found.append)
     except UnusableAudio as problem:
         raise FlowshotError(f"{path}: {problem.reason} ({REASONS[problem.reason]}); give another sound") from None
-    return found[0].samples
+    return found[0]

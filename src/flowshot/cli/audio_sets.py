@@ -14,13 +14,11 @@ from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
 from flowshot.core.randomness import numpy_generator
 from flowshot.preparation.config import DatasetConfig
-from flowshot.preparation.excerpt import Excerpt, read_excerpt
+from flowshot.preparation.cutting import Excerpt, read_excerpt
 from flowshot.preparation.selection import REASONS
 from flowshot.scoring.config import ScoreConfig
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
 from flowshot.sources.inputs import InputFile, list_files
-
-FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
 
 
 class Drawn(NamedTuple):
@@ -61,14 +59,14 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
 
 
 def decoded(
-    what: str, files: Sequence[InputFile], sample_rate: int, samples: int, **policy: Any
+    what: str, files: Sequence[InputFile], sample_rate: int, samples: int
 ) -> Iterator[tuple[Path, Excerpt | str]]:
-    """Each file with its beginning, or with the reason why it cannot be decoded; `policy` as for `read_excerpt`."""
+    """Each file with its beginning, or with the reason why it cannot be decoded."""
     for file in counted(files, what, len(files), "file"):
         found: Excerpt | str
         try:
             with quiet_decoders():
-                found = read_excerpt(file.path, sample_rate, samples, **policy)
+                found = read_excerpt(file.path, sample_rate, samples)
         except UnusableAudio as problem:
             found = f"{problem.reason} ({REASONS[problem.reason]})"
         yield file.path, found
@@ -83,8 +81,7 @@ def read_set(
         FlowshotError: a file cannot be decoded, unless `scoring.on_bad_clip` is to skip; names it.
     """
     order = numpy_generator(seed, "score", role).permutation(len(audio)).tolist()
-    policy = {"pad": scoring.policy.pad, "channels": scoring.policy.channels}
-    files = decoded(role, [audio[place] for place in order], config.sample_rate, config.clip_samples, **policy)
+    files = decoded(role, [audio[place] for place in order], config.sample_rate, config.clip_samples)
     drawn: list[Drawn] = []
     unusable: dict[str, str] = {}
     for place, (path, found) in zip(order, files, strict=True):
@@ -98,7 +95,7 @@ def read_set(
     return AudioSet(drawn, unusable, {"folder": folder, "files": len(audio)})
 
 
-def described(role: str, each: AudioSet, others: list[str], n: int, config: DatasetConfig, pad: str) -> dict[str, Any]:
+def described(role: str, each: AudioSet, others: list[str], n: int, config: DatasetConfig) -> dict[str, Any]:
     """The facts of a set, with the names of what is no audio (`others`), and what was cut or padded of `n` draws.
 
     All of it is also said on standard error.
@@ -115,7 +112,7 @@ def described(role: str, each: AudioSet, others: list[str], n: int, config: Data
         (files - bad - n, f"of {files} files are left out, so that both sets have {n}"),
         (bad, f"of {files} files cannot be decoded, and count as skipped"),
         (facts["cut"], f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
-        (facts["padded"], f"of {n} files are shorter than {config.clip_seconds:g} s, and {FILLERS[pad]} them"),
+        (facts["padded"], f"of {n} files are shorter than {config.clip_seconds:g} s, and silence follows them"),
     ):
         if count:
             print(f"{role}: {count} {what}", file=sys.stderr)

@@ -14,7 +14,7 @@ from flowshot.generation.config import SampleConfig
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.generators.registry import read_generator
 from flowshot.preparation.config import DatasetConfig, dataset_config
-from flowshot.preparation.folders import check_folder
+from flowshot.preparation.preparation import check_folder
 from flowshot.priors.registry import prior_config
 from flowshot.report.config import ReportConfig
 from flowshot.scoring.config import ScoreConfig
@@ -79,11 +79,11 @@ def _is_stale(params: Params, name: str) -> bool:
 def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Path]:
     """Folders of models that hold another file than their entry names by now. Checks entries against the clips too."""
     plan, stale = params.plan, []
-    entries = [read_autoencoder(params, name) for name in plan.autoencoders]
-    entries += [read_generator(params, name) for name in plan.generators]
-    for entry in entries:
+    entries = [("autoencoders", read_autoencoder(params, name)) for name in plan.autoencoders]
+    entries += [("generators", read_generator(params, name)) for name in plan.generators]
+    for section, entry in entries:
         for dataset, clips in datasets.items():
-            entry.kind.check(f"autoencoders.{entry.name}", entry.config, clips.clip_samples, clips.sample_rate)
+            entry.kind.check(f"{section}.{entry.name}", entry.config, clips.clip_samples, clips.sample_rate)
             digests = {name: sha256_of_file(path) for name, path in entry.kind.files(entry.config).items()}
             folders = [MODELS / dataset / entry.name / str(seed) for seed in plan.seeds]
             stale += [folder for folder in folders if digests and _digests_in(folder) not in (None, digests)]

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowshot.cli.arms import load_arm, replaceable
 from flowshot.cli.base import Outcome
@@ -11,54 +12,82 @@ from flowshot.core.files import whole_file, whole_folder, writing
 from flowshot.core.params import read_params
 from flowshot.generation.config import SampleConfig
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch.jit import ScriptModule
+
+    from flowshot.api.arm import Arm
+
 # Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
 LARGEST_DIFFERENCE = 1e-4
-METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
+GENERATED = "sample(n, seed)"
+METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", GENERATED)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, write it, and compare what was written with it before it takes its place."""
-    out = replaceable(arguments.out, arguments.force) if arguments.format == "onnx" else new_file(arguments)
+    graphs = arguments.format == "onnx"
+    out = replaceable(arguments.out, arguments.force) if graphs else new_file(arguments)
     batch_size = read_params().section("sample", SampleConfig).batch_size
     arm = load_arm(arguments)
-    if arm.card.kind != "vae":
-        kind = arm.card.kind
-        raise FlowshotError(f"{arm.name}: a model of the kind {kind} cannot be exported; use `flowshot sample`")
-    model, prior = arm.encoding()
+    card = arm.card
+    if card.kind != "vae" and (graphs or arm.prior is not None):
+        kind = f"a model of the kind {card.kind} cannot be exported" + " as ONNX" * (graphs and arm.prior is None)
+        raise FlowshotError(f"{arm.name}: {kind}; use `flowshot sample`")
+    facts, text = write_graphs(arm, out) if graphs else write_torchscript(arm, out, batch_size)
+    size = sum(path.stat().st_size for path in (out.iterdir() if graphs else [out]))
+    report = {
+        "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out), "bytes": size,
+        "sample_rate": card.sample_rate, "clip_samples": card.clip_samples, **facts,
+    }  # fmt: skip
+    difference = facts["largest_difference"]
+    return Outcome(report, f"{out}: {arm.name}, {size / 1e6:.1f} MB, within {difference:.1g} of the model\n{text}")
 
+
+def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
+    """Write a folder of ONNX graphs; returns what the report says of them, and for people."""
     # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
     from flowshot.export.onnx import OPSET, export_onnx
-    from flowshot.export.torchscript import export, largest_difference
 
-    rate = arm.card.sample_rate
-    report = {
-        "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out), "sample_rate": rate,
-        "clip_samples": arm.card.clip_samples, "latent_size": model.latent_size,
-    }  # fmt: skip
-    if arguments.format == "onnx":
-        with working("recording and comparing"), writing(out), whole_folder(out) as folder:
-            difference = export_onnx(folder, arm.name, model, prior, rate)
-            require_small(arm.name, difference)
-        size = sum(path.stat().st_size for path in out.iterdir())
-        report |= {"bytes": size, "largest_difference": difference, "opset": OPSET}
-        graphs = "encode.onnx, decode.onnx, prior.onnx, and arm.json, which says what they take"
-        text = f"{out}: {arm.name}, {size / 1e6:.1f} MB, opset {OPSET}, within {difference:.1g} of the model\n{graphs}"
-        return Outcome(report, text)
+    model, prior = arm.encoding()
+    with working("recording and comparing"), writing(out), whole_folder(out) as folder:
+        difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
+        require_small(arm.name, difference)
+    facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
+    return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json, which says what they take"
+
+
+def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str, Any], str]:
+    """Write a TorchScript file; returns what the report says of it, and for people."""
     with working("recording"):
-        exported = export(arm.name, model, prior, rate, batch_size)
+        exported, compare, facts = recorded(arm, batch_size)
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
         fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
-        difference = largest_difference(fresh, model, prior, batch_size)
+        difference = compare(fresh)
         require_small(arm.name, difference)
-    size = out.stat().st_size
     seed = arm.generator(0).initial_seed()  # that `flowshot sample ARM --seed 0` makes of its own
-    report |= {"bytes": size, "methods": list(METHODS), "largest_difference": difference, "seed_of_sample_0": seed}
     text = (
-        f"{out}: {arm.name}, {size / 1e6:.1f} MB, within {difference:.1g} of the model\n"
-        f"torch.jit.load gives an object with {', '.join(METHODS)}\n"
+        f"torch.jit.load gives an object with {', '.join(facts['methods'])}\n"
         f"sample(n, {seed}) gives the clips of `flowshot sample {arm.name} --seed 0`"
     )
-    return Outcome(report, text)
+    return facts | {"largest_difference": difference, "seed_of_sample_0": seed}, text
+
+
+def recorded(arm: "Arm", batch_size: int) -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
+    """The arm as TorchScript, what compares a file with it, and what else the report says."""
+    # Imported here: see `write_graphs`.
+    from flowshot.export.generators import export_generator, largest_generator_difference
+    from flowshot.export.torchscript import export, largest_difference
+
+    if arm.prior is None:
+        exported = export_generator(arm.name, arm.model, batch_size)
+        methods = [name for name in ("decode(latents, asked)", GENERATED) if hasattr(exported, name.partition("(")[0])]
+        return exported, lambda path: largest_generator_difference(path, arm.model, batch_size), {"methods": methods}
+    model, prior = arm.encoding()
+    exported = export(arm.name, model, prior, arm.card.sample_rate, batch_size)
+    facts = {"latent_size": model.latent_size, "methods": list(METHODS)}
+    return exported, lambda path: largest_difference(path, model, prior, batch_size), facts
 
 
 def new_file(arguments: argparse.Namespace) -> Path:

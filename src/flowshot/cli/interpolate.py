@@ -2,13 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flowshot.cli.arms import load_arm, replaceable, write_clips
 from flowshot.cli.base import Outcome, WrongUse
-
-if TYPE_CHECKING:
-    pass
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

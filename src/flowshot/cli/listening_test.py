@@ -5,10 +5,10 @@ import sys
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from flowshot.cli.arms import replaceable
 from flowshot.cli.audio_sets import audio_files, decoded
@@ -147,16 +147,10 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
     return Outcome(report, _text(report))
 
 
-def hearing(ratings: list[Any]) -> dict[str, float]:
+def hearing(ratings: pd.DataFrame) -> dict[str, float]:
     """By how many points each listener rates real clips above anchors, on average; who rated neither is left out."""
-    scores: dict[str, dict[str, list[float]]] = {}
-    for each in ratings:
-        scores.setdefault(each.listener, {}).setdefault(each.system, []).append(each.score)
-    return {
-        listener: fmean(of["real"]) - fmean(of["anchor"])
-        for listener, of in scores.items()
-        if "real" in of and "anchor" in of
-    }
+    means = ratings.pivot_table("score", "listener", "system").reindex(columns=list(RESERVED)).dropna()
+    return {str(name): float(above) for name, above in (means["real"] - means["anchor"]).items()}
 
 
 def _of_pair(pair: tuple[str, str], estimate: Estimate) -> dict[str, Any]:

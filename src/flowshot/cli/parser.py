@@ -100,6 +100,18 @@ def option(text: str) -> tuple[str, str]:
     return name.lstrip("-").replace("-", "_"), value
 
 
+def attribute(text: str) -> tuple[str, float]:
+    """The name and the value of `NAME=VALUE`, from 0 to 1."""
+    name, _, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, e.g. brightness=0.8") from None
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: an attribute lies between 0 and 1")
+    return name, number
+
+
 def planned_arms(**_: Any) -> list[str]:
     """The arms of `params.yaml` in this folder, `DATASET/AUTOENCODER/PRIOR`; none where there is no usable plan."""
     try:
@@ -124,6 +136,6 @@ def trained_models(prefix: str = "", **_: Any) -> list[str]:
 
 TYPES = {
     "int": int, "float": float, "positive": positive, "not_negative": not_negative, "count": count, "option": option,
-    "arm": arm, "arm_or_folder": arm_or_folder,
+    "arm": arm, "arm_or_folder": arm_or_folder, "attribute": attribute,
 }  # fmt: skip
 COMPLETERS = {"planned_arms": planned_arms, "named_plans": named_plans, "trained_models": trained_models}

@@ -27,14 +27,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise WrongUse("argument --near: a sound has no other label; leave --label out")
     out = replaceable(arguments.out, arguments.force)
     batch_size = read_params().section("sample", SampleConfig).batch_size
-    arm = load_arm(arguments)
-    sampler, generator = (
-        arm.sampler(arguments.temperature, arguments.near, arguments.label),
-        arm.generator(arguments.seed),
-    )
+    arm, wanted = load_arm(arguments), dict(arguments.attribute)
+    arm.require_attributes(wanted)
+    sampler = arm.sampler(arguments.temperature, arguments.near, arguments.label)
+    generator = arm.generator(arguments.seed)
 
     def draw(count: int) -> "np.ndarray":
-        return arm.draw(count, generator, sampler, batch_size)
+        return arm.draw(count, generator, sampler, batch_size, wanted)
 
     clips = without_copies(arm, arguments.n, draw) if arguments.no_copies else in_pieces(arguments.n, draw)
     with working(f"drawing {arguments.n} clips"):
@@ -45,6 +44,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "sample_rate": rate, "seconds": seconds, "temperature": arguments.temperature, "near": arguments.near,
         "label": arguments.label, "no_copies": arguments.no_copies,
     }  # fmt: skip
+    if wanted:
+        report["attributes"] = wanted
     return Outcome(report, f"{arguments.n} clips of {seconds:g} s at {rate} Hz in {out}")
 
 
@@ -67,7 +68,7 @@ def without_copies(arm: "Arm", count: int, draw: "Callable[[int], np.ndarray]") 
     from flowshot.clips.prepared import PREPARED, read_prepared
     from flowshot.scoring.config import PolicyConfig
     from flowshot.scoring.embeddings.registry import embedder
-    from flowshot.scoring.metrics.memorisation import nearest_training
+    from flowshot.scoring.metrics.neighbours import nearest_training
 
     prepared = read_prepared(arm.project / PREPARED / arm.names[0])
     embed = embedder("logmel", read_params().section("score.policy", PolicyConfig)).embed

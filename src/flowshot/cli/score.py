@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     n = min(len(each.drawn) for each in sets.values())
     if n < 2:
         raise FlowshotError(f"{n} files of each set could be decoded, but a comparison needs at least 2; add audio")
-    facts = {role: described(role, each, listed[role][1], n, config, scoring.policy.pad) for role, each in sets.items()}
+    facts = {role: described(role, each, listed[role][1], n, config) for role, each in sets.items()}
     reference, candidate = sets["reference"].first(n), sets["candidate"].first(n)
     training = None if prepared is None else training_clips(prepared)
     # A folder that is gone afterwards: this may run anywhere, and must leave nothing behind.
@@ -136,7 +136,7 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
     except ValueError as error:
         raise WrongUse(f"{error} (--window, --hop and --level-db)") from None
     if arguments.name and policy != planned.policy:
-        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --pad, --window, --level out")
+        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --window, --hop and --level out")
     return replace(
         planned,
         embeddings=embeddings,

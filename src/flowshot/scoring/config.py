@@ -10,12 +10,10 @@ from flowshot.core.sections import Section, require
 class PolicyConfig(Section):
     """How a clip becomes what an embedding hears; kept with every number, because numbers of two policies differ."""
 
-    pad: Literal["zero", "repeat"]
     window_seconds: float | None
     hop: float
-    level: Literal["none", "peak", "rms"]
+    level: Literal["none", "peak"]
     level_db: float
-    channels: Literal["mix", "first"]
 
     def __post_init__(self) -> None:
         require(self.window_seconds is None or 0 < self.window_seconds <= 60, "window_seconds must lie in 0 to 60")
@@ -32,18 +30,18 @@ class ScoreConfig(Section):
     neighbours: int
     splits: int
     folds: int
-    bootstrap: int
-    permutations: int
+    resamples: int
+    halves: int
     confidence: float
     checkpoints: str | None
     on_bad_clip: Literal["fail", "skip"]
     policy: PolicyConfig
 
     def __post_init__(self) -> None:
-        require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
+        require(self.folds >= 2, "folds must be at least 2")
         require(
-            min(self.neighbours, self.splits, self.permutations) >= 1,
-            "neighbours, splits and permutations must be at least 1",
+            min(self.neighbours, self.splits, self.resamples, self.halves) >= 1,
+            "neighbours, splits, resamples and halves must be at least 1",
         )
         require(len(set(self.metrics)) == len(self.metrics), "metrics names one twice")
         require(0 < self.confidence < 1, "confidence must lie between 0 and 1")

@@ -1,26 +1,28 @@
 """Scores of a set of clips: against held-out real clips, in pairs with their originals, and of the clips alone."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flowshot.clips.held_out import REFERENCE_SEED, NamedClips, floor_clips, reference_clips
+from flowshot.clips.held_out import NamedClips, reference_clips
 from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
 from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison
-from flowshot.scoring.comparison.embedded import ClipSets, embedded_sets
+from flowshot.scoring.comparison.embedded import ClipSets, embedded_sets, skipped_clip
 from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.embeddings.base import Embedder
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
-from flowshot.scoring.embeddings.usable import Skipped
+from flowshot.scoring.floor import floor_scores, joined
 from flowshot.scoring.metrics.constant_tone import constant_tone
+from flowshot.scoring.metrics.control import control_scores
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
 from flowshot.scoring.metrics.waveform import envelope_correlation, si_sdr
@@ -30,11 +32,17 @@ NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 
 
 def score_arm(
-    clips: np.ndarray, prepared: PreparedDataset, config: ScoreConfig, seed: int, paired: bool
+    clips: np.ndarray,
+    prepared: PreparedDataset,
+    config: ScoreConfig,
+    seed: int,
+    paired: bool,
+    asked: Mapping[str, np.ndarray] | None = None,
 ) -> list[Score]:
     """Every score of `clips: [n, samples]` that an arm of seed `seed` made.
 
-    Paired clips are reconstructions: clip i is that of clip i of the reference.
+    Paired clips are reconstructions: clip i is that of clip i of the reference. `asked` holds the values `[n]` that
+    they were asked for, by attribute.
 
     Raises:
         FlowshotError: as `score_against_reference`, or pairs that differ in number.
@@ -46,15 +54,22 @@ def score_arm(
         )
     candidate = replace(reference, clips=clips) if paired else NamedClips.independent(clips)
     scores = _scores(candidate, reference, prepared, config, seed)
+    scores += control_scores(clips, prepared.sample_rate, asked or {}, config.confidence)
     if paired:
         skip = config.on_bad_clip == "skip"
         scores += reconstruction_scores(candidate, reference, prepared.sample_rate, config.confidence, skip)
     return scores
 
 
-def score_floor(prepared: PreparedDataset, config: ScoreConfig) -> list[Score]:
-    """Every score of held-out real clips: no arm can be expected to fall below their distance from the reference."""
-    return _scores(floor_clips(prepared), reference_clips(prepared), prepared, config, REFERENCE_SEED)
+def score_floor(prepared: PreparedDataset, config: ScoreConfig, n: int) -> list[Score]:
+    """What held-out real clips score against each other, for arms of `n` clips: see `flowshot.scoring.floor`."""
+    pool = joined(reference_clips(prepared, "valid"), reference_clips(prepared))
+    sets = ClipSets(pool, pool, training_clips(prepared), prepared.sample_rate)
+    scores = []
+    for embedded, metrics, details in embedded_sets(sets, _embedders(config), config, EmbeddingCache()):
+        found = floor_scores(embedded, list(metrics), n, config)
+        scores += [replace(score, details={**details, **score.details}) for score in found]
+    return scores + tone_scores(pool.clips, prepared.sample_rate)
 
 
 def training_clips(prepared: PreparedDataset) -> NamedClips:
@@ -68,27 +83,27 @@ def score_against_reference(
 ) -> list[Score]:
     """Every metric of `config.metrics` under every embedding, of candidates against the reference.
 
-    A source that occurs in both sets is one source (a clip and its reconstruction). `seed` is that of halves, folds,
-    resamples and permutations; values of other metrics than FAD-infinity and p-values do not depend on it. Without
-    training clips, copies are not looked for. The sets may differ in number of clips: a score's `n` counts the
-    candidates, its detail `reference_n` the reference. FAD, recall, coverage and Vendi depend on these numbers, KID and
-    KAD do not.
-
-    Every score says in its `details` which embedder with which weights, libraries and clip policy it used, and which
-    clips `config.on_bad_clip` left out.
+    A source that occurs in both sets is one source (a clip and its reconstruction). `seed` is that of halves, folds and
+    permutations. Without training clips, copies are not looked for. The sets may differ in number of clips: a score's
+    `n` counts the candidates, its detail `reference_n` the reference. The `details` also say which embedder with which
+    weights, libraries and clip policy was used, and which clips `config.on_bad_clip` left out.
 
     Raises:
         FlowshotError: the sets differ in the length of clips, hold fewer than 2 clips, a clip cannot be embedded
             (unless it is to be skipped), or a metric or embedding is unknown or cannot run.
     """
-    _check_sets(sets.candidate.clips, sets.reference.clips)
-    for metric in config.metrics:
-        if metric not in METRICS:
-            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
-    # All of them, before hours may go into the first.
-    embedders = [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
+    candidate, reference = sets.candidate.clips, sets.reference.clips
+    if candidate.ndim != 2 or candidate.shape[1] != reference.shape[1]:
+        raise FlowshotError(
+            f"scoring compares clips of the same length: found candidates {candidate.shape} and reference "
+            f"{reference.shape} as [clips, samples]; sample this arm again"
+        )
+    if min(len(candidate), len(reference)) < 2:
+        raise FlowshotError(
+            f"scoring needs at least 2 clips in each set, found {len(candidate)} and {len(reference)}; add audio"
+        )
     scores = []
-    for embedded, metrics, details in embedded_sets(sets, embedders, config, cache or EmbeddingCache()):
+    for embedded, metrics, details in embedded_sets(sets, _embedders(config), config, cache or EmbeddingCache()):
 
         def draws(metric: str, name: str = embedded.embedding) -> np.random.Generator:
             return numpy_generator(seed, "score", metric, name)
@@ -113,8 +128,8 @@ def reconstruction_scores(
     if skip:
         usable = np.isfinite(reconstructions.clips).all(axis=1) & np.isfinite(originals.clips).all(axis=1)
         reason = "it or its original holds NaN or infinity"
-        left_out = [asdict(Skipped("reconstruction", originals.names[row], reason)) for row in np.flatnonzero(~usable)]
-        details = {"skipped": left_out}
+        left_out = [originals.names[row] for row in np.flatnonzero(~usable)]
+        details = {"skipped": [skipped_clip("reconstruction", name, reason) for name in left_out]}
         reconstructions, originals = (each.at(np.flatnonzero(usable)) for each in (reconstructions, originals))
     pairs = reconstructions.clips, originals.clips
     found = {
@@ -123,8 +138,12 @@ def reconstruction_scores(
         "si_sdr": si_sdr(*pairs),
         "envelope_correlation": envelope_correlation(*pairs, sample_rate),
     }
-    scores = [_mean_score(metric, values, originals.groups, confidence) for metric, values in found.items()]
-    return [replace(score, details=details) for score in scores]
+    scores = []
+    for metric, values in found.items():
+        value = float(values.mean())
+        low, high = student_interval(value, mean_standard_error(values, originals.groups), confidence)
+        scores.append(Score(metric, NO_EMBEDDING, value, low, high, len(values), details))
+    return scores
 
 
 def tone_scores(clips: np.ndarray, sample_rate: int) -> list[Score]:
@@ -132,10 +151,8 @@ def tone_scores(clips: np.ndarray, sample_rate: int) -> list[Score]:
 
     Its n is the number of clips that sound; where none does there is no tone to speak of, and no score.
     """
-    tone = constant_tone(clips, sample_rate)
-    if tone.clips == 0:
-        return []
-    return [Score("constant_tone", NO_EMBEDDING, tone.decibels, None, None, tone.clips, {"hertz": tone.hertz})]
+    decibels, hertz, n = constant_tone(clips, sample_rate)
+    return [Score("constant_tone", NO_EMBEDDING, decibels, None, None, n, {"hertz": hertz})] if n else []
 
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:
@@ -161,26 +178,16 @@ def read_clips(path: Path) -> np.ndarray:
     return clips
 
 
+def _embedders(config: ScoreConfig) -> list[Embedder]:
+    """All of them, before hours may go into the first; raises FlowshotError for a metric that is none."""
+    for metric in config.metrics:
+        if metric not in METRICS:
+            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
+    return [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
+
+
 def _scores(
     candidate: NamedClips, reference: NamedClips, prepared: PreparedDataset, config: ScoreConfig, seed: int
 ) -> list[Score]:
     sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate)
     return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)
-
-
-def _mean_score(metric: str, values: np.ndarray, groups: Sequence[str], confidence: float) -> Score:
-    value = float(values.mean())
-    low, high = student_interval(value, mean_standard_error(values, groups), confidence)
-    return Score(metric, NO_EMBEDDING, value, low, high, len(values))
-
-
-def _check_sets(candidate: np.ndarray, reference: np.ndarray) -> None:
-    if candidate.ndim != 2 or candidate.shape[1] != reference.shape[1]:
-        raise FlowshotError(
-            f"scoring compares clips of the same length: found candidates {candidate.shape} and reference "
-            f"{reference.shape} as [clips, samples]; sample this arm again"
-        )
-    if min(len(candidate), len(reference)) < 2:
-        raise FlowshotError(
-            f"scoring needs at least 2 clips in each set, found {len(candidate)} and {len(reference)}; add audio"
-        )

@@ -7,6 +7,7 @@ compares phases, which no latent of a noise can hold: for what sounds right, the
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
@@ -22,20 +23,14 @@ def misfit(estimate: Tensor, target: Tensor, kind: Kind, scale: float) -> Tensor
     return error.abs().sum(-1) if kind == "laplace" else 0.5 * error.square().sum(-1)
 
 
-def log_normaliser(samples: int, kind: Kind, scale: float) -> float:
-    """The constant that `misfit` leaves out, in nats, for a clip of so many samples."""
-    each = math.log(2 * scale) if kind == "laplace" else 0.5 * math.log(2 * math.pi * scale**2)
-    return samples * each
-
-
 def log_likelihood(estimate: Tensor, target: Tensor, kind: Kind, scale: float) -> Tensor:
     """log p(x|z) of clips `target` around decoded clips `estimate: [batch, samples]`, in nats, `[batch]`."""
-    return -misfit(estimate, target, kind, scale) - log_normaliser(target.shape[-1], kind, scale)
+    normaliser = math.log(2 * scale) if kind == "laplace" else 0.5 * math.log(2 * math.pi * scale**2)
+    return -misfit(estimate, target, kind, scale) - target.shape[-1] * normaliser
 
 
 def likelihood_of(config: LossConfig) -> Callable[[Tensor, Tensor], Tensor] | None:
     """`log_likelihood` of decoded clips and clips as `config` sets it, or None where it sets none."""
-    kind, scale = config.likelihood, config.likelihood_scale
-    if kind == "none":
+    if config.likelihood == "none":
         return None
-    return lambda estimate, target: log_likelihood(estimate, target, kind, scale)
+    return partial(log_likelihood, kind=config.likelihood, scale=config.likelihood_scale)

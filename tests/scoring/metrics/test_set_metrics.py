@@ -4,30 +4,28 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kstest
 
 from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.diversity import class_entropy, directions, label_diversity, vendi_score
 from flowshot.scoring.metrics.holm import holm
-from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
-from flowshot.scoring.metrics.label_diversity import class_entropy, label_diversity
-from flowshot.scoring.metrics.permutation import permutation_p_value
-from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
+from flowshot.scoring.metrics.kernel import gaussian_kernel, kernel_distance, median_distance, polynomial_kernel
+from flowshot.scoring.metrics.null_test import null_p_value
 
 
 def test_the_vendi_score_counts_different_clips() -> None:
     assert vendi_score(np.eye(7)) == pytest.approx(7)
-    assert vendi_score(np.ones((7, 7))) == pytest.approx(1)
-    pairs = np.kron(np.eye(4), np.ones((2, 2)))
+    assert vendi_score(directions(np.ones((7, 7)))) == pytest.approx(1)
+    pairs = np.repeat(np.eye(4), 2, axis=0)
     assert vendi_score(pairs) == pytest.approx(4)
 
 
 def test_silent_clips_are_alike_and_like_nothing_else() -> None:
-    assert vendi_score(cosine_similarities(np.zeros((40, 128)))) == pytest.approx(1)
-    half = np.concatenate([np.zeros((20, 20)), np.eye(20)])
-    assert (cosine_similarities(half)[:20] == np.repeat([1.0, 0.0], 20)).all()
-    assert vendi_score(cosine_similarities(half)) == pytest.approx(40 / 20**0.5)
+    assert vendi_score(directions(np.zeros((40, 128)))) == pytest.approx(1)
+    half = directions(np.concatenate([np.zeros((20, 20)), np.eye(20)]))
+    assert ((half @ half.T)[:20] == np.repeat([1.0, 0.0], 20)).all()
+    assert vendi_score(half) == pytest.approx(40 / 20**0.5)
     with pytest.raises(FlowshotError, match="NaN"):
-        vendi_score(cosine_similarities(np.full((3, 2), np.nan)))
+        vendi_score(np.full((3, 2), np.nan))
 
 
 def test_the_effective_number_of_classes_is_theirs_where_all_are_as_frequent() -> None:
@@ -45,22 +43,39 @@ def test_influences_of_label_diversity_are_derivatives_by_the_weights_of_clips()
         assert influence[i] == pytest.approx(9 * (up - down) / 2e-5, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("kernel", ["cubic", "gaussian"])
-def test_p_values_are_uniform_where_nothing_lies_between_the_sets(kernel: str) -> None:
-    generator = np.random.default_rng(2)
-    values = []
+def clustered(generator: np.random.Generator, sources: int, tied: bool) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """Real clips of sources of 1 to 16 clips with their sources, and as many that a perfect model drew."""
+    centres = generator.normal(size=(300, 4))
+    centres = centres[centres[:, 0].argsort()] if tied else centres  # large sources may sound different
+    sizes = np.ceil(np.arange(1, 301) / 300 * 16).astype(int)
+    drawn = generator.integers(0, 300, size=sources)
+    real, groups = np.repeat(centres[drawn], sizes[drawn], axis=0), np.repeat(np.arange(sources), sizes[drawn])
+    return real, groups.tolist(), centres[generator.choice(300, size=80, p=sizes / sizes.sum())]
+
+
+@pytest.mark.parametrize(("kernel", "tied"), [("cubic", True), ("gaussian", False)])
+def test_a_perfect_model_is_rejected_at_the_level_of_the_test(kernel: str, tied: bool) -> None:
+    generator, p_values = np.random.default_rng(14), []
     for _ in range(200):
-        clips = generator.normal(size=(50, 6))
-        k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(clips[25:]))
-        values.append(permutation_p_value(k(clips, clips), 25, 199, generator))
-    assert kstest(values, "uniform").pvalue > 0.01
+        real, groups, model = clustered(generator, 40, tied)
+        k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(real))
+        p_values.append(null_p_value(kernel_distance(model, real, None, groups, k), 99, generator))
+    assert 0.015 <= np.mean(np.array(p_values) <= 0.05) <= 0.1
+    assert 0.1 <= np.mean(np.array(p_values) <= 0.2) <= 0.3
 
 
 def test_sets_that_differ_have_the_smallest_p_value_there_is() -> None:
     generator = np.random.default_rng(3)
-    clips = np.concatenate([generator.normal(size=(30, 4)) + 2, generator.normal(size=(25, 4))])
-    assert permutation_p_value(polynomial_kernel(clips, clips), 30, 999, generator) == 0.001
-    assert permutation_p_value(np.ones((8, 8)), 4, 99, generator) == 1.0
+    x, y = generator.normal(size=(30, 4)) + 2, generator.normal(size=(25, 4))
+    assert null_p_value(kernel_distance(x, y), 999, generator) == 0.001
+    assert null_p_value(kernel_distance(np.ones((8, 4)), np.ones((9, 4))), 99, generator) == 1.0
+
+
+def test_merged_sources_still_tell_sets_apart_and_reject_no_perfect_model() -> None:
+    generator = np.random.default_rng(4)
+    x, y = generator.normal(size=(2, 1000, 3))
+    assert null_p_value(kernel_distance(x, y), 199, generator) > 0.01
+    assert null_p_value(kernel_distance(x + 0.2, y), 199, generator) == 1 / 200
 
 
 def test_holm_multiplies_the_smallest_p_value_most_and_never_reorders() -> None:

@@ -10,12 +10,17 @@ import numpy as np
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
-from flowshot.scoring.metrics.inputs import require_comparable
-from flowshot.scoring.metrics.kernel import median_distance
-from flowshot.scoring.metrics.memorisation import NearestTraining, nearest_training
-from flowshot.scoring.metrics.neighbours import distances
+from flowshot.scoring.metrics.kernel import (
+    Kernel,
+    KernelDistance,
+    gaussian_kernel,
+    kernel_distance,
+    median_distance,
+    polynomial_kernel,
+)
+from flowshot.scoring.metrics.neighbours import NearestTraining, distances, nearest_training
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.metrics.sources import source_influence
+from flowshot.scoring.metrics.sources import require_comparable, source_influence
 
 
 class Undefined(Exception):
@@ -66,9 +71,19 @@ class Comparison:
         )
 
     @cached_property
-    def bandwidth(self) -> float:
-        """Of the Gaussian kernel."""
-        return median_distance(self.sets.reference)
+    def cubic(self) -> KernelDistance:
+        """The distance under the cubic kernel, for KID."""
+        return self._kernel_distance(polynomial_kernel)
+
+    @cached_property
+    def gaussian(self) -> KernelDistance:
+        """The distance under the Gaussian kernel, for KAD."""
+        return self._kernel_distance(gaussian_kernel(median_distance(self.sets.reference)))
+
+    def _kernel_distance(self, kernel: Kernel) -> KernelDistance:
+        """Clips count as independent where a set has one source only."""
+        x, y = self.groups if min(map(len, map(set, self.groups))) > 1 else (None, None)
+        return kernel_distance(self.sets.candidate, self.sets.reference, x, y, kernel)
 
     @cached_property
     def within(self) -> tuple[np.ndarray, np.ndarray]:
@@ -108,5 +123,5 @@ class Comparison:
     def linear_score(self, metric: str, value: float, influence_x: np.ndarray, influence_y: np.ndarray) -> Score:
         """A score not below 0 whose interval is that of the clips' influences, `[n]` and `[m]` with mean 0."""
         influence = source_influence(influence_x, influence_y, *self.groups)
-        error = None if influence is None else (float(np.sqrt(influence.variance)), influence.freedom)
+        error = None if influence is None else influence.error
         return self.score(metric, value, student_interval(value, error, self.config.confidence), 0.0)

@@ -9,86 +9,79 @@ clip with itself, two windows of a track, a reconstruction and its original) are
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from flowshot.core.errors import FlowshotError
-from flowshot.scoring.metrics.inputs import require_comparable
-from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources
+from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources, require_comparable
 
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class PairSums:
-    """Kernel values and numbers of pairs, summed over the clips of every pair of sources.
+class KernelDistance:
+    """Kernel values summed over the clips of every pair of sources, `[sources, sources]`, and the sources' sizes.
 
-    Sources of the first set are rows, of the second columns; where both are one source the entry is 0.
+    `within_x`, `within_y` and `between` are all that the distance, its uncertainty and its test need.
     """
 
-    kernel: np.ndarray
-    pairs: np.ndarray
-
-    def mean(self, row_weights: np.ndarray, column_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The weighted mean kernel value of each draw, `[draws]`, and its derivative by the row weights.
-
-        The weights are `[draws, rows]` and `[draws, columns]`; NaN where no pair is left.
-        """
-        kernel, pairs = column_weights @ self.kernel.T, column_weights @ self.pairs.T
-        total, count = (np.einsum("dr,dr->d", row_weights, sums) for sums in (kernel, pairs))
-        mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-        slope = kernel - mean[:, None] * pairs
-        return mean, np.divide(slope, count[:, None], out=np.full_like(slope, np.nan), where=count[:, None] > 0)
-
-    @property
-    def transposed(self) -> "PairSums":
-        """The same with rows and columns exchanged."""
-        return PairSums(self.kernel.T, self.pairs.T)
-
-
-@dataclass(frozen=True)
-class KernelDistance:
-    """The kernel of two sets reduced to their sources: enough for the distance and for all its resamples."""
-
-    within_x: PairSums
-    within_y: PairSums
-    between: PairSums
+    within_x: np.ndarray
+    within_y: np.ndarray
+    between: np.ndarray
+    sizes_x: np.ndarray
+    sizes_y: np.ndarray
     sources_x: tuple[Hashable, ...]
     sources_y: tuple[Hashable, ...]
 
     @property
     def value(self) -> float:
-        """The distance, every source counted once."""
-        return float(self.slopes(*self._once)[0][0])
-
-    def slopes(self, weights_x: np.ndarray, weights_y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
-        within_x, slope_x = self.within_x.mean(weights_x, weights_x)
-        within_y, slope_y = self.within_y.mean(weights_y, weights_y)
-        between, cross_x = self.between.mean(weights_x, weights_y)
-        _, cross_y = self.between.transposed.mean(weights_y, weights_x)
-        # The kernel of a set with itself depends on its weights twice.
-        return within_x + within_y - 2 * between, 2 * (slope_x - cross_x), 2 * (slope_y - cross_y)
-
-    @property
-    def shared(self) -> list[tuple[int, int]]:
-        """The places in `sources_x` and `sources_y` of every source of both sets."""
-        return shared_places(self.sources_x, self.sources_y)
-
-    @property
-    def _once(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.ones((1, len(self.sources_x))), np.ones((1, len(self.sources_y)))
+        """The distance, every clip counted once."""
+        return self._estimate[0]
 
     @property
     def influence(self) -> SourceInfluence:
         """What each source contributes to the uncertainty of the distance."""
-        _, x, y = self.slopes(*self._once)
-        return SourceInfluence(self.sources_x, self.sources_y, x[0], y[0])
+        return self._estimate[1]
+
+    @cached_property
+    def repeated(self) -> float:
+        """The variance from pairs of sources with a candidate in them, which the jackknife counts twice.
+
+        An influence has half of every pair, centred, so the squares of the influences of both have it twice (Efron and
+        Stein 1981, "The jackknife estimate of variance"). Near distance 0 that is all there is. Sets that share sources
+        have pairs that vary together; nothing is said of them.
+        """
+        if not set(self.sources_x).isdisjoint(self.sources_y):
+            return 0.0
+        within = _centred(self.within_x, self.sizes_x, self.sizes_x)
+        between = _centred(self.between, self.sizes_x, self.sizes_y)
+        pairs = np.square(within).sum() - np.square(np.diag(within)).sum()
+        return float(2 * pairs + 4 * np.square(between).sum())
+
+    @cached_property
+    def _estimate(self) -> tuple[float, SourceInfluence]:
+        own_x, own_y = (np.diag_indices(len(each)) for each in (self.sizes_x, self.sizes_y))
+        place = {source: i for i, source in enumerate(self.sources_y)}
+        shared = [i for i, source in enumerate(self.sources_x) if source in place]
+        both = (shared, [place[self.sources_x[i]] for i in shared])
+        within_x, slope_x, _ = _pair_mean(self.within_x, self.sizes_x, self.sizes_x, own_x)
+        within_y, slope_y, _ = _pair_mean(self.within_y, self.sizes_y, self.sizes_y, own_y)
+        between, cross_x, cross_y = _pair_mean(self.between, self.sizes_x, self.sizes_y, both)
+        # The kernel of a set with itself depends on the weight of a source twice.
+        slopes = 2 * (slope_x - cross_x), 2 * (slope_y - cross_y)
+        return within_x + within_y - 2 * between, SourceInfluence(self.sources_x, self.sources_y, *slopes)
 
 
 def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(x.y / d + 1)^3 for all pairs of rows, `[n, m]`."""
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    values = x @ y.T
+    values /= x.shape[1]
+    values += 1
+    cubes = values * values  # far faster than a power
+    cubes *= values
+    return np.asarray(cubes)
 
 
 def kernel_distance(
@@ -107,33 +100,26 @@ def kernel_distance(
         FlowshotError: fewer than 2 rows or sources in a set, differing dimensions, or numbers that are not finite.
     """
     x, y = require_comparable(x, y, "kernel distance")
-    # Labels that nothing else can equal.
-    groups_x = [("x", i) for i in range(len(x))] if groups_x is None else groups_x
-    groups_y = [("y", i) for i in range(len(y))] if groups_y is None else groups_y
+    groups_x = groups_x or [("x", i) for i in range(len(x))]
+    groups_y = groups_y or [("y", i) for i in range(len(y))]
     (sources_x, rows_x), (sources_y, rows_y) = enumerate_sources(groups_x), enumerate_sources(groups_y)
     if min(len(sources_x), len(sources_y)) < 2:
-        raise FlowshotError(
-            "kernel distance: needs at least 2 independent sources in each set, "
-            f"found {len(sources_x)} and {len(sources_y)}"
-        )
+        found = f"found {len(sources_x)} and {len(sources_y)}"
+        raise FlowshotError(f"kernel distance: needs at least 2 independent sources in each set, {found}")
     return KernelDistance(
-        within_x=_pair_sums(kernel(x, x), rows_x, rows_x, sources_x, sources_x),
-        within_y=_pair_sums(kernel(y, y), rows_y, rows_y, sources_y, sources_y),
-        between=_pair_sums(kernel(x, y), rows_x, rows_y, sources_x, sources_y),
-        sources_x=sources_x,
-        sources_y=sources_y,
+        sum_blocks(kernel(x, x), rows_x, rows_x),
+        sum_blocks(kernel(y, y), rows_y, rows_y),
+        sum_blocks(kernel(x, y), rows_x, rows_y),
+        np.bincount(rows_x),
+        np.bincount(rows_y),
+        sources_x,
+        sources_y,
     )
 
 
 def kid(x: np.ndarray, y: np.ndarray) -> float:
     """The distance between `x: [n, d]` and `y: [m, d]` of independent clips. Raises as `kernel_distance`."""
     return kernel_distance(x, y).value
-
-
-def kad(x: np.ndarray, reference: np.ndarray) -> float:
-    """The distance of `x: [n, d]` from `reference: [m, d]`, of independent clips. Raises as `kernel_distance`."""
-    x, reference = require_comparable(x, reference, "kad")
-    return kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value
 
 
 def gaussian_kernel(bandwidth: float) -> Kernel:
@@ -143,10 +129,11 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
     """
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        squared = squared_distances(x, y)
+        values = squared_distances(x, y)
         if bandwidth == 0:
-            return (squared == 0).astype(np.float64)
-        return np.asarray(np.exp(-squared / (2 * bandwidth**2)))
+            return (values == 0).astype(np.float64)
+        values /= -2 * bandwidth**2
+        return np.asarray(np.exp(values, out=values))
 
     return kernel
 
@@ -169,41 +156,46 @@ def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     origin = y.mean(axis=0)
     same = x is y
     x, y = x - origin, y - origin
-    lengths = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
-    squared = lengths - 2 * x @ y.T
+    of_x, of_y = np.einsum("nd,nd->n", x, x)[:, None], np.einsum("nd,nd->n", y, y)
+    # Less than the rounding of the three terms is nothing: equal rows are at distance 0 wherever they stand.
+    rounding = x.shape[1] * np.finfo(np.float64).eps
+    squared = x @ y.T
+    squared *= -2
+    squared += (1 - rounding) * (of_x + of_y)
+    np.maximum(squared, 0.0, out=squared)
     if same:
         np.fill_diagonal(squared, 0.0)
-    # Less than the rounding of the three terms is nothing: equal rows are at distance 0 wherever they stand.
-    squared[squared <= x.shape[1] * np.finfo(np.float64).eps * lengths] = 0.0
     return squared
 
 
-def _pair_sums(
-    values: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    sources_x: Sequence[Hashable],
-    sources_y: Sequence[Hashable],
-) -> PairSums:
-    kernel = _sum_rows(_sum_rows(values, rows, len(sources_x)).T, columns, len(sources_y)).T
-    pairs = np.outer(np.bincount(rows), np.bincount(columns)).astype(np.float64)
-    # A copy where nothing was summed: the kernel belongs to the caller.
-    kernel = np.array(kernel)
-    for row, column in shared_places(sources_x, sources_y):
-        kernel[row, column] = pairs[row, column] = 0.0
-    return PairSums(kernel, pairs)
+def sum_blocks(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """`values: [n, m]` summed by the numbers of rows and columns, `[n]` and `[m]`, from 0 without gaps.
+
+    Numbers that are all different must be in order.
+    """
+    for numbers in (rows, columns):  # one axis after the other
+        if numbers.max() + 1 < len(numbers):
+            order = np.argsort(numbers, kind="stable")
+            values = np.add.reduceat(values[order], np.flatnonzero(np.diff(numbers[order], prepend=-1)), axis=0)
+        values = values.T
+    return values
 
 
-def shared_places(sources_x: Sequence[Hashable], sources_y: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """The places of every source that occurs in both."""
-    place = {source: i for i, source in enumerate(sources_y)}
-    return [(i, place[source]) for i, source in enumerate(sources_x) if source in place]
+def _centred(sums: np.ndarray, sizes_x: np.ndarray, sizes_y: np.ndarray) -> np.ndarray:
+    """Products of sources around the means of their sets, each over the number of clips of its set."""
+    n, m = sizes_x.sum(), sizes_y.sum()
+    rows, columns = sums.sum(axis=1) / m, sums.sum(axis=0) / n
+    centre = np.outer(sizes_x, columns - rows.sum() / n * sizes_y) + np.outer(rows, sizes_y)
+    return np.asarray((sums - centre) / (n * m))
 
 
-def _sum_rows(values: np.ndarray, row_of: np.ndarray, rows: int) -> np.ndarray:
-    """Rows of `values` added up into `rows` rows, the i-th going to `row_of[i]`."""
-    if rows == len(values):  # every clip is its own source, in order
-        return values
-    summed = np.zeros((rows, values.shape[1]))
-    np.add.at(summed, row_of, values)
-    return summed
+def _pair_mean(
+    sums: np.ndarray, sizes_x: np.ndarray, sizes_y: np.ndarray, same: tuple[Any, ...]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The mean over pairs of clips of different sources, and its derivatives by the weights of rows and columns."""
+    kernel, pairs = sums.copy(), np.outer(sizes_x, sizes_y).astype(np.float64)
+    kernel[same] = pairs[same] = 0.0
+    count = pairs.sum()
+    mean = kernel.sum() / count
+    excess = (kernel - mean * pairs) / count
+    return float(mean), excess.sum(axis=1), excess.sum(axis=0)

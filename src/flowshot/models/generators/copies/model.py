@@ -1,5 +1,6 @@
 """The kind `copies`: what a model would score that had memorised its training clips."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -7,9 +8,14 @@ from torch import Tensor
 
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import Section
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelKind
-from flowshot.models.generators.copies.config import CopiesConfig
+from flowshot.models.base.kind import ModelKind
+
+
+@dataclass(frozen=True)
+class CopiesConfig(Section):
+    """Copies have nothing to set."""
 
 
 class Copies(Generator):
@@ -33,9 +39,7 @@ class Copies(Generator):
         return torch.stack([torch.from_numpy(clips[row].copy()) for row in rows.tolist()])
 
 
-def build(card: ModelCard, folder: Path | None) -> Copies:
-    """The generator of a card."""
-    return Copies(PREPARED / card.dataset, card.clip_samples, card.sample_rate)
-
-
-KIND = ModelKind(config=CopiesConfig, build=build)
+KIND = ModelKind(
+    config=CopiesConfig,
+    build=lambda card, folder: Copies(PREPARED / card.dataset, card.clip_samples, card.sample_rate),
+)
