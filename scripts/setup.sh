@@ -55,6 +55,10 @@ if ! install --editable '.[frechet]'; then
   echo "warning: frechet-audio-distance is not available; CLAP, VGGish, PANN and EnCodec embeddings are missing," \
     "all else works" >&2
 fi
+if ! install --editable '.[onnx]'; then
+  because
+  echo "warning: onnx or onnxruntime is not available; \`flowshot export --format onnx\` is missing, all else works" >&2
+fi
 if ! install --editable '.[dev]'; then
   because
   echo "warning: the packages for \`make test\` could not be installed; \`make repro\` works without them" >&2

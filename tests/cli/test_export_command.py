@@ -1,5 +1,6 @@
 """What is exported gives the model's audio in a process that has neither this package nor nflows."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,8 @@ from defaults import COMMITTED
 from flowshot.cli.export import LARGEST_DIFFERENCE
 from flowshot.core.errors import FlowshotError
 from flowshot.core.randomness import derive_seed, torch_generator
-from flowshot.export.torchscript import export, largest_difference
+from flowshot.export.onnx import export_onnx, mixture_of
+from flowshot.export.torchscript import GivenNoise, export, largest_difference
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.autoencoders.vae.model import KIND
@@ -125,6 +127,65 @@ def test_every_kind_of_arm_gives_the_same_audio_without_this_package(arms, elsew
         assert found["facts"] == [8000, SAMPLES, 5, name]
 
 
+@pytest.fixture(scope="module")
+def runtime():
+    """The package onnxruntime, where it and onnx are installed."""
+    for name in ("onnx", "onnxruntime"):
+        package = pytest.importorskip(name, reason=f"{name} is missing: make setup EXTRAS=onnx")
+    return package
+
+
+def test_every_kind_of_arm_gives_the_same_audio_in_onnxruntime(arms, tmp_path, runtime):
+    for name, (model, prior) in arms.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        assert export_onnx(folder, name, model, prior, 8000) < LARGEST_DIFFERENCE
+        about = json.loads((folder / "arm.json").read_text())
+        assert (about["opset"], about["sample_rate"], about["clip_samples"], about["latent_size"]) == (
+            17,
+            8000,
+            SAMPLES,
+            5,
+        )
+        # As somebody does who has these files alone.
+        generator = torch.Generator().manual_seed(0)
+        sessions = {graph: runtime.InferenceSession(str(folder / f"{graph}.onnx")) for graph in about["graphs"]}
+        noise = {"noise": torch.randn(7, 5, generator=generator)}
+        if name == "no_nf-gmm":
+            noise["uniform"] = torch.rand(7, generator=generator)
+        (drawn_latents,) = sessions["prior"].run(None, {key: value.numpy() for key, value in noise.items()})
+        assert drawn_latents.shape == (7, 5) and drawn_latents.std() > 0.1
+        # Stirred flows draw latents so large that rounding is heard.
+        latents = torch.randn(7, 5, generator=generator).numpy()
+        shape = [7, *about["graphs"]["decode"]["inputs"]["noise"][1:]]
+        drawn = torch.randn(shape, generator=generator)
+        (clips,) = sessions["decode"].run(None, {"latents": latents, "noise": drawn.numpy()})
+        with torch.no_grad(), GivenNoise(drawn):
+            expected = model.decode(torch.from_numpy(latents))
+        assert float((torch.from_numpy(clips) - expected).abs().max()) < LARGEST_DIFFERENCE
+        zeros = torch.zeros(7, 5).numpy()
+        inputs = {each.name: {"clips": clips, "noise": zeros}[each.name] for each in sessions["encode"].get_inputs()}
+        (means,) = sessions["encode"].run(None, inputs)
+        with torch.no_grad():
+            assert float((torch.from_numpy(means) - model.encode_mean(torch.from_numpy(clips))).abs().max()) < 1e-3
+
+
+def test_a_mixture_of_uniform_and_normal_noise_is_that_of_the_prior(arms):
+    _, prior = arms["no_nf-gmm"]
+    generator = torch.Generator().manual_seed(0)
+    ours = mixture_of(prior)(torch.rand(20_000, generator=generator), torch.randn(20_000, 5, generator=generator))
+    theirs = prior.sample(20_000, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(ours.mean(0), theirs.mean(0), atol=0.1, rtol=0)
+    torch.testing.assert_close(torch.cov(ours.T), torch.cov(theirs.T), atol=0.3, rtol=0)
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_prior_that_cannot_be_a_graph_is_one_line(tmp_path):
+    model = autoencoder()
+    with pytest.raises(FlowshotError, match=r"mine/no_nf/odd: this prior cannot be exported, .* torch.rand;"):
+        export_onnx(tmp_path, "mine/no_nf/odd", model, StepByStep(model.prior), 8000)
+
+
 def test_other_flows_and_pooling_are_exported(tmp_path):
     model = autoencoder(pooling="mean", posterior_flow="realnvp", prior_flow="maf")
     prior = OwnPrior(model.prior)
@@ -184,7 +245,7 @@ def test_an_arm_that_is_not_there_and_an_unknown_format_are_told(project, save_v
     save_vae()
     assert "is a folder" in fails("export", "mine/no_nf/own", "--out", ".")
     assert "cannot be read" in fails("export", "mine/no_nf/gmm", "--out", "x.pt")
-    assert flowshot("export", "mine/no_nf/own", "--format", "onnx", "--out", "x.pt")[0] == 2
+    assert flowshot("export", "mine/no_nf/own", "--format", "keras", "--out", "x.pt")[0] == 2
     assert not Path("x.pt").exists()
 
 
@@ -199,3 +260,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(trained):
     assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
     assert "arm.pt: cannot be written (File too large); free space" in result.stderr
     assert not [path.name for path in Path().iterdir() if "arm.pt" in path.name]
+
+
+@pytest.mark.usefixtures("runtime")
+def test_the_command_writes_a_folder_of_graphs(trained, found, fails):
+    report = found("export", "mine/no_nf/own", "--format", "onnx", "--out", "graphs")
+    assert report["largest_difference"] < LARGEST_DIFFERENCE and report["opset"] == 17
+    assert sorted(path.name for path in Path("graphs").iterdir()) == [
+        "arm.json",
+        "decode.onnx",
+        "encode.onnx",
+        "prior.onnx",
+    ]
+    assert "graphs: is not empty" in fails("export", "mine/no_nf/own", "--format", "onnx", "--out", "graphs")

@@ -129,6 +129,9 @@ def test_an_exported_generator_draws_the_clips_of_the_model(save, found, flowsho
     assert (loaded.sample_rate, loaded.clip_samples, loaded.arm) == (RATE, SAMPLES, f"mine/{name}/direct")
 
 
-def test_copies_cannot_be_exported(save, fails):
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(save, fails):
     save("copies")
     assert "cannot be exported" in fails("export", "mine/copies", "--out", "arm.pt")
+    save("drumgan")
+    line = fails("export", "mine/drumgan", "--format", "onnx", "--out", "graphs")
+    assert "kind drumgan cannot be exported as ONNX; use `flowshot sample`" in line and not Path("graphs").exists()

@@ -14,6 +14,7 @@ from torch import Tensor
 from flowshot.clips.flac import flac_bytes
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json
 from flowshot.core.params import PARAMS, Params, read_params
 from flowshot.core.plan import DIRECT, arm_names
 from flowshot.core.randomness import seed_initial_weights, torch_generator
@@ -34,6 +35,7 @@ from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import make_prior, prior_config
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
+ABOUT = "arm.json"  # beside a published model: its names, seed, and the parameters of its prior
 BATCH_SIZE = 64  # clips decoded at once
 FEWEST_CLIPS = 20  # of a label, to fit a prior to
 # What is fitted to the latents of a label where the arm's own prior came with its autoencoder.
@@ -284,7 +286,14 @@ def _load_model(folder: Path) -> Arm:
         generator, prior, card = _generator(folder)
         return Arm((card.dataset, folder.parent.name, DIRECT), seed, generator, prior, card, root)
     model, card = load_autoencoder(folder)
-    return Arm((card.dataset, folder.parent.name, "own"), seed, model, OwnPrior(model.prior), card, root)
+    if not (folder / ABOUT).is_file():
+        return Arm((card.dataset, folder.parent.name, "own"), seed, model, OwnPrior(model.prior), card, root)
+    params = Params(folder / ABOUT, about := read_json(folder / ABOUT))
+    dataset, name, prior_name = params.section("names", tuple[str, str, str])
+    section = {"fit_prior": {prior_name: about.get("fit_prior")}}
+    prior = make_prior(prior_name, prior_config(Params(params.path, section), prior_name), model)
+    prior.load(folder)
+    return Arm((dataset, name, prior_name), params.section("seed", int), model, prior, card, root)
 
 
 def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:

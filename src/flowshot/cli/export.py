@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowshot.cli.arms import load_arm
+from flowshot.cli.arms import load_arm, replaceable
 from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import whole_file, writing
+from flowshot.core.files import whole_file, whole_folder, writing
 from flowshot.core.params import read_params
 from flowshot.generation.config import SampleConfig
 
@@ -27,45 +27,56 @@ METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", GENER
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, write it, and compare what was written with it before it takes its place."""
-    out = Path(arguments.out).expanduser().resolve()
-    if out.is_dir():
-        raise FlowshotError(f"{out}: is a folder; name a file with --out")
-    if out.exists() and not arguments.force:
-        raise FlowshotError(f"{out}: exists; choose another --out, or replace it with --force")
+    graphs = arguments.format == "onnx"
+    out = replaceable(arguments.out, arguments.force) if graphs else new_file(arguments)
     batch_size = read_params().section("sample", SampleConfig).batch_size
     arm = load_arm(arguments)
     card = arm.card
-    if arm.prior is not None and card.kind != "vae":
-        raise FlowshotError(f"{arm.name}: a model of the kind {card.kind} cannot be exported; use `flowshot sample`")
+    if card.kind != "vae" and (graphs or arm.prior is not None):
+        kind = f"a model of the kind {card.kind} cannot be exported" + " as ONNX" * (graphs and arm.prior is None)
+        raise FlowshotError(f"{arm.name}: {kind}; use `flowshot sample`")
+    facts, text = write_graphs(arm, out) if graphs else write_torchscript(arm, out, batch_size)
+    size = sum(path.stat().st_size for path in (out.iterdir() if graphs else [out]))
+    report = {
+        "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out), "bytes": size,
+        "sample_rate": card.sample_rate, "clip_samples": card.clip_samples, **facts,
+    }  # fmt: skip
+    difference = facts["largest_difference"]
+    return Outcome(report, f"{out}: {arm.name}, {size / 1e6:.1f} MB, within {difference:.1g} of the model\n{text}")
 
+
+def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
+    """Write a folder of ONNX graphs; returns what the report says of them, and for people."""
+    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    from flowshot.export.onnx import OPSET, export_onnx
+
+    model, prior = arm.encoding()
+    with working("recording and comparing"), writing(out), whole_folder(out) as folder:
+        difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
+        require_small(arm.name, difference)
+    facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
+    return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json, which says what they take"
+
+
+def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str, Any], str]:
+    """Write a TorchScript file; returns what the report says of it, and for people."""
     with working("recording"):
-        exported, compare, facts = _recorded(arm, batch_size)
+        exported, compare, facts = recorded(arm, batch_size)
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
         fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
         difference = compare(fresh)
-        if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
-            raise FlowshotError(
-                f"{arm.name}: cannot be exported: what was recorded differs from the model by {difference:g}; "
-                "use `flowshot sample`, and report this with the model's config.json"
-            )
-    # The seed that `flowshot sample ARM --seed 0` makes of its own.
-    seed = arm.generator(0).initial_seed()
-    report = {
-        "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out),
-        "bytes": out.stat().st_size, "sample_rate": card.sample_rate, "clip_samples": card.clip_samples,
-        "largest_difference": difference, "seed_of_sample_0": seed, **facts,
-    }  # fmt: skip
+        require_small(arm.name, difference)
+    seed = arm.generator(0).initial_seed()  # that `flowshot sample ARM --seed 0` makes of its own
     text = (
-        f"{out}: {arm.name}, {out.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of the model\n"
         f"torch.jit.load gives an object with {', '.join(facts['methods'])}\n"
         f"sample(n, {seed}) gives the clips of `flowshot sample {arm.name} --seed 0`"
     )
-    return Outcome(report, text)
+    return facts | {"largest_difference": difference, "seed_of_sample_0": seed}, text
 
 
-def _recorded(arm: "Arm", batch_size: int) -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
+def recorded(arm: "Arm", batch_size: int) -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
     """The arm as TorchScript, what compares a file with it, and what else the report says."""
-    # Imported here: see `run`.
+    # Imported here: see `write_graphs`.
     from flowshot.export.generators import export_generator, largest_generator_difference
     from flowshot.export.torchscript import export, largest_difference
 
@@ -77,3 +88,22 @@ def _recorded(arm: "Arm", batch_size: int) -> "tuple[ScriptModule, Callable[[Pat
     exported = export(arm.name, model, prior, arm.card.sample_rate, batch_size)
     facts = {"latent_size": model.latent_size, "methods": list(METHODS)}
     return exported, lambda path: largest_difference(path, model, prior, batch_size), facts
+
+
+def new_file(arguments: argparse.Namespace) -> Path:
+    """The file of `--out`. Raises FlowshotError where it is a folder, or is there and not to be replaced."""
+    out = Path(arguments.out).expanduser().resolve()
+    if out.is_dir():
+        raise FlowshotError(f"{out}: is a folder; name a file with --out")
+    if out.exists() and not arguments.force:
+        raise FlowshotError(f"{out}: exists; choose another --out, or replace it with --force")
+    return out
+
+
+def require_small(arm: str, difference: float) -> None:
+    """Raise FlowshotError where what was recorded differs from the model."""
+    if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
+        raise FlowshotError(
+            f"{arm}: cannot be exported: what was recorded differs from the model by {difference:g}; "
+            "use `flowshot sample`, and report this with the model's config.json"
+        )
