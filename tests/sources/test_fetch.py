@@ -252,6 +252,29 @@ def test_an_interrupted_fetch_goes_on_with_the_pack_where_it_stopped(tmp_path, r
     assert "audio/shots/a b.wav" in files_below(raw) and [path.name for path in raw.parent.iterdir()] == ["samples"]
 
 
+def test_other_datasets_and_their_interrupted_fetches_are_left_alone(tmp_path, registry):
+    raw = tmp_path / "data/raw/samples"
+    others = [raw.with_name(name) / "card.json" for name in ("mine", ".fx.packs", ".samples_original.packs")]
+    for other in others:
+        other.parent.mkdir(parents=True)
+        other.touch()
+    fetch("samples", SAMPLES, raw)
+    assert all(other.is_file() for other in others)
+
+
+def test_a_pack_that_the_catalog_has_changed_is_not_taken_from_an_interrupted_fetch(tmp_path, registry):
+    programs, _, packs, monkeypatch = registry
+    raw = tmp_path / "data/raw/samples"
+    whole = (programs / "apt-get").read_text()
+    (programs / "apt-get").write_text("#!/bin/sh\necho 'E: Failed to fetch' >&2\nexit 1\n")
+    with pytest.raises(FlowshotError, match="check the network"):
+        fetch("samples", SAMPLES, raw)
+    (programs / "apt-get").write_text(whole)
+    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (replace(packs[0], root="package/other"), packs[1])})
+    fetch("samples", SAMPLES, raw)
+    assert files_below(raw / "audio/shots") == ["c.wav"]
+
+
 def test_some_packs_can_be_had_alone_and_more_are_added_to_what_is_there(tmp_path, registry):
     programs, _, _, monkeypatch = registry
     raw = tmp_path / "data/raw/samples"

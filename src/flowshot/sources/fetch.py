@@ -71,10 +71,11 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
         warn(f"{name}: all {len(packs)} packs are there already; nothing to fetch")
         return
     rows, missing = [], []
-    with scratch_folder(folder.with_name(f".{name}.packs")) as scratch:
+    # In a folder of its own, because `scratch_folder` deletes what lies beside.
+    with scratch_folder(folder.with_name(f".{name}.packs") / "packs") as scratch:
         _reuse(folder, scratch, packs)
         for number, pack in enumerate(packs, 1):
-            place = scratch / pack.name
+            place = scratch / _digest(pack)
             if not (place / PACK_FILE).is_file():
                 warn(f"{name}: pack {number} of {len(packs)}, {pack.name}")
                 try:
@@ -96,12 +97,13 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
         with whole_folder(folder) as fresh:
             for row in rows:
                 for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-                    if (scratch / row["pack"] / kind).is_dir():
+                    if (scratch / row["digest"] / kind).is_dir():
                         (fresh / kind).mkdir(exist_ok=True)
                         # Linked, not moved: what stops here can go on from what is in `scratch`.
-                        shutil.copytree(scratch / row["pack"] / kind, fresh / kind / row["pack"], copy_function=_link)
+                        shutil.copytree(scratch / row["digest"] / kind, fresh / kind / row["pack"], copy_function=_link)
             licence = "; ".join(f"{row['pack']}: {row['licence']}" for row in rows)
             write_json(fresh / CARD_FILE, card | {"licence": licence, "packs": rows, "incomplete": missing})
+    scratch.parent.rmdir()
 
 
 def _fetched(folder: Path) -> dict[str, dict[str, Any]]:
@@ -117,7 +119,7 @@ def _reuse(folder: Path, scratch: Path, packs: list[Pack]) -> None:
     """Take over packs that an earlier fetch left in `folder`."""
     fetched = _fetched(folder)
     for pack in packs:
-        place, row = scratch / pack.name, fetched.get(_digest(pack))
+        place, row = scratch / _digest(pack), fetched.get(_digest(pack))
         if row is None or place.exists():
             continue
         for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
