@@ -235,6 +235,20 @@ def test_a_second_fetch_does_nothing_and_says_so(tmp_path, registry, capsys):
     assert {path: path.stat().st_mtime_ns for path in raw.rglob("*")} == before
 
 
+def test_a_licence_that_the_catalog_has_mended_is_put_into_the_card_without_a_download(tmp_path, registry):
+    programs, _, packs, monkeypatch = registry
+    raw = tmp_path / "data/raw/samples"
+    fetch("samples", SAMPLES, raw)
+    for path in programs.iterdir():
+        path.unlink()
+    shutil.rmtree(tmp_path / "data/downloads")
+    mended = (replace(packs[0], licence="MIT", exclude="kit"), packs[1])
+    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": mended})
+    fetch("samples", SAMPLES, raw)
+    card = json.loads((raw / "card.json").read_text())
+    assert card["licence"] == "shots: MIT; game: GPL-2" and "audio/shots/a b.wav" in files_below(raw)
+
+
 def test_an_interrupted_fetch_goes_on_with_the_pack_where_it_stopped(tmp_path, registry, capsys):
     programs, *_ = registry
     raw = tmp_path / "data/raw/samples"

@@ -160,7 +160,10 @@ def _render_bank(plugin: Path, folder: Path, share: float, bank: Path) -> None:
     target = folder / safe_name(bank.name.partition(".")[0])
     if target.exists():
         return
-    os.environ["HOME"] = str(plugin.parent)  # where engines look for, and make, settings of the user's
+    # Engines look for settings of the user's, and complain on standard error that there are none.
+    os.environ |= dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), str(plugin.parent))
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
     synthesizer = Synthesizer(plugin)
     presets: list[tuple[str, dict[str, Any]]] = (
         [(name, {"program": program}) for program, name in synthesizer.programs().items()]

@@ -67,7 +67,8 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
 
 def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, downloads: Path) -> None:
     name = card["name"]
-    if list(_fetched(folder)) == [_digest(pack) for pack in packs]:
+    there = list(_fetched(folder).values())
+    if len(there) == len(packs) and all(row == row | _told(pack) for row, pack in zip(there, packs, strict=True)):
         warn(f"{name}: all {len(packs)} packs are there already; nothing to fetch")
         return
     rows, missing = [], []
@@ -84,7 +85,7 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
                     missing.append(f"without {pack.name}, because {str(error).partition(': ')[2].partition(';')[0]}")
                     continue
                 write_json(place / PACK_FILE, _card_row(pack, found) | {"files": _unpack(pack, found, place)})
-            rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")))
+            rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")) | _told(pack))
         if not rows:
             raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
         if missing:
@@ -125,7 +126,7 @@ def _reuse(folder: Path, scratch: Path, packs: list[Pack]) -> None:
         for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
             if (folder / kind / pack.name).is_dir():
                 shutil.copytree(folder / kind / pack.name, place / kind, copy_function=_link)
-        write_json(place / PACK_FILE, row | {"licence": pack.licence, "origin": pack.origin, "kind": pack.kind})
+        write_json(place / PACK_FILE, row)
 
 
 def _link(source: str, target: str) -> None:
@@ -139,13 +140,18 @@ def _digest(pack: Pack) -> str:
     return hashlib.sha256(json.dumps([pack.name, pack.contents]).encode()).hexdigest()[:16]
 
 
+def _told(pack: Pack) -> dict[str, str]:
+    """What a card says of a pack, beside the packages that were found."""
+    row = {"pack": pack.name, "kind": pack.kind, "licence": pack.licence, "origin": pack.origin}
+    return row | {"digest": _digest(pack)}
+
+
 def _card_row(pack: Pack, found: list[Download]) -> dict[str, Any]:
     packages = [
         {"client": one.package.client, "name": one.package.name, "version": one.version, "sha256": one.sha256}
         for one in found
     ]
-    row = {"pack": pack.name, "kind": pack.kind, "licence": pack.licence, "origin": pack.origin}
-    return row | {"digest": _digest(pack), "packages": packages}
+    return _told(pack) | {"packages": packages}
 
 
 def _download_all(pack: Pack, downloads: Path) -> list[Download]:
