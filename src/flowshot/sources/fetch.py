@@ -71,7 +71,8 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
     if len(there) == len(packs) and all(row == row | _told(pack) for row, pack in zip(there, packs, strict=True)):
         warn(f"{name}: all {len(packs)} packs are there already; nothing to fetch")
         return
-    rows, missing = [], []
+    rows: list[dict[str, Any]] = []
+    unavailable: dict[str, list[str]] = {}  # packs that cannot be had here, by the reason
     # In a folder of its own, because `scratch_folder` deletes what lies beside.
     with scratch_folder(folder.with_name(f".{name}.packs") / "packs") as scratch:
         _reuse(folder, scratch, packs)
@@ -82,10 +83,11 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
                 try:
                     found = _download_all(pack, downloads)
                 except UnavailableError as error:
-                    missing.append(f"without {pack.name}, because {str(error).partition(': ')[2].partition(';')[0]}")
+                    unavailable.setdefault(str(error).partition(": ")[2].partition(";")[0], []).append(pack.name)
                     continue
                 write_json(place / PACK_FILE, _card_row(pack, found) | {"files": _unpack(pack, found, place)})
             rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")) | _told(pack))
+        missing = [f"without {', '.join(names)}, because {reason}" for reason, names in unavailable.items()]
         if not rows:
             raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
         if missing:
@@ -95,16 +97,20 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
                 f"{name} is INCOMPLETE: {lines}. What is there: {', '.join(row['pack'] for row in rows)}, {files} files"
             )
             warn(f"{name}: its results compare only with themselves; for all of it run fetch on a Debian machine")
-        with whole_folder(folder) as fresh:
-            for row in rows:
-                for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-                    if (scratch / row["digest"] / kind).is_dir():
-                        (fresh / kind).mkdir(exist_ok=True)
-                        # Linked, not moved: what stops here can go on from what is in `scratch`.
-                        shutil.copytree(scratch / row["digest"] / kind, fresh / kind / row["pack"], copy_function=_link)
-            licence = "; ".join(f"{row['pack']}: {row['licence']}" for row in rows)
-            write_json(fresh / CARD_FILE, card | {"licence": licence, "packs": rows, "incomplete": missing})
+        _put_together(card | {"incomplete": missing}, rows, scratch, folder)
     scratch.parent.rmdir()
+
+
+def _put_together(card: dict[str, Any], rows: list[dict[str, Any]], scratch: Path, folder: Path) -> None:
+    """Write `folder` from the packs in `scratch`. They are linked, not moved: what stops here can be resumed."""
+    with whole_folder(folder) as fresh:
+        for row in rows:
+            for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
+                if (scratch / row["digest"] / kind).is_dir():
+                    (fresh / kind).mkdir(exist_ok=True)
+                    shutil.copytree(scratch / row["digest"] / kind, fresh / kind / row["pack"], copy_function=_link)
+        licence = "; ".join(f"{row['pack']}: {row['licence']}" for row in rows)
+        write_json(fresh / CARD_FILE, card | {"licence": licence, "packs": rows})
 
 
 def _fetched(folder: Path) -> dict[str, dict[str, Any]]:
