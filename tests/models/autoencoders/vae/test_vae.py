@@ -8,10 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from defaults import default
 from flowshot.densities.distributions import gaussian_kl
 from flowshot.models.autoencoders.vae.blocks import ResidualBlock
+from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder, without_mean
-from flowshot.models.autoencoders.vae.encoder import Encoder, frames_of, log_levels, padded_samples
+from flowshot.models.autoencoders.vae.encoder import Encoder, frames_of, log_levels, padding_of
+from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.vae import LOG_SCALE_RANGE, VAE
 from flowshot.training.losses import ReconstructionLoss
 from tiny_vae import ARMS, tiny_config
@@ -84,11 +87,15 @@ def test_a_second_at_44100_hz_passes_through(pooling):
 
 
 @pytest.mark.parametrize("samples", [1, 31, 32, 33, 16_000, 44_100])
-def test_padding_reaches_the_next_whole_frame_and_no_further(samples):
+def test_padding_covers_the_edges_of_the_filter_bank_and_the_last_frame_and_no_more(samples):
     config = tiny()
-    padded, frame = padded_samples(config, samples), 4 * 4 * 2
-    assert padded % frame == 0 and samples <= padded < samples + frame
-    assert frames_of(config, samples) * frame == padded
+    (before, behind), frame, edge = padding_of(config, samples), 4 * 4 * 2, 4 * PQMF.EDGE
+    assert before == edge and edge <= behind < edge + frame
+    assert frames_of(config, samples) * frame == before + samples + behind
+
+
+def test_a_second_at_16_khz_needs_no_frame_more_for_the_edges():
+    assert frames_of(default(VAEConfig, "autoencoder"), 16_000) == 16
 
 
 def test_flattening_keeps_the_time_of_an_event_and_averaging_forgets_it():
@@ -112,7 +119,7 @@ def test_the_divergence_under_mean_pooling_is_that_of_the_pooled_vector():
     clips = sounds(4, 250)
     with torch.no_grad():
         kl = model(clips).kl
-        sub_bands = model.encoder.bank.analysis(torch.nn.functional.pad(clips, (0, model.encoder.padding)))
+        sub_bands = model.encoder.bank.analysis(torch.nn.functional.pad(clips, model.encoder.padding))
         pooled = torch.cat([frames[0].mean(-1), log_levels(sub_bands, 0).flatten(1)], -1)
         mean, log_scale = model.heads(pooled).chunk(2, -1)
     assert frames[0].shape[-1] > 1
@@ -198,7 +205,7 @@ def test_the_latent_sets_the_level_of_bands_and_of_parts_directly():
         rows = latent.unflatten(1, (12, -1))  # of the clip, then of its parts
         rows[..., 0] = -20.0
         assert decoder(latent).abs().max() < 1e-6
-        rows[..., 0], rows[..., -1] = 0.0, -20.0
+        rows[..., 0], rows[..., -2:] = 0.0, -20.0  # the last part lies behind the clip
         after = decoder(latent)
     assert after[0, -8:].abs().max() < 0.1 * before[0, -8:].abs().max()
 

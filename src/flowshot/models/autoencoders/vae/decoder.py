@@ -12,7 +12,7 @@ from flowshot.models.autoencoders.vae.blocks import (
     residual_stack,
 )
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.encoder import frames_of
+from flowshot.models.autoencoders.vae.encoder import frames_of, padding_of
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.tones import ToneBank
 
@@ -43,7 +43,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VAEConfig, clip_samples: int) -> None:
         super().__init__()
-        self.clip_samples = clip_samples
+        self.clip_samples, self.edge = clip_samples, padding_of(config, clip_samples)[0]
         self.frames = frames_of(config, clip_samples)
         self.bank = PQMF(config.bands)
         widths = [*config.channels, config.channels[-1]]
@@ -81,7 +81,7 @@ class Decoder(nn.Module):
         with torch.autocast(signal.device.type, enabled=False):
             signal = without_mean(signal.float(), CENTRED_FRAMES) + hiss.float() * noise
             clips = self.bank.synthesis(signal) + self.tones(ringing.float(), draws)
-        return _soft_limit(clips)[:, : self.clip_samples]
+        return _soft_limit(clips)[:, self.edge : self.edge + self.clip_samples]
 
 
 def without_mean(signal: Tensor, frames: int) -> Tensor:

@@ -19,13 +19,15 @@ SILENT_POWER = 1e-8
 
 
 def frames_of(config: VAEConfig, clip_samples: int) -> int:
-    """Frames at the innermost level: the clip is padded to a whole number of them."""
-    return math.ceil(clip_samples / (config.bands * math.prod(config.strides)))
+    """Frames at the innermost level: the clip and the edges of the filter bank are padded to a whole number of them."""
+    return math.ceil((clip_samples + 2 * PQMF.EDGE * config.bands) / (config.bands * math.prod(config.strides)))
 
 
-def padded_samples(config: VAEConfig, clip_samples: int) -> int:
-    """The length to which clips are padded with zeros before the encoder, and which the decoder makes."""
-    return frames_of(config, clip_samples) * config.bands * math.prod(config.strides)
+def padding_of(config: VAEConfig, clip_samples: int) -> tuple[int, int]:
+    """Zeros before and behind a clip, in samples, with which it goes through encoder and decoder."""
+    padded = frames_of(config, clip_samples) * config.bands * math.prod(config.strides)
+    before = PQMF.EDGE * config.bands
+    return before, padded - before - clip_samples
 
 
 def compand(signal: Tensor) -> Tensor:
@@ -63,7 +65,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: VAEConfig, clip_samples: int) -> None:
         super().__init__()
-        self.padding = padded_samples(config, clip_samples) - clip_samples
+        self.padding = padding_of(config, clip_samples)
         self.pooling = config.pooling
         self.bank = PQMF(config.bands)
         widths = [*config.channels, config.channels[-1]]
@@ -77,7 +79,7 @@ class Encoder(nn.Module):
         self.size = widths[-1] * max(self.frames, 1) + config.bands * (1 + self.frames)
 
     def forward(self, clips: Tensor) -> Tensor:
-        sub_bands = self.bank.analysis(functional.pad(clips, (0, self.padding)))
+        sub_bands = self.bank.analysis(functional.pad(clips, self.padding))
         features = self.layers(compand(sub_bands))
         features = features.flatten(1) if self.pooling == "flatten" else features.mean(-1)
         levels = log_levels(sub_bands, self.frames).flatten(1).to(features.dtype)
