@@ -24,6 +24,7 @@ class Evaluation:
     """Means over all clips, and the posterior of each."""
 
     reconstruction: float
+    extra: float
     kl: float
     posterior: Posterior
 
@@ -48,8 +49,9 @@ def validate(
     seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
     seen = evaluate(model, seen_clips, reconstruction_loss, config, batch_size).reconstruction
     return {
-        "valid_loss": held_out.reconstruction + config.beta * charged,
+        "valid_loss": held_out.reconstruction + held_out.extra + config.beta * charged,
         "valid_reconstruction": held_out.reconstruction,
+        "valid_extra": held_out.extra,
         "valid_kl": held_out.kl,
         "train_reconstruction_clean": seen,
         "reconstruction_gap": held_out.reconstruction - seen,
@@ -65,12 +67,14 @@ def evaluate(
     model.eval()
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)
-    reconstruction, kl, posteriors = 0.0, 0.0, []
+    reconstruction, extra, kl, posteriors = 0.0, 0.0, 0.0, []
     for batch in ordered_batches(clips, batch_size):
         batch = batch.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
             output = model(batch, noise)
         reconstruction += float(reconstruction_loss(output.clips, batch)[0].sum())
+        extra += float(output.extra_loss.sum())
         kl += float(output.kl.sum())
         posteriors.append(output.posterior)
-    return Evaluation(reconstruction / len(clips), kl / len(clips), join_posteriors(posteriors))
+    n = len(clips)
+    return Evaluation(reconstruction / n, extra / n, kl / n, join_posteriors(posteriors))

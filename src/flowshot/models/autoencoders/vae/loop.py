@@ -63,6 +63,7 @@ def train(
     # A generator of its own, so that the same clips come in the same order whatever is changed in them.
     changes = torch.Generator().manual_seed(noise.initial_seed() + 1)
     latent_loss = LatentLoss(config, model.is_gaussian)
+    model.guided = config.loss.likelihood == "none"
     objective = Objective(model, reconstruction_loss, latent_loss, noise, uses_bfloat16(config, device))
     order = EndlessBatches(train_clips, budget.batch_size, generator)
     batches = (augment(clips.to(device, non_blocking=True), config.augment, sample_rate, changes) for clips in order)

@@ -26,7 +26,8 @@ class Objective:
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.bfloat16):
             output = self.model(clips, self.noise)
         reconstruction, terms = self.reconstruction_loss(output.clips, clips)
-        reconstruction, kl = reconstruction.mean(), output.kl.mean()
+        reconstruction, kl, pitch = reconstruction.mean(), output.kl.mean(), output.extra_loss.mean()
         charged = self.latent_loss.charged(output.kl, output.posterior)
-        loss = reconstruction + self.latent_loss.weight(step) * charged
-        return output, loss, {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, **terms}
+        loss = reconstruction + pitch + self.latent_loss.weight(step) * charged
+        terms = {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, "pitch": pitch} | terms
+        return output, loss, terms
