@@ -19,10 +19,9 @@ from typing import Any
 from benchmarks.catalogue import BENCHMARKS, LONG, Benchmark
 from benchmarks.table import replace_table, table
 
-from flowshot.core.device import prepare_threads
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
-from flowshot.core.process import workers
+from flowshot.core.process import prepare_threads, workers
 from flowshot.core.provenance import machine
 
 ROOT = Path(__file__).resolve().parents[1]

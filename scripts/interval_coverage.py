@@ -1,4 +1,4 @@
-"""How often do intervals contain what they estimate? Writes `docs/coverage.md`: `python scripts/interval_coverage.py`.
+"""How often do intervals contain what they estimate? Writes a part of `docs/coverage.md`.
 
 Draws pairs of sets from Gaussians whose distances are known, embeds nothing, and asks the code that scores an arm for
 its intervals. What an interval is for differs: FAD, precision and their like for the expectation at this n (the mean of
@@ -14,6 +14,7 @@ from scipy.stats import kstest
 from tqdm import tqdm
 
 from flowshot.core.files import whole_file
+from flowshot.core.params import project_params
 from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison, EmbeddedSets
 from flowshot.scoring.comparison.registry import compare
@@ -100,13 +101,26 @@ def main() -> None:
         lines += [row(scenario, metric, scores[metric]) for metric in scenario.metrics if metric not in P_VALUES]
         if scenario.shift == 0 and scenario.spread == 1:
             uniform += [p_value_row(scenario, metric, scores[metric]) for metric in P_VALUES if metric in scores]
-    with whole_file(arguments.out) as file:
-        file.write_text(page(lines, uniform, arguments.replications), encoding="utf-8")
+    write_part(arguments.out, "independent", page(lines, uniform, arguments.replications))
+
+
+def write_part(path: Path, part: str, text: str) -> None:
+    """Write one part of the document, between two marks, and leave the others as they are."""
+    begin, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    before = path.read_text(encoding="utf-8") if path.exists() else f"{TITLE}\n"
+    new = f"{begin}{text.strip()}\n{end}"
+    if begin in before:
+        head, rest = before.split(begin)
+        after = head + new + rest.split(end)[1]
+    else:
+        after = f"{before}\n{new}"
+    with whole_file(path) as file:
+        file.write_text(after, encoding="utf-8")
 
 
 def replicate(scenario: Scenario, replications: int) -> dict[str, list[Score]]:
     """The scores of every replication, by metric."""
-    config = replace(ScoreConfig(), metrics=scenario.metrics)
+    config = replace(project_params().section("score", ScoreConfig), metrics=scenario.metrics)
     found: dict[str, list[Score]] = {metric: [] for metric in scenario.metrics}
     for i in tqdm(range(replications), desc=scenario.name):
         sets = scenario.draw(numpy_generator(i, "coverage", scenario.name))
@@ -186,7 +200,7 @@ def page(lines: list[str], uniform: list[str], replications: int) -> str:
     """The document."""
     return "\n".join(
         [
-            TITLE,
+            "## Gaussian sets",
             "",
             f"95 % intervals in {replications} replications, written by `scripts/interval_coverage.py`; the standard",
             f"error of that is {100 * np.sqrt(0.95 * 0.05 / replications):.1f} points. Sets are Gaussian with",
@@ -200,7 +214,7 @@ def page(lines: list[str], uniform: list[str], replications: int) -> str:
             "|:--|--:|--:|:--|:--|--:|--:|--:|--:|--:|",
             *lines,
             "",
-            "## p-values where nothing lies between the sets",
+            "### p-values where nothing lies between the sets",
             "",
             "Uniform if the test is right: Kolmogorov-Smirnov p above 0.01, and 5 % at or below 0.05.",
             "",

@@ -14,7 +14,7 @@ import pandas as pd
 from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
-from flowshot.core.process import stage
+from flowshot.core.process import run_script
 from flowshot.report.language import Words
 from flowshot.report.plots import draw_distances
 from flowshot.report.results import Report
@@ -68,4 +68,4 @@ def draw_clips(stem: Path, dataset: str, autoencoder: str, prior: str, seed: str
 
 
 if __name__ == "__main__":
-    stage(main)
+    run_script(main)

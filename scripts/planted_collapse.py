@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from flowshot.core.device import prepare_threads
 from flowshot.core.files import whole_file
 from flowshot.core.params import project_params
 from flowshot.core.plan import BudgetConfig
+from flowshot.core.process import prepare_threads
 from flowshot.core.provenance import git_revision, machine
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.diagnostics.latent import Diagnosis, diagnose

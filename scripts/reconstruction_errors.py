@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from flowshot.clips.prepared import read_prepared
-from flowshot.core.process import stage
+from flowshot.core.process import run_script
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
@@ -108,4 +108,4 @@ def _seconds(frames: int | None, sample_rate: int) -> str:
 
 
 if __name__ == "__main__":
-    stage(main)
+    run_script(main)

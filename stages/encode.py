@@ -7,24 +7,21 @@ judged by.
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
-from flowshot.core.device import prepare_threads
-from flowshot.core.process import arguments, stage, workers
+from flowshot.core.process import prepare_threads, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import encode_dataset
 
 
-def main() -> None:
+def main(dataset: str, autoencoder: str, seed: int) -> None:
     """Load the model, draw and write."""
-    chosen = arguments(__doc__, "dataset", "autoencoder", "seed")
-    name = (chosen.dataset, chosen.autoencoder, str(chosen.seed))
-    dataset = read_prepared(PREPARED / chosen.dataset)
+    name = (dataset, autoencoder, str(seed))
+    prepared = read_prepared(PREPARED / dataset)
     prepare_threads(workers())
-    model, _ = load_autoencoder(Path("models").joinpath(*name))
-    generator = torch_generator(chosen.seed, "latents", *name[:2])
-    with dataset.required_unchanged():
-        encode_dataset(model, dataset, generator, Path("latents").joinpath(*name))
+    model, _ = load_autoencoder(Path("models", *name))
+    with prepared.required_unchanged():
+        encode_dataset(model, prepared, torch_generator(seed, "latents", *name[:2]), Path("latents", *name))
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

@@ -3,16 +3,15 @@
 from pathlib import Path
 
 from flowshot.core.params import read_params
-from flowshot.core.process import arguments, stage
+from flowshot.core.process import stage
 from flowshot.sources.config import source_config
 from flowshot.sources.fetch import fetch
 
 
-def main() -> None:
+def main(dataset: str) -> None:
     """Fetch the dataset that the command line names."""
-    name = arguments(__doc__, "dataset").dataset
-    fetch(name, source_config(read_params(), name), Path("data/raw", name))
+    fetch(dataset, source_config(read_params(), dataset), Path("data/raw", dataset))
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
-from flowshot.core.device import prepare_threads
 from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
 from flowshot.core.params import read_params
-from flowshot.core.process import arguments, stage, stop_requests, warn, workers
+from flowshot.core.process import prepare_threads, stage, stop_requests, warn, workers
 from flowshot.core.provenance import work_digest
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.core.records import write_record
@@ -19,45 +18,43 @@ from flowshot.core.sections import to_dict
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import read_latents
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.priors.held_out import held_out_nats
+from flowshot.priors.base import held_out_nats
 from flowshot.priors.registry import make_prior, prior_config
 
 
-def main() -> None:
+def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
     """Read latents, fit, and measure on held-out latents."""
-    chosen = arguments(__doc__, "dataset", "autoencoder", "prior", "seed")
-    trained = (chosen.dataset, chosen.autoencoder, str(chosen.seed))
-    name = (chosen.dataset, chosen.autoencoder, chosen.prior, str(chosen.seed))
+    trained, name = (dataset, autoencoder, str(seed)), (dataset, autoencoder, prior, str(seed))
     params = read_params()
-    config, confidence = prior_config(params, chosen.prior), params.section("score.confidence", float)
-    groups = read_prepared(PREPARED / chosen.dataset).groups("test")
+    config, confidence = prior_config(params, prior), params.section("score.confidence", float)
+    groups = read_prepared(PREPARED / dataset).groups("test")
     prepare_threads(workers())
-    model, _ = load_autoencoder(Path("models").joinpath(*trained))
-    seed_initial_weights(chosen.seed, chosen.dataset, chosen.autoencoder, chosen.prior)
-    prior = make_prior(chosen.prior, config, model)
+    model, _ = load_autoencoder(Path("models", *trained))
+    seed_initial_weights(seed, dataset, autoencoder, prior)
+    fitted = make_prior(prior, config, model)
 
-    latents = Path("latents").joinpath(*trained)
+    latents = Path("latents", *trained)
     digest = work_digest({"name": name, "prior": to_dict(config)}, *sorted(latents.glob("*.npy")))
-    draws = torch_generator(chosen.seed, "fit_prior", chosen.dataset, chosen.autoencoder, chosen.prior)
+    draws = torch_generator(seed, "fit_prior", dataset, autoencoder, prior)
     with (
         scratch_folder(CHECKPOINTS.joinpath("priors", *name, digest[:16])) as scratch,
         stop_requests() as stop_requested,
     ):
         start = time.perf_counter()
         train, valid = (read_latents(latents, split).flatten(0, 1) for split in ("train", "valid"))
-        prior.fit(train, valid, draws, Checkpoint(scratch, stop_requested, say=warn))
+        fitted.fit(train, valid, draws, Checkpoint(scratch, stop_requested, say=warn))
         seconds = time.perf_counter() - start
-        nats = held_out_nats(prior, read_latents(latents, "test"), groups, confidence)
-        out = Path("priors").joinpath(*name)
+        nats = held_out_nats(fitted, read_latents(latents, "test"), groups, confidence)
+        out = Path("priors", *name)
         with writing(out), whole_folder(out) as folder:
-            prior.save(folder)
+            fitted.save(folder)
             write_json(folder / "nats.json", nats)
         write_record(
-            Path("runs/fit_prior").joinpath(*name), stage="fit_prior", plan=params.plan.name, dataset=chosen.dataset,
-            model=chosen.autoencoder, prior=chosen.prior, seed=chosen.seed,
-            parameters={"fit_prior": {chosen.prior: to_dict(config)}}, seconds=seconds,
+            Path("runs/fit_prior", *name), stage="fit_prior", plan=params.plan.name, dataset=dataset,
+            model=autoencoder, prior=prior, seed=seed, parameters={"fit_prior": {prior: to_dict(config)}},
+            seconds=seconds,
         )  # fmt: skip
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

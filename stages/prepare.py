@@ -4,16 +4,15 @@ from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED
 from flowshot.core.params import read_params
-from flowshot.core.process import arguments, stage, workers
+from flowshot.core.process import stage, workers
 from flowshot.preparation.config import dataset_config
 from flowshot.preparation.preparation import prepare
 
 
-def main() -> None:
+def main(dataset: str) -> None:
     """Prepare the dataset that the command line names."""
-    name = arguments(__doc__, "dataset").dataset
-    prepare(name, dataset_config(read_params(), name), Path("data/raw", name), PREPARED / name, workers())
+    prepare(dataset, dataset_config(read_params(), dataset), Path("data/raw", dataset), PREPARED / dataset, workers())
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

@@ -9,36 +9,33 @@ from pathlib import Path
 
 from flowshot.clips.held_out import reference_clips
 from flowshot.clips.prepared import PREPARED, read_prepared
-from flowshot.core.device import prepare_threads
 from flowshot.core.params import read_params
 from flowshot.core.plan import RECONSTRUCTION
-from flowshot.core.process import arguments, stage, workers
+from flowshot.core.process import prepare_threads, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
-from flowshot.generation.demonstration import demonstrate, write_demonstration
-from flowshot.generation.generated import write_generated, write_sampling
+from flowshot.generation.demonstration import write_demonstration
+from flowshot.generation.generated import write_generated
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 
 
-def main() -> None:
+def main(dataset: str, autoencoder: str, seed: int) -> None:
     """Load the model, reconstruct, walk and write."""
-    chosen = arguments(__doc__, "dataset", "autoencoder", "seed")
-    trained = Path(chosen.dataset, chosen.autoencoder, str(chosen.seed))
-    arm = Path(chosen.dataset, chosen.autoencoder, RECONSTRUCTION, str(chosen.seed))
+    trained = Path(dataset, autoencoder, str(seed))
     params = read_params()
     config = params.section("sample", SampleConfig)
-    reference = reference_clips(read_prepared(PREPARED / chosen.dataset))
+    reference = reference_clips(read_prepared(PREPARED / dataset))
     prepare_threads(workers())
     model, card = load_autoencoder(Path("models") / trained)
-    generator = torch_generator(chosen.seed, "reconstruct", chosen.dataset, chosen.autoencoder)
+    generator = torch_generator(seed, "reconstruct", dataset, autoencoder)
     generated = reconstruct_clips(model, reference.clips, config.batch_size, generator)
-    write_generated(Path("generated") / arm, generated, card.sample_rate)
-    write_sampling(params, arm, config, generated)
-    draws = torch_generator(chosen.seed, "demonstrate", chosen.dataset, chosen.autoencoder)
-    shown = demonstrate(model, reference.clips, generated.clips, reference.groups, draws)
-    write_demonstration(Path("demonstrations") / trained, shown, card.sample_rate)
+    arm = Path(dataset, autoencoder, RECONSTRUCTION, str(seed))
+    write_generated(arm, generated, card.sample_rate, params.plan.name, config)
+    draws = torch_generator(seed, "demonstrate", dataset, autoencoder)
+    folder = Path("demonstrations") / trained
+    write_demonstration(folder, model, reference, generated.clips, draws, card.sample_rate)
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

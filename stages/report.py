@@ -3,8 +3,6 @@
 Writes `reports/PLAN/`, from the scores of every arm of the plan; the reports of other plans stay as they are.
 """
 
-import argparse
-
 from flowshot.core.params import read_params
 from flowshot.core.process import stage
 from flowshot.core.tracked import flush
@@ -16,7 +14,6 @@ MLFLOW_SECONDS = 30.0
 
 def main() -> None:
     """Write the report of the plan that `params.yaml` chooses."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
     params = read_params()
     flush(MLFLOW_SECONDS)  # so that the report names the runs
     config, confidence = params.section("report", ReportConfig), params.section("score.confidence", float)
@@ -24,4 +21,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

@@ -6,33 +6,30 @@ Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: as many clips as the referen
 from pathlib import Path
 
 from flowshot.clips.prepared import PREPARED, read_prepared
-from flowshot.core.device import prepare_threads
 from flowshot.core.params import read_params
-from flowshot.core.process import arguments, stage, workers
+from flowshot.core.process import prepare_threads, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
-from flowshot.generation.generated import write_generated, write_sampling
+from flowshot.generation.generated import write_generated
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.priors.registry import make_prior, prior_config
 
 
-def main() -> None:
+def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
     """Load the arm, sample and write."""
-    chosen = arguments(__doc__, "dataset", "autoencoder", "prior", "seed")
-    arm = Path(chosen.dataset, chosen.autoencoder, chosen.prior, str(chosen.seed))
+    arm = Path(dataset, autoencoder, prior, str(seed))
     params = read_params()
     config = params.section("sample", SampleConfig)
-    dataset = read_prepared(PREPARED / chosen.dataset)
+    count = read_prepared(PREPARED / dataset).reference_size
     prepare_threads(workers())
-    model, card = load_autoencoder(Path("models", chosen.dataset, chosen.autoencoder, str(chosen.seed)))
-    prior = make_prior(chosen.prior, prior_config(params, chosen.prior), model)
-    prior.load(Path("priors") / arm)
-    generator = torch_generator(chosen.seed, "sample", chosen.dataset, chosen.autoencoder, chosen.prior)
-    generated = sample_clips(model, prior, dataset.reference_size, config.batch_size, generator)
-    write_generated(Path("generated") / arm, generated, card.sample_rate)
-    write_sampling(params, arm, config, generated)
+    model, card = load_autoencoder(Path("models", dataset, autoencoder, str(seed)))
+    fitted = make_prior(prior, prior_config(params, prior), model)
+    fitted.load(Path("priors") / arm)
+    generator = torch_generator(seed, "sample", dataset, autoencoder, prior)
+    generated = sample_clips(model, fitted, count, config.batch_size, generator)
+    write_generated(arm, generated, card.sample_rate, params.plan.name, config)
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

@@ -10,7 +10,7 @@ from pathlib import Path
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.plan import RECONSTRUCTION
-from flowshot.core.process import arguments, stage
+from flowshot.core.process import stage
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import send
@@ -18,25 +18,23 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.scores import read_clips, score_arm, write_scores
 
 
-def main() -> None:
+def main(dataset: str, model: str, prior: str, seed: int) -> None:
     """Compare the arm's clips with the reference and write the scores."""
-    chosen = arguments(__doc__, "dataset", "model", "prior", "seed")
-    arm = Path(chosen.dataset, chosen.model, chosen.prior, str(chosen.seed))
+    arm = Path(dataset, model, prior, str(seed))
     params = read_params()
     config = params.section("score", ScoreConfig)
-    prepared = read_prepared(PREPARED / chosen.dataset)
     clips = read_clips(Path("generated") / arm / "clips.npy")
     start = time.perf_counter()
-    scores = score_arm(clips, prepared, config, chosen.seed, paired=chosen.prior == RECONSTRUCTION)
+    scores = score_arm(clips, read_prepared(PREPARED / dataset), config, seed, paired=prior == RECONSTRUCTION)
     seconds = time.perf_counter() - start
-    write_scores(Path("scores") / arm.with_name(f"{chosen.seed}.json"), scores)
+    write_scores(Path("scores") / arm.with_name(f"{seed}.json"), scores)
     record = Path("runs/score") / arm
     write_record(
-        record, stage="score", plan=params.plan.name, dataset=chosen.dataset, model=chosen.model, prior=chosen.prior,
-        seed=chosen.seed, parameters={"score": to_dict(config)}, seconds=seconds,
+        record, stage="score", plan=params.plan.name, dataset=dataset, model=model, prior=prior, seed=seed,
+        parameters={"score": to_dict(config)}, seconds=seconds,
     )  # fmt: skip
     send(record)
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

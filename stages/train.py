@@ -11,7 +11,7 @@ from typing import Any
 from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
-from flowshot.core.process import arguments, stage
+from flowshot.core.process import stage
 from flowshot.core.randomness import torch_generator
 from flowshot.diagnostics.latent import diagnose
 from flowshot.models.autoencoders.registry import read_autoencoder
@@ -23,12 +23,11 @@ from flowshot.training.losses import ReconstructionLoss
 from flowshot.training.run import ModelName, run_training
 
 
-def main() -> None:
+def main(dataset: str, autoencoder: str, seed: int) -> None:
     """Train, diagnose and write the model."""
-    chosen = arguments(__doc__, "dataset", "autoencoder", "seed")
-    name = ModelName(chosen.dataset, chosen.autoencoder, chosen.seed)
+    name = ModelName(dataset, autoencoder, seed)
     params = read_params()
-    entry = read_autoencoder(params, chosen.autoencoder)
+    entry = read_autoencoder(params, autoencoder)
     training = training_config(params, "autoencoders", entry)
 
     def diagnosis_of(model: Generator, dataset: PreparedDataset) -> dict[str, Any]:
@@ -49,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage(main)
+    stage(main, __doc__)

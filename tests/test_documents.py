@@ -15,7 +15,8 @@ import pytest
 import soundfile
 import yaml
 
-from flowshot.cli.main import main, make_parser
+from flowshot.cli.main import main
+from flowshot.cli.parser import make_parser
 from flowshot.core import tracked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,7 +144,7 @@ def tiny_params() -> dict:
     params["fit_prior"]["nf"] |= {"layers": 1, "width": 8, "steps": 2, "batch_size": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [128]
-    params["score"] |= {"embeddings": ["logmel"], "bootstrap": 20, "folds": 3, "permutations": 10}
+    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "permutations": 10}
     return params
 
 

@@ -11,7 +11,7 @@ from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers,
 from benchmarks.training import bare_step
 from flowshot.core.records import read_record, write_record
 from flowshot.diagnostics.latent import diagnose
-from flowshot.diagnostics.watch import watch
+from flowshot.diagnostics.validation import watch
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.optimisation.checkpoint import EVERY_SECONDS, Checkpoint, Stateful

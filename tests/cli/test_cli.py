@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.cli.main import COMMANDS, main
+from flowshot.cli import audit
+from flowshot.cli.main import main
+from flowshot.cli.parser import make_parser
 from flowshot.cli.terminal import counted, working
-from flowshot.preparation import preparation
 
-NAMES = [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS]
+NAMES = sorted(next(action.choices for action in make_parser()._actions if action.choices))
 
 
 def run(*arguments, **options):
@@ -87,7 +88,7 @@ def test_verbose_gives_the_traceback_and_the_way_and_leaves_the_object_alone(tmp
     assert out == "" and "Traceback" in err and err.splitlines()[-1].startswith("error: params.yaml: not found")
     assert main(["audit", str(tmp_path), "--json", "--verbose"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["files"] == 0 and "flowshot.cli.main: done in" in err
+    assert json.loads(out)["files"] == 0 and "flowshot audit: took " in err
     assert main(["audit", str(tmp_path)]) == 0
     assert capsys.readouterr().err == ""
 
@@ -135,7 +136,7 @@ def test_the_tab_key_offers_sub_commands_options_and_planned_arms(tmp_path):
 def test_the_help_does_not_wait_for_heavy_libraries():
     heavy = ("torch", "numpy", "scipy", "pandas", "mlflow")
     code = (
-        "import sys\nfrom flowshot.cli.main import make_parser\nmake_parser().format_help()\n"
+        "import sys\nfrom flowshot.cli.parser import make_parser\nmake_parser().format_help()\n"
         f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -165,13 +166,13 @@ def test_a_name_the_terminal_cannot_show_is_escaped(tmp_path, capsys):
 
 
 def test_what_a_library_prints_does_not_mix_with_the_object(tmp_path, monkeypatch, capsys):
-    audit_folder = preparation.audit_folder
+    audit_folder = audit.audit_folder
 
     def talkative(*arguments):
         print("a library's opinion")
         return audit_folder(*arguments)
 
-    monkeypatch.setattr(preparation, "audit_folder", talkative)
+    monkeypatch.setattr(audit, "audit_folder", talkative)
     assert main(["audit", str(tmp_path), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["files"] == 0 and "opinion" in err

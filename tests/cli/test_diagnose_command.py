@@ -53,8 +53,8 @@ def test_the_numbers_are_those_of_training(trained, prepared, found):
     seen = prepared.clips("train")
     expected = diagnose(trained, prepared.clips("valid"), lambda a, b: loss(a, b)[0], generator, seen)
     assert report["verdict"] == expected.verdict and report["n"] == len(prepared.clips("valid"))
-    for name in expected.numbers:
-        assert report[name] == pytest.approx(getattr(expected, name), rel=1e-4, abs=1e-5)
+    for name, value in vars(expected).items():
+        assert not isinstance(value, float) or report[name] == pytest.approx(value, rel=1e-4, abs=1e-5)
     assert report["kl_per_dimension"] == pytest.approx(expected.kl_per_dimension)
     assert report["elbo"] is None and report["iwae"] is None, "the decoder has no likelihood"
     assert (report["dataset"], report["latent_size"], report["loss"]["fft_sizes"]) == ("mine", 4, [256, 64])

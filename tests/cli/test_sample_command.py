@@ -138,8 +138,7 @@ def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
 def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated, found):
     from flowshot.models.base.kind import ModelCard
     from flowshot.models.base.storage import save_model
-    from flowshot.models.generators.copies.config import CopiesConfig
-    from flowshot.models.generators.copies.model import KIND
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("generators: []", "generators: [copies]"))
@@ -157,8 +156,7 @@ def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated,
 def test_what_needs_a_latent_refuses_a_generator(project, generated, fails, command):
     from flowshot.models.base.kind import ModelCard
     from flowshot.models.base.storage import save_model
-    from flowshot.models.generators.copies.config import CopiesConfig
-    from flowshot.models.generators.copies.model import KIND
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     folder = Path("models/mine/copies/3")
     folder.mkdir(parents=True)

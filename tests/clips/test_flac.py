@@ -7,8 +7,8 @@ from flowshot.clips.flac import write_flac
 
 def test_a_clip_comes_back_to_24_bits(tmp_path):
     clip = np.random.default_rng(0).uniform(-1, 1, 1000).astype(np.float32)
-    write_flac(tmp_path / "listen" / "0.flac", clip, 16000)
-    read, rate = soundfile.read(tmp_path / "listen" / "0.flac", dtype="float32")
+    write_flac(tmp_path / "0.flac", clip, 16000)
+    read, rate = soundfile.read(tmp_path / "0.flac", dtype="float32")
     assert rate == 16000
     np.testing.assert_allclose(read, clip, atol=2**-22)
 

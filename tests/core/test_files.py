@@ -7,7 +7,6 @@ import pytest
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import (
-    _left_at_first,
     scratch_folder,
     sha256_of_file,
     whole_file,
@@ -150,22 +149,10 @@ def test_what_a_killed_process_left_goes_with_the_next_output(tmp_path, killed, 
     process = killed(WRITERS[writer])
     process.kill()
     process.wait()
-    _left_at_first.cache_clear()
     assert any(path.name.startswith(".out.") for path in tmp_path.iterdir())
     write_anew(tmp_path)
     assert contents(tmp_path) == {".out.settings.json": "somebody's own", "out/new": "new", "out.json": '"new"\n'}
     assert len(list(tmp_path.iterdir())) == 3
-
-
-@pytest.mark.parametrize("writer", ["folder", "file"])
-def test_what_another_process_writes_at_the_moment_is_left_alone(tmp_path, killed, writer):
-    process = killed(WRITERS[writer])
-    _left_at_first.cache_clear()
-    before = contents(tmp_path)
-    write_anew(tmp_path)
-    assert before.items() <= contents(tmp_path).items()
-    process.kill()
-    process.wait()
 
 
 def test_an_output_moved_away_by_a_process_that_was_killed_is_there_again_where_the_next_one_fails(tmp_path, killed):

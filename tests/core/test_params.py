@@ -80,7 +80,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("autoencoders.no_nf.train", {"betta": 1}, "autoencoders.no_nf.train: unknown key 'betta'; did you mean"),
         ("fit_prior.vae", {}, "there is no prior 'vae'; use one of: .*gmm"),
         ("fit_prior.nf.kinds", "nsf", "fit_prior.nf: unknown key 'kinds'; did you mean 'kind'?"),
-        ("fit_prior.own.steps", 3, "fit_prior.own: unknown key 'steps'; it has no keys"),
+        ("fit_prior.own.steps", 3, "fit_prior.own: unknown key 'steps'; known are: none"),
         # Wrong types.
         ("train.beta", "high", r"autoencoders.\w+.train.beta: input should be a valid number.*found 'high'"),
         ("train.log_every", 2.5, r"autoencoders.\w+.train.log_every: .*found 2.5"),

@@ -135,7 +135,7 @@ def test_the_corpus_has_many_kinds_and_all_reasons() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     assert sum(bool(kind.reason) for kind in KINDS) >= 40 and len(KEPT) >= 40
     # Those that are no matter of the file alone have tests of their own, see tests/preparation.
-    others = {"excluded", "near_duplicate", "same_recording", "too_long", "held_out", "unreadable_folder"}
+    others = {"excluded", "near_duplicate", "same_recording", "too_long", "unreadable_folder"}
     assert {kind.reason for kind in KINDS} - {""} == set(REASONS) - others
 
 

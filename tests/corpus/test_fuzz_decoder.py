@@ -14,15 +14,14 @@ from corpus.audio_bytes import encoded, int16, tone, wav
 from corpus.fuzzing import damaged, fuzz
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import DatasetConfig
-from flowshot.preparation.cutting import Clip, read_clips
-from flowshot.preparation.excerpt import read_excerpt
+from flowshot.preparation.cutting import Clip, read_clips, read_excerpt
 from flowshot.preparation.selection import REASONS
 from flowshot.sources import decode
 from flowshot.sources.archives import unpack_tar, unpack_zip
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
 from flowshot.sources.grouping import KIT_FILE, memberships
 from flowshot.sources.inputs import list_files
-from flowshot.sources.soundfonts import write_one_shots
+from flowshot.sources.soundfont import write_one_shots
 from sound_folders import dataset
 from soundfont_files import LEFT, RIGHT, keys, soundfont
 

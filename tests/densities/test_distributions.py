@@ -10,7 +10,6 @@ from flowshot.densities.distributions import (
     draw_with_kl,
     gaussian_entropy,
     gaussian_kl,
-    posterior_log_prob,
     posterior_transform,
     repeat_posterior,
     standard_normal_log_prob,
@@ -24,6 +23,12 @@ DRAWS = 20_000
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def posterior_log_prob(posterior, flow, latent):
+    """log q(z|x) of `latent: [batch, latent_size]` through the inverse of the flow, `[batch]`."""
+    base, log_det = (latent, 0.0) if flow is None else flow.to_base(latent, posterior.context)
+    return Normal(posterior.mean, posterior.log_scale.exp()).log_prob(base).sum(-1) + log_det
 
 
 def random_posterior(batch=3, size=SIZE, context_size=None, seed=0):

@@ -11,7 +11,7 @@ from flowshot.densities.distributions import Posterior
 from flowshot.densities.flows import Flow
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
-from flowshot.diagnostics.likelihood_bounds import likelihood_bounds
+from flowshot.diagnostics.latent import likelihood_bounds
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.likelihood import log_likelihood

@@ -1,9 +1,14 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from defaults import default
 from flowshot.densities.distributions import Posterior, Prior
+from flowshot.generation.config import SampleConfig
 from flowshot.generation.generated import LISTEN, Generated, write_generated
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
 from flowshot.models.base.autoencoder import Autoencoder
@@ -61,13 +66,26 @@ def test_a_reconstruction_is_in_the_place_of_its_clip(model, count):
     np.testing.assert_allclose(generated.clips, clips, atol=0.001)
 
 
-def test_a_folder_holds_clips_and_some_to_listen_to(tmp_path):
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes clips as those of an arm; hands out their folder."""
+    monkeypatch.chdir(tmp_path)
+    arm = Path("mine/no_nf/own/3")
+
+    def write(clips, seconds):
+        write_generated(arm, Generated(clips, seconds), RATE, "quick", default(SampleConfig, "sample"))
+        return "generated" / arm
+
+    return write
+
+
+def test_a_folder_holds_clips_and_some_to_listen_to(write):
     clips = noise(LISTEN + 4)
-    for _ in range(2):  # written again, nothing is left of the first
-        write_generated(tmp_path / "out", Generated(clips, 1.5), RATE)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clips.npy", "listen"]
-    assert (np.load(tmp_path / "out" / "clips.npy", allow_pickle=False) == clips).all()
-    heard = sorted((tmp_path / "out" / "listen").iterdir())
+    write(noise(3), 1.5)
+    folder = write(clips, 1.5)  # written again, nothing is left of the first
+    assert sorted(path.name for path in folder.iterdir()) == ["clips.npy", "listen"]
+    assert (np.load(folder / "clips.npy", allow_pickle=False) == clips).all()
+    heard = sorted((folder / "listen").iterdir())
     assert [path.name for path in heard] == [f"{index:02d}.flac" for index in range(LISTEN)]
     for index in (0, LISTEN - 1):
         audio, rate = soundfile.read(heard[index])
@@ -75,6 +93,7 @@ def test_a_folder_holds_clips_and_some_to_listen_to(tmp_path):
         np.testing.assert_allclose(audio, clips[index], atol=1e-4)
 
 
-def test_fewer_clips_than_are_kept_for_listening_are_all_kept(tmp_path):
-    write_generated(tmp_path / "out", Generated(noise(3), 0.1), RATE)
-    assert len(list((tmp_path / "out" / "listen").iterdir())) == 3
+def test_fewer_clips_than_are_kept_for_listening_are_all_kept_and_the_record_tells_how_long_it_took(write):
+    assert len(list((write(noise(3), 0.5) / "listen").iterdir())) == 3
+    record = json.loads(Path("runs/sample/mine/no_nf/own/3/run.json").read_text())
+    assert (record["seconds"], record["clips"], record["prior"], record["seed"]) == (0.5, 3, "own", 3)

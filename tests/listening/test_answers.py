@@ -44,13 +44,9 @@ def changed(**changes):
 def test_answers_become_ratings_and_preferences_of_systems(write):
     key = read_key(write("x.key.json", KEY))
     found = read_all([write("anna.json", ANSWERS)], key)
-    assert [(each.system, each.score) for each in found.ratings] == [("a", 40), ("b", 70.5), ("real", 90)]
-    assert [(each.preferred, each.other) for each in found.preferences] == [("b", "a")]
+    assert found.ratings[["system", "score"]].to_numpy().tolist() == [["a", 40], ["b", 70.5], ["real", 90]]
+    assert found.preferences[["preferred", "other"]].to_numpy().tolist() == [["b", "a"]]
     assert found.listeners == found.unfinished == ["anna"]  # the anchor is not rated
-
-
-def rating(**changes):
-    return changed(ratings=[{"screen": 0, "clip": "c1", "score": 5, **changes}])
 
 
 @pytest.mark.parametrize(
@@ -59,24 +55,9 @@ def rating(**changes):
         ("", "is no JSON"),
         ("{", "is no JSON"),
         ("[]", "no answers of a listening test"),
-        ("null", "no answers of a listening test"),
-        ({}, "'format' is missing"),
-        (KEY, "its format is not"),
-        ({**ANSWERS, "format": "flowshot listening answers 2"}, "its format is not"),
-        (changed(listener=3), "listener is no str"),
-        (changed(ratings={}), "ratings is no list"),
-        (changed(ratings=[3]), "something in it has another form"),
-        (changed(ratings=[{"screen": 0, "score": 3}]), "'clip' is missing"),
-        (changed(ratings=ANSWERS["ratings"] * 2), "answered twice"),
-        (changed(preferences=ANSWERS["preferences"] * 2), "answered twice"),
-        (rating(score=101), "101 is no score from 0 to 100"),
-        (rating(score="5"), "'5' is no score"),
-        (rating(score=True), "True is no score"),
-        (rating(score=float("nan")), "nan is no score"),
-        (rating(clip="c9"), "'c9' is not on its screen"),
-        (rating(screen=7), "something in it has another form"),
-        (rating(screen=-1), "is not on its screen"),
-        (changed(preferences=[{"pair": 0, "chosen": "c1"}]), "'c1' is not in its pair"),
+        ({}, "no answers of a listening test"),
+        (KEY, "no answers of a listening test"),
+        ({**ANSWERS, "format": "flowshot listening answers 2"}, "no answers of a listening test"),
         (changed(test="t2"), "answers test t2, but the key is of t1"),
         (changed(ratings=[], preferences=[]), "nothing is answered"),
     ],
@@ -102,10 +83,9 @@ def test_a_listener_who_answered_twice_is_named_with_both_files(write):
         read_all([write("one.json", ANSWERS), write("two.json", ANSWERS)], key)
 
 
-@pytest.mark.parametrize("damage", [{"clips": {}}, {"clips": []}, {"screens": None}, {"format": "other"}])
-def test_a_damaged_key_is_named(write, damage):
+def test_another_file_than_a_key_is_named(write):
     with pytest.raises(FlowshotError, match=r"x.key.json: no key of a listening test"):
-        read_key(write("x.key.json", {**KEY, **damage}))
+        read_key(write("x.key.json", {**KEY, "format": "other"}))
 
 
 def test_the_key_of_the_test_is_found_among_others_beside_the_answers(write, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +13,15 @@ from flowshot.listening.analysis import (
     rating_means,
     strengths,
 )
-from flowshot.listening.answers import Answers, Preference, Rating
+from flowshot.listening.answers import PREFERENCES, RATINGS, Answers
 
 SETTINGS = 500, 0.95
 ARMS = ["a", "b", "c"]
+
+
+def answers_of(listeners, unfinished, ratings, preferences):
+    frames = pd.DataFrame(ratings, columns=RATINGS), pd.DataFrame(preferences, columns=PREFERENCES)
+    return Answers(listeners, unfinished, *frames)
 
 
 def generator(seed=0):
@@ -27,12 +33,12 @@ def rated(listeners, screens, seed, *, habit=12, clip=8, noise=5):
     random = generator(seed)
     habits, quality = random.normal(0, habit, listeners), random.normal(0, clip, (screens, 2))
     ratings = [
-        Rating(f"l{i}", j, system, 60 - 10 * k + habits[i] + quality[j, k] + random.normal(0, noise))
+        (f"l{i}", j, system, 60 - 10 * k + habits[i] + quality[j, k] + random.normal(0, noise))
         for i in range(listeners)
         for j in range(screens)
         for k, system in enumerate("ab")
     ]
-    return Answers([f"l{i}" for i in range(listeners)], [], ratings, [])
+    return answers_of([f"l{i}" for i in range(listeners)], [], ratings, [])
 
 
 def preferring(chances, listeners=6, rounds=8, seed=0):
@@ -44,20 +50,20 @@ def preferring(chances, listeners=6, rounds=8, seed=0):
         for (first, second), chance in chances.items():
             for _ in range(rounds):
                 won, lost = (first, second) if random.random() < chance else (second, first)
-                preferences.append(Preference(f"l{i}", pair, won, lost))
+                preferences.append((f"l{i}", pair, won, lost))
                 pair += 1
-    return Answers([f"l{i}" for i in range(listeners)], [], [], preferences)
+    return answers_of([f"l{i}" for i in range(listeners)], [], [], preferences)
 
 
 def test_the_mean_is_that_of_all_answers_and_what_was_not_rated_is_left_out():
-    answers = Answers(["x"], [], [Rating("x", 0, "a", 10), Rating("x", 1, "a", 30), Rating("x", 0, "b", 50)], [])
+    answers = answers_of(["x"], [], [("x", 0, "a", 10), ("x", 1, "a", 30), ("x", 0, "b", 50)], [])
     found = rating_means(answers, ARMS, 0.95)
     assert {name: (each.value, each.n) for name, each in found.items()} == {"a": (20, 2), "b": (50, 1)}
     assert (found["a"].ci_low, found["a"].ci_high) == (0, 100)  # of two answers: anything
 
 
 def test_one_answer_has_no_interval():
-    found = rating_means(Answers(["x"], [], [Rating("x", 0, "a", 10)], []), ARMS, 0.95)
+    found = rating_means(answers_of(["x"], [], [("x", 0, "a", 10)], []), ARMS, 0.95)
     assert (found["a"].ci_low, found["a"].ci_high) == (None, None)
 
 
@@ -70,7 +76,7 @@ def test_intervals_hold_the_truth_where_answers_of_a_listener_or_to_a_clip_depen
         difference = rating_differences(answers, [("a", "b")], 0.95)["a", "b"]
         held["mean"] += mean.ci_low <= 60 <= mean.ci_high
         held["difference"] += difference.ci_low <= 10 <= difference.ci_high
-        scores = [each.score for each in answers.ratings if each.system == "a"]
+        scores = answers.ratings.loc[answers.ratings["system"] == "a", "score"]
         held["naive"] += abs(np.mean(scores) - 60) < 1.96 * np.std(scores) / np.sqrt(len(scores))
     assert held["mean"] >= 88 and held["difference"] >= 90 and held["naive"] < held["mean"] - 15
 
@@ -138,7 +144,7 @@ def test_an_answer_counts_as_often_as_its_listener_and_its_item_together(places,
 
 
 def test_no_answers_give_no_estimates():
-    nothing = Answers(["x"], [], [], [])
+    nothing = answers_of(["x"], [], [], [])
     assert rating_means(nothing, ARMS, 0.95) == {}
     assert rating_differences(nothing, [("a", "b")], 0.95) == {}
     assert preference_shares(nothing, [("a", "b")], 0.95) == {}

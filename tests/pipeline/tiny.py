@@ -45,7 +45,7 @@ def tiny_params(folder: Path) -> dict:
     params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4, "flow_width": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [512, 128]
-    params["score"] |= {"embeddings": ["logmel"], "bootstrap": 20, "folds": 3}
+    params["score"] |= {"embeddings": ["logmel"], "folds": 3}
     return params
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.preparation.excerpt import read_excerpt
+from flowshot.preparation.cutting import read_excerpt
 from flowshot.sources.decode import UnusableAudio
 
 

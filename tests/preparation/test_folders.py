@@ -11,8 +11,7 @@ import pytest
 
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import SplitConfig
-from flowshot.preparation.folders import check_folder
-from flowshot.preparation.preparation import audit_folder
+from flowshot.preparation.preparation import audit_folder, check_folder
 from flowshot.preparation.splits import files_needed
 from flowshot.sources.inputs import list_files, user_folder
 from sound_folders import FIFTHS, dataset

@@ -4,7 +4,6 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,10 @@ from hypothesis import strategies as st
 from flowshot.clips.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import to_dict
-from flowshot.preparation import preparation
 from flowshot.preparation.preparation import audit_folder, prepare
 from flowshot.preparation.selection import REASONS
-from flowshot.sources import grouping
-from flowshot.sources.catalog import Package
 from flowshot.sources.fetch import fetch
-from sound_folders import FIFTHS, dataset
+from sound_folders import FIFTHS
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -216,77 +212,6 @@ def test_the_same_recording_at_another_rate_goes_where_that_is_asked(
     row = audit_of(dataset)["resampled.wav"]
     assert (row["reason"], row["copy_of"]) == (expected, "03.wav" if expected else "")
     assert len(dataset.manifest) == (12 if expected else 13)
-
-
-@pytest.fixture
-def extended(tmp_path, write_audio, monkeypatch):
-    """Prepares a source of 40 sounds, `small`, and one that adds a package, `added`, of the files that are given."""
-
-    def run(added, held_out="all"):
-        def package(name):
-            return Package("npm", name, "1", "0", "CC0-1.0", "made for a test", "x", takes="family")
-
-        sources = {"samples_original": (package("small"),), "samples": (package("small"), package("added"))}
-        for module in (grouping, preparation):
-            monkeypatch.setattr(module, "PACKAGES", sources)
-        found = {}
-        for source in sources:
-            raw = tmp_path / "data/raw" / source
-            for number in range(40):
-                write_audio(raw / f"audio/small/{number}/x/a.wav", struck(number))
-            for name, audio in added.items() if source == "samples" else ():
-                write_audio(raw / f"audio/added/{name}", audio)
-            (raw / "card.json").write_text(json.dumps({"source": source, "licence": "CC0-1.0", "origin": "a test"}))
-            config = dataset(source, sample_rate=8000, clip_seconds=0.25)
-            config = replace(config, held_out=held_out) if source == "samples" else config
-            prepare(source, config, raw, tmp_path / "data/prepared" / source, 1)
-            found[source] = {row["source"]: row for row in read_prepared(tmp_path / "data/prepared" / source).manifest}
-        return found["samples_original"], found["samples"]
-
-    return run
-
-
-def test_a_source_that_adds_to_another_keeps_its_splits_and_fills_them_up(extended):
-    small, large = extended({f"{number}/x/a.wav": struck(100 + number) for number in range(60)})
-    assert len(small) == 40 and len(large) == 100
-    for source, row in small.items():
-        assert (large[source]["split"], large[source]["sha256"]) == (row["split"], row["sha256"])
-    sizes = [sum(row["split"] == split for row in large.values()) for split in SPLITS]
-    assert sizes == [80, 10, 10]
-
-
-def test_what_learns_from_more_can_be_judged_by_what_the_smaller_source_holds_out(extended, tmp_path):
-    small, large = extended({f"{number}/x/a.wav": struck(100 + number) for number in range(60)}, held_out="original")
-    for split in ("valid", "test"):
-        arrays = [
-            read_prepared(tmp_path / "data/prepared" / name).clips(split) for name in ("samples_original", "samples")
-        ]
-        assert np.array_equal(*arrays)
-    assert {source for source, row in large.items() if row["split"] != "train"} == {
-        source for source, row in small.items() if row["split"] != "train"
-    }
-    assert len(large) == 32 + 48 + 8
-    audit = audit_of(read_prepared(tmp_path / "data/prepared/samples"))
-    assert sum(row["reason"] == "held_out" for row in audit.values()) == 12
-    assert len(audit) == 100
-
-
-def test_what_is_added_goes_to_the_split_of_what_it_copies_and_is_held_out_in_doubt(extended):
-    small, _ = extended({"0/x/a.wav": struck(100)})
-    one = {split: next(row["source"] for row in small.values() if row["split"] == split) for split in SPLITS}
-    seeds = {split: int(source.split("/")[1]) for split, source in one.items()}
-    added = {f"{number}/x/a.wav": struck(100 + number) for number in range(20)}
-    # Copies of clips of the smaller source, each beside a sound of the same instrument that is no copy.
-    for name, splits in {"t": ["test"], "v": ["valid"], "n": ["train"], "tn": ["train", "test"]}.items():
-        added |= {f"{name}/x/{split}.wav": 0.5 * struck(seeds[split]) for split in splits}
-        added[f"{name}/x/own.wav"] = struck(sum(map(ord, name)) + 1000)
-    small, large = extended(added)
-    assert all(large[source]["split"] == row["split"] for source, row in small.items())
-    found = {name: large[f"added/{name}/x/own.wav"]["split"] for name in ("t", "v", "n", "tn")}
-    assert found == {"t": "test", "v": "valid", "n": "train", "tn": "test"}
-    groups = {}
-    for row in large.values():
-        assert groups.setdefault(row["group"], row["split"]) == row["split"]
 
 
 def test_a_track_is_one_group_and_its_windows_one_every_hop(tmp_path, write_audio, prepare_folder):

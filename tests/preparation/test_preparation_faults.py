@@ -156,7 +156,7 @@ def test_a_disk_that_fills_up_while_fetching_is_one_line(tmp_path, fetched):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
-@pytest.mark.parametrize("step", ["_write_array", "_write_manifest", "write_audit", "write_json"])
+@pytest.mark.parametrize("step", ["_write_array", "write_table", "write_audit", "write_json"])
 def test_whatever_is_written_last_nothing_is_there_without_it(tmp_path, fetched, monkeypatch, step, code):
     def fails(*_):
         raise OSError(code, os.strerror(code))

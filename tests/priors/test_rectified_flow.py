@@ -7,9 +7,13 @@ import torch
 
 from defaults import default
 from flowshot.priors import rectified_flow
-from flowshot.priors.ode import solve, trace_along
-from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
-from flowshot.priors.velocity import gaussian_rate
+from flowshot.priors.rectified_flow import (
+    RectifiedFlowPrior,
+    RectifiedFlowPriorConfig,
+    gaussian_rate,
+    solve,
+    trace_along,
+)
 
 
 def generator(seed=0):

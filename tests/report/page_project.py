@@ -11,9 +11,8 @@ from defaults import default
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION, BudgetConfig, PlanConfig
 from flowshot.report.build import build_report, report_tables, table_title
 from flowshot.report.config import ReportConfig
-from flowshot.report.language import Language, Words
+from flowshot.report.language import Language
 from flowshot.report.page.build import write_page
-from flowshot.report.page.facts import plan_facts
 from flowshot.report.project import Project
 from flowshot.report.results import external_arms, planned_arms, read_report
 
@@ -28,14 +27,14 @@ def make_plan(**changes: object) -> PlanConfig:
     return PlanConfig(**{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), **changes})
 
 
-def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: bool = False) -> None:
-    """Write everything of every arm. The FAD of the flows is 4 lower than that of no_nf; `loud` clips are noise."""
+def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, difference: float = -4.0) -> None:
+    """Write everything of every arm. The FAD of the flows differs from that of no_nf by `difference`."""
     draws = np.random.default_rng(0)
     for dataset in plan.datasets:
         write_dataset(root / "data" / "prepared" / dataset, dataset, seconds, draws)
     for arm in planned_arms(plan):
         dataset, model, prior, seed = arm
-        write_json(Project(root).scores(arm), arm_scores(plan, model, prior, seed))
+        write_json(Project(root).scores(arm), arm_scores(plan, model, prior, seed, difference))
         if model == REAL:
             continue
         place = Path(dataset, model, prior, str(seed))
@@ -43,9 +42,9 @@ def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, loud: 
         write_json(root / "runs" / "score" / place / "mlflow.json", {"run_id": f"{seed:032x}"})
         if prior == RECONSTRUCTION:
             write_training(root, plan, (dataset, model, seed))
-            write_demonstration(root / "demonstrations" / dataset / model / str(seed), seconds, draws, loud)
+            write_demonstration(root / "demonstrations" / dataset / model / str(seed), seconds, draws)
             continue
-        write_generated(root / "generated" / place, seconds, draws, loud)
+        write_generated(root / "generated" / place, seconds, draws)
         write_json(root / "runs" / "sample" / place / "run.json", {"seconds": 2.0, "clips": 80})
         if prior == DIRECT:
             folder = root / "models" / dataset / model / str(seed)
@@ -67,30 +66,33 @@ def build(root: Path, plan: PlanConfig, out: Path, language: Language = "en") ->
 def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en") -> str:
     """The page of the project alone, in `out`, without tables and figures beside it; returns its text."""
     out.mkdir(parents=True)
-    project, words = Project(root), Words(language)
-    report = read_report(plan, project, default(ReportConfig, "report", language=language), 0.95)
+    report = read_report(plan, Project(root), default(ReportConfig, "report", language=language), 0.95)
     names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root))))
-    tables = {name: [(table_title(table, words), table) for table in report_tables(report, name)] for name in names}
-    trainings = {name: project.trainings(plan, name) for name in plan.datasets}
-    facts = plan_facts(report, [one for found in trainings.values() for one in found], "abc123")
-    write_page(out, project, report, tables, trainings, facts, "abc123")
+    tables = {name: [(table_title(one, report.words), one) for one in report_tables(report, name)] for name in names}
+    write_page(out, Project(root), report, tables, {}, "abc123")
     return (out / "index.html").read_text(encoding="utf-8")
 
 
-def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int) -> list[dict]:
+def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int, difference: float) -> list[dict]:
     """Scores under two embeddings, as the `score` stage writes them."""
     place = plan.autoencoders.index(autoencoder) if autoencoder in plan.autoencoders else 0
     fad = {"real": 2.0, "reconstruction": 8.0, "direct": 3.0 if autoencoder == "copies" else 9.0}.get(
-        prior, 14.0 - 4 * min(place, 1) + 0.1 * place + 0.5 * seed
+        prior, 14.0 + difference * min(place, 1) + 0.1 * place * bool(difference) + 0.5 * seed
     )
-    found = []
+    found, moved = [], [0.02 * (i % 3 - 1) for i in range(40)]
     for embedding in ("yamnet", "logmel"):
         about = {"embedder": embedding, "sample_rate": RATE, "dimensions": 16, "weights_sha256": "ab" * 32}
         about |= {"runtime": "numpy 1.26.4", "policy": {"pad": "zero", "hop": 1.0}, "skipped": []}
-        influence = {"candidate_variance": 0.01, "reference": {f"source {i}": 0.02 * (i % 3 - 1) for i in range(40)}}
+        influences = {
+            metric: {
+                "candidate_variance": (0.1 * unit) ** 2,
+                "reference": {f"source {i}": moved[i] * unit for i in range(40)},
+            }
+            for metric, unit in (("fad", 1.0), ("kid", 0.001))
+        }
         values = {"fad": fad, "kid": fad / 1000, "kid_p": 0.001, "precision": 0.5, "training_distance": 1.5}
         for metric, value in values.items():
-            extra = {"influence": influence} if metric in ("fad", "kid") else {}
+            extra = {"influence": influences[metric]} if metric in influences else {}
             found.append(score(metric, embedding, value, **about, **extra))
         closest = [
             {"candidate": f"clip {i}", "training": str(i), "distance": 1.0 + i, "authentic": i > 0} for i in range(3)
@@ -132,17 +134,17 @@ def write_training(root: Path, plan: PlanConfig, training: tuple[str, str, int])
             writer.writerow([step, 100 / step + 8, 200 / step + 20, *validated])
 
 
-def write_demonstration(folder: Path, seconds: float, draws: np.random.Generator, loud: bool) -> None:
+def write_demonstration(folder: Path, seconds: float, draws: np.random.Generator) -> None:
     folder.mkdir(parents=True)
     write_json(folder / "pairs.json", [{"group": SOURCES[pair % len(SOURCES)]} for pair in range(4)])
     names = [f"{pair}-{kind}" for pair in range(4) for kind in ("original", "reconstruction")]
     for name in [*names, *(f"walk-{walk}-{step}" for walk in range(2) for step in range(7))]:
-        soundfile.write(folder / f"{name}.flac", sound(seconds, draws, loud), RATE, subtype="PCM_24")
+        soundfile.write(folder / f"{name}.flac", sound(seconds, draws), RATE, subtype="PCM_24")
 
 
-def write_generated(folder: Path, seconds: float, draws: np.random.Generator, loud: bool) -> None:
+def write_generated(folder: Path, seconds: float, draws: np.random.Generator) -> None:
     (folder / "listen").mkdir(parents=True)
-    clips = np.stack([sound(seconds, draws, loud) for _ in range(16)]).astype(np.float32)
+    clips = np.stack([sound(seconds, draws) for _ in range(16)]).astype(np.float32)
     np.save(folder / "clips.npy", clips)
     for index, clip in enumerate(clips):
         soundfile.write(folder / "listen" / f"{index:02d}.flac", clip, RATE, subtype="PCM_24")
@@ -152,7 +154,7 @@ def write_dataset(folder: Path, name: str, seconds: float, draws: np.random.Gene
     folder.mkdir(parents=True)
     rows, samples = [], int(seconds * RATE)
     for split in ("train", "valid", "test"):
-        np.save(folder / f"{split}.npy", np.stack([sound(seconds, draws, False) for _ in range(3)]).astype(np.float32))
+        np.save(folder / f"{split}.npy", np.stack([sound(seconds, draws) for _ in range(3)]).astype(np.float32))
         rows += [(i, split, SOURCES[i], SOURCES[i], 0, seconds, "", "00") for i in range(3)]
     card = {
         "name": name, "source": "folder", "sample_rate": RATE, "clip_samples": samples, "licence": "CC0 <b>",
@@ -165,11 +167,9 @@ def write_dataset(folder: Path, name: str, seconds: float, draws: np.random.Gene
     write_rows(folder / "audit.csv", "source,status,reason,seconds,sample_rate,channels,copy_of", audit)
 
 
-def sound(seconds: float, draws: np.random.Generator, loud: bool) -> np.ndarray:
-    """A decaying tone, which compresses well, or noise, which does not."""
+def sound(seconds: float, draws: np.random.Generator) -> np.ndarray:
+    """A decaying tone."""
     time = np.arange(int(seconds * RATE)) / RATE
-    if loud:
-        return draws.uniform(-0.9, 0.9, len(time))
     return 0.8 * np.sin(2 * np.pi * draws.uniform(100, 3000) * time) * np.exp(-time * draws.uniform(5, 30))
 
 

@@ -13,13 +13,13 @@ from score_files import write_scores_of
 
 from defaults import default
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.build import TITLES, report_tables
+from flowshot.report.build import report_tables
 from flowshot.report.config import ReportConfig
 from flowshot.report.language import POLISH
 from flowshot.report.latex import CHARACTERS, LAST_LATIN, escape_latex, latex_table
 from flowshot.report.layout import Table
 from flowshot.report.project import Project
-from flowshot.report.registry import METRICS
+from flowshot.report.registry import METRICS, TABLES
 from flowshot.report.results import read_report
 
 AWKWARD = 'a_b & 50% #1 {x} ~^\\$ <é> "|" `*[z] Zażółć gęślą jaźń 🎵'
@@ -34,7 +34,7 @@ def tables(folder: Path, seeds: tuple[int, ...], language: str) -> list[Table]:
     write_scores_of(folder / "scores", plan, external="a_gan")
     report = read_report(plan, Project(folder), default(ReportConfig, "report", language=language), 0.95)
     found = report_tables(report, "drums")
-    assert [table.name for table in found] == list(TITLES)
+    assert [table.name for table in found] == list(TABLES)
     return found
 
 

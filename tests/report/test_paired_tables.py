@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 from score_files import write_tables
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.paired import clip_difference, seed_difference
+from flowshot.report.paired import influence_error, seeds_error, tested
 from flowshot.report.registry import EMBEDDINGS
 from flowshot.report.results import Influence, planned_arms
 from flowshot.scoring.embeddings.registry import EMBEDDERS
@@ -53,23 +54,19 @@ def build(folder: Path, plan: PlanConfig) -> Path:
 
 
 def test_trainings_are_paired_by_seed() -> None:
-    values, baseline = {0: 1.0, 1: 1.5, 2: 0.5}, {0: 2.0, 1: 2.2, 2: 1.9}
-    found = seed_difference(values, baseline, 0.95)
+    differences = pd.Series([1.0 - 2.0, 1.5 - 2.2, 0.5 - 1.9])
     test = ttest_rel([1.0, 1.5, 0.5], [2.0, 2.2, 1.9])
-    assert found.p_value == pytest.approx(test.pvalue)
-    assert found.interval == pytest.approx(tuple(test.confidence_interval()))
-    assert seed_difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}, 0.95).p_value == 1
+    found = tested(differences.mean(), seeds_error(differences), 0.95)
+    assert found == pytest.approx((differences.mean(), *test.confidence_interval(), test.pvalue))
+    assert tested(0.0, seeds_error(pd.Series([0.0, 0.0])), 0.95)[-1] == 1
 
 
 def test_what_the_reference_does_to_both_distances_cancels() -> None:
     wild = {f"s{i}": float(value) for i, value in enumerate(np.random.default_rng(0).normal(size=40) * 100)}
-    same = clip_difference(1.0, Influence(0.01, wild), Influence(0.01, wild), 0.95)
-    assert same.interval is not None and same.interval[1] - same.interval[0] < 1
-    assert same.p_value is not None and same.p_value < 1e-6
-    other = clip_difference(
-        1.0, Influence(0.01, wild), Influence(0.01, {name: -value for name, value in wild.items()}), 0.95
-    )
-    assert other.p_value is not None and other.p_value > 0.5
+    _, low, high, p = tested(1.0, influence_error(Influence(0.01, wild), Influence(0.01, wild)), 0.95)
+    assert high - low < 1 and p < 1e-6
+    other = Influence(0.01, {name: -value for name, value in wild.items()})
+    assert tested(1.0, influence_error(Influence(0.01, wild), other), 0.95)[-1] > 0.5
 
 
 def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from flowshot.core.plan import BudgetConfig, PlanConfig
+from flowshot.report.designs import LATENT, fad_column, sweep_runs, sweep_table
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.markup import markdown_table
 from flowshot.report.plots import draw_rate_distortion
 from flowshot.report.results import COLUMNS, Report
-from flowshot.report.sweep import LATENT, fad_column, sweep_runs, sweep_table
 
 
 def plan(*autoencoders, seeds=(0, 1)):

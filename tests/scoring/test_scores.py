@@ -30,7 +30,7 @@ from flowshot.scoring.scores import (
 
 ROOT = Path(__file__).parents[2]
 RATE, SAMPLES = 8000, 2000
-ALL = default(ScoreConfig, "score", embeddings=["logmel"], folds=5, bootstrap=50, permutations=99)
+ALL = default(ScoreConfig, "score", embeddings=["logmel"], folds=5, permutations=99)
 LOGMEL = replace(ALL, metrics=("fad", "kid"))
 
 
@@ -205,12 +205,12 @@ def test_too_few_clips_that_can_be_embedded_are_one_line() -> None:
 
 
 def test_every_number_says_how_it_was_measured(tmp_path: Path) -> None:
-    config = replace(LOGMEL, policy=replace(LOGMEL.policy, level="rms", level_db=-20.0))
+    config = replace(LOGMEL, policy=replace(LOGMEL.policy, level="peak", level_db=-20.0))
     scores = score(sounds(20, 5), sounds(20, 6), config)
     write_scores(tmp_path / "scores.json", scores)
     for entry in json.loads((tmp_path / "scores.json").read_text()):
         assert (entry["embedder"], entry["dimensions"], len(entry["weights_sha256"])) == ("logmel", 128, 64)
-        assert entry["policy"]["level"] == "rms" and entry["policy"]["level_db"] == -20 and entry["skipped"] == []
+        assert entry["policy"]["level"] == "peak" and entry["policy"]["level_db"] == -20 and entry["skipped"] == []
         assert "numpy" in entry["runtime"]
 
 

@@ -173,11 +173,3 @@ def test_recordings_of_a_soundfonts_instrument_share_a_group(tmp_path):
     assert [len(group) for group in found] == [2, 1]
     labels = memberships("samples", files(tmp_path, *(f"{folder}/{name}" for name in names)))
     assert [member.label for member in labels] == ["Flute", "Flute Solo", "Oboe"]
-
-
-def test_sets_with_different_places_are_never_joined():
-    groups = Groups({"a": "train", "b": "test", "c": "test"})
-    assert groups.join(["a", "x"]) and groups.join(["y", "b"]) and groups.join(["b", "c"])
-    assert not groups.join(["x", "y", "z"])
-    assert [groups.place(item) for item in "axbcyz?"] == ["train", "train", "test", "test", "test", "train", None]
-    assert groups.find("x") != groups.find("y")

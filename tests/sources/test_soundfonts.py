@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from flowshot.sources.soundfonts import HELD_SECONDS, RELEASE_SECONDS, write_one_shots
+from flowshot.sources.soundfont import HELD_SECONDS, RELEASE_SECONDS, write_one_shots
 from soundfont_files import LEFT, RIGHT, keys, soundfont
 
 RATE = 8000

@@ -6,18 +6,26 @@ from scipy import signal
 from scipy.special import jv
 
 from flowshot.core.randomness import numpy_generator
-from flowshot.sources.synthesis.envelopes import (
+from flowshot.sources.synthesis.signals import (
     attack_curve,
+    biquad,
+    damped_modes,
     exponential_decay,
     finish,
+    modulated_sine,
+    moving_filter,
+    phase,
+    plucked_string,
+    saturate,
+    saw,
+    sloped_noise,
+    square,
     swept_pitch,
     time_axis,
     tremolo,
 )
-from flowshot.sources.synthesis.filters import biquad, moving_filter, saturate, sloped_noise
-from flowshot.sources.synthesis.music import CHORDS, PATTERNS
-from flowshot.sources.synthesis.oscillators import damped_modes, modulated_sine, phase, plucked_string, saw, square
-from flowshot.sources.synthesis.parameters import Range
+from flowshot.sources.synthesis.synthesizer import Range
+from flowshot.sources.synthesis.voices import CHORDS, PATTERNS
 
 RATE = 44100
 SECOND = time_axis(1.0, RATE)
@@ -85,8 +93,8 @@ def test_frequency_modulation_does_not_fold_back():
 
 def test_modes_above_the_sample_rate_are_left_out():
     time = time_axis(0.2, 8000)
-    assert not damped_modes([3900.0, 50000.0], [0.1, 0.1], [1.0, 1.0], time, 8000).any()
-    assert damped_modes([390.0], [0.1], [1.0], time, 8000).any()
+    assert not damped_modes([(3900.0, 0.1, 1.0), (50000.0, 0.1, 1.0)], time, 8000).any()
+    assert damped_modes([(390.0, 0.1, 1.0)], time, 8000).any()
 
 
 @pytest.mark.parametrize(("kind", "at_cutoff"), [("low_pass", -3.0), ("high_pass", -3.0), ("band_pass", 0.0)])
@@ -148,7 +156,7 @@ def test_a_range_is_spread_evenly_on_its_scale():
 
 
 def test_chords_and_patterns_are_all_different_and_well_formed():
-    assert len(set(CHORDS)) == len(CHORDS)
-    assert len(set(PATTERNS)) == len(PATTERNS)
+    assert len(set(map(tuple, CHORDS))) == len(CHORDS)
+    assert len(set(map(tuple, PATTERNS))) == len(PATTERNS)
     for pattern in PATTERNS:
         assert all((len(line) == 8 and set(line) == {"x", "."}) or line == "x" * 8 for line in pattern)

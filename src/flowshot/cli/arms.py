@@ -1,13 +1,12 @@
 """The arm that a sub-command is given: how it is named, which training of it is meant, and how it is loaded."""
 
 import argparse
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.completion import completed_by, planned_arms
+from flowshot.cli.parser import Arm
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, writing
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from flowshot.models.base.generator import Generator
     from flowshot.models.base.kind import ModelCard
     from flowshot.priors.base import LatentPrior
-
-LOGGER = logging.getLogger(__name__)
-
-Arm = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,10 @@ class LoadedArm:
         """`count` clips `[count, samples]`."""
         from flowshot.generation.generated import sample_directly
         from flowshot.generation.sampling import sample_clips
-        from flowshot.models.base.autoencoder import Autoencoder
 
-        if isinstance(self.model, Autoencoder) and self.prior is not None:
-            return sample_clips(self.model, self.prior, count, batch_size, generator).clips
-        return sample_directly(self.model, count, batch_size, generator).clips
+        if self.prior is None:
+            return sample_directly(self.model, count, batch_size, generator).clips
+        return sample_clips(self.encoding()[0], self.prior, count, batch_size, generator).clips
 
     def encoding(self) -> "tuple[Autoencoder, LatentPrior]":
         """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
@@ -57,18 +51,19 @@ class LoadedArm:
         return self.model, self.prior
 
 
-def add_arm(parser: argparse.ArgumentParser) -> None:
-    """`ARM` and `--model-seed`, which `load_arm` is given."""
-    help_text = "DATASET/AUTOENCODER/PRIOR, or DATASET/GENERATOR"
-    completed_by(parser.add_argument("arm", metavar="ARM", type=arm_names, help=help_text), planned_arms)
-    add_model_seed(parser)
+def replaceable(folder: str, force: bool) -> Path:
+    """`folder` as a whole path, if it is missing, an empty folder, or with `force` a folder that may be replaced.
 
-
-def add_output_folder(parser: argparse.ArgumentParser) -> None:
-    """`--out` and `--force`, as `require_replaceable` takes them, and the `--seed` of what is drawn."""
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (%(default)s)")
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the clips; it must be new or empty")
-    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it")
+    Raises FlowshotError otherwise.
+    """
+    out = Path(folder).expanduser().resolve()
+    if out.exists() and not out.is_dir():
+        raise FlowshotError(f"{out}: is no folder; choose another --out")
+    if Path.cwd().is_relative_to(out):
+        raise FlowshotError(f"{out}: is the folder this was called in, or holds it; choose another --out")
+    if out.exists() and not force and any(out.iterdir()):
+        raise FlowshotError(f"{out}: is not empty; choose another --out, or replace all that is in it with --force")
+    return out
 
 
 def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digits: int) -> None:
@@ -77,7 +72,6 @@ def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digi
     Raises:
         FlowshotError: a clip is not finite, or the folder cannot be written.
     """
-    # Imported here: numpy and the decoders take a while, see `load_arm`.
     import numpy as np
 
     from flowshot.clips.flac import write_flac
@@ -89,47 +83,6 @@ def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digi
             write_flac(folder / f"{index:0{digits}d}.flac", clip, sample_rate)
 
 
-def add_model_seed(parser: argparse.ArgumentParser) -> None:
-    """`--model-seed`: which training of an arm."""
-    parser.add_argument(
-        "--model-seed", type=int, metavar="S", help="which trained model (the plan's first seed that has one)"
-    )
-
-
-def arm_names(text: str) -> Arm:
-    """The parts of `DATASET/AUTOENCODER/PRIOR`, or of `DATASET/GENERATOR` with `direct` for the prior."""
-    parts = text.split("/")
-    if len(parts) == 2:
-        parts.append(DIRECT)
-    if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
-    return parts[0], parts[1], parts[2]
-
-
-def require_replaceable(out: Path, force: bool) -> None:
-    """Raises FlowshotError unless `out` is missing, an empty folder, or with `force` a folder that may be replaced."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise FlowshotError(f"{out}: is no folder; choose another --out")
-    if Path.cwd().is_relative_to(out):
-        raise FlowshotError(f"{out}: is the folder this was called in, or holds it; choose another --out")
-    if not force and any(out.iterdir()):
-        raise FlowshotError(f"{out}: is not empty; choose another --out, or replace all that is in it with --force")
-
-
-def first_trained_seed(params: Params, arm: Arm) -> int:
-    """The first seed of the plan for which the arm's autoencoder is trained; raises FlowshotError without one."""
-    folder = Path("models", *arm[:2])
-    for seed in params.plan.seeds:
-        if (folder / str(seed) / "config.json").is_file():
-            return seed
-    seeds = ", ".join(map(str, params.plan.seeds))
-    raise FlowshotError(
-        f"{folder}: no trained model for the plan's seeds ({seeds}); run `dvc repro`, or name one with --model-seed"
-    )
-
-
 def load_arm(arguments: argparse.Namespace, params: Params) -> LoadedArm:
     """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores.
 
@@ -137,23 +90,25 @@ def load_arm(arguments: argparse.Namespace, params: Params) -> LoadedArm:
         FlowshotError: its autoencoder or prior is missing or damaged, or the prior was fitted under other parameters.
     """
     arm: Arm = arguments.arm
-    seed = arguments.model_seed if arguments.model_seed is not None else first_trained_seed(params, arm)
-    folders = Path("models", *arm[:2], str(seed)), Path("priors", *arm, str(seed))
-    LOGGER.debug("loading %s and %s", *folders)
-
-    with working(f"loading {'/'.join(arm)}"):
+    name, trained, seed = "/".join(arm), Path("models", *arm[:2]), arguments.model_seed
+    if seed is None:
+        seed = next((s for s in params.plan.seeds if (trained / str(s) / "config.json").is_file()), None)
+    if seed is None:
+        seeds = ", ".join(map(str, params.plan.seeds))
+        remedy = "run `dvc repro`, or name one with --model-seed"
+        raise FlowshotError(f"{trained}: no trained model for the plan's seeds ({seeds}); {remedy}")
+    with working(f"loading {name}"):
         # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
-        from flowshot.core.device import prepare_threads
-        from flowshot.core.process import workers
+        from flowshot.core.process import prepare_threads, workers
         from flowshot.models.autoencoders.registry import load_autoencoder
         from flowshot.models.generators.registry import load_generator
         from flowshot.priors.registry import make_prior, prior_config
 
         prepare_threads(workers())
         if arm[2] == DIRECT:
-            generator, card = load_generator(folders[0])
-            return LoadedArm("/".join(arm), seed, generator, None, card)
-        model, card = load_autoencoder(folders[0])
+            generator, card = load_generator(trained / str(seed))
+            return LoadedArm(name, seed, generator, None, card)
+        model, card = load_autoencoder(trained / str(seed))
         prior = make_prior(arm[2], prior_config(params, arm[2]), model)
-        prior.load(folders[1])
-    return LoadedArm("/".join(arm), seed, model, prior, card)
+        prior.load(Path("priors", *arm, str(seed)))
+    return LoadedArm(name, seed, model, prior, card)

@@ -1,33 +1,48 @@
 """Folders of audio as sets of clips, and prepared datasets as the reference that the plan's arms meet."""
 
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from flowshot.cli.terminal import counted
+from flowshot.clips.held_out import NamedClips, reference_clips
+from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
+from flowshot.core.randomness import numpy_generator
 from flowshot.preparation.config import DatasetConfig
+from flowshot.preparation.cutting import Excerpt, read_excerpt
+from flowshot.preparation.selection import REASONS
 from flowshot.scoring.config import ScoreConfig
+from flowshot.sources.decode import UnusableAudio, quiet_decoders
 from flowshot.sources.inputs import InputFile, list_files
 
-if TYPE_CHECKING:
-    from flowshot.clips.held_out import NamedClips
-    from flowshot.clips.prepared import PreparedDataset
 
+class Drawn(NamedTuple):
+    """A clip, its place in the set that it was drawn from, what it is called, and its source."""
 
-FILLERS = {"zero": "silence follows", "repeat": "the same sound again follows"}
+    place: int
+    excerpt: Excerpt
+    name: str
+    group: str
 
 
 @dataclass(frozen=True)
 class AudioSet:
-    """Clips of a folder, named by their files, and what is to be known about the folder.
+    """Clips in the order in which they were drawn, and why other files could not be decoded."""
 
-    `unusable` says of the files that could not be decoded why; their clips are silent.
-    """
-
-    named: "NamedClips"
+    drawn: list[Drawn]
     unusable: dict[str, str]
     facts: dict[str, Any]
+
+    def first(self, n: int) -> NamedClips:
+        """The first `n` draws, in the order of the set."""
+        chosen = sorted(self.drawn[:n])
+        clips = np.stack([each.excerpt.audio for each in chosen])
+        return NamedClips(clips, [each.name for each in chosen], [each.group for each in chosen])
 
 
 def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
@@ -38,105 +53,78 @@ def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
     """
     files = list_files(Path(folder).expanduser().absolute())
     audio = [file for file in files if file.is_audio]
-    others = sorted({file.source for file in files} - {file.source for file in audio})
     if len(audio) < 2:
         raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")
-    return audio, others
+    return audio, sorted({file.source for file in files} - {file.source for file in audio})
+
+
+def decoded(
+    what: str, files: Sequence[InputFile], sample_rate: int, samples: int
+) -> Iterator[tuple[Path, Excerpt | str]]:
+    """Each file with its beginning, or with the reason why it cannot be decoded."""
+    for file in counted(files, what, len(files), "file"):
+        found: Excerpt | str
+        try:
+            with quiet_decoders():
+                found = read_excerpt(file.path, sample_rate, samples)
+        except UnusableAudio as problem:
+            found = f"{problem.reason} ({REASONS[problem.reason]})"
+        yield file.path, found
 
 
 def read_set(
-    role: str,
-    folder: str,
-    audio: list[InputFile],
-    others: list[str],
-    n: int,
-    config: DatasetConfig,
-    scoring: ScoreConfig,
-    seed: int,
+    role: str, folder: str, audio: list[InputFile], most: int, config: DatasetConfig, scoring: ScoreConfig, seed: int
 ) -> AudioSet:
-    """Decode every file, so that none can hide that it is damaged, and keep `n` of them, drawn by `seed`.
-
-    What is left out, cut or padded is said on standard error.
+    """Decode every file, so that none can hide that it is damaged; of those that can be, `most` are drawn by `seed`.
 
     Raises:
         FlowshotError: a file cannot be decoded, unless `scoring.on_bad_clip` is to skip; names it.
     """
-    # Imported here: see `run`.
-    import numpy as np
-    from tqdm import tqdm
-
-    from flowshot.clips.held_out import NamedClips
-    from flowshot.core.randomness import numpy_generator
-    from flowshot.preparation.excerpt import read_excerpt
-    from flowshot.preparation.selection import REASONS
-    from flowshot.sources.decode import UnusableAudio, quiet_decoders
-
-    chosen = np.sort(numpy_generator(seed, "score", role).permutation(len(audio))[:n])
-    position = {int(index): row for row, index in enumerate(chosen)}
-    clips = np.zeros((n, config.clip_samples), dtype=np.float32)
-    cut = padded = 0
+    order = numpy_generator(seed, "score", role).permutation(len(audio)).tolist()
+    files = decoded(role, [audio[place] for place in order], config.sample_rate, config.clip_samples)
+    drawn: list[Drawn] = []
     unusable: dict[str, str] = {}
-    policy = scoring.policy
-    for index, file in enumerate(tqdm(audio, desc=role, unit="file", disable=None)):
-        try:
-            with quiet_decoders():
-                excerpt = read_excerpt(file.path, config.sample_rate, config.clip_samples, policy.pad, policy.channels)
-        except UnusableAudio as problem:
-            reason = f"{problem.reason} ({REASONS[problem.reason]})"
-            if scoring.on_bad_clip == "fail":
-                raise FlowshotError(
-                    f"{file.path}: {reason}; mend it or take it out, or score with --on-bad-clip skip"
-                ) from None
-            unusable[str(file.path.resolve())] = reason
-            continue
-        if index in position:
-            clips[position[index]] = excerpt.audio
-            cut, padded = cut + excerpt.cut, padded + excerpt.padded
-    facts = {"folder": folder, "files": len(audio), "not_audio": others, "cut": cut, "padded": padded}
+    for place, (path, found) in zip(order, files, strict=True):
+        name = str(path.resolve())
+        if not isinstance(found, str):
+            drawn += [Drawn(place, found, name, name)] if len(drawn) < most else []
+        elif scoring.on_bad_clip == "fail":
+            raise FlowshotError(f"{path}: {found}; mend it or take it out, or score with --on-bad-clip skip")
+        else:
+            unusable[name] = found
+    return AudioSet(drawn, unusable, {"folder": folder, "files": len(audio)})
+
+
+def described(role: str, each: AudioSet, others: list[str], n: int, config: DatasetConfig) -> dict[str, Any]:
+    """The facts of a set, with the names of what is no audio (`others`), and what was cut or padded of `n` draws.
+
+    All of it is also said on standard error.
+    """
+    used = [one.excerpt for one in each.drawn[:n]]
+    facts = (
+        each.facts
+        | {"not_audio": others}
+        | {name: sum(getattr(one, name) for one in used) for name in ("cut", "padded")}
+    )
+    files, bad = facts["files"], len(each.unusable)
     for count, what in (
         (len(others), "files are no audio by their names and are left out"),
-        (len(audio) - n, f"of {len(audio)} files are left out, so that both sets have {n}"),
-        (len(unusable), f"of {len(audio)} files cannot be decoded, and count as skipped"),
-        (cut, f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
-        (padded, f"of {n} files are shorter than {config.clip_seconds:g} s, and {FILLERS[policy.pad]} them"),
+        (files - bad - n, f"of {files} files are left out, so that both sets have {n}"),
+        (bad, f"of {files} files cannot be decoded, and count as skipped"),
+        (facts["cut"], f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
+        (facts["padded"], f"of {n} files are shorter than {config.clip_seconds:g} s, and silence follows them"),
     ):
         if count:
             print(f"{role}: {count} {what}", file=sys.stderr)
-    files_chosen = [str(audio[index].path.resolve()) for index in chosen]
-    return AudioSet(NamedClips(clips, files_chosen, files_chosen), unusable, facts)
+    return facts
 
 
-def open_prepared(folder: str) -> "PreparedDataset | None":
-    """The prepared dataset in `folder`, or None where it is a folder of audio."""
-    # Imported here: see `read_set` of the command.
-    from flowshot.clips.prepared import read_prepared
-
-    place = Path(folder).expanduser()
-    return read_prepared(place) if (place / "dataset.json").is_file() else None
-
-
-def held_out_set(prepared: "PreparedDataset") -> AudioSet:
-    """The test clips that every arm of the plan is compared with."""
-    from flowshot.clips.held_out import reference_clips  # imports the embeddings' runtimes
-
+def held_out_set(prepared: PreparedDataset, seed: int) -> AudioSet:
+    """The test clips that every arm of the plan is compared with, in an order drawn by `seed`."""
     held_out = reference_clips(prepared)
-    names = [f"test clip {i} of {prepared.name}" for i in range(len(held_out.names))]
-    facts = {"folder": str(prepared.folder), "files": len(names), "not_audio": [], "cut": 0, "padded": 0}
-    return AudioSet(replace(held_out, names=names), {}, facts)
-
-
-def usable_pairs(*sets: AudioSet) -> "list[NamedClips]":
-    """The clips of the sets without the places at which one of them could not be decoded, so that n stays equal.
-
-    Raises:
-        FlowshotError: fewer than 2 places are left.
-    """
-    import numpy as np  # see `run`
-
-    usable = [[name not in each.unusable for name in each.named.names] for each in sets]
-    rows = np.flatnonzero(np.all(usable, axis=0))
-    if len(rows) < 2:
-        raise FlowshotError(
-            f"{len(rows)} files of each set could be decoded, but a comparison needs at least 2; add audio"
-        )
-    return [each.named.at(rows) for each in sets]
+    order = numpy_generator(seed, "score", "reference").permutation(len(held_out.names)).tolist()
+    drawn = [
+        Drawn(i, Excerpt(held_out.clips[i], False, False), f"test clip {i} of {prepared.name}", held_out.groups[i])
+        for i in order
+    ]
+    return AudioSet(drawn, {}, {"folder": str(prepared.folder), "files": len(drawn)})

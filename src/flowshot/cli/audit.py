@@ -7,35 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
-from flowshot.cli.base import Commands, Outcome, add_clip_options, add_command, clip_config, table
-
-if TYPE_CHECKING:
-    from flowshot.preparation.selection import AuditRow
-
-EXAMPLES = (
-    "flowshot audit ~/sounds --sample-rate 44100",
-    "flowshot audit ~/field-recordings --cut windows --seconds 2 --json | jq .reasons",
-)
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Say what would be kept or dropped of a folder of audio, and why."
-    parser = add_command(commands, "audit", description, EXAMPLES, run)
-    parser.add_argument("folder", metavar="DIR", help="folder of audio, searched recursively")
-    add_clip_options(parser)
-    parser.add_argument("--cut", choices=("file", "windows"), help="clips: one a file, or windows")
-    parser.add_argument("--silence-db", type=float, metavar="DB", help="peak of silence (as `clips` in params.yaml)")
+from flowshot.cli.base import Outcome, clip_config, table
+from flowshot.preparation.preparation import audit_folder
+from flowshot.preparation.selection import REASONS, AuditRow
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Audit every file; nothing is written."""
-    # Imported here: decoders and scipy take half a second, which no other sub-command should wait for.
-    from flowshot.preparation.preparation import audit_folder
-    from flowshot.preparation.selection import REASONS
-
     config = clip_config(
         arguments, arguments.folder, cut=arguments.cut, hop_seconds=arguments.seconds, silence_db=arguments.silence_db
     )
@@ -72,7 +51,7 @@ def _summary(kept: int, reasons: dict[str, int], meanings: dict[str, str], colum
     return table(("status", "files", "meaning"), rows)
 
 
-def _listed(dropped: Sequence["AuditRow"], columns: int) -> str:
+def _listed(dropped: Sequence[AuditRow], columns: int) -> str:
     """The dropped files, the reason first."""
     header = ("reason", "seconds", "Hz", "channels", "file")
     room = columns - max(len(row.reason) for row in dropped) - len("  seconds  384000  channels  ")

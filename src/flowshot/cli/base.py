@@ -1,17 +1,13 @@
-"""What every sub-command of `flowshot` shares: how it is declared, and what it hands back."""
+"""What sub-commands of `flowshot` share: what they hand back, settings of clips, and tables."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowshot.core.errors import FlowshotError
-
-if TYPE_CHECKING:
-    from flowshot.preparation.config import DatasetConfig
-
-# argparse gives the object that holds sub-commands no public name.
-Commands = Any
+from flowshot.core.params import check_section, project_params
+from flowshot.preparation.config import DatasetConfig
 
 
 @dataclass(frozen=True)
@@ -26,40 +22,8 @@ class WrongUse(Exception):
     """Arguments that parse but cannot be meant: shown as argparse shows its own errors, exit status 2."""
 
 
-Run = Callable[[argparse.Namespace], Outcome]
-
-
-def add_command(
-    commands: Commands, name: str, description: str, examples: Sequence[str], run: Run
-) -> argparse.ArgumentParser:
-    """Declare a sub-command; its own arguments are added to what is returned."""
-    shown = "\n  ".join(examples)
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=description,
-        description=description,
-        epilog=f"examples:\n  {shown}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    parser.add_argument("--verbose", action="store_true", help="log what happens, and show where an error came from")
-    parser.add_argument("--no-color", action="store_true", help="no colours, as with the variable NO_COLOR")
-    parser.set_defaults(run=run, parser=parser)
-    return parser
-
-
-def add_clip_options(parser: argparse.ArgumentParser) -> None:
-    """`--sample-rate` and `--seconds`, which `clip_config` reads; the values of params.yaml by default."""
-    usual = "as `clips` in params.yaml"
-    parser.add_argument("--sample-rate", type=int, metavar="HZ", help=f"of the clips ({usual})")
-    parser.add_argument("--seconds", type=float, metavar="S", help=f"length of a clip ({usual})")
-
-
-def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> "DatasetConfig":
+def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> DatasetConfig:
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    from flowshot.core.params import check_section, project_params
-    from flowshot.preparation.config import DatasetConfig
-
     usual = dict(project_params().values["clips"]) | {"source": "folder", "path": folder}
     asked = {"sample_rate": arguments.sample_rate, "clip_seconds": arguments.seconds, **settings}
     values = usual | {name: value for name, value in asked.items() if value is not None}
@@ -72,27 +36,16 @@ def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> 
         raise WrongUse(text.replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")) from None
 
 
-def positive(text: str) -> int:
-    """The type of an argument that counts something."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Aligned columns, numbers to the right; None is left empty, floats have four significant digits."""
     lines = [header, *([_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    numeric = [
-        bool(rows) and all(value is None or isinstance(value, int | float) for value in (row[place] for row in rows))
-        for place in range(len(header))
-    ]
+    columns = list(zip(*rows, strict=True)) or [("",)] * len(header)
+    numeric = [all(value is None or isinstance(value, int | float) for value in column) for column in columns]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
+            f"{cell:{'>' if right else '<'}{width}}" for cell, width, right in zip(line, widths, numeric, strict=True)
         ).rstrip()
         for line in lines
     )

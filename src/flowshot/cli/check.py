@@ -5,28 +5,28 @@ import json
 import shutil
 from pathlib import Path
 
-from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.base import Outcome
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, check_section, read_params
 from flowshot.core.plan import PlanConfig
+from flowshot.generation.config import SampleConfig
+from flowshot.models.autoencoders.registry import read_autoencoder
+from flowshot.models.generators.registry import read_generator
 from flowshot.preparation.config import DatasetConfig, dataset_config
+from flowshot.preparation.preparation import check_folder
+from flowshot.priors.registry import prior_config
+from flowshot.report.config import ReportConfig
+from flowshot.scoring.config import ScoreConfig
 from flowshot.sources.config import source_config
 from flowshot.sources.inputs import INDEX_FILE, folder_changed
+from flowshot.training.job import training_config
 
 RAW, MODELS = Path("data/raw"), Path("models")
 
 
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Check params.yaml, and have folders of yours that changed fetched again by the next `dvc repro`."
-    add_command(commands, "check", description, ("flowshot check && dvc repro",), run)
-
-
 def run(arguments: argparse.Namespace) -> Outcome:
     """Check the plan; what was made of a folder or an exported file that changed is removed, so that it is stale."""
-    from flowshot.preparation.folders import check_folder  # imports numpy, for which the help should not wait
-
     params = read_params()
     check_params(params)
     plan = params.plan
@@ -50,15 +50,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def check_params(params: Params) -> None:
     """Check every section of params.yaml, also what the plan does not use. Raises FlowshotError."""
-    # Imported here: some import torch, for which the help should not wait.
-    from flowshot.generation.config import SampleConfig
-    from flowshot.models.autoencoders.registry import read_autoencoder
-    from flowshot.models.generators.registry import read_generator
-    from flowshot.priors.registry import prior_config
-    from flowshot.report.config import ReportConfig
-    from flowshot.scoring.config import ScoreConfig
-    from flowshot.training.job import training_config
-
     for key, kind in {"sample": SampleConfig, "score": ScoreConfig, "report": ReportConfig}.items():
         params.section(key, kind)
     for section, read_entry in (("autoencoders", read_autoencoder), ("generators", read_generator)):
@@ -87,9 +78,6 @@ def _is_stale(params: Params, name: str) -> bool:
 
 def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Path]:
     """Folders of models that hold another file than their entry names by now. Checks entries against the clips too."""
-    from flowshot.models.autoencoders.registry import read_autoencoder
-    from flowshot.models.generators.registry import read_generator
-
     plan, stale = params.plan, []
     entries = [read_autoencoder(params, name) for name in plan.autoencoders]
     entries += [read_generator(params, name) for name in plan.generators]

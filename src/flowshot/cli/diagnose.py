@@ -1,45 +1,29 @@
 """`flowshot diagnose`: what the latent of a trained autoencoder carries."""
 
 import argparse
-import json
 import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flowshot.cli.base import Commands, Outcome, add_command, table
-from flowshot.cli.completion import completed_by, trained_models
+from flowshot.cli.base import Outcome, table
 from flowshot.cli.terminal import working
+from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json
+from flowshot.core.params import Params, project_params
+from flowshot.core.process import prepare_threads, workers
+from flowshot.core.randomness import torch_generator
 from flowshot.core.sections import to_dict
-
-if TYPE_CHECKING:
-    from flowshot.training.config import LossConfig
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Diagnose the latent of a trained model on its validation clips: is the posterior collapsed?"
-    example = "flowshot diagnose models/synth/nf_prior/0"
-    parser = add_command(commands, "diagnose", description, (example, f"{example} --json | jq .verdict"), run)
-    model = parser.add_argument("model", metavar="MODEL_DIR", help="folder of a trained model")
-    completed_by(model, trained_models)
-    parser.add_argument("--seed", type=int, default=0, help="of the posterior's draws (%(default)s)")
+from flowshot.diagnostics.latent import diagnose
+from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.training.config import LossConfig
+from flowshot.training.likelihood import likelihood_of
+from flowshot.training.losses import ReconstructionLoss
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the model and the clips its card names, and diagnose."""
-    # Imported here: torch takes seconds, which `flowshot check` should not wait for.
-    from flowshot.clips.prepared import PREPARED, read_prepared
-    from flowshot.core.device import prepare_threads
-    from flowshot.core.process import workers
-    from flowshot.core.randomness import torch_generator
-    from flowshot.diagnostics.latent import diagnose
-    from flowshot.models.autoencoders.registry import load_autoencoder
-    from flowshot.training.likelihood import likelihood_of
-    from flowshot.training.losses import ReconstructionLoss
-
     folder = Path(arguments.model).expanduser()
     prepare_threads(workers())
     model, card = load_autoencoder(folder)
@@ -59,10 +43,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     seen = dataset.clips("train")
     with working(f"diagnosing {folder}"):
         found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
-    for name, value in found.items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            raise FlowshotError(f"{folder}: {name} is not finite, so the weights are no good; train it again")
+    numbers = [value for value in (*found.values(), *found["kl_per_dimension"]) if isinstance(value, float)]
+    if not all(map(math.isfinite, numbers)):
+        raise FlowshotError(f"{folder}: what it gives is not finite, so the weights are no good; train it again")
     about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
     per_dimension = sorted(found["kl_per_dimension"], reverse=True)
     shown = {name: value for name, value in found.items() if value is not None}
@@ -71,23 +54,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
 
 
-def training_loss(dataset: str, folder: Path) -> "LossConfig":
+def training_loss(dataset: str, folder: Path) -> LossConfig:
     """The reconstruction loss that the model was trained with, as the record of its training says.
 
-    Without a record, that of params.yaml, with a word on standard error.
-
-    Raises:
-        FlowshotError: the record is damaged.
+    Without a record, that of params.yaml, with a word on standard error. Raises FlowshotError where it is damaged.
     """
-    from flowshot.core.params import check_section, project_params  # pydantic, see `run`
-    from flowshot.training.config import LossConfig
-
     path = Path("runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))["parameters"]["train"]["loss"]
-    except FileNotFoundError:
-        print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
-        return project_params().section("train.loss", LossConfig)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FlowshotError(f"{path}: does not say what loss was trained with; train again with `dvc repro`") from None
-    return check_section(LossConfig, said, f"{path}: train.loss")
+    if path.is_file():
+        return Params(path, read_json(path)).section("parameters.train.loss", LossConfig)
+    print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
+    return project_params().section("train.loss", LossConfig)

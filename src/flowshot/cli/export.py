@@ -1,36 +1,19 @@
 """`flowshot export`: a trained arm as one file that runs without this package."""
 
 import argparse
-import logging
 from pathlib import Path
 
-from flowshot.cli.arms import add_arm, load_arm
-from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.arms import load_arm
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_file, writing
 from flowshot.core.params import read_params
 from flowshot.generation.config import SampleConfig
 
-LOGGER = logging.getLogger(__name__)
-# Between the file's audio and the model's. Rounding of float32 reaches 1e-5; what was recorded wrongly differs by far
-# more.
+# Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
 LARGEST_DIFFERENCE = 1e-4
 METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", "sample(n, seed)")
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Write a trained arm as a TorchScript file that encodes, decodes and samples without this package."
-    examples = (
-        "flowshot export synth/nf_prior/own --format torchscript --out nf_prior.pt",
-        "python -c \"import torch; print(torch.jit.load('nf_prior.pt').sample(16, 1).shape)\"",
-    )
-    parser = add_command(commands, "export", description, examples, run)
-    add_arm(parser)
-    parser.add_argument("--format", choices=("torchscript",), default="torchscript", help="of the file (%(default)s)")
-    parser.add_argument("--out", metavar="FILE", required=True, help="file to write; it must not exist")
-    parser.add_argument("--force", action="store_true", help="replace FILE")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -56,7 +39,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
         exported.save(str(fresh))
         difference = largest_difference(fresh, model, prior, batch_size)
-        LOGGER.debug("largest difference from the model: %g", difference)
         if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
             raise FlowshotError(
                 f"{arm.name}: cannot be exported: what was recorded differs from the model by {difference:g}; "

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import add_arm, add_output_folder, load_arm, require_replaceable, write_clips
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive
+from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.base import Outcome, WrongUse
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
 from flowshot.preparation.config import DatasetConfig, dataset_config
@@ -17,31 +17,13 @@ if TYPE_CHECKING:
     from flowshot.models.base.kind import ModelCard
 
 
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Walk from one sound to another through the latent space of a trained arm, and write FLAC."
-    examples = (
-        "flowshot interpolate synth/nf_prior/own --from kick.wav --to snare.wav --steps 9 --out walk",
-        "flowshot interpolate synth/nf_prior/own --seed 3 --out walk",
-    )
-    parser = add_command(commands, "interpolate", description, examples, run)
-    add_arm(parser)
-    parser.add_argument("--from", dest="first", metavar="FILE", help="where the walk begins (a draw of the prior)")
-    parser.add_argument("--to", dest="last", metavar="FILE", help="where it ends (a draw of the prior)")
-    parser.add_argument(
-        "--steps", type=positive, default=9, metavar="N", help="how many clips, both ends among them (%(default)s)"
-    )
-    add_output_folder(parser)
-
-
 def run(arguments: argparse.Namespace) -> Outcome:
     """Encode the files, or draw two latents, and decode what lies between, whole or not at all."""
     if arguments.steps < 2:
         raise WrongUse("argument --steps: must be at least 2, for both ends")
     if (arguments.first is None) != (arguments.last is None):
         raise WrongUse("argument --from: goes with --to; give both files, or none for two draws of the prior")
-    out = Path(arguments.out).expanduser().resolve()
-    require_replaceable(out, arguments.force)
+    out = replaceable(arguments.out, arguments.force)
     params = read_params()
     arm = load_arm(arguments, params)
     (model, prior), card = arm.encoding(), arm.card
@@ -52,11 +34,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     generator = torch_generator(arguments.seed, "interpolate", *arguments.arm)
     if arguments.first is None:
-        ends = prior.sample(2, generator)
-        clips = model.decode(interpolate_latents(model.prior, ends[0], ends[1], arguments.steps), generator)
-        walk = clips.detach().numpy()
+        between, ends = "two draws of the prior", prior.sample(2, generator)
+        latents = interpolate_latents(model.prior, ends[0], ends[1], arguments.steps)
+        walk = model.decode(latents, generator).detach().numpy()
     else:
-        config = dataset_config(params, arguments.arm[0])
+        between, config = f"{arguments.first} and {arguments.last}", dataset_config(params, arguments.arm[0])
         first, last = (read_sound(Path(file).expanduser(), config, card) for file in (arguments.first, arguments.last))
         walk = interpolate(model, first, last, arguments.steps, generator)
     write_clips(out, walk, card.sample_rate, max(2, len(str(arguments.steps - 1))))
@@ -65,7 +47,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "seed": arguments.seed, "steps": arguments.steps, "out": str(out), "sample_rate": card.sample_rate,
         "seconds": card.clip_samples / card.sample_rate,
     }  # fmt: skip
-    between = "two draws of the prior" if arguments.first is None else f"{arguments.first} and {arguments.last}"
     return Outcome(report, f"{arguments.steps} clips between {between} in {out}")
 
 

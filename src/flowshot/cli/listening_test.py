@@ -5,79 +5,31 @@ import sys
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flowshot.cli.arms import Arm, add_model_seed, arm_names, require_replaceable
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_command, positive, table
-from flowshot.cli.completion import completed_by, planned_arms
-from flowshot.cli.terminal import counted, working
+import numpy as np
+import pandas as pd
+
+from flowshot.cli.arms import replaceable
+from flowshot.cli.audio_sets import audio_files, decoded
+from flowshot.cli.base import Outcome, WrongUse, table
+from flowshot.cli.parser import Arm
+from flowshot.cli.terminal import working
+from flowshot.clips.prepared import PreparedDataset, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
-from flowshot.core.sections import NAME
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from flowshot.clips.prepared import PreparedDataset
-    from flowshot.listening.analysis import Estimate
+from flowshot.core.params import read_params
+from flowshot.core.randomness import numpy_generator
+from flowshot.listening import analysis
+from flowshot.listening.analysis import Estimate
+from flowshot.listening.answers import find_key, read_all, read_key
+from flowshot.listening.build import build_test
+from flowshot.scoring.scores import read_clips
 
 PREPARED, GENERATED = Path("data/prepared"), Path("generated")
 MOST_ARMS = 10  # on a screen, with a real clip and an anchor: ITU-R BS.1534-3 allows 12 signals
 CONFIDENCE, RESAMPLES = 0.95, 2000
 RESERVED = ("real", "anchor")
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Make a page on which people rate and compare arms blindly; or analyse what they answered."
-    examples = (
-        "flowshot listening-test --arms synth/no_nf/own synth/nf_both/own --out listening",
-        "flowshot listening-test --arms synth/nf_both/own some_gan=exported --screens 10 --pairs 20 --out listening",
-        "flowshot listening-test --analyse answers-anna.json answers-ben.json",
-    )
-    parser = add_command(commands, "listening-test", description, examples, run)
-    what = parser.add_mutually_exclusive_group(required=True)
-    arms = what.add_argument(
-        "--arms",
-        metavar="ARM",
-        nargs="+",
-        type=arm_or_folder,
-        help="DATASET/AUTOENCODER/PRIOR, all of one dataset; NAME=DIR for clips of any other system",
-    )
-    completed_by(arms, planned_arms)
-    what.add_argument("--analyse", metavar="FILE", nargs="+", help="the answers that listeners saved from the page")
-    parser.add_argument("--out", metavar="DIR", help="folder for the page; the key to it goes beside, as DIR.key.json")
-    parser.add_argument(
-        "--screens", type=count, default=8, metavar="N", help="screens to rate, one clip an arm (%(default)s)"
-    )
-    parser.add_argument(
-        "--pairs",
-        type=count,
-        default=12,
-        metavar="N",
-        help="pairs to compare, at least one of every two arms (%(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="of the choice of clips, or of resamples (%(default)s)"
-    )
-    add_model_seed(parser)
-    parser.add_argument("--force", action="store_true", help="replace what is in DIR, all of it, and its key")
-    parser.add_argument("--key", metavar="FILE", help="key of the test (the *.key.json here or beside the answers)")
-
-
-def arm_or_folder(text: str) -> Arm | tuple[str, str]:
-    """The parts of an arm, or the name and folder of another system."""
-    name, equals, folder = text.partition("=")
-    if not equals:
-        return arm_names(text)
-    if not NAME.fullmatch(name) or name in RESERVED or not folder:
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=DIR; a name is of letters, digits, `_` and `-`")
-    return name, folder
-
-
-def count(text: str) -> int:
-    """The type of an argument that counts something which may be left out."""
-    return 0 if text == "0" else positive(text)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -99,26 +51,16 @@ def make(arguments: argparse.Namespace) -> Outcome:
         raise WrongUse("argument --arms: name at least one DATASET/AUTOENCODER/PRIOR, and no other dataset beside it")
     if len(arms) > MOST_ARMS:
         raise WrongUse(f"argument --arms: nobody can compare more than {MOST_ARMS} sounds, found {len(arms)}")
-    out = Path(arguments.out).expanduser().resolve()
+    out = replaceable(arguments.out, arguments.force)
     key_path = out.with_name(out.name + ".key.json")
-    require_replaceable(out, arguments.force)
     if key_path.exists() and not arguments.force:
         raise FlowshotError(f"{key_path}: exists, and without it its answers say nothing; choose another --out")
-
-    # Imported here: numpy and the decoders take half a second, which mistakes in the arguments should not wait for.
-    from flowshot.clips.prepared import read_prepared
-    from flowshot.core.randomness import numpy_generator
-    from flowshot.listening.build import build_test
 
     prepared = read_prepared(PREPARED / datasets.pop())
     sources = {name: find_clips(arm, arguments.model_seed) for name, arm in arms.items()}
     clips = {name: read_source(source, prepared) for name, source in sources.items()}
     generator = numpy_generator(arguments.seed, "listening-test", *arms)
-    facts = {
-        "dataset": prepared.name,
-        "seed": arguments.seed,
-        "sources": {name: str(source) for name, source in sources.items()},
-    }
+    facts = {"dataset": prepared.name, "seed": arguments.seed, "sources": {n: str(each) for n, each in sources.items()}}
     with working("matching the loudness of clips"):
         real, rate = prepared.clips("test"), prepared.sample_rate
         text, key = build_test(clips, real, rate, arguments.screens, arguments.pairs, facts, generator)
@@ -128,14 +70,14 @@ def make(arguments: argparse.Namespace) -> Outcome:
         (folder / "index.html").write_text(text, encoding="utf-8")
         write_json(key_path, key)
     page = out / "index.html"
-    questions = {"screens": arguments.screens, "pairs": len(key["pairs"]), "clips": len(key["clips"])}
     report = {
-        "page": str(page), "key": str(key_path), "test": key["test"], "arms": list(arms), **questions,
-        "loudness_lufs": key["loudness_lufs"], "bytes": page.stat().st_size,
+        "page": str(page), "key": str(key_path), "test": key["test"], "arms": list(arms), "screens": arguments.screens,
+        "pairs": len(key["pairs"]), "clips": len(key["clips"]), "loudness_lufs": key["loudness_lufs"],
+        "bytes": page.stat().st_size,
     }  # fmt: skip
     text = (
-        f"{page}: {questions['screens']} screens and {questions['pairs']} pairs of {len(arms)} arms, "
-        f"{len(key['clips'])} clips at {key['loudness_lufs']:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
+        f"{page}: {report['screens']} screens and {report['pairs']} pairs of {len(arms)} arms, {report['clips']} clips "
+        f"at {key['loudness_lufs']:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
         f"{key_path}: which clip is of which arm; keep it, and give listeners the page alone"
     )
     return Outcome(report, text)
@@ -145,70 +87,43 @@ def find_clips(arm: Arm | tuple[str, str], model_seed: int | None) -> Path:
     """The `clips.npy` of an arm, or the folder of another system; raises FlowshotError where there is none."""
     if len(arm) == 2:
         return Path(arm[1]).expanduser()
-    from flowshot.core.params import read_params  # pydantic, see `make`
-
     seeds = read_params().plan.seeds if model_seed is None else (model_seed,)
-    for seed in seeds:
-        path = GENERATED.joinpath(*arm, str(seed), "clips.npy")
-        if path.is_file():
-            return path
-    raise FlowshotError(
-        f"{GENERATED.joinpath(*arm)}: no clips of seed {' or '.join(map(str, seeds))}; run `dvc repro`, or name a seed "
-        "with --model-seed"
-    )
+    found = [path for seed in seeds if (path := GENERATED.joinpath(*arm, str(seed), "clips.npy")).is_file()]
+    if not found:
+        raise FlowshotError(
+            f"{GENERATED.joinpath(*arm)}: no clips of seed {' or '.join(map(str, seeds))}; run `dvc repro`, or name a "
+            "seed with --model-seed"
+        )
+    return found[0]
 
 
-def read_source(source: Path, prepared: "PreparedDataset") -> "np.ndarray":
-    """Clips `[n, samples]` of the length and rate of the dataset.
+def read_source(source: Path, prepared: PreparedDataset) -> np.ndarray:
+    """Clips `[n, samples]` of the length and rate of the dataset, those of a folder cut or followed by silence.
 
     Raises:
         FlowshotError: they cannot be read, are of another length, or are not finite.
     """
-    import numpy as np  # see `make`
-
-    if source.name != "clips.npy" or source.is_dir():
-        return read_folder(source, prepared)
-    try:
-        clips = np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FlowshotError(f"{source}: cannot be read ({error}); sample again with `dvc repro`") from None
-    if clips.ndim != 2 or clips.shape[1] != prepared.clip_samples or len(clips) == 0:
-        raise FlowshotError(
-            f"{source}: has shape {clips.shape}, but clips of {prepared.name} are {prepared.clip_samples} samples "
-            "long; sample again with `dvc repro`"
-        )
-    if not np.isfinite(clips).all():
-        raise FlowshotError(f"{source}: holds NaN or infinity; the arm's training went wrong, train it again")
-    return clips
-
-
-def read_folder(folder: Path, prepared: "PreparedDataset") -> "np.ndarray":
-    """The audio of a folder as clips `[n, samples]` of the dataset's rate and length, cut or followed by silence."""
-    import numpy as np  # see `make`
-
-    from flowshot.cli.audio_sets import audio_files
-    from flowshot.preparation.excerpt import read_excerpt
-    from flowshot.sources.decode import UnusableAudio, quiet_decoders
-
-    clips = []
-    audio = audio_files(str(folder))[0]
-    for file in counted(audio, str(folder), len(audio), "file"):
-        try:
-            with quiet_decoders():
-                excerpt = read_excerpt(file.path, prepared.sample_rate, prepared.clip_samples, "zero", "mix")
-        except UnusableAudio as problem:
-            raise FlowshotError(f"{file.path}: {problem.reason}; mend it or take it out") from None
-        clips.append(excerpt.audio)
-    return np.stack(clips)
+    if source.name == "clips.npy":
+        clips = read_clips(source)
+        if clips.shape[1] != prepared.clip_samples:
+            raise FlowshotError(
+                f"{source}: has shape {clips.shape}, but clips of {prepared.name} are {prepared.clip_samples} samples "
+                "long; sample again with `dvc repro`"
+            )
+        if not np.isfinite(clips).all():
+            raise FlowshotError(f"{source}: holds NaN or infinity; the arm's training went wrong, train it again")
+        return clips
+    heard = []
+    files = audio_files(str(source))[0]
+    for path, found in decoded(str(source), files, prepared.sample_rate, prepared.clip_samples):
+        if isinstance(found, str):
+            raise FlowshotError(f"{path}: {found}; mend it or take it out")
+        heard.append(found.audio)
+    return np.stack(heard)
 
 
 def analyse(arguments: argparse.Namespace) -> Outcome:
     """Tables of mean ratings, preferences and strengths."""
-    # Imported here: see `make`.
-    from flowshot.core.randomness import numpy_generator
-    from flowshot.listening import analysis
-    from flowshot.listening.answers import find_key, read_all, read_key
-
     files = [Path(file).expanduser() for file in arguments.analyse]
     key = read_key(Path(arguments.key).expanduser() if arguments.key else find_key(files))
     answers = read_all(files, key)
@@ -216,57 +131,47 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
         print(f"not finished, but counted as far as they came: {', '.join(answers.unfinished)}", file=sys.stderr)
     systems = [*key.arms, *RESERVED]
     pairs = list(combinations(key.arms if len(key.arms) > 1 else [*key.arms, "real"], 2))
+    generator = numpy_generator(arguments.seed, "listening-test", "analysis")
     means = analysis.rating_means(answers, systems, CONFIDENCE)
+    strengths = analysis.strengths(answers, key.arms, RESAMPLES, CONFIDENCE, generator)
     shares = analysis.preference_shares(answers, pairs, CONFIDENCE)
     differences = analysis.rating_differences(answers, pairs, CONFIDENCE)
-    generator = numpy_generator(arguments.seed, "listening-test", "analysis")
-    strengths = analysis.strengths(answers, key.arms, RESAMPLES, CONFIDENCE, generator)
-    hears = hearing(answers.ratings)
     report = {
         "test": key.test, "listeners": answers.listeners, "unfinished": answers.unfinished, "confidence": CONFIDENCE,
         "ratings": [{"arm": name, **asdict(each)} for name, each in means.items()],
         "preferences": [_of_pair(pair, each) for pair, each in shares.items()],
         "rating_differences": [_of_pair(pair, each) for pair, each in differences.items()],
         "strengths": [{"arm": name, **asdict(each)} for name, each in strengths.items()],
-        "real_above_anchor": hears,
+        "real_above_anchor": hearing(answers.ratings),
     }  # fmt: skip
-    return Outcome(report, _text(report, means, strengths, shares, differences))
+    return Outcome(report, _text(report))
 
 
-def hearing(ratings: list[Any]) -> dict[str, float]:
+def hearing(ratings: pd.DataFrame) -> dict[str, float]:
     """By how many points each listener rates real clips above anchors, on average; who rated neither is left out."""
-    found = {}
-    for listener in dict.fromkeys(each.listener for each in ratings):
-        scores: dict[str, list[float]] = {"real": [], "anchor": []}
-        for each in ratings:
-            if each.listener == listener and each.system in scores:
-                scores[each.system].append(each.score)
-        if all(scores.values()):
-            found[listener] = sum(scores["real"]) / len(scores["real"]) - sum(scores["anchor"]) / len(scores["anchor"])
-    return found
+    means = ratings.pivot_table("score", "listener", "system").reindex(columns=list(RESERVED)).dropna()
+    return {str(name): float(above) for name, above in (means["real"] - means["anchor"]).items()}
 
 
-def _of_pair(pair: tuple[str, str], estimate: "Estimate") -> dict[str, Any]:
+def _of_pair(pair: tuple[str, str], estimate: Estimate) -> dict[str, Any]:
     return {"arm": pair[0], "than": pair[1], **asdict(estimate)}
 
 
-def _text(
-    report: dict[str, Any],
-    means: dict[str, "Estimate"],
-    strengths: dict[str, "Estimate"],
-    shares: dict[tuple[str, str], "Estimate"],
-    differences: dict[tuple[str, str], "Estimate"],
-) -> str:
-    header = ("ci_low", "ci_high", "answers")
+def _text(report: dict[str, Any]) -> str:
+    numbers = ("value", "ci_low", "ci_high", "n")
+    tables = {
+        "ratings": ("arm", "rating, 0 to 100"),
+        "strengths": ("arm", "preferred to an average arm"),
+        "preferences": ("arm", "compared with", "share that prefers it"),
+        "rating_differences": ("arm", "compared with", "rated higher by"),
+    }
     parts = []
-    for title, found in (("rating, 0 to 100", means), ("preferred to an average arm", strengths)):
-        ranked = sorted(found.items(), key=lambda entry: -entry[1].value)
-        if ranked:
-            parts.append(table(("arm", title, *header), [(name, *_numbers(each)) for name, each in ranked]))
-    for title, of_pairs in (("share that prefers it", shares), ("rated higher by", differences)):
-        rows = [(*pair, *_numbers(each)) for pair, each in of_pairs.items()]
-        if rows:
-            parts.append(table(("arm", "compared with", title, *header), rows))
+    for name, header in tables.items():
+        of_pairs = len(header) == 3
+        entries = report[name] if of_pairs else sorted(report[name], key=lambda entry: -entry["value"])
+        keys = ("arm", *(["than"] if of_pairs else []), *numbers)
+        if entries:
+            parts.append(table((*header, *numbers[1:3], "answers"), [[each[key] for key in keys] for each in entries]))
     listeners = len(report["listeners"])
     over = "listeners and clips" if listeners > 1 else "clips alone: one listener says nothing of others"
     parts.append(f"{listeners} {'listener' if listeners == 1 else 'listeners'}; {CONFIDENCE:.0%} intervals over {over}")
@@ -274,7 +179,3 @@ def _text(
     if deaf:
         parts.append(f"rated anchors no lower than real clips, but counted: {', '.join(deaf)}")
     return "\n\n".join(parts)
-
-
-def _numbers(estimate: "Estimate") -> tuple[float | None, ...]:
-    return estimate.value, estimate.ci_low, estimate.ci_high, estimate.n

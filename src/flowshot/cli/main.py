@@ -1,10 +1,9 @@
 # PYTHON_ARGCOMPLETE_OK
 """The `flowshot` command. Exit status: 0 done, 1 failed (one line says why), 2 wrong use."""
 
-import argparse
 import contextlib
+import importlib
 import json
-import logging
 import os
 import platform
 import sys
@@ -13,40 +12,19 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from flowshot.cli import (
-    audit,
-    check,
-    diagnose,
-    export,
-    interpolate,
-    listening_test,
-    report,
-    run,
-    sample,
-    score,
-    sync,
-)
 from flowshot.cli.base import Outcome, WrongUse
-from flowshot.cli.completion import offer_completions
-from flowshot.cli.terminal import logged, print_error
+from flowshot.cli.parser import make_parser
+from flowshot.cli.terminal import print_error
 from flowshot.core.errors import FlowshotError
-
-EPILOG = """examples:
-  flowshot check && dvc repro
-  flowshot sample synth/nf_prior/own --n 32 --out drawn
-  flowshot score --reference ~/sounds --candidate drawn
-
-`flowshot COMMAND --help` has the options and more examples. Every COMMAND takes --json, --verbose and --no-color.
-Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong use."""
-LOGGER = logging.getLogger("flowshot.cli.main")
-
-COMMANDS = (check, run, report, audit, sample, interpolate, score, diagnose, listening_test, export, sync)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command and return the exit status; wrong use exits with 2 as argparse does."""
     parser = make_parser()
-    offer_completions(parser)
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete  # only the shell needs it: it answers, which ends the process
+
+        argcomplete.autocomplete(parser)
     argv = sys.argv[1:] if argv is None else argv
     if not argv:
         parser.print_help(sys.stderr)
@@ -56,11 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["NO_COLOR"] = "1"  # which libraries and other processes heed, too
     try:
         # Whatever else prints goes to standard error, so that the outcome stands alone on standard output.
-        with contextlib.redirect_stdout(sys.stderr), logged(arguments.verbose):
+        with contextlib.redirect_stdout(sys.stderr):
             begin = time.monotonic()
-            LOGGER.debug("%s, Python %s, in %s", arguments.parser.prog, platform.python_version(), Path.cwd())
-            outcome: Outcome = arguments.run(arguments)
-            LOGGER.debug("done in %.1f s", time.monotonic() - begin)
+            module = importlib.import_module(f"flowshot.cli.{arguments.command.replace('-', '_')}")
+            outcome: Outcome = module.run(arguments)
+        if arguments.verbose:
+            took, python = time.monotonic() - begin, platform.python_version()
+            print(f"{arguments.parser.prog}: took {took:.1f} s in {Path.cwd()}, Python {python}", file=sys.stderr)
         show(outcome, arguments.json)
     except WrongUse as problem:
         arguments.parser.error(str(problem))
@@ -77,20 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command and of all sub-commands."""
-    parser = argparse.ArgumentParser(
-        prog="flowshot",
-        description="Generative models of short sounds: train them, hear them, and measure them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(title="sub-commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
-    return parser
 
 
 def show(outcome: Outcome, as_json: bool) -> None:

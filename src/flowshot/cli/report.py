@@ -2,23 +2,15 @@
 
 import argparse
 
-from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.params import read_params
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Write the comparison tables of the plan again, from the scores that are there."
-    add_command(commands, "report", description, ("flowshot report",), run)
+from flowshot.report.build import write_plan_report
+from flowshot.report.config import ReportConfig
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Write `reports/PLAN/`, as the `report` stage does."""
-    # Imported here: pandas and matplotlib take seconds, which `flowshot check` should not wait for.
-    from flowshot.report.build import write_plan_report
-    from flowshot.report.config import ReportConfig
-
     params = read_params()
     plan, config = params.plan, params.section("report", ReportConfig)
     confidence = params.section("score.confidence", float)

@@ -3,37 +3,13 @@
 import argparse
 import time
 
-from flowshot.cli.base import Commands, Outcome, add_command, positive, table
+from flowshot.cli.base import Outcome, table
 from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.core.process import stop_requests, workers
-from flowshot.execution.display import live_table
 from flowshot.execution.graph import read_graph, stale_stages
 from flowshot.execution.local import log_file, reason_of, start_stage, stop, visible_gpus
-from flowshot.execution.schedule import Schedule, run_schedule
+from flowshot.execution.schedule import Process, Schedule, run_schedule
 from flowshot.execution.slurm import submit
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Run the plan with several stages side by side; the results are those of `dvc repro`."
-    examples = (
-        "flowshot run --jobs 2",
-        "make repro JOBS=2",
-        "flowshot run --engine slurm --sbatch partition=gpu --sbatch gres=gpu:1 --sbatch cpus_per_task=8",
-    )
-    parser = add_command(commands, "run", description, examples, run)
-    parser.add_argument(
-        "--jobs", type=positive, default=workers(), metavar="N", help="stages at once (%(default)s, one a core)"
-    )
-    parser.add_argument(
-        "--engine", choices=("local", "slurm"), default="local", help="where: on this machine, or as jobs of a cluster"
-    )
-    parser.add_argument(
-        "--sbatch", type=_option, action="append", default=[], metavar="OPTION=VALUE", help="for --engine slurm"
-    )
-    parser.add_argument(
-        "--minutes", type=positive, default=120, metavar="N", help="for --engine slurm: a job's limit (%(default)s)"
-    )
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -43,15 +19,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.engine == "slurm":
         jobs = submit(schedule, dict(arguments.sbatch), arguments.minutes)
         return Outcome({"submitted": jobs}, table(("stage", "job"), [[stage, job] for stage, job in jobs.items()]))
-    begin, slots, gpus = time.monotonic(), arguments.jobs, visible_gpus()
-    with stop_requests() as stop_requested, live_table(schedule) as show:
-        left = run_schedule(
-            schedule,
-            slots,
-            lambda stage, slot: start_stage(stage, slot, slots, gpus, schedule.alone(stage)),
-            stop_requested,
-            show,
-        )
+    begin, slots, gpus = time.monotonic(), arguments.jobs or workers(), visible_gpus()
+
+    def start(stage: str, slot: int) -> Process:
+        return start_stage(stage, slot, slots, gpus, schedule.alone(stage))
+
+    with stop_requests() as stop_requested:
+        left = run_schedule(schedule, slots, start, stop_requested)
         stop(left)
     report = {state: schedule.named(state) for state in ("done", "failed", "skipped", "waiting")}
     seconds = time.monotonic() - begin
@@ -62,10 +36,3 @@ def run(arguments: argparse.Namespace) -> Outcome:
         skipped = f"not run, as they depend on it: {', '.join(report['skipped'])}"
         raise FlowshotError("; ".join([*reasons, *([skipped] if report["skipped"] else [])]))
     return Outcome({**report, "seconds": seconds}, f"{len(report['done'])} stages done in {seconds:.0f} s")
-
-
-def _option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is no OPTION=VALUE")
-    return name.lstrip("-").replace("-", "_"), value

@@ -1,41 +1,20 @@
 """`flowshot sample`: clips from a trained arm, as FLAC files."""
 
 import argparse
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import LoadedArm, add_arm, add_output_folder, load_arm, require_replaceable, write_clips
-from flowshot.cli.base import Commands, Outcome, add_command, positive
+from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.generation.config import SampleConfig
 
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
 AT_ONCE = 1000  # clips held in memory
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Draw clips from a trained arm and write them as FLAC."
-    examples = (
-        "flowshot sample synth/nf_prior/own --n 32 --seed 1 --out drawn",
-        "flowshot sample synth/nf_both/nf --model-seed 1 --out drawn --force",
-    )
-    parser = add_command(commands, "sample", description, examples, run)
-    add_arm(parser)
-    parser.add_argument("--n", type=positive, default=16, metavar="N", help="how many clips (%(default)s)")
-    add_output_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, draw and write, whole or not at all."""
-    out = Path(arguments.out).expanduser().resolve()
-    require_replaceable(out, arguments.force)
+    out = replaceable(arguments.out, arguments.force)
     params = read_params()
     batch_size = params.section("sample", SampleConfig).batch_size
     arm = load_arm(arguments, params)
@@ -46,18 +25,14 @@ def run(arguments: argparse.Namespace) -> Outcome:
     # As the `sample` stage names its draws: the plan's seed and as many clips give what the plan's table is about.
     names = arguments.arm[:2] if arguments.arm[2] == DIRECT else arguments.arm
     generator = torch_generator(arguments.seed, "sample", *names)
-    clips = draw(arm, arguments.n, batch_size, generator)
+    # In pieces that bound the memory.
+    sizes = [min(AT_ONCE, arguments.n - first) for first in range(0, arguments.n, AT_ONCE)]
+    clips = (clip for size in sizes for clip in arm.sample(size, batch_size, generator))
     with working(f"drawing {arguments.n} clips"):
         write_clips(out, clips, arm.card.sample_rate, max(4, len(str(arguments.n - 1))))
     rate, seconds = arm.card.sample_rate, arm.card.clip_samples / arm.card.sample_rate
     report = {
-        "arm": arm.name, "model_seed": arm.seed, "seed": arguments.seed, "out": str(out),
-        "clips": arguments.n, "sample_rate": rate, "seconds": seconds,
+        "arm": arm.name, "model_seed": arm.seed, "seed": arguments.seed, "out": str(out), "clips": arguments.n,
+        "sample_rate": rate, "seconds": seconds,
     }  # fmt: skip
     return Outcome(report, f"{arguments.n} clips of {seconds:g} s at {rate} Hz in {out}")
-
-
-def draw(arm: LoadedArm, count: int, batch_size: int, generator: "torch.Generator") -> "Iterator[np.ndarray]":
-    """`count` clips `[samples]`, drawn in pieces that bound the memory."""
-    for first in range(0, count, AT_ONCE):
-        yield from arm.sample(min(AT_ONCE, count - first), batch_size, generator)

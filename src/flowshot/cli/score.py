@@ -6,103 +6,65 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import Any
 
-from flowshot.cli.audio_sets import AudioSet, audio_files, held_out_set, open_prepared, read_set, usable_pairs
-from flowshot.cli.base import Commands, Outcome, WrongUse, add_clip_options, add_command, clip_config, table
+from flowshot.cli.audio_sets import audio_files, described, held_out_set, read_set
+from flowshot.cli.base import Outcome, WrongUse, clip_config, table
 from flowshot.cli.terminal import working
+from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import project_params, read_params
 from flowshot.core.sections import NAME, NAME_RULE
+from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
-
-if TYPE_CHECKING:
-    from flowshot.scoring.metrics.score import Score
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Measure how far a folder of audio is from another: FAD and KID, with intervals."
-    examples = (
-        "flowshot score --reference ~/sounds --candidate drawn --embedding logmel",
-        "flowshot score --reference data/prepared/synth --candidate exported --as some_gan",
-    )
-    parser = add_command(commands, "score", description, examples, run)
-    parser.add_argument(
-        "--reference",
-        metavar="DIR",
-        required=True,
-        help="real audio, searched recursively; or data/prepared/NAME, whose held-out clips every arm is compared with",
-    )
-    parser.add_argument("--candidate", metavar="DIR", required=True, help="what is judged, searched recursively")
-    parser.add_argument(
-        "--embedding", metavar="NAME", action="extend", nargs="+", help="which embeddings, such as yamnet logmel"
-    )
-    parser.add_argument(
-        "--as",
-        dest="name",
-        metavar="NAME",
-        help="keep the scores in this project, with the settings of its params.yaml: a row of `flowshot report`",
-    )
-    parser.add_argument(
-        "--checkpoints", metavar="DIR", help="where weights of clap, vggish, pann and encodec are or go"
-    )
-    add_clip_options(parser)
-    add_policy_options(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of clips and of intervals (%(default)s)")
-
-
-def add_policy_options(parser: argparse.ArgumentParser) -> None:
-    """How a clip is heard; what is not given is as under `score` in `params.yaml`."""
-    group = parser.add_argument_group("how a clip is heard (by default as in params.yaml)")
-    group.add_argument("--pad", choices=("zero", "repeat"), help="what follows a clip that is too short")
-    group.add_argument("--window", dest="window_seconds", type=float, metavar="S", help="seconds heard at a time")
-    group.add_argument("--hop", type=float, help="from window to window, in windows")
-    group.add_argument("--level", choices=("none", "peak", "rms"), help="what --level-db is set for")
-    group.add_argument("--level-db", type=float, metavar="DB", help="relative to full scale")
-    group.add_argument("--channels", choices=("mix", "first"), help="what is heard of several")
-    group.add_argument(
-        "--on-bad-clip",
-        choices=("fail", "skip"),
-        help="what happens to one that cannot be decoded or embedded; who is skipped is listed",
-    )
+from flowshot.scoring.embeddings.cache import EmbeddingCache
+from flowshot.scoring.embeddings.registry import embedder, unknown_embedding
+from flowshot.scoring.metrics.sample_size import fewest_clips
+from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.scores import (
+    NUMBER,
+    score_against_reference,
+    score_entry,
+    tone_scores,
+    training_clips,
+    write_scores,
+)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Decode both folders to clips of one rate and length, take equally many of each, and compare."""
     config = clip_config(arguments, arguments.reference)
     scoring = score_config(arguments)
-    prepared = open_prepared(arguments.reference)
-    if prepared is not None:
-        config = replace(
-            config, sample_rate=prepared.sample_rate, clip_seconds=prepared.clip_samples / prepared.sample_rate
-        )
+
+    place = Path(arguments.reference).expanduser()
+    prepared = read_prepared(place) if (place / "dataset.json").is_file() else None
     folders = {"candidate": arguments.candidate}
     if prepared is None:
         folders = {"reference": arguments.reference, **folders}
     listed = {role: audio_files(folder) for role, folder in folders.items()}
-
-    # Imported here: scipy and the embeddings' runtimes take a second, which other sub-commands should not wait for.
-    from flowshot.scoring.comparison.embedded import ClipSets
-    from flowshot.scoring.embeddings.cache import EmbeddingCache
-    from flowshot.scoring.embeddings.registry import embedder
-    from flowshot.scoring.scores import score_against_reference, tone_scores, training_clips, write_scores
-
     for name in scoring.embeddings:
         # An embedding that cannot run fails before minutes go into decoding.
         embedder(name, scoring.policy, scoring.checkpoints)
-    sets = {} if prepared is None else {"reference": held_out_set(prepared)}
-    n = min([len(audio) for audio, _ in listed.values()] if prepared is None else [len(sets["reference"].named.names)])
-    if len(listed["candidate"][0]) < n:
-        raise FlowshotError(
-            f"{arguments.candidate}: holds {len(listed['candidate'][0])} audio files, but every row of a table needs "
-            f"as many as {arguments.reference} holds out, {n}; add audio"
+    most = min(len(audio) for audio, _ in listed.values())
+    sets = {}
+    if prepared is not None:
+        config = replace(
+            config, sample_rate=prepared.sample_rate, clip_seconds=prepared.clip_samples / prepared.sample_rate
         )
-    sets |= {
-        role: read_set(role, folders[role], *found, n, config, scoring, arguments.seed)
-        for role, found in listed.items()
-    }
-    reference, candidate = usable_pairs(sets["reference"], sets["candidate"])
+        sets["reference"] = held_out_set(prepared, arguments.seed)
+        listed, most, found = {"reference": ([], []), **listed}, len(sets["reference"].drawn), most
+        if found < most:
+            raise FlowshotError(
+                f"{arguments.candidate}: holds {found} audio files, but every row of a table needs as many as "
+                f"{arguments.reference} holds out, {most}; add audio"
+            )
+    for role, folder in folders.items():
+        sets[role] = read_set(role, folder, listed[role][0], most, config, scoring, arguments.seed)
+    n = min(len(each.drawn) for each in sets.values())
+    if n < 2:
+        raise FlowshotError(f"{n} files of each set could be decoded, but a comparison needs at least 2; add audio")
+    facts = {role: described(role, each, listed[role][1], n, config) for role, each in sets.items()}
+    reference, candidate = sets["reference"].first(n), sets["candidate"].first(n)
     training = None if prepared is None else training_clips(prepared)
     # A folder that is gone afterwards: this may run anywhere, and must leave nothing behind.
     with TemporaryDirectory(prefix="flowshot.") as cache, working("embedding and comparing"):
@@ -115,42 +77,34 @@ def run(arguments: argparse.Namespace) -> Outcome:
         path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)
         write_scores(path, scores)
         print(f"written to {path}; `flowshot report` shows it as external", file=sys.stderr)
-    about = {
-        "n": len(reference.names), "sample_rate": config.sample_rate, "seconds": config.clip_seconds,
-        "seed": arguments.seed, "confidence": scoring.confidence, "policy": asdict(scoring.policy),
-    }  # fmt: skip
-    return outcome(sets, about, scores)
-
-
-def outcome(sets: dict[str, AudioSet], about: dict[str, object], scores: "list[Score]") -> Outcome:
-    """The scores with what is known of both sets, as an object and as a table."""
-    from flowshot.scoring.metrics.sample_size import fewest_clips  # see `run`
-    from flowshot.scoring.scores import NUMBER, score_entry
-
-    few = {
-        (score.metric, score.embedding)
-        for score in scores
-        if score.n < fewest_clips(score.metric, score.details.get("dimensions", 0))
-    }
     skipped = [
         {"set": role, "clip": file, "reason": reason}
         for role, each in sets.items()
         for file, reason in each.unusable.items()
     ]
-    report = {
-        **{role: each.facts for role, each in sets.items()},
-        **about,
-        "skipped": skipped,
-        "too_few_clips_for": [{"metric": metric, "embedding": embedding} for metric, embedding in sorted(few)],
-        "scores": [score_entry(score) for score in scores],
+    about = facts | {
+        "n": n, "sample_rate": config.sample_rate, "seconds": config.clip_seconds, "seed": arguments.seed,
+        "confidence": scoring.confidence, "policy": asdict(scoring.policy), "skipped": skipped,
+    }  # fmt: skip
+    return outcome(about, scores)
+
+
+def outcome(about: dict[str, Any], scores: list[Score]) -> Outcome:
+    """The scores with what is known of both sets, as an object and as a table."""
+    few = {
+        (each.metric, each.embedding)
+        for each in scores
+        if each.n < fewest_clips(each.metric, each.details.get("dimensions", 0))
     }
+    marked = [{"metric": metric, "embedding": embedding} for metric, embedding in sorted(few)]
+    report = {**about, "too_few_clips_for": marked, "scores": [score_entry(each) for each in scores]}
     rows = [
-        [*(getattr(score, name) for name in NUMBER), "†" if (score.metric, score.embedding) in few else ""]
-        for score in scores
+        [*(getattr(each, name) for name in NUMBER), "†" if (each.metric, each.embedding) in few else ""]
+        for each in scores
     ]
     how = f"{about['n']} clips of {about['seconds']:g} s at {about['sample_rate']} Hz in each set"
-    marked = "\n† too few clips for the dimension of the embedding" if few else ""
-    return Outcome(report, f"{table((*NUMBER, ''), rows)}\n\n{how}; {about['confidence']:.0%} intervals{marked}")
+    note = "\n† too few clips for the dimension of the embedding" if few else ""
+    return Outcome(report, f"{table((*NUMBER, ''), rows)}\n\n{how}; {about['confidence']:.0%} intervals{note}")
 
 
 def external_path(dataset: str | None, reference: str, name: str) -> Path:
@@ -168,9 +122,6 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
     Raises:
         WrongUse: an embedding is unknown, a number is out of its limits, or --as meets another policy.
     """
-    # Imported here: numpy takes a tenth of a second, which other sub-commands should not wait for.
-    from flowshot.scoring.embeddings.registry import unknown_embedding
-
     if arguments.name and not NAME.fullmatch(arguments.name):
         raise WrongUse(f"argument --as: {NAME_RULE}, found {arguments.name!r}")
     # A row beside the plan's arms needs a project to be kept in.
@@ -185,7 +136,7 @@ def score_config(arguments: argparse.Namespace) -> ScoreConfig:
     except ValueError as error:
         raise WrongUse(f"{error} (--window, --hop and --level-db)") from None
     if arguments.name and policy != planned.policy:
-        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --pad, --window, --level out")
+        raise WrongUse("argument --as: the clip policy is that of params.yaml; leave --window, --hop and --level out")
     return replace(
         planned,
         embeddings=embeddings,

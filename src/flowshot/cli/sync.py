@@ -11,25 +11,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from flowshot.cli.base import Commands, Outcome, add_command
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json, whole_file, write_json
-from flowshot.core.process import stage
+from flowshot.core.process import run_script
 from flowshot.core.records import LOGGED, RECORD, alone, repository
 from flowshot.core.tracked import ABOUT, DRAINING, PROBLEM, SAID, UNSENT, keep_unsent, unsent_copies
 
 SENDING = "2"  # the key of `alone`: one process at a time sends copies and removes them
 QUIET_SECONDS = 15  # how long a drain waits for further copies
 PATIENCE_SECONDS = 60.0  # how long a drain tries without sending anything
-
-
-def add(commands: Commands) -> None:
-    """Declare the sub-command."""
-    description = "Send to MLflow what it misses, because its server was away when a training or a scoring ended."
-    examples = ("flowshot sync", "flowshot sync --all", "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 flowshot sync")
-    parser = add_command(commands, "sync", description, examples, run)
-    parser.add_argument("--all", action="store_true", help="send every run of this project, also what was sent before")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -149,4 +141,4 @@ def _forget(copy: Path, about: dict[str, str], logged: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    stage(drain)
+    run_script(drain)

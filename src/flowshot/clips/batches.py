@@ -11,14 +11,9 @@ from torch import Tensor
 class EndlessBatches(Iterator[Tensor]):
     """Batches `[batch, samples]` float32 of `clips: [n, samples]`, shuffled anew in every epoch, without end.
 
-    `clips` may be memory-mapped: a batch reads only its own rows, and all that is kept of an epoch is its order, a
-    number a clip. A set smaller than `batch_size` is repeated within a batch, so that every step sees the same number
-    of clips. Nothing but the batches may draw from `generator`, or the order cannot be taken up again.
-
-    Example:
-        >>> batches = EndlessBatches(np.zeros((5, 8), np.float32), 4, torch.Generator().manual_seed(0))
-        >>> next(batches).shape
-        torch.Size([4, 8])
+    `clips` may be memory-mapped: a batch reads only its own rows. A set smaller than `batch_size` is repeated within a
+    batch, so that every step sees the same number of clips. Nothing but the batches may draw from `generator`, or the
+    order cannot be taken up again.
     """
 
     def __init__(self, clips: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
@@ -59,10 +54,7 @@ def ordered_batches(clips: np.ndarray, batch_size: int) -> Iterator[Tensor]:
 
 
 def evenly_spaced(clips: np.ndarray, count: int) -> np.ndarray:
-    """`count` of `clips: [n, samples]`, or all where there are fewer, read into memory.
-
-    They are spread over the whole set, because clips of one source lie side by side.
-    """
+    """`count` of `clips: [n, samples]` spread over the whole set, or all where there are fewer, read into memory."""
     return np.array(clips[evenly_spaced_rows(len(clips), count)], dtype=np.float32)
 
 

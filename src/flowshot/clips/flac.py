@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from flowshot.core.files import whole_file
-
 
 def flac_bytes(audio: np.ndarray, sample_rate: int, bits: int = 16) -> bytes:
     """The file's bytes, of `[frames]` or `[frames, channels]`: integers as they are, floats cut off at [-1, 1].
@@ -22,13 +20,11 @@ def flac_bytes(audio: np.ndarray, sample_rate: int, bits: int = 16) -> bytes:
 
 
 def write_flac(path: Path, clip: np.ndarray, sample_rate: int) -> None:
-    """Write a mono clip, float `[samples]`, as 24-bit FLAC, whole or not at all. What exceeds [-1, 1] is clipped.
+    """Write a mono clip, float `[samples]`, as 24-bit FLAC. What exceeds [-1, 1] is clipped.
 
     Raises:
         ValueError: the clip has another shape, or holds NaN or infinity.
     """
     if clip.ndim != 1 or not np.isfinite(clip).all():
         raise ValueError(f"a clip must be [samples] and finite, found shape {clip.shape}")
-    encoded = flac_bytes(clip, sample_rate, bits=24)
-    with whole_file(path) as fresh:
-        fresh.write_bytes(encoded)
+    path.write_bytes(flac_bytes(clip, sample_rate, bits=24))

@@ -34,8 +34,7 @@ class NamedClips:
 
 
 def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
-    """The test clips that every set is compared with, and that the row `reconstruction` reconstructs in this order.
-
+    """The test clips that every set is compared with, and that the row `reconstruction` reconstructs in this order:
     `prepared.reference_size` of them, drawn without replacement by `seed`, in the order of the dataset.
     """
     return _held_out(prepared, "test", seed)

@@ -1,7 +1,4 @@
-"""Read a prepared dataset: memory-mapped clips, their manifest rows, and the dataset's card.
-
-Clips and rows are read from their files when they are asked for: memory does not grow with their number.
-"""
+"""Read a prepared dataset, whose memory does not grow with the number of clips."""
 
 import csv
 import json
@@ -77,7 +74,7 @@ class PreparedDataset:
 
     def groups(self, split: Split) -> list[str]:
         """What each clip of a split must not be separated from (its track, its instrument)."""
-        return [row["group"] for row in self.manifest if row["split"] == split]
+        return [row["group"] for row in self.rows(split)]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -86,19 +83,15 @@ class PreparedDataset:
 
     @property
     def reference_size(self) -> int:
-        """How many clips every comparison uses.
+        """How many clips every comparison uses: as many as the smaller of the two held-out splits has.
 
-        Distances such as FAD depend on the number of clips, so the reference (test), the floor (validation)
-        and every arm are compared at this one n, the size of the smaller of the two held-out splits.
+        Distances such as FAD depend on the number of clips, so reference, floor and every arm are compared at one n.
         """
         return min(self.manifest.counts["valid"], self.manifest.counts["test"])
 
     @contextmanager
     def required_unchanged(self) -> Iterator[None]:
-        """Raise FlowshotError at the end of the block where the dataset was replaced by another one meanwhile.
-
-        Arrays that are replaced as a whole, as `prepare` does, are read on as they were.
-        """
+        """Raise FlowshotError at the end of the block where the dataset was replaced by another one meanwhile."""
         before = self._contents()
         yield
         if self._contents() != before:
@@ -112,11 +105,7 @@ class PreparedDataset:
 
 
 def read_prepared(folder: Path | str) -> PreparedDataset:
-    """Open a prepared dataset.
-
-    Raises:
-        FlowshotError: the folder is missing, incomplete, or its arrays and manifest disagree.
-    """
+    """Open a prepared dataset. Raises FlowshotError where it is missing, incomplete, or disagrees with itself."""
     folder = Path(folder)
     try:
         card = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))

@@ -1,16 +1,13 @@
 """Write outputs whole or not at all, and name content by its hash."""
 
 import errno
-import functools
-import glob
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +17,6 @@ from flowshot.core.errors import FlowshotError
 UNWRITABLE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS,
 })  # fmt: skip
-# Hidden names of outputs that are not whole yet, and of folders while they are replaced. The host and the process that
-# write them follow, so that the next process can tell what a killed one left.
-UNFINISHED, REPLACED = "unfinished", "replaced"
-TEMPORARY = re.compile(rf"\..+\.(?:{UNFINISHED}|{REPLACED})-(?P<host>.+)-(?P<process>\d+)(?:\.[^.]*)?")
 
 
 @contextmanager
@@ -57,14 +50,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     left here is removed by the next one.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if not folder.exists():
-        # A process was killed after it had moved the folder away.
-        for moved in folder.parent.glob(f".{glob.escape(folder.name)}.{REPLACED}-*"):
-            with suppress(OSError):
-                moved.rename(folder)
-    _sweep(folder, _left(folder.parent))
-    fresh, old = _temporary(folder, UNFINISHED), _temporary(folder, REPLACED)
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("unfinished", "replaced"))
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a process was killed after it had moved the folder away
+    for left in (fresh, old):
+        shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir(mode=0o755)
     try:
         yield fresh
@@ -84,8 +74,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 def whole_file(path: Path) -> Iterator[Path]:
     """The path of a new file that takes the place of `path` when the block ends well; else as `whole_folder`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path, _left_at_first(path.parent))
-    fresh = _temporary(path, UNFINISHED)
+    fresh = path.with_name(f".{path.name}.unfinished{path.suffix}")  # numpy would add the suffix
     try:
         yield fresh
         fresh.replace(path)
@@ -138,37 +127,3 @@ def sha256_of_file(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal, read piece by piece."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _temporary(path: Path, kind: str) -> Path:
-    """The hidden name beside `path` that only this process uses; it keeps the suffix, which numpy would add."""
-    return path.with_name(f".{path.name}.{kind}-{platform.node()}-{os.getpid()}{path.suffix}")
-
-
-def _sweep(path: Path, left: list[str]) -> None:
-    """Remove those of the names `left` that were to become `path`."""
-    for name in left:
-        if name.startswith((f".{path.name}.{UNFINISHED}-", f".{path.name}.{REPLACED}-")):
-            with suppress(OSError):
-                place = path.with_name(name)
-                shutil.rmtree(place) if place.is_dir() else place.unlink()
-
-
-def _left(folder: Path) -> list[str]:
-    """The temporary names in `folder` whose process is no longer alive."""
-    found = [TEMPORARY.fullmatch(each.name) for each in os.scandir(folder)]
-    return [one[0] for one in found if one and one["host"] == platform.node() and not _is_alive(int(one["process"]))]
-
-
-# Once in a process, because some write thousands of files into one folder.
-_left_at_first = functools.lru_cache(maxsize=64)(_left)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        pass
-    return True

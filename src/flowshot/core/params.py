@@ -5,7 +5,6 @@ section, or to the code that reads it, concerns that part alone. `params.yaml` i
 """
 
 import difflib
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -17,7 +16,7 @@ from flowshot.core.plan import PlanConfig
 from flowshot.core.sections import NAME, NAME_RULE
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
 T = TypeVar("T")
 
@@ -96,11 +95,11 @@ def project_params() -> Params:
 def check_section(kind: type[T], value: Any, where: str) -> T:
     """`value` as the dataclass `kind`; raises FlowshotError with one line that starts with `where`."""
     # Imported here: models and trainings must be usable where only torch, numpy and nflows are installed.
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     try:
         # Through JSON, because only there does strict checking accept a list for a tuple.
-        return _adapter(kind).validate_json(json.dumps(value))  # type: ignore[arg-type] # classes are hashable
+        return TypeAdapter(kind).validate_json(json.dumps(value))
     except ValidationError as error:
         raise FlowshotError(f"{where}{_first_problem(kind, error)}") from None
     except (TypeError, ValueError) as error:
@@ -108,24 +107,12 @@ def check_section(kind: type[T], value: Any, where: str) -> T:
 
 
 def merge(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `difference` replaced, also within nested mappings.
-
-    Example:
-        >>> merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
-        {'a': {'b': 3, 'c': 2}}
-    """
+    """`base` with the keys of `difference` replaced, also within nested mappings."""
     merged = dict(base)
     for key, value in difference.items():
         nested = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
         merged[key] = merge(base[key], value) if nested else value
     return merged
-
-
-@functools.cache
-def _adapter(kind: Any) -> "TypeAdapter[Any]":
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -181,9 +168,6 @@ def _known_keys(kind: Any, location: list[str]) -> frozenset[str]:
 
 
 def _unknown_key(prefix: str, key: str, known: frozenset[str]) -> str:
-    if not known:
-        return f"unknown key {f'{prefix}.{key}'.lstrip('.')!r}; it has no keys"
     close = difflib.get_close_matches(key, sorted(known), n=1)
-    remedy = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(sorted(known))}"
-    name = f"{prefix}.{key}".lstrip(".")
-    return f"unknown key {name!r}; {remedy}"
+    remedy = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(sorted(known)) or 'none'}"
+    return f"unknown key {f'{prefix}.{key}'.lstrip('.')!r}; {remedy}"

@@ -1,10 +1,12 @@
-"""What every script in `stages/` shares: one-line errors, and how many processes to use."""
+"""What every script in `stages/` shares: its arguments, errors of one line, threads, and requests to stop."""
 
 import argparse
-import ctypes
+import faulthandler
+import inspect
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,11 +15,20 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.files import unwritable
 
 
-def stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a FlowshotError becomes one line on standard error and exit status 1."""
+def stage(main: Callable[..., None], description: str | None = None) -> None:
+    """Call `main` with the words of the command line, as its parameters name and type them; see `run_script`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, parameter in inspect.signature(main).parameters.items():
+        parser.add_argument(name, type=parameter.annotation)
+    words = vars(parser.parse_args())
+    run_script(lambda: main(**words))
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Call `main`; a FlowshotError becomes one line on standard error and exit status 1."""
+    faulthandler.enable(2)  # says where, if the system ends this, as when a file that is mapped into memory is cut off
     try:
-        with _last_words():
-            main()
+        main()
     except FlowshotError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -28,40 +39,18 @@ def stage(main: Callable[[], None]) -> None:
         sys.exit("error: interrupted; earlier outputs are untouched, run `dvc repro` to go on")
 
 
-LAST_WORDS = (
-    b"error: a file of data/ became shorter, or its disk failed, while this read it; nothing was written, "
-    b"run `dvc repro` to start anew with what is there now\n"
-)
+def prepare_threads(threads: int) -> None:
+    """Use `threads` CPU threads (0: leave torch's choice) and treat denormal numbers as zero.
 
-
-@contextmanager
-def _last_words() -> Iterator[None]:
-    """Within the block, a memory-mapped file that is cut off ends the process with one line instead of silently.
-
-    The system sends SIGBUS to the instruction that reads. A handler in Python would run after it, which never happens;
-    one that C calls can print and end the process.
+    Zero-padded clips and decaying envelopes make denormals, which some CPUs compute many times slower.
     """
-    handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
+    import torch  # only here: not everything that imports core needs torch
 
-    def speak(_: int) -> None:
-        os.write(2, LAST_WORDS)
-        os._exit(1)
-
-    handler, libc = handler_type(speak), ctypes.CDLL(None)
-    libc.signal.restype, libc.signal.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
-    before = libc.signal(signal.SIGBUS, ctypes.cast(handler, ctypes.c_void_p))
-    try:
-        yield
-    finally:
-        libc.signal(signal.SIGBUS, before)
-
-
-def arguments(description: str, *names: str) -> argparse.Namespace:
-    """The positional arguments of a stage, from the command line; `seed` is an integer, the others are names."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in names:
-        parser.add_argument(name, type=int if name == "seed" else str)
-    return parser.parse_args()
+    torch.set_flush_denormal(True)
+    # NumPy notices and says so in four lines, at whatever is imported next.
+    warnings.filterwarnings("ignore", message="The value of the smallest subnormal", category=UserWarning)
+    if threads > 0:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -22,9 +22,10 @@ def git_revision(folder: Path) -> str:
 
     `unknown` where `folder` is in no git repository, or git is not installed.
     """
+    git = ["git", "-C", str(folder)]
     try:
-        revision = _git(folder, "rev-parse", "HEAD")
-        changes = _git(folder, "status", "--porcelain", "--", *CODE)
+        revision = subprocess.check_output([*git, "rev-parse", "HEAD"], stderr=subprocess.DEVNULL, text=True).strip()
+        changes = subprocess.check_output([*git, "status", "--porcelain", "--", *CODE], stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
         return UNKNOWN
     return f"{revision}+changes" if changes else revision
@@ -70,8 +71,3 @@ def _torch_version() -> str:
         return f"torch {version('torch')}"
     except PackageNotFoundError:
         return "no torch"
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

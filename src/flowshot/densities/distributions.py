@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,16 +49,19 @@ class Posterior:
 
 def repeat_posterior(posterior: Posterior, times: int) -> Posterior:
     """Each posterior of the batch `times` times in a row: `[batch, size]` -> `[batch * times, size]`."""
-    context = None if posterior.context is None else posterior.context.repeat_interleave(times, 0)
-    return Posterior(
-        posterior.mean.repeat_interleave(times, 0), posterior.log_scale.repeat_interleave(times, 0), context
-    )
+    parts: list[Any] = [None if each is None else each.repeat_interleave(times, 0) for each in _parts(posterior)]
+    return Posterior(*parts)
 
 
-def join_posteriors(parts: list[Posterior]) -> Posterior:
+def join_posteriors(posteriors: list[Posterior]) -> Posterior:
     """The posteriors of several batches as one."""
-    context = None if parts[0].context is None else torch.cat([p.context for p in parts if p.context is not None])
-    return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_scale for p in parts]), context)
+    columns = zip(*map(_parts, posteriors), strict=True)
+    parts: list[Any] = [None if column[0] is None else torch.cat(column) for column in columns]
+    return Posterior(*parts)
+
+
+def _parts(posterior: Posterior) -> tuple[Any, ...]:
+    return posterior.mean, posterior.log_scale, posterior.context
 
 
 class Prior(nn.Module):
@@ -105,13 +109,3 @@ def posterior_transform(posterior: Posterior, flow: Flow | None, base: Tensor) -
     if flow is None:
         return base, torch.zeros_like(base[:, 0])
     return flow.to_latent(base, posterior.context)
-
-
-def posterior_log_prob(posterior: Posterior, flow: Flow | None, latent: Tensor) -> Tensor:
-    """log q(z|x) of `latent: [batch, latent_size]`, in nats, `[batch]`."""
-    log_det: Tensor | float = 0.0
-    base = latent
-    if flow is not None:
-        base, log_det = flow.to_base(latent, posterior.context)
-    standardised = (base - posterior.mean) / posterior.log_scale.exp()
-    return standard_normal_log_prob(standardised) - posterior.log_scale.sum(-1) + log_det

@@ -86,13 +86,11 @@ def _composite(kind: Kind, size: int, layers: int, width: int, context_size: int
     transforms: list[Transform] = []
     for layer in range(layers):
         if kind in ("maf", "iaf"):
-            transforms.append(_autoregressive(size, width, context_size))
-            transforms.append(ReversePermutation(size))
+            transforms += [_autoregressive(size, width, context_size), ReversePermutation(size)]
         else:
             # A linear layer mixes all dimensions; the coupling's mask alternates.
-            transforms.append(LULinear(size, identity_init=True))
             mask = (torch.arange(size) + layer) % 2
-            transforms.append(_coupling(kind, mask, width, context_size))
+            transforms += [LULinear(size, identity_init=True), _coupling(kind, mask, width, context_size)]
     if kind in ("maf", "iaf") and layers % 2:
         # An even number of reversals, so that an untrained flow is the identity.
         transforms.append(ReversePermutation(size))
@@ -104,23 +102,26 @@ def _autoregressive(size: int, width: int, context_size: int | None) -> Transfor
         # MADE needs at least as many hidden units as dimensions for every mask to be used.
         size, max(width, size), context_features=context_size, num_blocks=2, activation=functional.silu
     )  # fmt: skip
-    final = transform.autoregressive_net.final_layer
-    nn.init.zeros_(final.weight)
-    with torch.no_grad():
-        # nflows reads the output as [size, (scale, shift)].
-        final.bias.copy_(torch.tensor([IDENTITY_BIAS, 0.0]).repeat(size))
+    # nflows reads the output as [size, (scale, shift)].
+    _start_with(transform.autoregressive_net.final_layer, torch.tensor([IDENTITY_BIAS, 0.0]).repeat(size))
     return transform
 
 
 def _coupling(kind: Kind, mask: Tensor, width: int, context_size: int | None) -> Transform:
+    transformed = int(mask.sum())
+    if kind == "realnvp":
+        # All scales, then all shifts.
+        start = torch.tensor([IDENTITY_BIAS, 0.0]).repeat_interleave(transformed)
+    else:
+        # For each transformed dimension: equal widths, equal heights, slopes of 1 at the inner knots.
+        slopes = torch.full((SPLINE_BINS - 1,), IDENTITY_BIAS)
+        start = torch.cat([torch.zeros(2 * SPLINE_BINS), slopes]).repeat(transformed)
+
     def conditioner(inputs: int, outputs: int) -> nn.Module:
         net = ResidualNet(
             inputs, outputs, width, context_features=context_size, num_blocks=1, activation=functional.silu
         )
-        nn.init.zeros_(net.final_layer.weight)
-        transformed = int(mask.sum())
-        with torch.no_grad():
-            net.final_layer.bias.copy_(_identity_bias(kind, transformed))
+        _start_with(net.final_layer, start)
         return net
 
     if kind == "realnvp":
@@ -130,11 +131,8 @@ def _coupling(kind: Kind, mask: Tensor, width: int, context_size: int | None) ->
     )
 
 
-def _identity_bias(kind: Kind, transformed: int) -> Tensor:
-    if kind == "realnvp":
-        # All scales, then all shifts.
-        return torch.cat([torch.full((transformed,), IDENTITY_BIAS), torch.zeros(transformed)])
-    # For each transformed dimension: equal widths, equal heights, slopes of 1 at the inner knots.
-    per_dimension = torch.zeros(3 * SPLINE_BINS - 1)
-    per_dimension[2 * SPLINE_BINS :] = IDENTITY_BIAS
-    return per_dimension.repeat(transformed)
+def _start_with(layer: nn.Linear, output: Tensor) -> None:
+    """Let `layer` give `output`, whatever its input, until it has learned."""
+    nn.init.zeros_(layer.weight)
+    with torch.no_grad():
+        layer.bias.copy_(output)

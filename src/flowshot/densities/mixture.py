@@ -35,14 +35,9 @@ class GaussianMixture(nn.Module):
         self.register_buffer("factors", torch.eye(size, dtype=torch.double)[None])
 
     def fit(
-        self,
-        latents: Tensor,
-        validation: Tensor,
-        components: int,
-        iterations: int,
-        tolerance: float,
+        self, latents: Tensor, validation: Tensor, components: int, iterations: int, tolerance: float,
         generator: torch.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Fit to `latents: [n, size]`; `validation: [m, size]` chooses the number of components.
 
         Candidates are the Gaussian of the whitening, whose covariance is shrunk, and mixtures of 1, 2, 4 ... up to
@@ -57,7 +52,8 @@ class GaussianMixture(nn.Module):
         data = self.whitening(latents).double()
         self._set(torch.ones(1), torch.zeros(1, self.size), torch.eye(self.size)[None])
         best, best_score = (self.weights, self.means, self.factors), float(self.log_prob(validation).mean())
-        for count in _candidates(components, len(latents)):
+        powers = [2**power for power in range(components.bit_length()) if 2**power < components]
+        for count in (number for number in [*powers, components] if number <= len(latents)):
             self._expectation_maximisation(data, count, iterations, tolerance, generator)
             score = float(self.log_prob(validation).mean())
             if score > best_score:
@@ -123,9 +119,3 @@ class GaussianMixture(nn.Module):
     def _set(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
         self.weights, self.means = weights.double(), means.double()
         self.factors = torch.linalg.cholesky(covariances.double())
-
-
-def _candidates(components: int, count: int) -> list[int]:
-    """1, 2, 4 ... and `components` itself, none above the number of latents."""
-    powers = [2**power for power in range(components.bit_length()) if 2**power < components]
-    return [number for number in [*powers, components] if number <= count]

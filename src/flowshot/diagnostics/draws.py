@@ -38,8 +38,7 @@ class LatentDraws:
 
     def cpu(self) -> "LatentDraws":
         """The same where the statistics are computed, whatever device the model is on."""
-        values = {name: _on_cpu(value) for name, value in vars(self).items()}
-        return LatentDraws(**values)
+        return LatentDraws(**{name: _on_cpu(value) for name, value in vars(self).items()})
 
     @property
     def kl(self) -> Tensor:

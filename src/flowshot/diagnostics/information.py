@@ -18,7 +18,7 @@ prior's base space, and too high elsewhere.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +39,6 @@ JUDGED_DRAWS = 8
 COMPONENTS, ITERATIONS, TOLERANCE, MIXTURE_CLIPS = 4, 20, 1e-4, 32
 
 LogDensity = Callable[[Tensor], Tensor]
-Fit = Callable[[Tensor], LogDensity]
 
 
 @dataclass(frozen=True)
@@ -49,20 +48,6 @@ class Information:
     estimate: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """E KL(q(z|x) || r) with r fitted to other clips, and with r fitted to these clips too."""
-
-    held_out: float
-    seen: float
-    # Of the first: the clips it was fitted to, as a part of those that both were fitted to together.
-    weight: float
-
-    @property
-    def estimate(self) -> float:
-        return self.weight * self.held_out + (1 - self.weight) * self.seen
 
 
 def mutual_information(
@@ -78,43 +63,47 @@ def mutual_information(
     """
     count = len(draws.base)
     if count < 2 or not bool(torch.isfinite(draws.base).all()):
-        return Information(*([0.0] * 3 if count < 2 else [math.nan] * 3))
+        return Information(*([0.0 if count < 2 else math.nan] * 3))
     fitted = draws.base.double()
     judged = fitted[:, -JUDGED_DRAWS:]
     # Of the same draws, and not its expectation: where posteriors are wide, their noise is that of log r and cancels.
     known = float(draws.log_density[:, -JUDGED_DRAWS:].double().mean())
     others = fitted[:0] if reference is None else reference[:, : fitted.shape[1]].double()
-    fits: list[Fit] = [lambda x: _fit_gaussian(x, 0.0), lambda x: _fit_gaussian(x, float(x.shape[-1]))]
+    fits = [lambda x: _fit_gaussian(x, 0.0), lambda x: _fit_gaussian(x, float(x.shape[-1]))]
     if generator is not None and count + len(others) >= MIXTURE_CLIPS:
         fits.append(lambda x: _fit_mixture(x, generator))
-    found = [_judge(fit, fitted, judged, others, known) for fit in fits]
     prior = known - float(standard_normal_log_prob(judged).mean())
-    found.append(_Judged(prior, prior, 0.5))
-    low, by_kernels = _judge_kernels(draws)
+    low, kernels_high, kernels_estimate = _judge_kernels(draws)
+    found = [*(_judge(fit, fitted, judged, others, known) for fit in fits), (prior, prior)]
+    found.append((kernels_high, kernels_estimate))
     # A density that is not finite where there are clips is no candidate.
-    best = min((one for one in [*found, by_kernels] if math.isfinite(one.held_out)), key=lambda one: one.held_out)
-    high = max(best.held_out, 0.0)
+    high, estimate = min((one for one in found if math.isfinite(one[0])), key=lambda one: one[0])
+    high = max(high, 0.0)
     low = min(max(low, 0.0), high)
-    return Information(min(max(best.estimate, low), high), low, high)
+    return Information(min(max(estimate, low), high), low, high)
 
 
-def _judge(fit: Fit, clips: Tensor, judged: Tensor, others: Tensor, known: float) -> _Judged:
-    """Fit to all but a fold of `clips: [clips, draws, size]`, judge by the fold; and fit to all, judge by all."""
+def _judge(
+    fit: Callable[[Tensor], LogDensity], clips: Tensor, judged: Tensor, others: Tensor, known: float
+) -> tuple[float, float]:
+    """E KL(q(z|x) || r) with r fitted to other clips, which is a bound, and an estimate without its bias.
+
+    The first is of folds of `clips: [clips, draws, size]`, each judged by a fit to the others. For the second, all are
+    also judged by a fit to all.
+    """
     held_out, fold_of = 0.0, torch.arange(len(clips)) % min(FOLDS, len(clips))
-    for fold in range(int(fold_of.max()) + 1):
-        # Clips of one source lie side by side: neighbours go to different folds, so a fold is like the rest.
-        density = fit(_padded(others, clips[fold_of != fold]))
-        held_out -= float(density(judged[fold_of == fold].flatten(0, 1)).sum())
-    seen = -float(fit(_padded(others, clips))(judged.flatten(0, 1)).mean())
-    total = len(others) + len(clips)
-    without = total - len(clips) / (int(fold_of.max()) + 1)
-    return _Judged(known + held_out / judged[..., 0].numel(), known + seen, without / (without + total))
-
-
-def _padded(others: Tensor, clips: Tensor) -> Tensor:
-    """Both sets of clips, with the draws that either has."""
     draws = min(others.shape[1], clips.shape[1]) if len(others) else clips.shape[1]
-    return torch.cat([others[:, :draws], clips[:, :draws]])
+    others, kept = others[:, :draws], clips[:, :draws]
+    folds = int(fold_of.max()) + 1
+    for fold in range(folds):
+        # Clips of one source lie side by side: neighbours go to different folds, so a fold is like the rest.
+        density = fit(torch.cat([others, kept[fold_of != fold]]))
+        held_out -= float(density(judged[fold_of == fold].flatten(0, 1)).sum())
+    high = known + held_out / judged[..., 0].numel()
+    seen = known - float(fit(torch.cat([others, kept]))(judged.flatten(0, 1)).mean())
+    total = len(others) + len(clips)
+    weight = (total - len(clips) / folds) / (total - len(clips) / folds + total)
+    return high, weight * high + (1 - weight) * seen
 
 
 def _nowhere(x: Tensor) -> Tensor:
@@ -156,8 +145,8 @@ def _fit_mixture(clips: Tensor, generator: torch.Generator) -> LogDensity:
     return lambda x: mixture.log_prob(x.float()).double()
 
 
-def _judge_kernels(draws: LatentDraws) -> tuple[float, _Judged]:
-    """The mixture of the clips' own posteriors, as Gaussians: the lower bound, and what it is as a density r.
+def _judge_kernels(draws: LatentDraws) -> tuple[float, float, float]:
+    """The mixture of the clips' own posteriors, as Gaussians: lower bound, upper bound, and the estimate from both.
 
     With the clip's own posterior among them it bounds the information from below, without it from above.
     """
@@ -171,7 +160,11 @@ def _judge_kernels(draws: LatentDraws) -> tuple[float, _Judged]:
         rest = base[:, : max(2, base.shape[1] - JUDGED_DRAWS)]
         mean, variance = rest.mean(1), rest.var(1).clamp_min(1e-12)
     count, judged = len(base), base[:, -JUDGED_DRAWS:]
-    log_kernels = torch.cat(list(_log_kernels(judged, mean, variance)))
+    constant = 0.5 * (variance.log() + LOG_TWO_PI).sum(-1)
+    # By differences, because the squares expanded would cancel where posteriors are narrow; clip by clip for memory.
+    log_kernels = torch.cat(
+        [-0.5 * ((of_clip[:, None] - mean).square() / variance).sum(-1) - constant for of_clip in judged]
+    )
     own = torch.arange(count).repeat_interleave(judged.shape[1])
     rows = torch.arange(len(own))
     log_own = log_kernels[rows, own]
@@ -179,16 +172,6 @@ def _judge_kernels(draws: LatentDraws) -> tuple[float, _Judged]:
     log_kernels[rows, own] = -math.inf
     log_others = log_kernels.logsumexp(1) - math.log(count - 1)
     low = float((log_own - log_all).mean())
-    known = float(density[:, -JUDGED_DRAWS:].mean())
-    upper = known - float(log_others.mean())
-    return low, _Judged(upper, low, (count - 1) / (2 * count - 1))
-
-
-def _log_kernels(points: Tensor, mean: Tensor, variance: Tensor) -> Iterator[Tensor]:
-    """log N(point; mean_j, variance_j) of `points: [clips, draws, size]`: for each clip in turn `[draws, kernels]`.
-
-    By differences, because the squares expanded would cancel where posteriors are narrow.
-    """
-    constant = 0.5 * (variance.log() + LOG_TWO_PI).sum(-1)
-    for of_clip in points:
-        yield -0.5 * ((of_clip[:, None] - mean).square() / variance).sum(-1) - constant
+    high = float(density[:, -JUDGED_DRAWS:].mean()) - float(log_others.mean())
+    weight = (count - 1) / (2 * count - 1)
+    return low, high, weight * high + (1 - weight) * low

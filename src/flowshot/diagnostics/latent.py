@@ -1,28 +1,33 @@
 """What the latent of a trained autoencoder carries: its KL divergence taken apart, and what the decoder needs of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from flowshot.clips.batches import evenly_spaced, evenly_spaced_rows
-from flowshot.densities.distributions import Posterior, join_posteriors
+from flowshot.densities.distributions import Posterior, join_posteriors, standard_normal_log_prob
 from flowshot.diagnostics.draws import LatentDraws, draw_posteriors
-from flowshot.diagnostics.information import mutual_information
-from flowshot.diagnostics.likelihood_bounds import LogLikelihood, likelihood_bounds
+from flowshot.diagnostics.information import Information, mutual_information
 from flowshot.diagnostics.units import collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
-from flowshot.diagnostics.verdict import judge
 from flowshot.models.base.autoencoder import Autoencoder
 
 # Of each clip's posterior.
 DRAWS = 32
 # Other clips, to which densities are fitted besides, and draws of each.
 REFERENCE_CLIPS, REFERENCE_DRAWS = 256, 4
-# Of those whose own latent is decoded, so many are decoded from others' too: most of the diagnosis is decoding.
+# Of the clips that are decoded, this many are decoded from others' latents too: most of the diagnosis is decoding.
 COMPARED_CLIPS = 48
 BATCH_SIZE = 64
+# Clips whose likelihood is bounded, and draws of each. The bound rises with draws (Burda et al. 2015, theorem 1).
+BOUNDED_CLIPS, IMPORTANCE_DRAWS = 64, 8
+# Below the first, of dimensions in use or of the relative rise of the loss, the latent is not used; below the second,
+# of dimensions, only in part.
+COLLAPSED, PARTLY_COLLAPSED = 0.05, 0.75
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -57,11 +62,6 @@ class Diagnosis:
     elbo: float | None = None
     iwae: float | None = None
 
-    @property
-    def numbers(self) -> dict[str, float]:
-        """What of it is one number."""
-        return {name: float(value) for name, value in vars(self).items() if isinstance(value, int | float)}
-
 
 @torch.no_grad()
 def diagnose(
@@ -70,7 +70,7 @@ def diagnose(
     distance: Distance,
     generator: torch.Generator,
     reference: np.ndarray | None = None,
-    log_likelihood: LogLikelihood | None = None,
+    log_likelihood: Distance | None = None,
 ) -> Diagnosis:
     """Diagnose `model` on held-out `clips: [n, samples]`.
 
@@ -85,38 +85,47 @@ def diagnose(
     data = torch.from_numpy(np.array(clips, dtype=np.float32))
     posterior = _posterior_of(model, data)
     draws = draw_posteriors(model, posterior, DRAWS, generator)
-    kl, kl_per_dimension = float(draws.kl.mean()), kl_of_dimensions(draws)
-    information = mutual_information(draws, _reference_latents(model, reference, generator), generator)
-    # The estimate is of draws, the divergence may be exact: it bounds the information too.
-    estimate = min(information.estimate, max(kl, 0.0))
-    spread = spread_over_clips(draws)
-    latent = draws.latent[:, 0]
-    used = spread.active_by_share & heard_dimensions(model, latent, spread, generator)
+    others = None
+    if reference is not None:
+        chosen = torch.from_numpy(evenly_spaced(reference, REFERENCE_CLIPS))
+        others = draw_posteriors(model, _posterior_of(model, chosen), REFERENCE_DRAWS, generator).base
+    information = mutual_information(draws, others, generator)
+    spread, latent = spread_over_clips(draws), draws.latent[:, 0]
+    used = int((spread.active_by_share & heard_dimensions(model, latent, spread, generator)).sum())
     reconstruction, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
     bounds = likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
-    size = model.latent_size
-    verdict, reason = judge(int(used.sum()), size, shuffle_gap / max(reconstruction, 1e-12))
+    verdict, reason = judge(used, model.latent_size, shuffle_gap / max(reconstruction, 1e-12))
     return Diagnosis(
         verdict=verdict,
         reason=reason,
         n=len(data),
-        latent_size=size,
-        kl=kl,
-        kl_per_dimension=kl_per_dimension.mean(0).tolist(),
-        mutual_information=estimate,
-        mutual_information_low=min(information.low, estimate),
+        latent_size=model.latent_size,
         mutual_information_high=information.high,
-        marginal_kl=kl - estimate,
-        active_units=int(spread.active.sum()),
-        active_units_by_share=int(spread.active_by_share.sum()),
-        used_units=int(used.sum()),
-        collapse_fraction=collapse_fraction(kl_per_dimension),
+        used_units=used,
         reconstruction=reconstruction,
         shuffle_gap=shuffle_gap,
         prior_gap=prior_gap,
         elbo=bounds[0],
         iwae=bounds[1],
+        **carried(draws, information),
     )
+
+
+def carried(draws: LatentDraws, information: Information) -> dict[str, Any]:
+    """The numbers of a `Diagnosis` that need no decoder."""
+    kl, of_dimensions, spread = float(draws.kl.mean()), kl_of_dimensions(draws), spread_over_clips(draws)
+    # The estimate is of draws, the divergence may be exact: it bounds the information too.
+    estimate = min(information.estimate, max(kl, 0.0))
+    return {
+        "kl": kl,
+        "mutual_information": estimate,
+        "mutual_information_low": min(information.low, estimate),
+        "marginal_kl": kl - estimate,
+        "active_units": int(spread.active.sum()),
+        "active_units_by_share": int(spread.active_by_share.sum()),
+        "collapse_fraction": collapse_fraction(of_dimensions),
+        "kl_per_dimension": of_dimensions.mean(0).tolist(),
+    }
 
 
 def decoder_dependence(
@@ -128,26 +137,59 @@ def decoder_dependence(
         latent: one draw of each clip's posterior, `[clips, size]`.
         data: the clips, `[clips, samples]`.
     """
-
-    def losses(latents: Tensor, clips: Tensor) -> Tensor:
-        pairs = zip(latents.split(BATCH_SIZE), clips.split(BATCH_SIZE), strict=True)
-        return torch.cat([distance(model.decode(z), x) for z, x in pairs])
-
-    own = losses(latent, data)
+    own = _in_batches(model, latent, data, distance)
     rows = torch.from_numpy(evenly_spaced_rows(len(data), COMPARED_CLIPS))
     # By half of the clips, because those of one source lie side by side.
-    shuffled = losses(latent.roll(max(1, len(data) // 2), 0)[rows], data[rows])
-    drawn = losses(model.prior.sample(len(rows), generator), data[rows])
+    shuffled = _in_batches(model, latent.roll(max(1, len(data) // 2), 0)[rows], data[rows], distance)
+    drawn = _in_batches(model, model.prior.sample(len(rows), generator), data[rows], distance)
     return float(own.mean()), float((shuffled - own[rows]).mean()), float((drawn - own[rows]).mean())
+
+
+def likelihood_bounds(
+    model: Autoencoder, posterior: Posterior, data: Tensor, log_likelihood: Distance, generator: torch.Generator
+) -> tuple[float, float]:
+    """ELBO and IWAE bound in nats, the means over at most `BOUNDED_CLIPS` of the clips `data: [clips, samples]`.
+
+    With k draws of q(z|x) and the weights w = p(x|z) p(z) / q(z|x): ELBO = E log w, and IWAE = E log (1/k sum w)
+    (Burda et al. 2015, 1509.00519, equation 8). Both are of the same draws, so that IWAE is never below ELBO.
+    """
+    chosen = torch.from_numpy(evenly_spaced_rows(len(data), BOUNDED_CLIPS))
+    context = None if posterior.context is None else posterior.context[chosen]
+    some = Posterior(posterior.mean[chosen], posterior.log_scale[chosen], context)
+    draws = draw_posteriors(model, some, IMPORTANCE_DRAWS, generator)
+    repeated = data[chosen].repeat_interleave(IMPORTANCE_DRAWS, 0)
+    of_clips = _in_batches(model, draws.latent.flatten(0, 1), repeated, log_likelihood)
+    # In base space, where densities of prior and posterior both change by the same determinant.
+    prior = standard_normal_log_prob(draws.base)
+    log_weights = (of_clips.unflatten(0, (-1, IMPORTANCE_DRAWS)) + prior - draws.log_density).double()
+    iwae = log_weights.logsumexp(1) - math.log(IMPORTANCE_DRAWS)
+    return float(log_weights.mean()), float(iwae.mean())
+
+
+def judge(used: int, latent_size: int, relative_gap: float) -> tuple[str, str]:
+    """A verdict and the numbers that led to it, in one sentence.
+
+    Args:
+        used: dimensions that vary over clips and reach the decoder.
+        latent_size: all dimensions.
+        relative_gap: rise of the reconstruction loss when clips get one another's latents, as a part of that loss.
+    """
+    fraction = used / latent_size
+    # Asked this way round, a gap that is no number is not called healthy.
+    if not (fraction >= COLLAPSED and relative_gap >= COLLAPSED):
+        verdict = "collapsed"
+    else:
+        verdict = "partly_collapsed" if fraction < PARTLY_COLLAPSED else "healthy"
+    return verdict, (
+        f"{used} of {latent_size} dimensions vary over clips and reach the decoder, and exchanging the latents of "
+        f"clips raises the reconstruction loss by {100 * relative_gap:.1f} %."
+    )
+
+
+def _in_batches(model: Autoencoder, latent: Tensor, data: Tensor, distance: Distance) -> Tensor:
+    pairs = zip(latent.split(BATCH_SIZE), data.split(BATCH_SIZE), strict=True)
+    return torch.cat([distance(model.decode(z), x) for z, x in pairs])
 
 
 def _posterior_of(model: Autoencoder, data: Tensor) -> Posterior:
     return join_posteriors([model.posterior(batch) for batch in data.split(BATCH_SIZE)])
-
-
-def _reference_latents(model: Autoencoder, clips: np.ndarray | None, generator: torch.Generator) -> Tensor | None:
-    if clips is None:
-        return None
-    chosen = torch.from_numpy(evenly_spaced(clips, REFERENCE_CLIPS))
-    found: LatentDraws = draw_posteriors(model, _posterior_of(model, chosen), REFERENCE_DRAWS, generator)
-    return found.base

@@ -28,28 +28,28 @@ PROBED_CLIPS, PROBES = 16, 2
 
 @dataclass(frozen=True)
 class Spread:
-    """Of each dimension, `[size]`: variance of E[z|x] over clips, and mean over clips of Var[z|x]."""
+    """Of each dimension, `[size]`: variance of E[z|x] over clips, and mean over clips of Var[z|x].
+
+    `active` goes by the first alone, `active_by_share` by its share of both: the same for latents of any scale.
+    """
 
     between: Tensor
     within: Tensor
 
     @property
-    def active(self) -> Tensor:
-        """Whether a dimension is active, by the variance over clips."""
+    def active(self) -> Tensor:  # noqa: D102
         return self.between > ACTIVE_VARIANCE
 
     @property
-    def active_by_share(self) -> Tensor:
-        """Whether it is active, by the share of that variance: the same for latents of any scale."""
+    def active_by_share(self) -> Tensor:  # noqa: D102
         return self.between > ACTIVE_SHARE * (self.between + self.within)
 
 
 def spread_over_clips(draws: LatentDraws) -> Spread:
     """How latents vary over and within clips.
 
-    Under a posterior flow E[z|x] is the mean of draws, which varies over clips even
-    where E[z|x] does not, with 1/draws of the posterior's variance. That is taken off: left in, it would make every
-    collapsed dimension look active. What remains uncertain is sqrt(2 / clips) / draws of that variance.
+    Under a posterior flow E[z|x] is the mean of draws, which varies over clips with 1/draws of the posterior's variance
+    even where E[z|x] does not. That is taken off: left in, it would make every collapsed dimension look active.
     """
     if draws.latent_moments is not None:
         mean, variance = draws.latent_moments

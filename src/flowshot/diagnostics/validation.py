@@ -1,13 +1,13 @@
 """What is measured of an autoencoder while it trains, on clips that it does not learn from."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
-from flowshot.clips.batches import evenly_spaced, ordered_batches
+from flowshot.clips.batches import evenly_spaced, evenly_spaced_rows, ordered_batches
 from flowshot.densities.distributions import Posterior, join_posteriors
-from flowshot.diagnostics.watch import watch
+from flowshot.diagnostics.draws import draw_posteriors
+from flowshot.diagnostics.information import mutual_information
+from flowshot.diagnostics.latent import DRAWS, Distance, carried, decoder_dependence
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.optimisation.progress import Row
 from flowshot.training.config import TrainConfig
@@ -17,16 +17,7 @@ from flowshot.training.losses import ReconstructionLoss
 
 # At most this many training clips are reconstructed at a validation, to be compared with the held-out ones.
 GAP_CLIPS = 128
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Means over all clips, and the posterior of each."""
-
-    reconstruction: float
-    extra: float
-    kl: float
-    posterior: Posterior
+DECODED_CLIPS = 16  # by the diagnosis in its cheap form, three times each
 
 
 def validate(
@@ -43,27 +34,26 @@ def validate(
     either. The gap between the two reconstructions grows as training clips are learned by heart; they are the same at
     every call, at most as many as there are validation clips, and not augmented.
     """
-    held_out = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
-    kl = torch.tensor([held_out.kl], dtype=torch.double)
-    charged = float(charged_divergence(kl, held_out.posterior, config))
+    reconstruction, extra, kl, posterior = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
+    charged = float(charged_divergence(torch.tensor([kl], dtype=torch.double), posterior, config))
     seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
-    seen = evaluate(model, seen_clips, reconstruction_loss, config, batch_size).reconstruction
+    seen, _, _, _ = evaluate(model, seen_clips, reconstruction_loss, config, batch_size)
     return {
-        "valid_loss": held_out.reconstruction + held_out.extra + config.beta * charged,
-        "valid_reconstruction": held_out.reconstruction,
-        "valid_extra": held_out.extra,
-        "valid_kl": held_out.kl,
+        "valid_loss": reconstruction + extra + config.beta * charged,
+        "valid_reconstruction": reconstruction,
+        "valid_extra": extra,
+        "valid_kl": kl,
         "train_reconstruction_clean": seen,
-        "reconstruction_gap": held_out.reconstruction - seen,
-        **watch(model, held_out.posterior, valid_clips, lambda a, b: reconstruction_loss(a, b)[0]),
+        "reconstruction_gap": reconstruction - seen,
+        **watch(model, posterior, valid_clips, lambda a, b: reconstruction_loss(a, b)[0]),
     }
 
 
 @torch.no_grad()
 def evaluate(
     model: Autoencoder, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
-) -> Evaluation:
-    """Reconstruction loss and KL divergence over `clips: [n, samples]`, with the same noise at every call."""
+) -> tuple[float, float, float, Posterior]:
+    """Mean loss, extra loss and KL over `clips: [n, samples]`, with the same noise at every call, and the posterior of each."""
     model.eval()
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)
@@ -77,4 +67,32 @@ def evaluate(
         kl += float(output.kl.sum())
         posteriors.append(output.posterior)
     n = len(clips)
-    return Evaluation(reconstruction / n, extra / n, kl / n, join_posteriors(posteriors))
+    return reconstruction / n, extra / n, kl / n, join_posteriors(posteriors)
+
+
+@torch.no_grad()
+def watch(model: Autoencoder, posterior: Posterior, clips: np.ndarray, distance: Distance) -> dict[str, float]:
+    """The diagnosis in its cheap form, as columns of `history.csv`; with the same noise at every call.
+
+    It is cheap because nothing is encoded: the `posterior` of all held-out clips comes from the validation itself, and
+    few clips are decoded. No other clips help to bound the information, and no mixture is fitted.
+
+    Args:
+        posterior: of all of `clips`, on the device of the model.
+        clips: held-out ones, `[n, samples]`.
+        distance: reconstruction loss of `estimate, target: [batch, samples]`, `[batch]`.
+    """
+    generator = torch.Generator(posterior.mean.device).manual_seed(0)
+    drawn = draw_posteriors(model, posterior, DRAWS, generator)
+    chosen = evenly_spaced_rows(len(clips), DECODED_CLIPS)
+    data = torch.from_numpy(np.array(clips[chosen], dtype=np.float32)).to(posterior.mean.device)
+    latent = drawn.latent[torch.from_numpy(chosen), 0]
+    _, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
+    draws = drawn.cpu()
+    found = carried(draws, mutual_information(draws))
+    found.pop("kl")
+    of_dimensions = sorted(found.pop("kl_per_dimension"))
+    named = {"lowest": of_dimensions[0], "median": of_dimensions[len(of_dimensions) // 2], "highest": of_dimensions[-1]}
+    found |= {f"kl_dimension_{name}": value for name, value in named.items()}
+    found |= {"shuffle_gap": shuffle_gap, "prior_gap": prior_gap}
+    return {name: float(value) for name, value in found.items()}

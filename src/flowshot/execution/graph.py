@@ -1,4 +1,4 @@
-"""The stages of the plan and what each of them waits for."""
+"""The stages of the plan and what each of them waits for, as DVC knows them."""
 
 import json
 import os
@@ -16,20 +16,9 @@ EDGE = re.compile(r'^\s*"(?P<parent>[^"]+)"\s*(?:->\s*"(?P<child>[^"]+)")?\s*;?\
 DVC = (sys.executable, "-m", "dvc")
 
 
-def search_path() -> str:
-    """`PATH` for stages: first where this Python is, whose environment they need."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-
-
 @dataclass(frozen=True)
 class StageGraph:
-    """Which stages must be done before each stage starts.
-
-    Example:
-        >>> graph = StageGraph({"prepare": frozenset(), "train": frozenset({"prepare"})})
-        >>> sorted(graph.with_downstream({"prepare"}))
-        ['prepare', 'train']
-    """
+    """Which stages must be done before each stage starts."""
 
     parents: Mapping[str, frozenset[str]]
 
@@ -43,15 +32,20 @@ class StageGraph:
         return found
 
 
+def search_path() -> str:
+    """`PATH` for stages: first where this Python is, whose environment they need."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
 def parse_graph(text: str) -> StageGraph:
     """The graph that `dvc dag --dot` prints."""
-    parents: dict[str, set[str]] = {}
-    for line in text.splitlines():
-        if found := EDGE.match(line):
-            parents.setdefault(found["parent"], set())
-            if found["child"]:
-                parents.setdefault(found["child"], set()).add(found["parent"])
-    return StageGraph({stage: frozenset(names) for stage, names in parents.items()})
+    parents: dict[str, frozenset[str]] = {}
+    for found in filter(None, map(EDGE.match, text.splitlines())):
+        for name in filter(None, found.groups()):
+            parents.setdefault(name, frozenset())
+        if found["child"]:
+            parents[found["child"]] |= {found["parent"]}
+    return StageGraph(parents)
 
 
 def read_graph() -> StageGraph:

@@ -8,24 +8,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flowshot.execution.graph import DVC, search_path
+from flowshot.execution.schedule import Process
 
 LOGS = Path(".flowshot/logs")
 STOP_SECONDS = 60.0  # that stages may take to finish their step and save
 
 
-def start_stage(
-    stage: str, slot: int, slots: int, gpus: Sequence[str], alone: bool = False
-) -> "subprocess.Popen[bytes]":
+def start_stage(stage: str, slot: int, slots: int, gpus: Sequence[str], alone: bool = False) -> Process:
     """Start a stage through DVC, which records it as `dvc repro` does; its output is in a file of `.flowshot/logs`.
 
-    It runs on its share of this process's cores, or on all if it is `alone`. Slots take turns on the `gpus`.
+    It runs on its share of this process's cores (on all of them if it is `alone`, or where the system has no such
+    shares, as macOS). Slots take turns on the `gpus`.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    mine = os.sched_getaffinity(0)
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     gpu = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} if len(gpus) > 1 else {}
     try:
         # A child inherits it, and the stage has as many threads as cores: no two stages take turns on one.
-        os.sched_setaffinity(0, mine if alone else cores_of(slot, slots, mine))
+        if mine and not alone:
+            os.sched_setaffinity(0, cores_of(slot, slots, mine))
         with log_file(stage).open("wb") as log:
             # A session of its own, so that Ctrl-C reaches it once, from us.
             return subprocess.Popen(
@@ -34,16 +35,12 @@ def start_stage(
                 env={**os.environ, "PATH": search_path(), **gpu}, start_new_session=True,
             )  # fmt: skip
     finally:
-        os.sched_setaffinity(0, mine)
+        if mine:
+            os.sched_setaffinity(0, mine)
 
 
 def cores_of(slot: int, slots: int, cores: Iterable[int]) -> set[int]:
-    """The cores of a slot: all of them are dealt out; with more slots than cores, several slots share one.
-
-    Example:
-        >>> cores_of(1, 2, {0, 1, 2, 3, 4})
-        {1, 3}
-    """
+    """The cores of a slot: all of them are dealt out; with more slots than cores, several slots share one."""
     dealt = sorted(cores)
     return set(dealt[slot % len(dealt) :: slots]) or {dealt[slot % len(dealt)]}
 
@@ -66,12 +63,12 @@ def log_file(stage: str) -> Path:
 
 def reason_of(stage: str) -> str:
     """The error that a stage ended with: its last line that says so, or its last line."""
-    lines = log_file(stage).read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines()
+    lines = log_file(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     said = [line for line in lines if line.startswith("error:")] or [line for line in lines if line.strip()]
     return said[-1] if said else "it said nothing"
 
 
-def stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+def stop(processes: Sequence[Process]) -> None:
     """Ask stages to finish their step and save; those that take too long are ended."""
     for process in processes:
         os.killpg(process.pid, signal.SIGINT)

@@ -22,12 +22,7 @@ def submit(schedule: Schedule, options: Mapping[str, Any], minutes: int) -> dict
     """Submit every stage of `schedule`; returns the job of each.
 
     A job starts when those of its parents have ended well; where one fails, SLURM removes what waits for it. DVC runs
-    the stage there, so that the repository's lock file is as after `dvc repro`.
-
-    Args:
-        schedule: what to run.
-        options: of `sbatch`, such as `partition` or `gres`; `cpus_per_task` becomes the number of threads.
-        minutes: after which SLURM ends a job.
+    the stage there, so that the repository's lock file is as after `dvc repro`. After `minutes` SLURM ends a job.
 
     Raises:
         FlowshotError: there is no SLURM, no submitit, or an option that it does not know.

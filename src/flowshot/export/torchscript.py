@@ -6,7 +6,7 @@ must not become constants of the trace; compiled code around it makes them and g
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,61 +43,60 @@ class GivenNoise(TorchFunctionMode):
     def __init__(self, noise: Tensor | None = None) -> None:
         super().__init__()
         self.noise = noise
-        self.shape: tuple[int, ...] | None = None
+        self.shape: tuple[int, ...] = ()
 
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch instead of each of its functions."""
         if function not in RANDOM_FUNCTIONS:
             return function(*args, **(kwargs or {}))
-        if function is not torch.randn or self.shape is not None:
+        if function is not torch.randn or self.shape:
             raise NotTraceable(getattr(function, "__name__", "a random function"))
         drawn = function(*args, **(kwargs or {})) if self.noise is None else self.noise
         self.shape = tuple(int(size) for size in drawn.shape)
         return drawn
 
 
-class TracedEncoder(nn.Module):
+class Traced(nn.Module):
+    """A function of tensors that uses the weights of `owner`, as a module."""
+
+    def __init__(self, owner: nn.Module, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.owner, self.function = owner, function
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Call the function."""
+        return self.function(*inputs)
+
+
+def encoder_of(model: Autoencoder) -> Traced:
     """`clips: [batch, samples]` and standard normal `noise: [batch, latent_size]` -> latents; noise 0 is the mean."""
 
-    def __init__(self, model: Autoencoder) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, clips: Tensor, noise: Tensor) -> Tensor:
-        """Encode."""
-        posterior = self.model.posterior(clips)
+    def encode(clips: Tensor, noise: Tensor) -> Tensor:
+        posterior = model.posterior(clips)
         base = posterior.mean + posterior.log_scale.exp() * noise
-        return posterior_transform(posterior, self.model.posterior_flow, base)[0]
+        return posterior_transform(posterior, model.posterior_flow, base)[0]
+
+    return Traced(model, encode)
 
 
-class TracedDecoder(nn.Module):
+def decoder_of(model: Autoencoder) -> Traced:
     """`latents: [batch, latent_size]` and the decoder's noise -> clips."""
 
-    def __init__(self, model: Autoencoder) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, latents: Tensor, noise: Tensor) -> Tensor:
-        """Decode."""
+    def decode(latents: Tensor, noise: Tensor) -> Tensor:
         with GivenNoise(noise):
-            return self.model.decode(latents)
+            return model.decode(latents)
+
+    return Traced(model, decode)
 
 
-class TracedPrior(nn.Module):
+def draws_of(prior: LatentPrior) -> Traced:
     """Standard normal `noise: [batch, latent_size]` -> draws of a prior that makes them of it."""
 
-    def __init__(self, prior: LatentPrior) -> None:
-        super().__init__()
-        self.prior = prior  # a module, or something that holds modules
-        held = [each for each in vars(prior).values() if isinstance(each, nn.Module)]
-        self.parts = nn.ModuleList([] if isinstance(prior, nn.Module) else held)
-
-    def forward(self, noise: Tensor) -> Tensor:
-        """Draw."""
+    def draw(noise: Tensor) -> Tensor:
         with GivenNoise(noise):
-            return self.prior.sample(len(noise), torch.Generator())
+            return prior.sample(len(noise), torch.Generator())
+
+    return Traced(prior, draw)
 
 
 class NormalDraws(nn.Module):
@@ -105,8 +104,7 @@ class NormalDraws(nn.Module):
 
     def __init__(self, size: int, transform: nn.Module) -> None:
         super().__init__()
-        self.size = size
-        self.transform = transform
+        self.size, self.transform = size, transform
 
     def forward(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` latents."""
@@ -148,21 +146,12 @@ class ExportedArm(nn.Module):
     noise: list[int]  # of an empty list torch could not tell the type
 
     def __init__(
-        self,
-        arm: str,
-        sample_rate: int,
-        model: Autoencoder,
-        batch_size: int,
-        noise: list[int],
-        parts: tuple[nn.Module, nn.Module, nn.Module],
+        self, arm: str, sample_rate: int, model: Autoencoder, batch_size: int, noise: list[int], parts: list[nn.Module]
     ) -> None:
         super().__init__()
-        self.arm = arm
-        self.sample_rate = sample_rate
-        self.clip_samples = model.clip_samples
-        self.latent_size = model.latent_size
-        self.batch_size = batch_size
-        self.noise = noise
+        self.arm, self.sample_rate = arm, sample_rate
+        self.clip_samples, self.latent_size = model.clip_samples, model.latent_size
+        self.batch_size, self.noise = batch_size, noise
         self.encoder, self.decoder, self.prior = parts
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -213,8 +202,7 @@ def export(
     Raises:
         FlowshotError: the prior draws in a way that cannot be recorded.
     """
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
+    model.requires_grad_(False)
     latents = torch.randn(TRACED_CLIPS, model.latent_size, generator=torch.Generator().manual_seed(0))
     with quiet_tracing():
         with GivenNoise() as decoding:
@@ -222,9 +210,9 @@ def export(
         shape = list((decoding.shape or (TRACED_CLIPS,))[1:])
         noise = torch.zeros(TRACED_CLIPS, *shape)
         # What a trace takes for constant is compared below, where other numbers of clips show it.
-        encoder = torch.jit.trace(TracedEncoder(model), (clips, latents), check_trace=False)
-        decoder = torch.jit.trace(TracedDecoder(model), (latents, noise), check_trace=False)
-        parts = encoder, decoder, latent_draws(arm, prior, latents)
+        encoder = torch.jit.trace(encoder_of(model), (clips, latents), check_trace=False)
+        decoder = torch.jit.trace(decoder_of(model), (latents, noise), check_trace=False)
+        parts = [encoder, decoder, latent_draws(arm, prior, latents)]
         return torch.jit.script(ExportedArm(arm, sample_rate, model, batch_size, shape, parts))
 
 
@@ -236,10 +224,9 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
     """
     if isinstance(prior, GaussianMixturePrior):
         return MixtureDraws(prior)
-    if isinstance(prior, nn.Module):
-        prior.requires_grad_(False)
+    prior.requires_grad_(False)
     try:
-        traced = torch.jit.trace(TracedPrior(prior), (noise,), check_trace=False)
+        traced = torch.jit.trace(draws_of(prior), (noise,), check_trace=False)
     except NotTraceable as draw:
         raise FlowshotError(
             f"{arm}: this prior cannot be exported, because its sampling calls torch.{draw}; export an arm with "

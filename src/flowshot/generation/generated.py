@@ -9,7 +9,6 @@ import torch
 
 from flowshot.clips.flac import write_flac
 from flowshot.core.files import whole_folder, writing
-from flowshot.core.params import Params
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.generation.config import SampleConfig
@@ -35,19 +34,19 @@ def sample_directly(model: Generator, count: int, batch_size: int, generator: to
     return Generated(np.concatenate(clips), time.perf_counter() - start)
 
 
-def write_generated(folder: Path, generated: Generated, sample_rate: int) -> None:
-    """Write `clips.npy` and the first clips as FLAC under `listen/`, whole or not at all."""
+def write_generated(arm: Path, generated: Generated, sample_rate: int, plan: str, config: SampleConfig) -> None:
+    """Write `clips.npy` and the first clips as FLAC into `generated/<arm>`, and the record into `runs/sample/<arm>`.
+
+    `arm` is `dataset/model/prior/seed`.
+    """
+    folder = "generated" / arm
     with writing(folder), whole_folder(folder) as fresh:
         np.save(fresh / "clips.npy", generated.clips.astype(np.float32))
         (fresh / "listen").mkdir()
         for index, clip in enumerate(generated.clips[:LISTEN]):
             write_flac(fresh / "listen" / f"{index:02d}.flac", clip, sample_rate)
-
-
-def write_sampling(params: Params, arm: Path, config: SampleConfig, generated: Generated) -> None:
-    """Write `runs/sample/<arm>/run.json`; `arm` is `dataset/model/prior/seed`."""
     dataset, model, prior, seed = arm.parts
     write_record(
-        Path("runs/sample") / arm, stage="sample", plan=params.plan.name, dataset=dataset, model=model, prior=prior,
-        seed=int(seed), parameters={"sample": to_dict(config)}, seconds=generated.seconds, clips=len(generated.clips),
+        "runs/sample" / arm, stage="sample", plan=plan, dataset=dataset, model=model, prior=prior, seed=int(seed),
+        parameters={"sample": to_dict(config)}, seconds=generated.seconds, clips=len(generated.clips),
     )  # fmt: skip

@@ -2,8 +2,10 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from flowshot.core.mean_interval import mean_standard_error, proportion_interval, student_interval
 from flowshot.listening.answers import Answers
@@ -29,10 +31,9 @@ def rating_means(answers: Answers, systems: Sequence[str], confidence: float) ->
     """The mean score of every system that was rated, from 0 to 100."""
     found = {}
     for system in systems:
-        rated = [each for each in answers.ratings if each.system == system]
-        if rated:
-            scores, listeners = [each.score for each in rated], [each.listener for each in rated]
-            mean = _mean(scores, listeners, [each.screen for each in rated], confidence)
+        rated = answers.ratings[answers.ratings["system"] == system]
+        if len(rated):
+            mean = _mean(rated["score"], rated["listener"], rated["screen"], confidence)
             low, high = (None if end is None else min(max(end, 0.0), 100.0) for end in (mean.ci_low, mean.ci_high))
             found[system] = replace(mean, ci_low=low, ci_high=high)
     return found
@@ -40,14 +41,13 @@ def rating_means(answers: Answers, systems: Sequence[str], confidence: float) ->
 
 def rating_differences(answers: Answers, pairs: Sequence[Pair], confidence: float) -> dict[Pair, Estimate]:
     """By how much the first of each pair is rated higher than the second, by one listener on one screen."""
-    scores = {(each.listener, each.screen, each.system): each.score for each in answers.ratings}
-    places = sorted({(listener, screen) for listener, screen, _ in scores})
+    scores = answers.ratings.pivot(index=["listener", "screen"], columns="system", values="score")
     found = {}
     for first, second in pairs:
-        both = [place for place in places if (*place, first) in scores and (*place, second) in scores]
-        if both:
-            differences = [scores[(*place, first)] - scores[(*place, second)] for place in both]
-            found[first, second] = _mean(differences, [one for one, _ in both], [one for _, one in both], confidence)
+        if {first, second} <= set(scores):
+            both = (scores[first] - scores[second]).dropna().rename("score").reset_index()
+            if len(both):
+                found[first, second] = _mean(both["score"], both["listener"], both["screen"], confidence)
     return found
 
 
@@ -56,24 +56,21 @@ def preference_shares(answers: Answers, pairs: Sequence[Pair], confidence: float
 
     The interval is Wilson's, with as many independent answers as the standard error implies.
     """
-    found = {}
+    given, found = answers.preferences, {}
     for first, second in pairs:
-        chosen = [each for each in answers.preferences if {each.preferred, each.other} == {first, second}]
-        if chosen:
-            won, listeners = [float(each.preferred == first) for each in chosen], [each.listener for each in chosen]
-            found[first, second] = _mean(won, listeners, [each.pair for each in chosen], confidence, share=True)
+        chosen = given[given["preferred"].isin((first, second)) & given["other"].isin((first, second))]
+        if len(chosen):
+            won = (chosen["preferred"] == first).astype(float)
+            found[first, second] = _mean(won, chosen["listener"], chosen["pair"], confidence, share=True)
     return found
 
 
-def _mean(
-    answers: Sequence[float], listeners: Sequence[str], items: Sequence[int], confidence: float, share: bool = False
-) -> Estimate:
-    values = np.array(answers)
-    error, value = crossed_error(values, listeners, items), float(values.mean())
+def _mean(answers: Any, listeners: Any, items: Any, confidence: float, share: bool = False) -> Estimate:
+    error, value = crossed_error(answers.to_numpy(dtype=float), list(listeners), list(items)), float(answers.mean())
     low, high = student_interval(value, error, confidence)
     if share:
-        low, high = proportion_interval(value, error, max(len(set(listeners)), len(set(items))), confidence)
-    return Estimate(value, low, high, len(values))
+        low, high = proportion_interval(value, error, max(listeners.nunique(), items.nunique()), confidence)
+    return Estimate(value, low, high, len(answers))
 
 
 def crossed_error(
@@ -102,23 +99,23 @@ def strengths(
 
     Of a system of log strength s among those whose log strengths have mean 0, that is 1 / (1 + exp(-s)).
     """
-    place = {system: index for index, system in enumerate(systems)}
-    games = [each for each in answers.preferences if each.preferred in place and each.other in place]
-    if len(systems) < 3 or not games:
+    given = answers.preferences
+    games = given[given["preferred"].isin(systems) & given["other"].isin(systems)]
+    if len(systems) < 3 or games.empty:
         return {}
-    weights = pigeonhole_weights([each.listener for each in games], [each.pair for each in games], resamples, generator)
+    weights = pigeonhole_weights(list(games["listener"]), list(games["pair"]), resamples, generator)
     rows = np.concatenate([np.ones((1, len(games))), np.empty((0, len(games))) if weights is None else weights])
+    won, lost = (pd.Index(systems).get_indexer(games[side]) for side in ("preferred", "other"))
     wins = np.zeros((len(rows), len(systems), len(systems)))
-    for index, each in enumerate(games):
-        wins[:, place[each.preferred], place[each.other]] += rows[:, index]
+    for index, place in enumerate(zip(won, lost, strict=True)):
+        wins[:, *place] += rows[:, index]
     chances = 1 / (1 + np.exp(-bradley_terry(wins)))
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    ends = [[None, None]] * len(systems) if weights is None else np.quantile(chances[1:], tails, axis=0).T.tolist()
     found = {}
-    for system, column in zip(systems, chances.T, strict=True):
-        low, high = None, None
-        if weights is not None:
-            low, high = map(float, np.quantile(column[1:], [(1 - confidence) / 2, (1 + confidence) / 2]))
-        played = sum(system in (each.preferred, each.other) for each in games)
-        found[system] = Estimate(float(column[0]), low, high, played)
+    for system, chance, (low, high) in zip(systems, chances[0].tolist(), ends, strict=True):
+        played = int((games[["preferred", "other"]] == system).any(axis=1).sum())
+        found[system] = Estimate(chance, low, high, played)
     return found
 
 
@@ -127,8 +124,7 @@ def bradley_terry(wins: np.ndarray) -> np.ndarray:
 
     Maximum likelihood by the iteration of Hunter 2004, "MM algorithms for generalized Bradley-Terry models".
     """
-    k = wins.shape[-1]
-    wins = wins + HALF_WIN * (1 - np.eye(k))
+    wins = wins + HALF_WIN * (1 - np.eye(wins.shape[-1]))
     games, won = wins + np.swapaxes(wins, -1, -2), wins.sum(-1)
     strength = np.ones(wins.shape[:-1])
     for _ in range(ITERATIONS):
@@ -145,12 +141,9 @@ def pigeonhole_weights(
     Listeners and items (pairs) are drawn with replacement, independently, and an answer counts as often as both
     together: Owen 2007, "The pigeonhole bootstrap". It serves what no formula has an error for.
     """
-    kinds = [list(dict.fromkeys(names)) for names in (listeners, items)]
-    if max(map(len, kinds)) < 2:
+    codes = [pd.factorize(pd.Series(names))[0] for names in (listeners, items)]
+    if max(map(np.max, codes)) == 0:
         return None
-    weights = np.ones((resamples, len(listeners)))
-    for names, known in zip((listeners, items), kinds, strict=True):
-        draws = generator.multinomial(len(known), np.full(len(known), 1 / len(known)), size=resamples)
-        position = {kind: index for index, kind in enumerate(known)}
-        weights *= draws[:, [position[name] for name in names]]
-    return weights
+    draws = (generator.multinomial(k, np.full(k, 1 / k), size=resamples) for k in (code.max() + 1 for code in codes))
+    first, second = (drawn[:, code] for drawn, code in zip(draws, codes, strict=True))
+    return np.asarray(first * second, dtype=float)

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowshot.clips.flac import flac_bytes
 from flowshot.listening.answers import key_entry
-from flowshot.listening.design import ANCHOR, REAL, Design, make_design
+from flowshot.listening.design import ANCHOR, REAL, make_design
 from flowshot.listening.loudness import match_loudness
 
 ID_DIGITS = 12  # of the name of a test
@@ -45,8 +45,7 @@ def build_test(
     """
     available = {**{name: len(clips) for name, clips in arms.items()}, REAL: len(real)}
     design = make_design(list(arms), available, screens, pairs, generator)
-    names = list(design.stimuli)
-    stimuli = [design.stimuli[name] for name in names]
+    stimuli = list(design.stimuli.values())
     drawn = np.stack([np.asarray(arms.get(each.system, real)[each.row], dtype=np.float32) for each in stimuli])
     anchors = [row for row, each in enumerate(stimuli) if each.system == ANCHOR]
     if anchors:
@@ -54,11 +53,14 @@ def build_test(
     matched = match_loudness(drawn, sample_rate)
     # Data URIs of 16-bit FLAC, which every current browser plays without a server.
     encoded = [base64.b64encode(flac_bytes(clip, sample_rate)).decode("ascii") for clip in matched.clips]
-    audio = {name: f"data:audio/flac;base64,{text}" for name, text in zip(names, encoded, strict=True)}
-    test = _test_of(design, audio)
+    audio = {name: f"data:audio/flac;base64,{text}" for name, text in zip(design.stimuli, encoded, strict=True)}
+    # What the page is told names no system; clips are in the order of their identifiers, which are random.
+    content: dict[str, Any] = {"screens": design.screens, "pairs": design.pairs, "example": design.example}
+    content["clips"] = dict(sorted(audio.items()))
+    test = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:ID_DIGITS]
     unmatched = [(stimuli[row].system, stimuli[row].row) for row in matched.unmatched]
     about = {**facts, "sample_rate": sample_rate, "loudness_lufs": matched.level, "unmatched": unmatched}
-    return _page_text(test), key_entry(test["test"], list(arms), design, about)
+    return _page_text({"test": test, **content}), key_entry(test, list(arms), design, about)
 
 
 def low_anchor(clips: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
@@ -75,15 +77,6 @@ def low_anchor(clips: np.ndarray, sample_rate: int, generator: np.random.Generat
     gain = 1 / np.sqrt(1 + (frequency / CUTOFF) ** 16)
     passed = np.fft.irfft(np.fft.rfft(clips + noise, 2 * samples) * gain, 2 * samples)[:, :samples]
     return passed.astype(np.float32)
-
-
-def _test_of(design: Design, audio: dict[str, str]) -> dict[str, Any]:
-    """What the page is told: identifiers and the data URI of each, and nothing of what they are of."""
-    # In the order of the identifiers, which are random.
-    clips = {name: audio[name] for name in sorted(audio)}
-    content = {"screens": design.screens, "pairs": design.pairs, "example": design.example, "clips": clips}
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:ID_DIGITS]
-    return {"test": digest, **content}
 
 
 def _page_text(test: dict[str, Any]) -> str:

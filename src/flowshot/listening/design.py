@@ -42,28 +42,17 @@ def make_design(
         generator: of every draw.
     """
     rows = {name: itertools.cycle(generator.permutation(count).tolist()) for name, count in available.items()}
-
-    def stimulus(system: str) -> Stimulus:
-        return Stimulus(system, next(rows[REAL if system == ANCHOR else system]))
-
-    rated = [[stimulus(system) for system in (*arms, REAL, ANCHOR)] for _ in range(screens)]
     opponents = list(itertools.combinations(arms if len(arms) > 1 else [*arms, REAL], 2))
-    rounds = -(-max(pairs, len(opponents)) // len(opponents)) if pairs else 0
-    meetings = (opponents * rounds)[: max(pairs, len(opponents))]
-    compared = [(stimulus(first), stimulus(second)) for first, second in meetings]
-    example = stimulus(REAL)
-
-    names = iter(_identifiers(sum(map(len, rated)) + 2 * len(compared) + 1, generator))
-    stimuli: dict[str, Stimulus] = {}
-
-    def named(each: Stimulus) -> str:
-        stimuli[name := next(names)] = each
-        return name
-
+    meetings = list(itertools.islice(itertools.cycle(opponents), max(pairs, len(opponents)) if pairs else 0))
+    played = [(*arms, REAL, ANCHOR)] * screens + meetings + [(REAL,)]
+    groups = [[Stimulus(one, next(rows[REAL if one == ANCHOR else one])) for one in group] for group in played]
+    names = _identifiers(sum(map(len, groups)), generator)
+    stimuli = dict(zip(names, itertools.chain(*groups), strict=True))
+    named = iter(names)
+    *asked, (example,) = ([next(named) for _ in group] for group in groups)
     # Shuffled: the place of a clip in the page's source must not tell its system.
-    screens_named = [_shuffled([named(each) for each in screen], generator) for screen in rated]
-    pairs_named = [_shuffled([named(first), named(second)], generator) for first, second in compared]
-    return Design(stimuli, screens_named, _shuffled(pairs_named, generator), named(example))
+    asked = [_shuffled(group, generator) for group in asked]
+    return Design(stimuli, asked[:screens], _shuffled(asked[screens:], generator), example)
 
 
 def _identifiers(count: int, generator: np.random.Generator) -> list[str]:

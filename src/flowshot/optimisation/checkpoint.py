@@ -30,7 +30,7 @@ class Stateful(Protocol):
 
 
 class GeneratorState:
-    """The state of a random generator, as `Stateful`."""
+    """The state of a random generator, as `Stateful`; loaded, it continues with the draws that followed."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -40,7 +40,7 @@ class GeneratorState:
         return {"state": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue with the draws that followed `state`."""
+        """Take the state from `state`."""
         self.generator.set_state(state["state"])
 
 
@@ -130,10 +130,9 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        try:
-            content = path.read_bytes()
-        except OSError:
+        if not path.is_file():
             return None
+        content = path.read_bytes()
         if hashlib.sha256(content[DIGEST_BYTES:]).digest() != content[:DIGEST_BYTES]:
             self._say(f"{path}: damaged, left aside; going on from an earlier state, or from the start")
             return None

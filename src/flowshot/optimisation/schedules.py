@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 
 def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
     """Linear warm-up, then a cosine down to a hundredth (Loshchilov & Hutter 2017, 1608.03983). Steps count from 0."""
@@ -9,6 +11,13 @@ def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
         return (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(1, steps - warmup_steps)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def decaying_rate(
+    optimizer: torch.optim.Optimizer, warmup_steps: int, steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:  # fmt: skip
+    """The schedule of `learning_rate_factor` for `optimizer`."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, warmup_steps, steps))
 
 
 def beta_at(step: int, beta: float, warmup_steps: int) -> float:

@@ -29,27 +29,21 @@ class DatasetConfig(SourceConfig):
     clip_seconds: float
     cut: Literal["file", "windows"]
     hop_seconds: float
-    level: Literal["none", "peak", "rms"]
+    level: Literal["none", "peak"]
     level_db: float
     silence_db: float
     minimum_seconds: float
-    pad: Literal["end", "repeat"]
     fade_seconds: float
     near_duplicates: Literal["keep", "drop"]
     split: SplitConfig
     exclude: str
     group: str
-    held_out: Literal["all", "original"]
     seed: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(1000 <= self.sample_rate <= 384_000, "sample_rate must lie between 1000 and 384000")
         require(0 < self.clip_seconds <= 60, "clip_seconds must lie between 0 and 60")
-        require(
-            self.held_out == "all" or self.source == "samples",
-            "held_out: original belongs to source `samples`, which alone adds to another dataset",
-        )
         require(self.hop_seconds > 0, "hop_seconds must be above 0")
         require(self.level_db <= 0, "level_db must not be above 0")
         require(self.silence_db < 0, "silence_db must be below 0")
@@ -62,11 +56,6 @@ class DatasetConfig(SourceConfig):
     def clip_samples(self) -> int:
         """Length of a clip in samples."""
         return round(self.clip_seconds * self.sample_rate)
-
-    @property
-    def fade_samples(self) -> int:
-        """Length of a fade in samples."""
-        return round(self.fade_seconds * self.sample_rate)
 
 
 def dataset_config(params: Params, name: str) -> DatasetConfig:

@@ -1,8 +1,9 @@
-"""Turn a file into clips of one length, rate and level."""
+"""Turn a file into clips of one length, rate and level, or take its beginning as it is."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -26,29 +27,60 @@ class Clip:
     samples: np.ndarray
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """`audio: [samples]` float32 in [-1, 1]; whether the file went on, or was shorter and something follows it."""
+
+    audio: np.ndarray
+    cut: bool
+    padded: bool
+
+
 def read_clips(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, int]:
     """Hand every clip of a file to `keep`, one at a time, in order.
 
     With `cut: file` that is one clip from the first sound; with `cut: windows` every whole window. Memory is
-    bounded by the length of a clip and of a hop, not by the length of the file.
+    bounded by the length of a clip and of a hop, not by the length of the file. Returns the file's length and format,
+    and how many windows were left out as silent.
 
-    Returns:
-        The file's length and format, and how many windows were left out as silent.
-
-    Raises:
-        UnusableAudio: the file gives no clip; clips handed over before the damage was found do not count.
+    Raises UnusableAudio where the file gives no clip; clips handed over before the damage was found do not count.
     """
     return (_one_clip if config.cut == "file" else _windows)(path, config, keep)
 
 
+def read_excerpt(
+    path: Path, sample_rate: int, samples: int,
+    pad: Literal["zero", "repeat"] = "zero", channels: Literal["mix", "first"] = "mix",
+) -> Excerpt:  # fmt: skip
+    """The first `samples` of a file in mono (the mean of its channels, or the first) at `sample_rate`.
+
+    A shorter file is followed by zeros, or by itself again. Unlike preparation it neither looks for an onset nor sets a
+    level, and silence is no fault: a comparison must not mend what it judges. Only what exceeds full scale is scaled
+    down. Raises UnusableAudio where the file cannot be decoded so far, holds no samples, or NaN or infinity.
+    """
+    rate = read_format(path)[0]
+    parts: list[np.ndarray] = []
+    have = 0
+    for block in resampled(mono_blocks(path, channels), rate, sample_rate):
+        parts.append(block)
+        have += len(block)
+        if have > samples:
+            break
+    if have == 0:
+        raise UnusableAudio("empty")
+    audio = np.concatenate(parts)[:samples]
+    audio = audio / np.float32(max(1.0, float(np.abs(audio).max())))
+    # np.resize begins again at the beginning, as often as it takes.
+    whole = np.resize(audio, samples) if pad == "repeat" else np.pad(audio, (0, samples - len(audio)))
+    return Excerpt(whole, cut=have > samples, padded=have < samples)
+
+
 def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray | None:
-    """Fade, level and pad a cut `[<= clip_samples]`; None where it is silent.
+    """Fade, level and pad with zeros a cut `[<= clip_samples]`; None where it is silent.
 
-    Silence is judged about the mean, so that a constant offset is silent too. The level is set before padding,
-    and where it would push a sample over full scale the whole clip is scaled down instead of clipped.
+    Silence is judged about the mean, so that a constant offset is silent too. A clip is never over full scale.
 
-    Raises:
-        UnusableAudio: the cut holds NaN or infinity, as what is near the largest float32 does once it is resampled.
+    Raises UnusableAudio where it holds NaN or infinity, as what is near the largest float32 does once it is resampled.
     """
     if not np.isfinite(cut).all():
         raise UnusableAudio("not_finite")
@@ -58,10 +90,16 @@ def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray 
     if np.abs(cut - cut.mean()).max() < threshold or np.ptp(cut) == 0:
         return None
     if cut_off:
-        cut = fade_out(cut, config.fade_samples)
-        if np.abs(cut).max() < threshold:
-            return None
-    return pad(set_level(cut, config), config)
+        cut = fade_out(cut, round(config.fade_seconds * config.sample_rate))
+    peak, gain = float(np.abs(cut).max()), 1.0
+    if cut_off and peak < threshold:
+        return None
+    if config.level == "peak":
+        if peak < 1 / ORDINARY:
+            cut, peak = _to_peak_1(cut), 1.0
+        gain = amplitude(config.level_db) / peak
+    levelled = np.clip(cut * np.float32(min(gain, 1 / peak)), -1, 1)  # rounding may exceed 1 by one in the last place
+    return np.pad(levelled, (0, config.clip_samples - len(cut)))
 
 
 def fade_out(audio: np.ndarray, samples: int) -> np.ndarray:
@@ -72,35 +110,6 @@ def fade_out(audio: np.ndarray, samples: int) -> np.ndarray:
     faded = audio.copy()
     faded[-samples:] *= (0.5 + 0.5 * np.cos(np.pi * np.arange(1, samples + 1) / samples)).astype(np.float32)
     return faded
-
-
-def set_level(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
-    """Bring the peak or the root mean square to `level_db`; never above full scale."""
-    peak = float(np.abs(audio).max())
-    if peak == 0:
-        return audio
-    if config.level != "none" and peak < 1 / ORDINARY:
-        audio, peak = _to_peak_1(audio), 1.0
-    gain = 1.0
-    if config.level == "peak":
-        gain = amplitude(config.level_db) / peak
-    elif config.level == "rms":
-        # Divided by the peak first: squares of huge samples would overflow.
-        gain = amplitude(config.level_db) / (peak * float(np.sqrt(np.mean(np.square(audio / peak, dtype=np.float64)))))
-    levelled = audio * np.float32(min(gain, 1 / peak))
-    return np.clip(levelled, -1, 1)  # rounding may exceed 1 by one unit in the last place
-
-
-def pad(audio: np.ndarray, config: DatasetConfig) -> np.ndarray:
-    """`clip_samples` long: followed by zeros, or by itself again with a fade where the last copy is cut off."""
-    missing = config.clip_samples - len(audio)
-    if missing <= 0:
-        return audio
-    if config.pad == "end":
-        return np.pad(audio, (0, missing))
-    copies = -(-config.clip_samples // len(audio))
-    repeated = np.tile(audio, copies)[: config.clip_samples]
-    return repeated if config.clip_samples % len(audio) == 0 else fade_out(repeated, config.fade_samples)
 
 
 def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,8 +1,11 @@
 """Find clips that are the same recording: bit for bit, up to gain and dither, or cut, coded and resampled anew."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from flowshot.core.randomness import numpy_generator
@@ -22,53 +25,45 @@ RANGE_DB = 60.0  # what is quieter than the loudest band by more counts as silen
 BLOCK = 1024  # clips compared at once
 
 
-class Sketcher:
-    """Maps a clip to a few numbers whose distances are those of the clips, about.
+@functools.lru_cache(maxsize=1)
+def _signs(clip_samples: int) -> np.ndarray:
+    signs = numpy_generator(0, "duplicates", "signs").integers(0, 2, clip_samples, dtype=np.int8)
+    return (2 * signs - 1).astype(np.int8)
 
-    A count sketch (Charikar, Chen, Farach-Colton, 2002): samples get random signs and are summed in 16 buckets.
-    It is linear and keeps squared distances on average, with a relative standard deviation of sqrt(2/16); so
-    clips that differ by less than -40 dB of their norm are near each other, and others are not, since no two
-    recordings come within a hundredth of each other by chance.
+
+def sketches(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A few numbers, float32 `[16]`, for a clip `[samples]` that is not silent, and for its magnitude spectrum.
+
+    Distances of sketches are about those of what is sketched, scaled to norm 1. Spectra do not change when the sound is
+    shifted. A count sketch (Charikar, Chen, Farach-Colton, 2002): values get random signs and are summed in 16 buckets.
+    It is linear and keeps squared distances on average, with a relative standard deviation of sqrt(2/16); so clips that
+    differ by less than -40 dB of their norm are near each other, and no two recordings come so near by chance.
     """
-
-    def __init__(self, clip_samples: int) -> None:
-        signs = numpy_generator(0, "duplicates", "signs").integers(0, 2, clip_samples, dtype=np.int8)
-        self._signs = (2 * signs - 1).astype(np.int8)
-
-    def spectrum(self, clip: np.ndarray) -> np.ndarray:
-        """The sketch, float32 `[16]`, of its magnitude spectrum, which does not change when the sound is shifted."""
-        return self.waveform(np.abs(np.fft.rfft(clip)))
-
-    def waveform(self, values: np.ndarray) -> np.ndarray:
-        """The sketch, float32 `[16]`, of a clip `[samples]` that is not silent."""
-        signed = values * self._signs[: len(values)]
-        padded = np.pad(signed, (0, -len(signed) % SKETCH_SIZE)).reshape(-1, SKETCH_SIZE)
-        norm = np.sqrt(np.square(values, dtype=np.float64).sum())
-        return (padded.sum(axis=0, dtype=np.float64) / norm).astype(np.float32)
+    return _sketch(clip, len(clip)), _sketch(np.abs(np.fft.rfft(clip)), len(clip))
 
 
-def first_copies(hashes: Sequence[str], sketches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sketch(values: np.ndarray, clip_samples: int) -> np.ndarray:
+    signed = values * _signs(clip_samples)[: len(values)]
+    padded = np.pad(signed, (0, -len(signed) % SKETCH_SIZE)).reshape(-1, SKETCH_SIZE)
+    norm = np.sqrt(np.square(values, dtype=np.float64).sum())
+    return (padded.sum(axis=0, dtype=np.float64) / norm).astype(np.float32)
+
+
+def first_copies(hashes: Sequence[str], waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each clip, the index of the clip that stands for it: the first of equal hash, and the first near one.
 
-    Args:
-        hashes: of the audio of each clip.
-        sketches: `[clips, 16]`.
-
-    Returns:
-        Two integer arrays `[clips]`; a clip that stands for itself holds its own index in both. Near clips are
-        searched among the first ones of each hash only, and nearness is followed through (a near b near c).
+    `waveforms` are sketches `[clips, 16]`. Returns two integer arrays `[clips]`; a clip that stands for itself holds
+    its own index in both. Nearness is followed through (a near b near c).
     """
-    exact = np.empty(len(hashes), dtype=np.int64)
-    seen: dict[str, int] = {}
-    for index, value in enumerate(hashes):
-        exact[index] = seen.setdefault(value, index)
-    firsts = np.unique(exact)
+    _, firsts, inverse = np.unique(np.array(hashes, dtype=str), return_index=True, return_inverse=True)
+    exact = firsts[inverse]
+    firsts = np.sort(firsts)
     near = np.arange(len(hashes))
     if len(firsts) > 1:
-        for index in firsts[pairs_within(sketches[firsts], NEAR)]:
-            low, high = sorted((_root(near, index[0]), _root(near, index[1])))
-            near[high] = low
-    near[firsts] = [_root(near, index) for index in firsts]
+        pairs = pairs_within(waveforms[firsts], NEAR)
+        graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(firsts), len(firsts)))
+        parts = connected_components(graph, directed=False)[1]
+        near[firsts] = firsts[np.unique(parts, return_index=True)[1][parts]]
     return exact, near[exact]
 
 
@@ -103,10 +98,7 @@ def same_recordings(fingerprints: np.ndarray, waveform: Callable[[int], np.ndarr
     settings, whose waveforms are alike to 0.3 to 0.6; but down to 0.95 there are repeated recordings too, with
     waveforms alike to 0.9 and more. Pairs below that are mostly other hits on the same drum, and are kept.
 
-    Args:
-        fingerprints: `[clips, values]`, of norm 1.
-        waveform: gives the clip `[samples]` of an index.
-        sample_rate: of the clips, in Hz.
+    `fingerprints` is `[clips, values]`, of norm 1; `waveform` gives the clip `[samples]` of an index.
     """
     stands_for = np.arange(len(fingerprints))
     for start in range(0, len(fingerprints), BLOCK):
@@ -135,14 +127,8 @@ def waveform_correlation(one: np.ndarray, other: np.ndarray, sample_rate: int) -
     return float(max(correlation[: lag + 1].max(), correlation[-lag:].max())) / norm if norm else 0.0
 
 
-def pairs_within(sketches: np.ndarray, distance: float) -> np.ndarray:
-    """Index pairs `[pairs, 2]` of sketches `[clips, 16]` that are at most `distance` apart, the nearest first."""
-    pairs = cKDTree(sketches).query_pairs(distance, output_type="ndarray")
-    apart = np.linalg.norm(sketches[pairs[:, 0]] - sketches[pairs[:, 1]], axis=1)
+def pairs_within(points: np.ndarray, distance: float) -> np.ndarray:
+    """Index pairs `[pairs, 2]` of sketches `[clips, 16]` at most `distance` apart, the nearest first."""
+    pairs = cKDTree(points).query_pairs(distance, output_type="ndarray")
+    apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], apart))]
-
-
-def _root(parents: np.ndarray, index: int) -> int:
-    while parents[index] != index:
-        index = parents[index]
-    return int(index)

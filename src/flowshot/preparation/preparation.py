@@ -1,9 +1,8 @@
 """Prepare a dataset: fetched audio becomes three arrays of clips, a manifest, an audit and a card."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -18,14 +17,23 @@ from flowshot.core.process import warn
 from flowshot.core.process import workers as usable_cores
 from flowshot.core.randomness import numpy_generator
 from flowshot.core.sections import to_dict
-from flowshot.preparation.card import card_text
 from flowshot.preparation.config import DatasetConfig
-from flowshot.preparation.selection import AuditRow, KeptClip, Selection, select, split_units, write_audit, write_table
+from flowshot.preparation.selection import (
+    REASONS,
+    AuditRow,
+    KeptClip,
+    Selection,
+    select,
+    split_units,
+    write_audit,
+    write_table,
+)
 from flowshot.preparation.splits import files_needed, split_groups
-from flowshot.preparation.survey import FileSurvey, survey
-from flowshot.sources.catalog import EXTENDS, PACKAGES
+from flowshot.preparation.survey import survey
 from flowshot.sources.grouping import Membership, matches_nothing, memberships
-from flowshot.sources.inputs import InputFile, input_files, list_files
+from flowshot.sources.inputs import InputFile, input_files, list_files, user_folder
+
+Splits = dict[Split, list[KeptClip]]
 
 
 def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path, workers: int) -> None:
@@ -39,25 +47,25 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
     """
     raw_card, files = input_files(name, config, raw_folder)
     where = config.path or str(raw_folder)
-    # The files of the dataset that this one extends come first: they stay where others are copies of them.
-    files = sorted(files, key=lambda file: not _is_original(config, file.source))
     members = _members(f"datasets.{name}", config, files)
     with writing(out_folder), whole_folder(out_folder) as fresh:
         spools = fresh / "spools"
         spools.mkdir()
-        surveys = survey(name, config, files, members, spools, workers)
-        fixed = _fixed_splits(config, files, members, surveys, where)
-        selection = select(files, members, surveys, config, fixed)
-        _require_clips(config, selection, where)
-        chosen = _chosen(config, selection, where)
-        if config.held_out == "original":
-            selection = _held_out_of_the_original(config, selection, chosen)
-        splits = _assign(config, selection, chosen)
-        _require_enough_to_score(config, splits, where)
-        for split in SPLITS:
-            _write_array(fresh / f"{split}.npy", splits[split], config.clip_samples)
+        selection = select(files, members, survey(name, config, files, members, spools, workers), config)
+        splits = _splits(config, selection, where)
+        for split, clips in splits.items():
+            _write_array(fresh / f"{split}.npy", clips, config.clip_samples)
         rmtree(spools)
-        _write_manifest(fresh / "manifest.csv", splits)
+        rows = [(split, clip) for split, clips in splits.items() for clip in clips]
+        write_table(
+            fresh / "manifest.csv",
+            MANIFEST_COLUMNS,
+            (
+                (number, split, clip.group, clip.source, f"{clip.facts.start:.6f}", f"{clip.facts.seconds:.6f}",
+                 clip.label, clip.facts.sha256)
+                for number, (split, clip) in enumerate(rows)
+            ),
+        )  # fmt: skip
         write_audit(fresh / "audit.csv", selection.audit)
         card = _card(name, config, raw_card, selection, splits)
         write_json(fresh / "dataset.json", card)
@@ -67,8 +75,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
 def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None) -> list[AuditRow]:
     """What `prepare` would keep or drop of a folder, and why; nothing is written.
 
-    Raises:
-        FlowshotError: the folder does not exist or cannot be read.
+    Raises FlowshotError where the folder does not exist or cannot be read.
     """
     files = list_files(folder)
     members = _members(str(folder), config, files)
@@ -79,31 +86,46 @@ def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None
         return select(files, members, surveys, config).audit
 
 
+def check_folder(name: str, config: DatasetConfig) -> None:
+    """Warn of patterns that match nothing, and refuse a folder of the user's that holds too few files to be scored.
+
+    Raises FlowshotError where the folder of the dataset `name` is missing, empty or too small.
+    """
+    if config.source != "folder":
+        return
+    folder = user_folder(name, config.path)
+    files = list_files(folder)
+    if not files:
+        raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")
+    _members(f"datasets.{name}", config, files)
+    audio, needed = sum(file.is_audio for file in files), files_needed(config.split)
+    if config.cut == "file" and audio < needed:
+        raise FlowshotError(
+            f"{folder}: holds {audio} audio files, but with this `split` at least {needed} are needed, so that "
+            f"validation and test have {FEWEST_HELD_OUT} clips each to score; add files, or change `split` of {name}"
+        )
+
+
 def _members(where: str, config: DatasetConfig, files: Sequence[InputFile]) -> list[Membership]:
     for line in matches_nothing(files, exclude=config.exclude, group=config.group):
         warn(f"{where}: {line}")
     return memberships(config.source, files, config.exclude, config.group)
 
 
-def _require_clips(config: DatasetConfig, selection: Selection, where: str) -> None:
-    if selection.clips:
-        return
-    reasons = Counter(row.reason for row in selection.audit)
-    if not reasons:
-        raise FlowshotError(f"{where}: holds no files; put audio there, then fetch and prepare again")
-    longest = max((row.seconds or 0 for row in selection.audit if row.reason == "too_short"), default=0.0)
-    if longest and config.cut == "windows" and not reasons["silent"]:
-        raise FlowshotError(
-            f"{where}: clip_seconds {config.clip_seconds:g} is longer than every file (the longest lasts "
-            f"{longest:.3g} s); lower clip_seconds, or use `cut: file`"
-        )
-    found = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    silent = "lower silence_db, or add other files"
-    remedy = silent if reasons["silent"] else "add files in wav, flac, ogg, opus, mp3 or aiff"
-    raise FlowshotError(f"{where}: no usable audio in {len(selection.audit)} files ({found}); {remedy}")
-
-
-def _require_enough_to_score(config: DatasetConfig, splits: dict[Split, list[KeptClip]], where: str) -> None:
+def _splits(config: DatasetConfig, selection: Selection, where: str) -> Splits:
+    """The clips of each split, shuffled, so that the first n of a split are a random n."""
+    if not selection.clips:
+        raise FlowshotError(f"{where}: {_why_no_clips(config, selection.audit)}")
+    try:
+        generator = numpy_generator(config.seed, "prepare", "split")
+        chosen = split_groups(split_units(selection.clips), config.split, generator)
+    except FlowshotError as error:
+        raise FlowshotError(f"{where}: {error}") from None
+    splits: Splits = {}
+    for split in SPLITS:
+        clips = [clip for clip in selection.clips if chosen[clip.group] == split]
+        order = numpy_generator(config.seed, "prepare", "order", split).permutation(len(clips))
+        splits[split] = [clips[index] for index in order]
     counts = {split: len(clips) for split, clips in splits.items()}
     if min(counts["valid"], counts["test"]) < FEWEST_HELD_OUT:
         raise FlowshotError(
@@ -111,69 +133,23 @@ def _require_enough_to_score(config: DatasetConfig, splits: dict[Split, list[Kep
             f"least {FEWEST_HELD_OUT}; add files (with this `split` about {files_needed(config.split)} that may be "
             "separated), or change `split`"
         )
-
-
-def _is_original(config: DatasetConfig, source: str) -> bool:
-    """Whether a file, named by its `source`, belongs to the dataset that this one extends."""
-    packages = PACKAGES.get(EXTENDS.get(config.source, ""), ())
-    return source.partition("/")[0] in {package.collection for package in packages}
-
-
-def _fixed_splits(
-    config: DatasetConfig,
-    files: Sequence[InputFile],
-    members: Sequence[Membership],
-    surveys: Sequence[FileSurvey],
-    where: str,
-) -> dict[str, str]:
-    """The splits that files have in the dataset which this one extends, by source.
-
-    A model trained on the larger dataset can then be scored on the test split of the smaller one: what is in that
-    split, or is like it, is not trained on. The smaller one's splits are decided by its own files alone, just as where
-    it is prepared by itself under the same settings (with `near_duplicates: keep`); then the groups of the added files
-    go to the splits of what they are like, and the others fill up what is left.
-    """
-    original = [row for row in zip(files, members, surveys, strict=True) if _is_original(config, row[0].source)]
-    if not original:
-        return {}
-    alone = replace(config, near_duplicates="keep")
-    its_files, its_members, its_surveys = (list(column) for column in zip(*original, strict=True))
-    selection = select(its_files, its_members, its_surveys, alone)
-    chosen = _chosen(alone, selection, where)
-    return {clip.source: chosen[clip.group] for clip in selection.clips}
-
-
-def _chosen(config: DatasetConfig, selection: Selection, where: str) -> dict[str, Split]:
-    generator = numpy_generator(config.seed, "prepare", "split")
-    try:
-        return split_groups(split_units(selection.clips), config.split, generator, selection.fixed)
-    except FlowshotError as error:
-        raise FlowshotError(f"{where}: {error}") from None
-
-
-def _held_out_of_the_original(config: DatasetConfig, selection: Selection, chosen: Mapping[str, Split]) -> Selection:
-    """The selection without the added clips that `chosen` puts outside of training.
-
-    What is trained on more clips is then judged by those that the smaller dataset is judged by.
-    """
-    clips = [c for c in selection.clips if chosen[c.group] == "train" or _is_original(config, c.source)]
-    kept = {clip.source for clip in clips}
-    audit = [
-        replace(row, status="dropped", reason="held_out") if row.status == "kept" and row.source not in kept else row
-        for row in selection.audit
-    ]
-    left_out = len(selection.clips) - len(clips)
-    return replace(selection, clips=clips, audit=audit, dropped_clips=selection.dropped_clips | {"held_out": left_out})
-
-
-def _assign(config: DatasetConfig, selection: Selection, chosen: Mapping[str, Split]) -> dict[Split, list[KeptClip]]:
-    """The clips of each split, shuffled, so that the first n of a split are a random n."""
-    splits: dict[Split, list[KeptClip]] = {}
-    for split in SPLITS:
-        clips = [clip for clip in selection.clips if chosen[clip.group] == split]
-        order = numpy_generator(config.seed, "prepare", "order", split).permutation(len(clips))
-        splits[split] = [clips[index] for index in order]
     return splits
+
+
+def _why_no_clips(config: DatasetConfig, audit: Sequence[AuditRow]) -> str:
+    reasons = Counter(row.reason for row in audit)
+    if not reasons:
+        return "holds no files; put audio there, then fetch and prepare again"
+    longest = max((row.seconds or 0 for row in audit if row.reason == "too_short"), default=0.0)
+    if longest and config.cut == "windows" and not reasons["silent"]:
+        return (
+            f"clip_seconds {config.clip_seconds:g} is longer than every file (the longest lasts {longest:.3g} s); "
+            "lower clip_seconds, or use `cut: file`"
+        )
+    found = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    silent = "lower silence_db, or add other files"
+    remedy = silent if reasons["silent"] else "add files in wav, flac, ogg, opus, mp3 or aiff"
+    return f"no usable audio in {len(audit)} files ({found}); {remedy}"
 
 
 def _write_array(path: Path, clips: Sequence[KeptClip], clip_samples: int) -> None:
@@ -189,25 +165,8 @@ def _write_array(path: Path, clips: Sequence[KeptClip], clip_samples: int) -> No
             file.write(spool.read(size))
 
 
-def _write_manifest(path: Path, splits: dict[Split, list[KeptClip]]) -> None:
-    clips = [(split, clip) for split in SPLITS for clip in splits[split]]
-    write_table(
-        path,
-        MANIFEST_COLUMNS,
-        (
-            (number, split, clip.group, clip.source, f"{clip.facts.start:.6f}", f"{clip.facts.seconds:.6f}",
-             clip.label, clip.facts.sha256)
-            for number, (split, clip) in enumerate(clips)
-        ),
-    )  # fmt: skip
-
-
 def _card(
-    name: str,
-    config: DatasetConfig,
-    raw_card: dict[str, Any],
-    selection: Selection,
-    splits: dict[Split, list[KeptClip]],
+    name: str, config: DatasetConfig, raw_card: dict[str, Any], selection: Selection, splits: Splits
 ) -> dict[str, Any]:
     kept = [row for row in selection.audit if row.status == "kept"]
     dropped = Counter(row.reason for row in selection.audit if row.status == "dropped")
@@ -223,8 +182,8 @@ def _card(
         "incomplete": raw_card.get("incomplete", []),
         "packages": raw_card.get("packages", []),
         "counts": {
-            "clips": {split: len(splits[split]) for split in SPLITS},
-            "groups": {split: len({clip.group for clip in splits[split]}) for split in SPLITS},
+            "clips": {split: len(clips) for split, clips in splits.items()},
+            "groups": {split: len({clip.group for clip in clips}) for split, clips in splits.items()},
             "files": {"kept": len(kept), "dropped": dict(sorted(dropped.items()))},
             "dropped_clips": selection.dropped_clips,
         },
@@ -232,3 +191,44 @@ def _card(
         "source_seconds": round(sum(row.seconds or 0 for row in kept), 3),
         "config": settings,
     }
+
+
+def card_text(card: dict[str, Any]) -> str:
+    """`dataset.json` as Markdown: origin, licences, what was kept and dropped, and how clips were made."""
+    counts = card["counts"]
+    seconds = card["clip_samples"] / card["sample_rate"]
+    lines = [
+        f"# Dataset {card['name']}",
+        "",
+        f"{card['origin'][:1].upper()}{card['origin'][1:]}. Licence: {card['licence']}.",
+        "",
+    ]
+    lines += [f"- **Incomplete:** {line}" for line in card["incomplete"]] + [""] * bool(card["incomplete"])
+    lines += [
+        f"{sum(counts['clips'].values())} clips of {seconds:g} s at {card['sample_rate']} Hz, mono, from "
+        f"{counts['files']['kept']} files with {card['source_seconds'] / 60:.1f} min of audio.",
+        "",
+        "| split | clips | groups |",
+        "|---|---|---|",
+        *(f"| {split} | {counts['clips'][split]} | {counts['groups'][split]} |" for split in counts["clips"]),
+        "",
+        "Clips of one group (one track, the takes and velocity layers of one instrument, copies) share a split.",
+        "",
+        "| dropped files | reason | meaning |",
+        "|---|---|---|",
+        *(f"| {count} | {reason} | {REASONS[reason]} |" for reason, count in counts["files"]["dropped"].items()),
+        "",
+    ]
+    if counts["dropped_clips"]:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in counts["dropped_clips"].items())
+        lines += [f"Clips dropped of files that were read: {dropped}.", ""]
+    if card["packages"]:
+        lines += ["| package | version | licence | origin | SHA-256 |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {item['name']} | {item['version']} | {item['licence']} | {item['origin']} | `{item['sha256']}` |"
+            for item in card["packages"]
+        ]
+        lines += [""]
+    lines += ["How clips were made:", ""]
+    lines += [f"- `{key}: {value}`" for key, value in card["config"].items() if key not in ("source", "path")]
+    return "\n".join(lines) + "\n"

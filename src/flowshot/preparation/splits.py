@@ -22,20 +22,12 @@ class Group:
     strata: Mapping[Hashable, int]
 
 
-def split_groups(
-    groups: Sequence[Group],
-    fractions: SplitConfig,
-    generator: np.random.Generator,
-    fixed: Mapping[str, str] | None = None,
-) -> dict[str, Split]:
-    """The split of every group, by its name; `fixed` are those that have theirs already.
+def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.random.Generator) -> dict[str, Split]:
+    """The split of every group, by its name. Raises FlowshotError where there are fewer groups than splits.
 
     Greedy stratification: from the largest group to the smallest (equal ones in random order), each goes where
     it adds least to the sum of (found - wanted)^2 / wanted over splits, taken over all clips and over each stratum that
     has enough groups. Placing large groups first leaves small ones to even out the sizes.
-
-    Raises:
-        FlowshotError: there are fewer groups than splits.
     """
     if len(groups) < len(SPLITS):
         raise FlowshotError(
@@ -43,26 +35,31 @@ def split_groups(
             f"training, validation and test need one each; add more files, or change `group` or `cut`"
         )
     share = np.array([fractions.train, fractions.valid, fractions.test])
-    total = sum(group.size for group in groups)
-    of_stratum = _large_strata(groups, round(1 / min(share)))
-    found = np.zeros(len(SPLITS))
-    found_in: dict[Hashable, np.ndarray] = {stratum: np.zeros(len(SPLITS)) for stratum in of_stratum}
+    sizes: Counter[Hashable] = Counter()
+    counts: Counter[Hashable] = Counter()
+    for group in groups:
+        sizes.update(group.strata)
+        counts.update(group.strata.keys())
+    # Strata of fewer groups than give the smallest split its share would all go to training.
+    wanted = {stratum: size * share for stratum, size in sizes.items() if counts[stratum] >= round(1 / min(share))}
+    wanted[None] = sum(group.size for group in groups) * share
+    found: dict[Hashable, np.ndarray] = {stratum: np.zeros(len(SPLITS)) for stratum in wanted}
     chosen: dict[str, Split] = {}
-    order = sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size)
-    places = fixed or {}
-    # Groups that have their place go there first, so that the others fill up what those leave.
-    for index in sorted(order, key=lambda index: groups[index].name not in places):
+    for index in sorted(generator.permutation(len(groups)), key=lambda index: -groups[index].size):
         group = groups[index]
-        cost = _added_cost(group.size, found, total * share)
-        strata = {stratum: count for stratum, count in group.strata.items() if stratum in of_stratum}
-        for stratum, count in strata.items():
-            cost = cost + _added_cost(count, found_in[stratum], of_stratum[stratum] * share)
-        best = SPLITS.index(places[group.name]) if group.name in places else int(cost.argmin())
+        strata = {None: group.size, **{name: size for name, size in group.strata.items() if name in wanted}}
+        # By how much (found - wanted)^2 / wanted grows in each split.
+        cost = sum(size * (2 * (found[name] - wanted[name]) + size) / wanted[name] for name, size in strata.items())
+        best = int(np.argmin(cost))
         chosen[group.name] = SPLITS[best]
-        found[best] += group.size
-        for stratum, count in strata.items():
-            found_in[stratum][best] += count
-    _fill_empty([group for group in groups if group.name not in places], chosen)
+        for name, size in strata.items():
+            found[name][best] += size
+    # A split that got nothing is given the smallest group of the split that has most groups.
+    for split in SPLITS:
+        counts = Counter(chosen.values())
+        if counts[split] == 0:
+            donor = counts.most_common(1)[0][0]
+            chosen[min((group.size, group.name) for group in groups if chosen[group.name] == donor)[1]] = split
     return chosen
 
 
@@ -76,30 +73,3 @@ def files_needed(fractions: SplitConfig) -> int:
 
     most = 4 * FEWEST_HELD_OUT * math.ceil(1 / min(fractions.valid, fractions.test))
     return bisect_left(range(most), True, lo=len(SPLITS), key=suffices)
-
-
-def _large_strata(groups: Sequence[Group], minimum_groups: int) -> dict[Hashable, int]:
-    """The sizes of strata with enough groups to give the smallest split its share; others would all go to training."""
-    sizes: Counter[Hashable] = Counter()
-    counts: Counter[Hashable] = Counter()
-    for group in groups:
-        sizes.update(group.strata)
-        counts.update(group.strata.keys())
-    return {stratum: size for stratum, size in sizes.items() if counts[stratum] >= minimum_groups}
-
-
-def _added_cost(size: int, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """How much (found - wanted)^2 / wanted grows in each split when `size` clips go there."""
-    return size * (2 * (found - wanted) + size) / wanted
-
-
-def _fill_empty(groups: Sequence[Group], chosen: dict[str, Split]) -> None:
-    """Give a split that got nothing the smallest group of the split that has most groups."""
-    sizes = {group.name: group.size for group in groups}
-    for split in SPLITS:
-        counts = Counter(chosen.values())
-        free = Counter(chosen[name] for name in sizes)
-        if counts[split] == 0 and free:
-            donor = free.most_common(1)[0][0]
-            smallest = min((name for name in sizes if chosen[name] == donor), key=lambda name: (sizes[name], name))
-            chosen[smallest] = split

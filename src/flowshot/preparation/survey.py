@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.cutting import Clip, read_clips
-from flowshot.preparation.duplicates import Sketcher, fingerprint
+from flowshot.preparation.duplicates import fingerprint, sketches
 from flowshot.sources.decode import FileFacts, UnusableAudio, quiet_decoders
 from flowshot.sources.grouping import Membership
 from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
@@ -49,73 +50,25 @@ class FileSurvey:
     silent_windows: int = 0
 
 
-class Reader:
-    """Reads files in one process, and appends their clips to one spool in the folder `spools`, if there is one."""
-
-    def __init__(self, config: DatasetConfig, spools: Path | None) -> None:
-        self._config, self._sketcher, self._rows = config, Sketcher(config.clip_samples), 0
-        self._spool = None if spools is None else spools / f"{os.getpid()}.f32"
-
-    def __call__(self, file: InputFile) -> FileSurvey:
-        """Read one file; see `read_clips`.
-
-        Raises:
-            FlowshotError: it vanished or changed since it was listed, or while it was read.
-        """
-        _require_unchanged(file)
-        clips: list[ClipFacts] = []
-        try:
-            with quiet_decoders():
-                facts, silent = read_clips(file.path, self._config, lambda clip: clips.append(self._keep(clip)))
-            result = FileSurvey("", facts, tuple(clips), silent)
-        except UnusableAudio as problem:
-            result = FileSurvey(problem.reason, problem.facts)
-        _require_unchanged(file)
-        return result
-
-    def _keep(self, clip: Clip) -> ClipFacts:
-        samples = np.ascontiguousarray(clip.samples, dtype="<f4")
-        if self._spool is not None:
-            with self._spool.open("ab") as spool:
-                spool.write(samples.data)
-            self._rows += 1
-        drop = self._config.near_duplicates == "drop"
-        return ClipFacts(
-            clip.start,
-            clip.seconds,
-            hashlib.sha256(samples.data).hexdigest(),
-            self._sketcher.waveform(samples),
-            self._sketcher.spectrum(samples),
-            fingerprint(samples, self._config.sample_rate) if drop else np.empty(0, dtype=np.float32),
-            str(self._spool or ""),
-            self._rows - 1,
-        )
-
-
 def survey(
-    name: str,
-    config: DatasetConfig,
-    files: Sequence[InputFile],
-    members: Sequence[Membership],
-    spools: Path | None,
-    workers: int,
-) -> list[FileSurvey]:
+    name: str, config: DatasetConfig, files: Sequence[InputFile], members: Sequence[Membership],
+    spools: Path | None, workers: int,
+) -> list[FileSurvey]:  # fmt: skip
     """Read all files that are audio and not excluded; one result a file, in the order of `files`.
 
-    Raises:
-        FlowshotError: a file changed meanwhile, or a process was killed.
+    Each process appends its clips to a spool of its own in the folder `spools`, if there is one.
+
+    Raises FlowshotError where a file changed meanwhile, or a process was killed.
     """
-    results = {row: _unread(file, member) for row, (file, member) in enumerate(zip(files, members, strict=True))}
+    results = [_unread(file, member) for file, member in zip(files, members, strict=True)]
     # Large files first, so that no process is left alone with one at the end.
-    wanted = sorted((row for row, result in results.items() if result is None), key=lambda row: -files[row].bytes)
-    queue = [files[row] for row in wanted]
-    if workers == 1 or len(wanted) < 2 * workers:
-        found: Iterator[FileSurvey] = map(Reader(config, spools), queue)
-    else:
-        found = _read_in_processes(config, queue, spools, workers)
+    wanted = sorted((row for row, result in enumerate(results) if result is None), key=lambda row: -files[row].bytes)
+    read, queue = partial(_read, config, spools), [files[row] for row in wanted]
+    alone = workers == 1 or len(wanted) < 2 * workers
+    found = map(read, queue) if alone else _in_processes(read, queue, workers)
     for row, result in zip(wanted, tqdm(found, total=len(wanted), desc=name, unit="file", disable=None), strict=True):
         results[row] = result
-    return [result for _, result in sorted(results.items()) if result is not None]
+    return [result for result in results if result is not None]
 
 
 def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
@@ -127,14 +80,38 @@ def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
     return FileSurvey(file.problem, None) if file.problem else None
 
 
-def _read_in_processes(
-    config: DatasetConfig, files: Sequence[InputFile], spools: Path | None, workers: int
-) -> Iterator[FileSurvey]:
+def _read(config: DatasetConfig, spools: Path | None, file: InputFile) -> FileSurvey:
+    clips: list[ClipFacts] = []
+    try:
+        with quiet_decoders():
+            facts, silent = read_clips(file.path, config, lambda clip: clips.append(_keep(config, spools, clip)))
+        result = FileSurvey("", facts, tuple(clips), silent)
+    except UnusableAudio as problem:
+        result = FileSurvey(problem.reason, problem.facts)
+    if file.changed():
+        raise FlowshotError(f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare")
+    return result
+
+
+def _keep(config: DatasetConfig, spools: Path | None, clip: Clip) -> ClipFacts:
+    samples = np.ascontiguousarray(clip.samples, dtype="<f4")
+    spool, row = "", 0
+    if spools is not None:
+        path = spools / f"{os.getpid()}.f32"
+        with path.open("ab") as file:
+            spool, row = str(path), file.tell() // samples.nbytes
+            file.write(samples.data)
+    drop = config.near_duplicates == "drop"
+    prints = fingerprint(samples, config.sample_rate) if drop else np.empty(0, dtype=np.float32)
+    sha256 = hashlib.sha256(samples.data).hexdigest()
+    return ClipFacts(clip.start, clip.seconds, sha256, *sketches(samples), prints, spool, row)
+
+
+def _in_processes(read: "partial[FileSurvey]", files: Sequence[InputFile], workers: int) -> Iterator[FileSurvey]:
     # Spawned, not forked: the parent may hold threads, and a fork of those can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(config, spools)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
-            yield from pool.map(_read, files)
+            yield from pool.map(read, files)
         except BrokenProcessPool:
             raise FlowshotError(
                 "preparing: a process that decodes audio was killed, perhaps for want of memory, or the calling script "
@@ -142,21 +119,3 @@ def _read_in_processes(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _require_unchanged(file: InputFile) -> None:
-    if file.changed():
-        raise FlowshotError(f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare")
-
-
-_reader: Reader | None = None  # of this process, where it is one of the pool
-
-
-def _start(config: DatasetConfig, spools: Path | None) -> None:
-    global _reader  # a pool's processes have no other place to keep their open spool
-    _reader = Reader(config, spools)
-
-
-def _read(file: InputFile) -> FileSurvey:
-    assert _reader is not None
-    return _reader(file)

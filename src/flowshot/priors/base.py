@@ -1,12 +1,15 @@
 """What a prior is: a density over latent vectors that can be fitted, sampled, evaluated and stored."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 
 FILE = "prior.safetensors"
@@ -46,11 +49,7 @@ class LatentPrior(nn.Module):
         save_file(tensors, folder / FILE)
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote.
-
-        Raises:
-            FlowshotError: the file is missing, damaged, or of another configuration.
-        """
+        """Read what `save` wrote. Raises FlowshotError: the file is missing, damaged, or of another configuration."""
         # Imported here: see `save`.
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -63,3 +62,21 @@ class LatentPrior(nn.Module):
             raise FlowshotError(
                 f"{folder}: was fitted under other parameters than fit_prior has now; {REMEDY}"
             ) from None
+
+
+def held_out_nats(
+    prior: LatentPrior, latents: Tensor, groups: Sequence[str], confidence: float
+) -> dict[str, float | int | None]:
+    """Mean negative log density in nats a clip, with its interval over independent `groups`, one for each clip.
+
+    `latents: [clips, draws, latent_size]`; the draws of a clip are averaged.
+
+    Raises:
+        FlowshotError: a latent has no finite density.
+    """
+    nats = -prior.log_prob(latents.flatten(0, 1)).unflatten(0, latents.shape[:2]).mean(1).numpy()
+    if not np.isfinite(nats).all():
+        raise FlowshotError("the prior gives a test latent no finite density; lower fit_prior's learning_rate or width")
+    value = float(nats.mean())
+    low, high = student_interval(value, mean_standard_error(nats, groups), confidence)
+    return {"prior_nats": value, "ci_low": low, "ci_high": high, "n": len(nats), "dimensions": latents.shape[-1]}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from flowshot.core.sections import Section, require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
 from flowshot.optimisation.progress import Progress, copy_weights
-from flowshot.optimisation.schedules import learning_rate_factor
+from flowshot.optimisation.schedules import decaying_rate
 
 VALIDATE_EVERY_STEPS = 25
 WARMUP_STEPS = 10
@@ -44,11 +44,14 @@ def fit_network(
     The initial weights are a candidate too: a fit that only gets worse changes nothing. During the fit, only the choice
     of rows and `loss` may draw from `generator`, or a fit could not resume.
     """
+
+    def judged() -> float:
+        found = held_out_loss()
+        return found if math.isfinite(found) else math.inf
+
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_factor(step, WARMUP_STEPS, config.steps)
-    )
-    progress = Progress(copy_weights(network), best_loss=_finite(held_out_loss()))
+    schedule = decaying_rate(optimizer, WARMUP_STEPS, config.steps)
+    progress = Progress(copy_weights(network), best_loss=judged())
     parts: dict[str, Stateful] = {
         "network": network, "optimizer": optimizer, "schedule": schedule, "rows": GeneratorState(generator),
         "progress": progress,
@@ -63,10 +66,6 @@ def fit_network(
         schedule.step()
         progress.step = step + 1
         if progress.step % VALIDATE_EVERY_STEPS == 0 or progress.step == config.steps:
-            progress.keep_if_better(network, _finite(held_out_loss()), always=False)
+            progress.keep_if_better(network, judged(), always=False)
         checkpoint.after_step(parts, progress.step, config.steps)
     network.load_state_dict(progress.best)
-
-
-def _finite(loss: float) -> float:
-    return loss if math.isfinite(loss) else math.inf

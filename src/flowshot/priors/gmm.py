@@ -34,14 +34,11 @@ class GaussianMixturePrior(LatentPrior):
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """See `LatentPrior`; `validation` chooses the number of components."""
         config = self.config
         self.mixture.fit(latents, validation, config.components, config.iterations, config.tolerance, generator)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` draws, `[count, size]`."""
         return self.mixture.sample(count, generator)
 
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Log density of `latents: [n, size]` in nats, `[n]`."""
         return self.mixture.log_prob(latents)

@@ -38,7 +38,6 @@ class FlowPrior(LatentPrior):
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """See `LatentPrior`; maximises the likelihood."""
         self.whitening.fit(latents)
         fit_network(
             self.flow,
@@ -52,13 +51,11 @@ class FlowPrior(LatentPrior):
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` draws, `[count, size]`."""
         base = torch.randn(count, self.size, generator=generator)
         return self.whitening.inverse(self.flow.to_latent(base)[0])
 
     @torch.no_grad()
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Log density of `latents: [n, size]` in nats, `[n]`."""
         return self._log_prob(latents)
 
     def _log_prob(self, latents: Tensor) -> Tensor:

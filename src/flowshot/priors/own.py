@@ -18,7 +18,7 @@ class OwnPriorConfig(Section):
 
 
 class OwnPrior(LatentPrior):
-    """The autoencoder's prior: it was fitted with the autoencoder, and is stored with its weights."""
+    """It was fitted with the autoencoder, and is stored with its weights: there is nothing to fit, save or load."""
 
     def __init__(self, prior: Prior) -> None:
         super().__init__()
@@ -26,21 +26,16 @@ class OwnPrior(LatentPrior):
 
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
-    ) -> None:
-        """Nothing."""
+    ) -> None: ...
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` draws, `[count, latent_size]`."""
         return self.prior.sample(count, generator)
 
     @torch.no_grad()
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Log density of `latents: [n, latent_size]` in nats, `[n]`."""
         return self.prior.log_prob(latents)
 
-    def save(self, folder: Path) -> None:
-        """Nothing."""
+    def save(self, folder: Path) -> None: ...
 
-    def load(self, folder: Path) -> None:
-        """Nothing."""
+    def load(self, folder: Path) -> None: ...

@@ -3,18 +3,58 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from flowshot.core.sections import require
+from flowshot.densities.whitening import moments
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.base import LatentPrior
-from flowshot.priors.equiprobable import from_bins, log_density_in_bin, to_bins
 from flowshot.priors.fitting import FitConfig, fit_network
-from flowshot.priors.principal_axes import PrincipalAxes
-from flowshot.priors.rave_network import RaveNetwork
+from flowshot.priors.rave_network import RaveNetwork, from_bins, log_density_in_bin, to_bins
 
 BATCH_SIZE = 256  # latents whose density is computed, or that are drawn, at once
+
+
+class PrincipalAxes(nn.Module):
+    """Rotate frames to their principal axes, and scale them to unit variance; the first axis has the largest."""
+
+    mean: Tensor
+    axes: Tensor
+    scale: Tensor
+    kept: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("axes", torch.eye(size))
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("kept", torch.tensor(size))
+
+    def fit(self, frames: Tensor, fidelity: float) -> None:
+        """Take axes from `frames: [n, size]`; `kept` is how many hold the share `fidelity` of the variance.
+
+        Raises what `moments` raises.
+        """
+        mean, covariance = moments(frames)
+        variances, axes = torch.linalg.eigh(covariance)
+        variances, axes = variances.flip(0).clamp_min(1e-12 * float(variances.max())), axes.flip(1)
+        explained = variances.cumsum(0) / variances.sum()
+        self.mean, self.axes, self.scale = mean.float(), axes.float(), variances.sqrt().float()
+        self.kept = (explained < fidelity).sum().add(1).clamp(max=frames.shape[1])
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """`frames: [n, size]` along the axes, in standard deviations."""
+        return (frames - self.mean) @ self.axes / self.scale
+
+    def inverse(self, standardised: Tensor) -> Tensor:
+        """Undo `forward`."""
+        return (standardised * self.scale) @ self.axes.T + self.mean
+
+    @property
+    def log_det(self) -> Tensor:
+        """log |d standardised / d frame|, a scalar: to be added to the density of each frame."""
+        return -self.scale.log().sum()
 
 
 @dataclass(frozen=True)
@@ -45,16 +85,9 @@ class RavePrior(LatentPrior):
 
         log p = sum over predicted numbers of [log P(bin) + log(bins)] + sum over all of log N(z; 0, 1) + log |det|,
 
-    with the determinant of rotation and scaling once for each frame.
+    with the determinant of rotation and scaling once for each frame. docs/rave.md says where RAVE's own prior differs.
 
-    RAVE shifts a long sequence and leaves out both ends, where some dimensions are missing. Clips are short and need
-    all of their frames: here the missing dimensions are empty columns. A single vector, for which RAVE's prior is not
-    defined, is a sequence of one frame, predicted dimension by dimension.
-
-    Args:
-        config: see `RavePriorConfig`.
-        dimensions: of a frame.
-        frames: of a latent; 1 for one vector. A latent is given as `dimensions * frames` numbers, frames last.
+    A latent is `dimensions * frames` numbers, frames last; one vector is one frame.
     """
 
     def __init__(self, config: RavePriorConfig, dimensions: int, frames: int = 1) -> None:
@@ -69,7 +102,6 @@ class RavePrior(LatentPrior):
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """See `LatentPrior`; minimises the cross-entropy of the bins."""
         self.axes.fit(self._frames(latents), self.config.fidelity)
         bins, held_out = self._bins(self._standardise(latents)), self._bins(self._standardise(validation))
         fit_network(
@@ -84,12 +116,10 @@ class RavePrior(LatentPrior):
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` draws, `[count, size]`."""
         return torch.cat([self._sample(len(rows), generator) for rows in torch.arange(count).split(BATCH_SIZE)])
 
     @torch.no_grad()
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Log density of `latents: [n, size]` in nats, `[n]`."""
         standardised, kept = self._standardise(latents), int(self.axes.kept)
         probabilities = self._of_all(self._bins(standardised))
         predicted = probabilities + log_density_in_bin(standardised[:, :kept], self.config.bins)

@@ -6,19 +6,22 @@ d of frame c - d, for all d where that frame exists. A network that sees only ea
 the dimensions before the one that it predicts. A latent vector is a sequence of one frame: column c is dimension c.
 """
 
-from collections.abc import Generator
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.priors.equiprobable import bin_centres
+from flowshot.densities.distributions import LOG_TWO_PI
 
 SLOPE = 0.2  # of the leaky rectifiers
 
 
 class GatedBlock(nn.Module):
-    """`[n, width, columns]` -> the same, and what it adds to the output, `[n, skip, columns]`."""
+    """`[n, width, reach + columns]` -> `[n, width, columns]`, and what it adds to the output, `[n, skip, columns]`.
+
+    The first `reach` columns are only seen by those behind them.
+    """
 
     def __init__(self, width: int, skip: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
@@ -26,18 +29,10 @@ class GatedBlock(nn.Module):
         self.gate = nn.Conv1d(width, 2 * width, kernel_size, dilation=dilation)
         self.residual, self.skip = nn.Conv1d(width, width, 1), nn.Conv1d(width, skip, 1)
 
-    def forward(self, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """All columns at once, each from itself and earlier ones."""
-        return self._finish(columns, self.gate(functional.pad(columns, (self.reach, 0))))
-
-    def last(self, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Only the last one of `columns: [n, width, reach + 1]`, `[n, width, 1]` and `[n, skip, 1]`."""
-        return self._finish(columns[..., -1:], self.gate(columns))
-
-    def _finish(self, columns: Tensor, gated: Tensor) -> tuple[Tensor, Tensor]:
-        gate, value = gated.chunk(2, dim=1)
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        gate, value = self.gate(seen).chunk(2, dim=1)
         gated = gate.sigmoid() * value.tanh()
-        return columns + self.residual(gated), self.skip(gated)
+        return seen[..., self.reach :] + self.residual(gated), self.skip(gated)
 
 
 class RaveNetwork(nn.Module):
@@ -58,12 +53,14 @@ class RaveNetwork(nn.Module):
     def __init__(self, size: int, bins: int, width: int, skip: int, layers: int, kernel_size: int, cycle: int) -> None:
         super().__init__()
         self.size, self.bins, self.kernel_size = size, bins, kernel_size
-        # A convolution over one-hot bins, as a table: [size, bins, kernel_size, width].
-        self.enter = nn.Parameter(_smooth_table(size, bins, kernel_size, width))
+        # A convolution over one-hot bins, as a table; neighbouring bins start alike: proportional to their centres.
+        direction = torch.randn(size, 1, kernel_size, width) / kernel_size**0.5
+        self.enter = nn.Parameter(direction * bin_centres(bins)[:, None, None])  # [size, bins, kernel_size, width]
         self.enter_bias = nn.Parameter(torch.zeros(width))
         self.blocks = nn.ModuleList(
             GatedBlock(width, skip, kernel_size, 2 ** (layer % cycle)) for layer in range(layers)
         )
+        self.reaches = [(kernel_size - 1) * 2 ** (layer % cycle) for layer in range(layers)]
         self.mix = nn.Conv1d(skip, skip, 1)
         # Zeros: an untrained network finds every bin equally probable, which is N(0, 1).
         self.leave = nn.Parameter(torch.zeros(size, bins, skip))
@@ -80,12 +77,7 @@ class RaveNetwork(nn.Module):
         total = entered.new_zeros(len(sequences), columns + self.kernel_size, entered.shape[-1])
         for tap in range(self.kernel_size):
             total = total.index_add(1, places + self.kernel_size - tap, entered[:, :, tap])
-        path = self._enter(total[:, :columns].transpose(1, 2))
-        skips: Tensor | float = 0.0
-        for block in self._gated:
-            path, skip = block(path)
-            skips = skips + skip
-        hidden = functional.leaky_relu(self.mix(skips), SLOPE)
+        hidden = self._read(total[:, :columns].transpose(1, 2), self._nothing(len(sequences)))
         shifted_back = hidden[:, :, places].unflatten(2, (dimensions, frames))
         logits = torch.einsum("nsdt,dbs->ndtb", shifted_back, self.leave[:dimensions])
         return logits + self.leave_bias[:dimensions, None]
@@ -93,51 +85,62 @@ class RaveNetwork(nn.Module):
     def sample(self, count: int, dimensions: int, frames: int, generator: torch.Generator) -> Tensor:
         """Draw bins `[count, dimensions, frames]`, column by column: each costs the same, whatever came before."""
         sequences, columns = torch.zeros(count, dimensions, frames, dtype=torch.long), dimensions + frames - 1
-        walk = self._walk(count, columns)
-        hidden = next(walk)
+        incoming = torch.zeros(count, columns + self.kernel_size, self.enter.shape[-1])
+        before = self._nothing(count)
         for column in range(columns):
+            hidden = self._read(incoming[:, column, :, None], before).squeeze(-1)
             present = torch.arange(max(0, column - frames + 1), min(dimensions, column + 1))
             logits = torch.einsum("ns,dbs->ndb", hidden, self.leave[present]) + self.leave_bias[present]
             drawn = torch.multinomial(logits.softmax(-1).flatten(0, 1), 1, generator=generator)
             drawn = drawn.view(count, -1, 1)
             sequences[:, present, column - present] = drawn.squeeze(-1)
-            if column + 1 < columns:
-                hidden = walk.send(self._embed(drawn, present).sum((1, 2)))
-        return sequences
-
-    def _walk(self, count: int, columns: int) -> Generator[Tensor, Tensor, None]:
-        """The output `[count, skip]` of each column in turn; what the column before it held is sent in.
-
-        Each block keeps the columns that it can still reach, so that a column is computed once.
-        """
-        width = self.enter.shape[-1]
-        incoming = torch.zeros(count, columns + self.kernel_size, width)
-        reached = [torch.zeros(count, width, block.reach + 1) for block in self._gated]
-        for column in range(columns):
-            path = self._enter(incoming[:, column, :, None])
-            skips = torch.zeros(())
-            for layer, block in enumerate(self._gated):
-                reached[layer] = torch.cat([reached[layer][..., 1:], path], dim=-1)
-                path, skip = block.last(reached[layer])
-                skips = skips + skip
-            embedded = yield functional.leaky_relu(self.mix(skips), SLOPE).squeeze(-1)
+            embedded = self._embed(drawn, present).sum((1, 2))
             for tap in range(self.kernel_size):
                 incoming[:, column + self.kernel_size - tap] += embedded[:, tap]
+        return sequences
 
-    @property
-    def _gated(self) -> list[GatedBlock]:
-        return [block for block in self.blocks if isinstance(block, GatedBlock)]
+    def _nothing(self, count: int) -> list[Tensor]:
+        """The columns before the first one, as each block sees them."""
+        return [self.enter.new_zeros(count, self.enter.shape[-1], reach) for reach in self.reaches]
+
+    def _read(self, columns: Tensor, before: list[Tensor]) -> Tensor:
+        """The output `[n, skip, columns]` of the next columns; `before`, what each block can still reach, moves on."""
+        path = functional.leaky_relu(columns + self.enter_bias[:, None], SLOPE)
+        skips: Tensor | float = 0.0
+        for layer, block in enumerate(self.blocks):
+            seen = torch.cat([before[layer], path], dim=-1)
+            before[layer] = seen[..., seen.shape[-1] - self.reaches[layer] :]
+            path, skip = block(seen)
+            skips = skips + skip
+        return functional.leaky_relu(self.mix(skips), SLOPE)
 
     def _embed(self, bins: Tensor, dimensions: Tensor) -> Tensor:
         """Bins `[n, d, frames]` of the dimensions `[d]` -> `[n, d, frames, kernel_size, width]`."""
         rows = bins + self.bins * dimensions[:, None]
         return functional.embedding(rows, self.enter.flatten(0, 1).flatten(1)).unflatten(-1, self.enter.shape[2:])
 
-    def _enter(self, columns: Tensor) -> Tensor:
-        return functional.leaky_relu(columns + self.enter_bias[:, None], SLOPE)
+
+def to_bins(values: Tensor, bins: int) -> Tensor:
+    """The bin of each of `values`, 0 the lowest; bins are equally probable under N(0, 1), the outer two infinite."""
+    return (torch.special.ndtr(values.double()) * bins).long().clamp(0, bins - 1)
 
 
-def _smooth_table(size: int, bins: int, kernel_size: int, width: int) -> Tensor:
-    """`[size, bins, kernel_size, width]` in which neighbouring bins start alike: proportional to their centres."""
-    direction = torch.randn(size, 1, kernel_size, width) / kernel_size**0.5
-    return direction * bin_centres(bins)[:, None, None]
+def from_bins(chosen: Tensor, bins: int, generator: torch.Generator) -> Tensor:
+    """A draw of N(0, 1) within each of the bins `chosen`."""
+    uniform = torch.rand(chosen.shape, generator=generator, dtype=torch.double)
+    # 0 and 1 are the probabilities of infinite numbers.
+    probability = ((chosen + uniform) / bins).clamp(1e-15, 1 - 1e-15)
+    return torch.special.ndtri(probability).float()
+
+
+def log_density_in_bin(values: Tensor, bins: int) -> Tensor:
+    """log p(value | its bin) = log(bins) + log N(value; 0, 1), in the shape of `values`.
+
+    Added to log P(bin) it is the exact density of what `from_bins` draws.
+    """
+    return math.log(bins) - 0.5 * (values.square() + LOG_TWO_PI)
+
+
+def bin_centres(bins: int) -> Tensor:
+    """The median of N(0, 1) within each bin, `[bins]`."""
+    return torch.special.ndtri((torch.arange(bins, dtype=torch.double) + 0.5) / bins).float()

@@ -1,9 +1,12 @@
 """A rectified flow on frozen latents: an ordinary differential equation that carries noise to latents."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from flowshot.core.randomness import torch_generator
 from flowshot.densities.distributions import standard_normal_log_prob
@@ -11,9 +14,8 @@ from flowshot.densities.whitening import Whitening
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.fitting import FitConfig, fit_network
-from flowshot.priors.ode import solve, trace_along
-from flowshot.priors.velocity import VelocityNetwork, gaussian_rate
 
+TIME_FREQUENCIES = 16
 # The held-out loss is taken at this many points; each is a held-out latent with its own noise and time.
 HELD_OUT_POINTS = 4096
 # The density is computed for this many latents at once,
@@ -22,6 +24,7 @@ BATCH_SIZE = 1024
 DENSITY_STEPS = 20
 EXACT_TRACE_SIZE = 64
 RANDOM_DIRECTIONS = 8
+DIRECTIONS_AT_ONCE = 32  # more take more memory and are hardly faster
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,6 @@ class RectifiedFlowPrior(LatentPrior):
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        """See `LatentPrior`; minimises the error of the velocity."""
         self.whitening.fit(latents)
         whitened, held_out = self.whitening(latents), self.whitening(validation)
         held_out = held_out.repeat(-(-HELD_OUT_POINTS // len(held_out)), 1)[:HELD_OUT_POINTS]
@@ -68,13 +70,12 @@ class RectifiedFlowPrior(LatentPrior):
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` draws, `[count, size]`."""
         noise = torch.randn(count, self.size, generator=generator)
         return self.whitening.inverse(solve(self.velocity, noise, 0.0, 1.0, self.config.solver_steps))
 
     @torch.no_grad()
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Log density of `latents: [n, size]` in nats, `[n]`. Two calls give the same."""
+        """See `LatentPrior`. Two calls give the same."""
         return torch.cat([self._log_prob(batch) for batch in latents.split(BATCH_SIZE)])
 
     def _noise_and_times(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -88,8 +89,12 @@ class RectifiedFlowPrior(LatentPrior):
 
     def _log_prob(self, latents: Tensor) -> Tensor:
         """log N(x_0) minus the divergence along the path from x_1, the whitened latent, back to x_0."""
-        exact = self.size <= EXACT_TRACE_SIZE
-        directions = _unit_vectors(self.size, len(latents)) if exact else _random_signs(self.size, len(latents))
+        exact, count = self.size <= EXACT_TRACE_SIZE, len(latents)
+        if exact:
+            directions = torch.eye(self.size)[:, None].expand(-1, count, -1)
+        else:  # the same along the whole path
+            generator = torch_generator(0, "rectified_flow", "trace")
+            directions = torch.randint(2, (RANDOM_DIRECTIONS, count, self.size), generator=generator) * 2.0 - 1
 
         def moving(state: Tensor, times: Tensor) -> Tensor:
             points = state[:, :-1]
@@ -99,17 +104,94 @@ class RectifiedFlowPrior(LatentPrior):
             return torch.cat([learned + rate[:, None] * points, (trace + self.size * rate)[:, None]], dim=-1)
 
         # The last column integrates the divergence: from 1 to 0, hence with the sign that it has in the density.
-        state = torch.cat([self.whitening(latents), torch.zeros(len(latents), 1)], dim=-1)
+        state = torch.cat([self.whitening(latents), torch.zeros(count, 1)], dim=-1)
         state = solve(moving, state, 1.0, 0.0, DENSITY_STEPS)
         return standard_normal_log_prob(state[:, :-1]) + state[:, -1] + self.whitening.log_det
 
 
-def _unit_vectors(size: int, count: int) -> Tensor:
-    """`[size, count, size]`."""
-    return torch.eye(size)[:, None].expand(-1, count, -1)
+def solve(
+    field: Callable[[Tensor, Tensor], Tensor], points: Tensor, start: float, end: float, steps: int
+) -> Tensor:  # fmt: skip
+    """Move `points: [n, size]` along `field(points, times: [n])` from time `start` to `end`, which may be earlier.
+
+    Heun's method (the explicit trapezoidal rule) calls the field twice a step; its error is O(1 / steps^2).
+    """
+    width = (end - start) / steps
+    for step in range(steps):
+        times = torch.full_like(points[:, 0], start + step * width)
+        ahead = torch.full_like(times, start + (step + 1) * width)
+        slope = field(points, times)
+        slope = 0.5 * (slope + field(points + width * slope, ahead))
+        points = points + width * slope
+    return points
 
 
-def _random_signs(size: int, count: int) -> Tensor:
-    """`[directions, count, size]`, the same along the whole path."""
-    generator = torch_generator(0, "rectified_flow", "trace")
-    return torch.randint(2, (RANDOM_DIRECTIONS, count, size), generator=generator) * 2.0 - 1
+def trace_along(function: Callable[[Tensor], Tensor], points: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Values `[n, size]` of `function` at `points: [n, size]`, and e^T J e of its Jacobian J, `[k, n]`.
+
+    `directions: [k, n, size]` are the e. Over the unit vectors they sum to the trace; over random signs their mean is
+    an unbiased estimate of it (Hutchinson 1989; Grathwohl et al. 2019, 1810.01367).
+    """
+
+    def along(direction: Tensor) -> tuple[Tensor, Tensor]:
+        value, slope, *_ = torch.func.jvp(function, (points,), (direction,))
+        return value, (direction * slope).sum(-1)
+
+    found = [torch.func.vmap(along)(chunk) for chunk in directions.split(DIRECTIONS_AT_ONCE)]
+    # The value is the same for every direction.
+    return found[0][0][0], torch.cat([products for _, products in found])
+
+
+class VelocityNetwork(nn.Module):
+    """`points: [n, size]` at `times: [n]` in 0 to 1 -> velocities `[n, size]`.
+
+    The network starts at 0 and is added to the velocity of N(0, I), so it has only to learn what is not Gaussian.
+    """
+
+    def __init__(self, size: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(size, width)
+        self.time = nn.Linear(2 * TIME_FREQUENCIES, width)
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(layers))
+        self.leave = nn.Linear(width, size)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, points: Tensor, times: Tensor) -> Tensor:
+        """Velocities `[n, size]`."""
+        return gaussian_rate(times)[:, None] * points + self.residual(points, times)
+
+    def residual(self, points: Tensor, times: Tensor) -> Tensor:
+        """What the network adds, `[n, size]`."""
+        time = functional.silu(self.time(time_features(times)))
+        hidden = self.enter(points)
+        for block in self.blocks:
+            hidden = block(hidden, time)
+        return self.leave(functional.silu(hidden))
+
+
+class ResidualBlock(nn.Module):
+    """`hidden: [n, width]` and a time embedding of the same shape -> `[n, width]`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden, self.time, self.back = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, hidden: Tensor, time: Tensor) -> Tensor:
+        """`[n, width]`."""
+        inner = self.hidden(functional.silu(hidden)) + self.time(time)
+        return hidden + self.back(functional.silu(inner))
+
+
+def time_features(times: Tensor) -> Tensor:
+    """Cosines and sines of `times: [n]`, `[n, 2 * TIME_FREQUENCIES]`, from half a period over 0 to 1 upwards."""
+    angles = math.pi * times[:, None] * torch.arange(1, TIME_FREQUENCIES + 1, device=times.device)
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+def gaussian_rate(times: Tensor) -> Tensor:
+    """r(t) of the velocity r(t) x that carries N(0, I) to N(0, I) along x_t = (1 - t) x_0 + t x_1.
+
+    E[x_1 - x_0 | x_t = x] = (2t - 1) / (t^2 + (1 - t)^2) x for independent standard normal x_0 and x_1.
+    """
+    return (2 * times - 1) / (times.square() + (1 - times).square())

@@ -8,38 +8,25 @@ from flowshot.core.files import whole_folder, write_json
 from flowshot.core.plan import PlanConfig
 from flowshot.core.provenance import git_revision
 from flowshot.report.config import ReportConfig
+from flowshot.report.designs import factorial_table, sweep_table
 from flowshot.report.dvc_files import write_curves, write_metrics
-from flowshot.report.factorial import factorial_table
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
 from flowshot.report.markup import csv_table, markdown_table
-from flowshot.report.page.build import write_page
-from flowshot.report.page.facts import plan_facts
+from flowshot.report.page.build import plan_facts, write_page
 from flowshot.report.paired import BASELINE, paired_tables
-from flowshot.report.plots import draw_distances, draw_interaction, draw_rate_distortion
+from flowshot.report.plots import draw_distances, draw_rate_distortion, draw_training
 from flowshot.report.project import Project
+from flowshot.report.registry import TABLES
 from flowshot.report.render import template
 from flowshot.report.results import Report, external_arms, read_report
-from flowshot.report.sweep import sweep_table
 from flowshot.report.tables import dataset_tables
 
-TITLES = {
-    "quality": "Quality",
-    "distances": "Distances without bias",
-    "coverage": "Fidelity and coverage",
-    "diversity": "Diversity and memorisation",
-    "paired-fad": "{metric} against {baseline}",
-    "paired-kid": "{metric} against {baseline}",
-    "reconstruction": "Reconstruction",
-    "autoencoder": "Models",
-    "factorial": "Factorial",
-    "sweep": "Rate and distortion",
-}
 # Behind which table a figure stands, its file without an ending, what draws it and what it shows.
 FIGURES = {
     "quality": ("fad", draw_distances, "Fréchet audio distance of every arm of {dataset}"),
-    "factorial": ("interaction", draw_interaction, "FAD and KID of every prior on every autoencoder of {dataset}"),
+    "autoencoder": ("training", draw_training, "Curves of every training of {dataset}"),
     "sweep": (
         "rate-distortion",
         draw_rate_distortion,
@@ -82,46 +69,45 @@ def plan_parameters(plan: PlanConfig, parameters: Mapping[str, Any]) -> dict[str
 
 def build_report(report: Report, project: Project, folder: Path, parameters: Mapping[str, Any], revision: str) -> None:
     """Write the report of a plan into an empty folder; equal inputs give equal bytes."""
-    plan = report.plan
     write_json(folder / "params.json", parameters)
     report.frame.to_csv(folder / "results.csv", index=False, lineterminator="\n")
     write_metrics(report.frame, folder / "metrics")
+    write_curves(report.trainings, folder / "curves.csv")
     # Other datasets than the plan's are those of external systems, `flowshot score --as`.
-    datasets = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(project.root))))
+    datasets = dict.fromkeys((*report.plan.datasets, *(arm[0] for arm in external_arms(project.root))))
     tables = {dataset: report_tables(report, dataset) for dataset in datasets}
-    for dataset, found in tables.items():
-        _write_dataset(folder / dataset, report, dataset, found)
-    trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
-    write_curves(trainings, folder / "curves.csv")
-    facts = plan_facts(report, [one for found in trainings.values() for one in found], revision)
-    shown = {"report": report, "facts": facts, "datasets": tables, "title": table_title, "figures": FIGURES}
-    text = template("readme.md.jinja", report.words).render(**shown, out=folder, markdown_table=markdown_table)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    pictures = {dataset: _write_dataset(folder / dataset, report, dataset, found) for dataset, found in tables.items()}
+    shown = {"report": report, "facts": plan_facts(report, revision), "datasets": tables, "pictures": pictures}
+    shown |= {"title": table_title, "figures": FIGURES, "markdown_table": markdown_table}
+    (folder / "README.md").write_text(template("readme.md.jinja", report.words).render(shown), encoding="utf-8")
     titled = {name: [(table_title(table, report.words), table) for table in found] for name, found in tables.items()}
-    write_page(folder, project, report, titled, trainings, facts, revision)
+    write_page(folder, project, report, titled, pictures, revision)
 
 
 def report_tables(report: Report, dataset: str) -> list[Table]:
-    """All tables of one dataset that have anything to show, in the order of `TITLES`."""
+    """All tables of one dataset that have anything to show, in the order of `TABLES`."""
     tables = dataset_tables(report, dataset)
     if dataset in report.plan.datasets:
         tables += paired_tables(report, dataset)
         tables += [table for table in (factorial_table(report, dataset), sweep_table(report, dataset)) if table]
-    return sorted(tables, key=lambda table: list(TITLES).index(table.name))
+    return sorted(tables, key=lambda table: list(TABLES).index(table.name))
 
 
 def table_title(table: Table, words: Words) -> str:
     """The heading of a table."""
-    return words(TITLES[table.name], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
+    return words(TABLES[table.name]["title"], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
 
 
-def _write_dataset(folder: Path, report: Report, dataset: str, tables: Sequence[Table]) -> None:
-    """Write the tables and figures of a dataset."""
+def _write_dataset(folder: Path, report: Report, dataset: str, tables: Sequence[Table]) -> dict[str, str]:
+    """Write the tables and figures of a dataset; returns the stems of the figures, and what they show."""
     folder.mkdir()
+    pictures = {}
     for table in tables:
         written = {"md": markdown_table(table), "tex": latex_table(table, report.plan.name), "csv": csv_table(table)}
         for ending, text in written.items():
             (folder / f"table-{table.name}.{ending}").write_text(text, encoding="utf-8")
         if table.name in FIGURES and dataset in report.plan.datasets:
-            stem, draw, _ = FIGURES[table.name]
-            draw(folder / stem, report, dataset)
+            stem, draw, shows = FIGURES[table.name]
+            if draw(folder / stem, report, dataset):
+                pictures[stem] = report.words(shows, dataset=dataset)
+    return pictures

@@ -3,12 +3,12 @@
 DVC shows a file a row, so that every arm has a file of its own; the templates of the plots lie in `.dvc/plots/`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from flowshot.core.files import write_json
 from flowshot.core.plan import REAL, RECONSTRUCTION
 from flowshot.report.project import Training
 from flowshot.report.registry import in_order
@@ -17,10 +17,10 @@ from flowshot.scoring.metrics.score import NO_EMBEDDING
 # Under the first embedding that was used, and without one.
 HEARD = ("fad", "kid", "coverage")
 ALONE = {RECONSTRUCTION: ("mrstft", "kl", "active_units")}
-CURVES = (
+CURVES = [
     "seconds", "train_loss", "train_reconstruction", "train_kl",
     "valid_loss", "valid_reconstruction", "valid_kl", "mutual_information", "active_units",
-)  # fmt: skip
+]  # fmt: skip
 
 
 def write_metrics(frame: pd.DataFrame, folder: Path) -> None:
@@ -31,19 +31,18 @@ def write_metrics(frame: pd.DataFrame, folder: Path) -> None:
         means = rows.groupby(["metric", "embedding"])["value"].mean()
         numbers = {name: float(means[name, by]) for name, by in names if (name, by) in means.index}
         place = folder / str(dataset)
-        path = place / "real.json" if model == REAL else place / str(model) / f"{prior}.json"
         if numbers:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+            write_json(place / "real.json" if model == REAL else place / str(model) / f"{prior}.json", numbers)
 
 
 def write_curves(trainings: Mapping[str, Sequence[Training]], path: Path) -> None:
     """Write the validations of all trainings as one CSV, `training` and `step` first; nothing where there are none."""
-    found = []
-    for dataset, training in ((dataset, one) for dataset, known in trainings.items() for one in known):
-        if "valid_loss" in training.history:
-            shown = training.history.reindex(columns=list(CURVES)).reset_index().astype({"step": int})
-            shown.insert(0, "training", f"{dataset}/{training.model}/seed{training.seed}")
-            found.append(shown[shown["valid_loss"].notna()])
-    if found:
-        pd.concat(found).to_csv(path, index=False, lineterminator="\n")
+    curves = {
+        f"{dataset}/{one.model}/seed{one.seed}": one.history.reindex(columns=CURVES)
+        for dataset, known in trainings.items()
+        for one in known
+    }
+    if curves:
+        shown = pd.concat(curves, names=["training", "step"]).dropna(subset="valid_loss").reset_index()
+        if len(shown):
+            shown.astype({"step": int}).to_csv(path, index=False, lineterminator="\n")

@@ -50,17 +50,15 @@ def latex_table(table: Table, plan: str) -> str:
 
 def _tabular(table: Table) -> str:
     headers = [*map(escape_latex, table.headers), *(_header(column, table) for column in table.columns)]
-    rows: list[list[str]] = []
-    for group in table.groups:
-        for row in group:
-            labels = [escape_latex(label) for label in table.labels(row)]
-            labels = [rf"\textit{{{label}}}" if row.apart and label else label for label in labels]
-            labels[0] = rf"\midrule {labels[0]}" if rows and row is group[0] else labels[0]
-            cells = (_cell(cell, column) for cell, column in zip(row.cells, table.columns, strict=True))
-            rows.append([*labels, *cells])
-    shown = (
-        pd.DataFrame(rows).style.hide(axis="index").format_index(lambda place: headers[int(str(place))], axis="columns")
-    )
+    rows = []
+    for row in table.rows:
+        labels = [escape_latex(label) for label in table.labels(row)]
+        labels = [rf"\textit{{{label}}}" if row.apart and label else label for label in labels]
+        begins = any(row is group[0] for group in table.groups[1:])
+        labels[0] = rf"\midrule {labels[0]}" if begins else labels[0]
+        rows.append(labels + [_cell(cell, column) for cell, column in zip(row.cells, table.columns, strict=True)])
+    shown = pd.DataFrame(rows).style.hide(axis="index")
+    shown.format_index(lambda place: headers[int(str(place))], axis="columns")
     columns = f"@{{}}{'l' * len(table.headers)}{'r' * len(table.columns)}@{{}}"
     return shown.to_latex(hrules=True, column_format=columns).rstrip()
 

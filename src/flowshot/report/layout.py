@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from flowshot.core.plan import EXTERNAL, REAL, RECONSTRUCTION
 from flowshot.report.language import Words
@@ -28,11 +29,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A metric under one embedding ("none" where it needs none)."""
+    """A metric under one embedding ("none" where it needs none); its texts are English."""
 
     metric: Metric
     embedding: str
-    decimals: int = 0
+    decimals: int = 0  # of all its numbers, so that they line up and compare
     fewest: int = 0  # clips that a value needs in the embedding's dimensions
 
     @property
@@ -41,16 +42,17 @@ class Column:
         return "" if self.embedding == NO_EMBEDDING else embedding_title(self.embedding)
 
     def text(self, value: float) -> str:
-        """A number of this column in English; all have the same decimals, so that they line up and compare."""
-        rounded = round(value * self.metric.scale, self.decimals) + 0.0  # no negative zero
+        """A number of this column."""
+        # A number of numpy would be rounded in another way; 0.0 is added because it has no negative zero.
+        rounded = round(float(value) * self.metric.scale, self.decimals) + 0.0
         return f"{rounded:,.{self.decimals}f}" if self.metric.whole else f"{rounded:.{self.decimals}f}"
 
     def spread(self, cell: Cell) -> str:
-        """The standard deviation as text; empty where there is none, or where a count was the same for every seed."""
+        """The standard deviation; empty where there is none, or where a count was the same for every seed."""
         return "" if cell.spread is None or (self.metric.whole and cell.spread == 0) else self.text(cell.spread)
 
     def interval(self, cell: Cell) -> tuple[str, str] | None:
-        """The ends of the interval as text."""
+        """The ends of the interval."""
         return (self.text(cell.interval[0]), self.text(cell.interval[1])) if cell.interval else None
 
 
@@ -77,18 +79,22 @@ class Table:
     shows_prior: bool = True
 
     @property
+    def rows(self) -> list[Row]:
+        """Those of all groups."""
+        return [row for group in self.groups for row in group]
+
+    @property
     def headers(self) -> tuple[str, ...]:
         """What stands above the labels of the rows."""
-        return tuple(map(self.words, ("autoencoder", "prior") if self.shows_prior else ("autoencoder",)))
+        return tuple(map(self.words, ("autoencoder", "prior")[: 1 + self.shows_prior]))
 
     def labels(self, row: Row) -> tuple[str, ...]:
         """What stands at the left of a row; in the table's language where no one named it in `params.yaml`."""
-        if not self.shows_prior:
-            return (row.autoencoder,)
         if row.autoencoder == REAL:
             return self.words("real (floor)"), ""
         model = self.words(EXTERNAL) if row.autoencoder == EXTERNAL else row.autoencoder
-        return model, self.words(RECONSTRUCTION) if row.prior == RECONSTRUCTION else row.prior
+        prior = self.words(RECONSTRUCTION) if row.prior == RECONSTRUCTION else row.prior
+        return (model, prior)[: 1 + self.shows_prior]
 
     def title(self, column: Column) -> str:
         """The heading of a column."""
@@ -112,22 +118,17 @@ def decimals(values: Iterable[float], digits: int, scale: float = 1.0) -> int:
     return max(digits - 1 - math.floor(math.log10(largest)), 0) if largest > 0 else digits - 1
 
 
-def seeds_cell(values: Iterable[float]) -> Cell | None:
-    """The mean over seeds, with the standard deviation of several; None without any."""
-    found = list(values)
-    if not found:
-        return None
-    return Cell(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None)
+def seeds_cell(values: pd.Series) -> Cell | None:
+    """The mean over seeds, with the standard deviation of several; None where all are NaN."""
+    found: Any = values.dropna()
+    return Cell(found.mean(), found.std() if len(found) > 1 else None) if len(found) else None
 
 
-def best_marked(cells: Sequence[Cell | None], columns: Sequence[Column]) -> list[Cell | None]:
+def best_marked(cells: Sequence[Cell | None], column: Column) -> list[Cell | None]:
     """Cells that compete in one metric, with its best marked, and those that read the same; none where one competes."""
     values = [cell.value for cell in cells if cell]
-    better = columns[0].metric.better if len(values) > 1 else None
+    better = column.metric.better if len(values) > 1 else None
     if better is None:
         return list(cells)
-    best = (min if better == "lower" else max)(values)
-    return [
-        replace(cell, best=True) if cell and column.text(cell.value) == column.text(best) else cell
-        for cell, column in zip(cells, columns, strict=True)
-    ]
+    best = column.text((min if better == "lower" else max)(values))
+    return [replace(cell, best=True) if cell and column.text(cell.value) == best else cell for cell in cells]

@@ -1,8 +1,8 @@
 """Tables as Markdown and as CSV."""
 
-import csv
-import io
 import re
+
+import pandas as pd
 
 from flowshot.report.layout import ARROWS, NOTHING, Cell, Column, Row, Table
 
@@ -16,7 +16,7 @@ def markdown_table(table: Table) -> str:
     """A Markdown table under its caption; what does not compete with the arms is in italics."""
     titles = (f"{escape_markdown(table.title(one))} {ARROWS[one.metric.better]}".rstrip() for one in table.columns)
     rules = [*(":--" for _ in table.headers), *("--:" for _ in table.columns)]
-    rows = [_row(row, table) for group in table.groups for row in group]
+    rows = [_row(row, table) for row in table.rows]
     lines = ["| " + " | ".join(cells) + " |" for cells in ([*table.headers, *titles], rules, *rows)]
     return "\n".join([escape_markdown(" ".join(table.caption)), "", *lines, ""])
 
@@ -41,26 +41,19 @@ def csv_table(table: Table) -> str:
     Behind each column stand those of its standard deviation (`±`), of the ends of its interval, and of `†`, where the
     table has any.
     """
-    rows = [row for group in table.groups for row in group]
-    header, content = list(table.headers), [list(table.labels(row)) for row in rows]
+    content = dict(zip(table.headers, zip(*map(table.labels, table.rows), strict=True), strict=True))
     for j, column in enumerate(table.columns):
-        for name, values in _csv_parts(column, [row.cells[j] for row in rows]).items():
-            header.append(f"{table.title(column)} {table.words(name)}".rstrip())
-            for line, value in zip(content, values, strict=True):
-                line.append(value.replace(",", ""))
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows([header, *content])
-    return file.getvalue()
-
-
-def _csv_parts(column: Column, cells: list[Cell | None]) -> dict[str, list[str]]:
-    """The texts of one column of the table by what they are; those that no row has are left out."""
-    ends = [(cell and column.interval(cell)) or ("", "") for cell in cells]
-    parts = {
-        "": [column.text(cell.value) if cell else "" for cell in cells],
-        "±": [column.spread(cell) if cell else "" for cell in cells],
-        "low": [low for low, _ in ends],
-        "high": [high for _, high in ends],
-        "†": ["†" if cell and cell.few else "" for cell in cells],
-    }
-    return {name: values for name, values in parts.items() if not name or any(values)}
+        cells = [row.cells[j] for row in table.rows]
+        ends = [(cell and column.interval(cell)) or ("", "") for cell in cells]
+        parts = {
+            "": [column.text(cell.value) if cell else "" for cell in cells],
+            "±": [column.spread(cell) if cell else "" for cell in cells],
+            "low": [low for low, _ in ends],
+            "high": [high for _, high in ends],
+            "†": ["†" if cell and cell.few else "" for cell in cells],
+        }
+        for name, values in parts.items():
+            if not name or any(values):
+                title = f"{table.title(column)} {table.words(name)}".rstrip()
+                content[title] = tuple(value.replace(",", "") for value in values)
+    return pd.DataFrame(content).to_csv(index=False, lineterminator="\n")

@@ -7,126 +7,113 @@ every reference source on both distances: what moves both alike cancels.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
-from flowshot.core.mean_interval import student_interval
+from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.core.plan import DIRECT
 from flowshot.report.layout import Cell, Column, Row, Table, decimals
-from flowshot.report.registry import Metric, metric
-from flowshot.report.results import Influence, Pair, Report
+from flowshot.report.registry import metric
+from flowshot.report.results import Frame, Influence, Pair, Report
 from flowshot.scoring.metrics.holm import holm
 
 BASELINE = "no_nf"
 COMPARED = ("fad", "kid")
 P_DECIMALS = 3
+Error = tuple[float, float]  # a standard error and its degrees of freedom
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How much larger an arm's distance is than the baseline's, with its interval and two-sided p-value."""
-
-    value: float
-    interval: tuple[float, float] | None = None
-    p_value: float | None = None
+def has_rivals(report: Report) -> bool:
+    """Whether the plan has a `no_nf` and something to compare with it."""
+    return BASELINE in report.plan.autoencoders and len(report.plan.models) > 1
 
 
 def paired_tables(report: Report, dataset: str) -> list[Table]:
-    """A table for each compared metric; none where the plan has no `no_nf` or nothing to compare with it."""
-    if BASELINE not in report.plan.autoencoders or len(report.plan.models) < 2:
-        return []
-    return [_table(report, dataset, name) for name in COMPARED if report.embeddings(dataset, name)]
+    """A table for each compared metric; none where there is nothing to compare."""
+    compared = COMPARED if has_rivals(report) else ()
+    return [_table(report, dataset, name) for name in compared if report.embeddings(dataset, name)]
 
 
-def seed_difference(values: Mapping[int, float], baseline: Mapping[int, float], confidence: float) -> Difference:
-    """Of trainings paired by their seed; at least two seeds."""
-    differences = np.array([values[seed] - baseline[seed] for seed in sorted(values)])
-    return _tested(float(differences.mean()), _standard_error(differences), len(differences) - 1, confidence)
+def paired_differences(report: Report, dataset: str, name: str, embedding: str) -> Frame:
+    """By how much each arm is further from real clips than `no_nf` with the same prior.
+
+    A row for each arm of the plan, NaN where there is no such number: `mean` over seeds between `mean_low` and
+    `mean_high`, `difference` between `low` and `high`, and `p`, two-sided and corrected by Holm's method.
+    """
+    seeds = report.seeds(dataset, name, embedding).reindex(list(report.plan.arms))
+    found = {}
+    for arm, own in seeds.iterrows():
+        reference = (BASELINE, report.plan.priors[0] if arm[1] == DIRECT else arm[1])
+        differences = own - seeds.loc[reference]
+        if arm[0] == BASELINE or (own.isna() != seeds.loc[reference].isna()).any():
+            differences[:] = np.nan
+        error = seeds_error(differences) or _clips_error(report, (dataset, name, embedding), (arm, reference))
+        compared = tested(differences.mean(), error, report.confidence)
+        found[arm] = (*tested(own.mean(), seeds_error(own), report.confidence)[:3], *compared)
+    names = ["mean", "mean_low", "mean_high", "difference", "low", "high", "p"]
+    frame = pd.DataFrame(list(found.values()), pd.MultiIndex.from_tuples(found), names, dtype=float)
+    known = frame["p"].notna()
+    frame.loc[known, "p"] = holm(frame.loc[known, "p"].tolist())
+    return frame
 
 
-def clip_difference(value: float, influence: Influence, other: Influence, confidence: float) -> Difference:
-    """Of the distances of two sets of clips from the same reference, `value`, by the influences of both distances."""
+def tested(value: float, error: Error | None, confidence: float) -> tuple[float, float, float, float]:
+    """The value, the ends of its interval, and its two-sided p by Student's t; NaN where they are not known."""
+    from scipy.special import stdtr  # half a second, and only these tables need it
+
+    if error is None or np.isnan(value):
+        return value, np.nan, np.nan, np.nan
+    p = 2 * stdtr(error[1], -abs(value) / error[0]) if error[0] else value == 0
+    return value, *student_interval(value, error, confidence), float(p)
+
+
+def seeds_error(values: Frame) -> Error | None:
+    """Of the mean over seeds; None with fewer than two."""
+    found = values.dropna()
+    return mean_standard_error(found.to_numpy(), found.index)
+
+
+def influence_error(influence: Influence, other: Influence) -> Error:
+    """Of the difference of two distances from the same reference."""
     sources = [source for source in influence.reference if source in other.reference]
     moved = np.array([influence.reference[source] - other.reference[source] for source in sources])
     shared = len(moved) / (len(moved) - 1) * float(np.square(moved).sum())
-    variance = influence.candidate_variance + other.candidate_variance + shared
-    return _tested(value, math.sqrt(variance), len(moved) - 1, confidence)
+    return math.sqrt(influence.candidate_variance + other.candidate_variance + shared), len(moved) - 1
 
 
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) / math.sqrt(len(values))
-
-
-def _tested(value: float, error: float, freedom: int, confidence: float) -> Difference:
-    from scipy.special import stdtr  # half a second, and only these tables need it
-
-    p_value = float(2 * stdtr(freedom, -abs(value) / error)) if error else float(value == 0)
-    return Difference(value, _interval(value, error, freedom, confidence), p_value)
-
-
-def _interval(value: float, error: float, freedom: int, confidence: float) -> tuple[float, float]:
-    return cast(tuple[float, float], student_interval(value, (error, float(freedom)), confidence))
+def _clips_error(report: Report, what: tuple[str, str, str], pairs: tuple[Pair, Pair]) -> Error | None:
+    """Of one seed; `what`: dataset, metric and embedding. Scores of sets from one source have none."""
+    dataset, name, embedding = what
+    (seed, *others) = report.plan.seeds
+    own, other = (report.influences.get(((dataset, *pair, seed), name, embedding)) for pair in pairs)
+    return influence_error(own, other) if own and other and not others else None
 
 
 def _table(report: Report, dataset: str, name: str) -> Table:
-    shown, arms, words = metric(name), report.plan.arms, report.words
+    shown, words = metric(name), report.words
+    mean = replace(shown, title=words("mean {metric}", metric=shown.title), better=None)
     columns: list[Column] = []
-    cells: dict[Pair, list[Cell | None]] = {arm: [] for arm in arms}
+    cells: dict[Pair, list[Cell | None]] = {arm: [] for arm in report.plan.arms}
     for embedding in report.embeddings(dataset, name):
-        values = report.values(dataset, name, embedding)
-        places = decimals((v for arm in arms for v in values.get(arm, {}).values()), report.digits, shown.scale)
-        mean = Metric(f"{name}_mean", words("mean {metric}", metric=shown.title), scale=shown.scale)
-        difference = Metric(f"{name}_difference", "difference", scale=shown.scale)
-        columns += [Column(mean, embedding, places), Column(difference, embedding, places)]
-        columns += [Column(Metric(f"{name}_difference_p", "p (Holm)"), embedding, P_DECIMALS)]
-        rivals = [arm for arm in arms if arm[0] != BASELINE]
-        differences = {arm: _difference(report, (dataset, name, embedding), arm, values) for arm in rivals}
-        known = {arm: one.p_value for arm, one in differences.items() if one and one.p_value is not None}
-        corrected = dict(zip(known, map(float, holm(list(known.values()))), strict=True))
-        for arm in arms:
-            found, p_value = differences.get(arm), corrected.get(arm)
-            cells[arm] += [
-                _mean_cell(values.get(arm), report.confidence),
-                Cell(found.value, None, found.interval) if found else None,
-                None if p_value is None else Cell(p_value),
-            ]
+        seeds = report.seeds(dataset, name, embedding).reindex(list(cells))
+        places = decimals(seeds.stack(), report.digits, shown.scale)
+        columns += [Column(one, embedding, places) for one in (mean, replace(mean, title="difference"))]
+        columns += [Column(replace(mean, title="p (Holm)", scale=1.0), embedding, P_DECIMALS)]
+        for arm, row in paired_differences(report, dataset, name, embedding).iterrows():
+            numbers = [row.iloc[:3], row.iloc[3:6], (row["p"], np.nan, np.nan)]
+            cells[arm] += [_cell(*number) for number in numbers]
     groups = tuple(
-        tuple(Row(*arm, tuple(cells[arm]), arm[0] in report.baselines) for arm in arms if arm[0] == model)
+        tuple(Row(*arm, tuple(cells[arm]), arm[0] in report.baselines) for arm in cells if arm[0] == model)
         for model in report.plan.models
     )
     caption = _caption(report, dataset, shown.title)
     return Table(f"paired-{name}", dataset, caption, tuple(columns), groups, words)
 
 
-def _difference(
-    report: Report, what: tuple[str, str, str], arm: Pair, values: Mapping[Pair, Mapping[int, float]]
-) -> Difference | None:
-    """`what`: dataset, metric and embedding."""
-    dataset, name, embedding = what
-    reference = (BASELINE, report.plan.priors[0] if arm[1] == DIRECT else arm[1])
-    own, baseline = values.get(arm, {}), values.get(reference, {})
-    if not own or own.keys() != baseline.keys():
-        return None
-    if len(own) > 1:
-        return seed_difference(own, baseline, report.confidence)
-    (seed,) = own
-    value = own[seed] - baseline[seed]
-    influences = report.influences
-    found, other = (influences.get(((dataset, *pair, seed), name, embedding)) for pair in (arm, reference))
-    if found is None or other is None:  # scores of sets from one source have no interval
-        return Difference(value)
-    return clip_difference(value, found, other, report.confidence)
-
-
-def _mean_cell(values: Mapping[int, float] | None, confidence: float) -> Cell | None:
-    found = np.array(list((values or {}).values()))
-    if len(found) < 2:
-        return Cell(float(found[0])) if len(found) else None
-    mean = float(found.mean())
-    return Cell(mean, None, _interval(mean, _standard_error(found), len(found) - 1, confidence))
+def _cell(value: float, low: float, high: float) -> Cell | None:
+    return None if np.isnan(value) else Cell(value, None, None if np.isnan(low) else (low, high))
 
 
 def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from flowshot.clips.prepared import PreparedDataset, read_prepared
-from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json
 from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
@@ -54,45 +53,31 @@ class Project:
         return said.get("kind", generator) in BASELINES
 
     def measured(self, arm: Arm) -> Iterator[Score]:
-        """The numbers of an arm that are no scores of its clips; what is not known here is left out.
-
-        Raises:
-            FlowshotError: a number is none.
-        """
+        """The numbers of an arm that are no scores of its clips; what is not known here is left out."""
         dataset, model, prior, seed = arm
         if model in (REAL, EXTERNAL):
             return
         if prior in (OWN, RECONSTRUCTION, DIRECT):
-            said = self.root / "models" / dataset / model / str(seed) / "diagnostics.json"
-            diagnosis = _read_if_there(said)
-            for name in (*LATENT, *TRAINING):
-                if name in diagnosis:
-                    yield _score(name, diagnosis, name, said, int(diagnosis.get("n", 1)) if name in LATENT else 1)
-            run = self.run("train", dataset, model, seed)
-            if run.get("seconds") is not None:
-                yield _score("train_seconds", run, "seconds", self.root / "runs" / "train", 1)
+            said = _read_if_there(self.root / "models" / dataset / model / str(seed) / "diagnostics.json")
+            for name in (name for name in (*LATENT, *TRAINING) if name in said):
+                clips = int(said.get("n", 1)) if name in LATENT else 1
+                yield Score(name, NO_EMBEDDING, float(said[name]), None, None, clips)
+            seconds = self.run("train", dataset, model, seed).get("seconds")
+            if seconds is not None:
+                yield Score("train_seconds", NO_EMBEDDING, float(seconds), None, None, 1)
         taken = self.run("sample", *arm)
         if taken.get("seconds") and taken.get("clips"):
-            speed = {"speed": taken["clips"] / taken["seconds"]}
-            yield _score("clips_per_second", speed, "speed", self.root / "runs" / "sample", int(taken["clips"]))
-        file = self.root.joinpath("priors", *map(str, arm), "nats.json")
-        nats = _read_if_there(file)
-        if nats:
-            yield _score("prior_nats", nats, "prior_nats", file, int(nats["n"]))
-            per_bit = nats["dimensions"] * math.log(2)
-            keys = ("prior_nats", "ci_low", "ci_high")
-            bits = {key: None if nats.get(key) is None else nats[key] / per_bit for key in keys}
-            yield _score("prior_bits", bits, "prior_nats", file, int(nats["n"]))
+            speed, clips = taken["clips"] / taken["seconds"], int(taken["clips"])
+            yield Score("clips_per_second", NO_EMBEDDING, speed, None, None, clips)
+        if nats := _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json")):
+            for name, unit in (("prior_nats", 1), ("prior_bits", nats["dimensions"] * math.log(2))):
+                low, high = (None if nats[end] is None else nats[end] / unit for end in ("ci_low", "ci_high"))
+                yield Score(name, NO_EMBEDDING, nats["prior_nats"] / unit, low, high, int(nats["n"]))
 
     def prepared(self, name: str) -> PreparedDataset | None:
         """The dataset, or None where it was not prepared here; raises FlowshotError where it is damaged."""
         folder = self.root / "data" / "prepared" / name
         return read_prepared(folder) if (folder / "dataset.json").is_file() else None
-
-    def audit(self, name: str) -> pd.DataFrame:
-        """The rows of `audit.csv`; empty where the dataset was not prepared here."""
-        file = self.root / "data" / "prepared" / name / "audit.csv"
-        return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=["status", "reason"])
 
     def trainings(self, plan: PlanConfig, dataset: str) -> list[Training]:
         """What is known here of every training of the plan on `dataset`."""
@@ -108,12 +93,9 @@ class Project:
         """The `history.csv` of a training by step, with `seconds` where they are known; empty without a history."""
         file = self.root / "models" / dataset / model / str(seed) / "history.csv"
         times = self.root / "runs" / "train" / dataset / model / str(seed) / "times.csv"
-        try:
-            history = pd.read_csv(file).astype(float).set_index("step") if file.is_file() else pd.DataFrame()
-            if times.is_file():
-                history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
-        except (KeyError, ValueError) as error:
-            raise FlowshotError(f"{file}: no history of a training ({error!r}); train it again") from None
+        history = pd.read_csv(file).astype(float).set_index("step") if file.is_file() else pd.DataFrame()
+        if times.is_file():
+            history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
         return history
 
     def run_id(self, plan: PlanConfig, arm: Arm) -> str | None:
@@ -134,15 +116,4 @@ def stage_of(stage: str, arm: Arm) -> str:
 
 
 def _read_if_there(file: Path) -> dict[str, Any]:
-    said = read_json(file) if file.is_file() else {}
-    if not isinstance(said, dict):
-        raise FlowshotError(f"{file}: holds no JSON object; run `dvc repro` to make it again")
-    return said
-
-
-def _score(metric: str, said: dict[str, Any], key: str, file: Path, n: int) -> Score:
-    number = said[key]
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise FlowshotError(f"{file}: `{key}` must be a finite number, found {number!r}; run `dvc repro` again")
-    low, high = (said.get(end) if metric.startswith("prior_") else None for end in ("ci_low", "ci_high"))
-    return Score(metric, NO_EMBEDDING, float(number), low, high, n)
+    return dict(read_json(file)) if file.is_file() else {}

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,11 @@ def template(name: str, words: Words) -> "Template":
         loader=FileSystemLoader([FOLDER, FOLDER / "page"]), autoescape=select_autoescape(), **options
     )
     environment.globals |= {"_": words, "number": lambda value: words.number(f"{value:.3g}")}
-    environment.filters["markdown"] = escape_markdown
+    # A minus is as wide as a digit, so that columns line up; a hyphen in a name stays one.
+    environment.filters |= {
+        "markdown": escape_markdown,
+        "minus": lambda text: re.sub(r"(?<![\w-])-(?=\d)", "\u2212", text),
+    }
     return environment.get_template(name)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
 import pandas as pd
 
@@ -14,13 +14,14 @@ from flowshot.core.params import check_section
 from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.report.config import ReportConfig
 from flowshot.report.language import Words
-from flowshot.report.project import Arm, Project, stage_of
+from flowshot.report.project import Arm, Project, Training, stage_of
 from flowshot.report.registry import in_order
 from flowshot.scoring.metrics.score import Score
 
 COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n", "role")
-NUMBER = frozenset(COLUMNS[4:10])  # what every score has; what else is in its entry are its details
+NUMBER = COLUMNS[4:10]  # what every score has; what else is in its entry are its details
 Pair = tuple[str, str]  # a model and a prior, or what stands for them
+Frame = Any  # a pandas.DataFrame or Series whose cells and index are what its docstring says; stubs know neither
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Report:
     """All numbers of a plan, and how they are written: what every table, figure and sentence is made from.
 
     `frame`: in long form with `COLUMNS`. `dimensions`: of the embeddings. `influences`: by arm, metric and embedding.
-    `confidence`: level of the intervals in the scores.
+    `confidence`: level of the intervals in the scores. `trainings`: what is known of them, by dataset of the plan.
     """
 
     plan: PlanConfig
@@ -46,6 +47,7 @@ class Report:
     words: Words
     dimensions: Mapping[str, int] = field(default_factory=dict)
     influences: Mapping[tuple[Arm, str, str], Influence] = field(default_factory=dict)
+    trainings: Mapping[str, list[Training]] = field(default_factory=dict)
 
     @cached_property
     def baselines(self) -> tuple[str, ...]:
@@ -58,7 +60,7 @@ class Report:
         """Every (model, prior) of the plan but baselines."""
         return tuple(arm for arm in self.plan.arms if arm[0] not in self.baselines)
 
-    def of(self, dataset: str) -> pd.DataFrame:
+    def of(self, dataset: str) -> Frame:
         """The numbers of one dataset."""
         return self.frame[self.frame["dataset"] == dataset]
 
@@ -67,18 +69,21 @@ class Report:
         frame = self.of(dataset)
         return in_order(set(frame.loc[frame["metric"] == metric, "embedding"]))
 
-    def values(self, dataset: str, metric: str, embedding: str) -> dict[Pair, dict[int, float]]:
-        """A metric's values by model and prior, then by seed."""
+    def rows(self, dataset: str, metric: str, embedding: str) -> Frame:
+        """The numbers of one metric under one embedding."""
         frame = self.of(dataset)
-        shown = frame[(frame["metric"] == metric) & (frame["embedding"] == embedding)]
-        found: dict[Pair, dict[int, float]] = {}
-        for model, prior, seed, value in zip(*(shown[name] for name in (*COLUMNS[1:4], "value")), strict=True):
-            found.setdefault((model, prior), {})[int(seed)] = float(value)
-        return found
+        return frame[(frame["metric"] == metric) & (frame["embedding"] == embedding)]
 
-    def means(self, dataset: str, metric: str, embedding: str) -> dict[Pair, float]:
-        """The same, mean over seeds."""
-        return {pair: fmean(seeds.values()) for pair, seeds in self.values(dataset, metric, embedding).items()}
+    def seeds(self, dataset: str, metric: str, embedding: str) -> Frame:
+        """The same, a row for each (autoencoder, prior) and a column for each seed."""
+        return self.rows(dataset, metric, embedding).pivot(
+            index=["autoencoder", "prior"], columns="seed", values="value"
+        )
+
+
+def arm_name(arm: Pair) -> str:
+    """As sentences name it; a generator has no prior."""
+    return arm[0] if arm[1] == DIRECT else f"{arm[0]} / {arm[1]}"
 
 
 def planned_arms(plan: PlanConfig) -> Iterator[Arm]:
@@ -118,9 +123,7 @@ def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confid
         measured = {(one.metric, one.embedding): one for one in project.measured(arm)}
         scores += [(arm, one) for one in (_read_scores(project.scores(arm), arm) | measured).values()]
     roles = {arm: _role(arm, project) for arm, _ in scores}
-    rows = [
-        (*arm, one.metric, one.embedding, one.value, one.ci_low, one.ci_high, one.n, roles[arm]) for arm, one in scores
-    ]
+    rows = [(*arm, *(getattr(one, name) for name in NUMBER), roles[arm]) for arm, one in scores]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
     influences = {
         (arm, one.metric, one.embedding): Influence(**one.details["influence"])
@@ -129,7 +132,8 @@ def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confid
     }
     dimensions = {one.embedding: int(one.details["dimensions"]) for _, one in scores if "dimensions" in one.details}
     frame = frame.sort_values(list(COLUMNS[:6]), ignore_index=True)
-    return Report(plan, frame, config.digits, confidence, Words(config.language), dimensions, influences)
+    trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
+    return Report(plan, frame, config.digits, confidence, Words(config.language), dimensions, influences, trainings)
 
 
 def _role(arm: Arm, project: Project) -> str:
@@ -150,7 +154,7 @@ def _read_scores(path: Path, arm: Arm) -> dict[tuple[str, str], Score]:
     except (OSError, ValueError, FlowshotError) as error:
         raise FlowshotError(f"{path}: {error}; {remedy}") from None
     scores = {
-        (one.metric, one.embedding): replace(one, details={key: entry[key] for key in entry.keys() - NUMBER})
+        (one.metric, one.embedding): replace(one, details={key: entry[key] for key in entry.keys() - {*NUMBER}})
         for one, entry in zip(numbers, entries, strict=True)
     }
     if not scores or len(scores) < len(entries):

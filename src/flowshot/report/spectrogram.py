@@ -37,21 +37,16 @@ def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
     Raises:
         ValueError: the files differ in sample rate.
     """
-    # Imported here because they take most of a second. Figures are made without pyplot, which would look for a display
-    # and keep every figure alive.
-    import soundfile
+    import soundfile  # these take most of a second
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # without pyplot, which would look for a display
 
     decoded = [soundfile.read(str(file), dtype="float32", always_2d=True) for file in files]
     rates = {rate for _, rate in decoded}
     if len(rates) != 1:
         raise ValueError(f"clips of one sample rate expected, found {sorted(rates)} Hz")
     rows = -(-len(files) // COLUMNS)
-    height = 2.2 * rows + 0.8
-    figure = Figure(figsize=(12, height))
-    # Margins in inches, set by hand: matplotlib's own layout would take longer than all the rest.
-    figure.subplots_adjust(0.05, 0.55 / height, 0.92, 1 - 0.3 / height, wspace=0.08, hspace=0.2)
+    figure = Figure(figsize=(12, 2.2 * rows + 0.8), layout="compressed")
     axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
     for axis, file, (clip, rate) in zip(axes, files, decoded, strict=False):
         frequencies, times, levels = decibel_spectrogram(clip.mean(axis=1), rate)
@@ -61,8 +56,7 @@ def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
     for axis in axes[len(files) :]:
         axis.set_visible(False)
     figure.supxlabel("time (s)", fontsize="small")
-    figure.supylabel("frequency (kHz)", fontsize="small", x=0.01)
-    scale = figure.add_axes((0.935, 0.55 / height, 0.012, 1 - 0.85 / height))
-    figure.colorbar(image, cax=scale, label="dB below the loudest")
+    figure.supylabel("frequency (kHz)", fontsize="small")
+    figure.colorbar(image, ax=axes, label="dB below the loudest")
     # Without the metadata the file would name the version of matplotlib that wrote it.
     FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})

@@ -10,6 +10,7 @@ from flowshot.report.language import Words
 # Okabe and Ito, "Color Universal Design" (2008): told apart by colour-blind readers, and each has a marker of its own.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--", ":", "-.")
 SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same, with Polish letters
     "font.size": 9,

@@ -1,27 +1,19 @@
 """The tables of a dataset that compare clips, and those of its autoencoders."""
 
-import math
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
 from flowshot.core.plan import DIRECT, EXTERNAL, REAL, RECONSTRUCTION, PlanConfig
 from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table, best_marked, decimals
-from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TableName, metric
-from flowshot.report.results import Pair, Report
+from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TABLES, metric
+from flowshot.report.results import Frame, Pair, Report
 from flowshot.scoring.metrics.sample_size import fewest_clips
 
-SUBJECTS: dict[TableName, str] = {
-    "quality": "Quality of generated clips",
-    "distances": "Distances of generated clips that do not depend on n, and whether they could be chance",
-    "coverage": "Fidelity and diversity of generated clips",
-    "diversity": "Diversity of generated clips, and whether they copy training clips",
-    "reconstruction": "Autoencoders: reconstruction of test clips",
-    "autoencoder": "Models: latent space and cost",
-}
+SUBJECTS = {name: entry["subject"] for name, entry in TABLES.items() if "subject" in entry}
 FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
 
 
@@ -40,38 +32,35 @@ def dataset_tables(report: Report, dataset: str) -> list[Table]:
     external = [(EXTERNAL, name) for name in sorted(set(frame.loc[frame["autoencoder"] == EXTERNAL, "prior"]))]
     comparison = [arms, [(REAL, REAL)], baselines, external, reconstructions]
     trained = [*reconstructions, *((name, DIRECT) for name in plan.generators if planned)]
-    tables = []
-    for name in SUBJECTS:
-        compares = name in COMPARE_CLIPS
-        layout = comparison if compares else [trained if name == "autoencoder" else reconstructions]
-        table = _table(report, dataset, frame, name, layout)
-        if table is not None:
-            tables.append(table)
-    return tables
+    layouts = {"reconstruction": [reconstructions], "autoencoder": [trained]}
+    tables = [_table(report, dataset, name, layouts.get(name, comparison)) for name in SUBJECTS]
+    return [table for table in tables if table]
 
 
-def _table(
-    report: Report, dataset: str, frame: pd.DataFrame, name: TableName, layout: Sequence[Sequence[Pair]]
-) -> Table | None:
-    """The rows of `layout`, of which those of the first group compete with each other."""
-    shown = _shown(frame, name, {pair for pairs in layout for pair in pairs})
+def _table(report: Report, dataset: str, name: str, layout: Sequence[Sequence[Pair]]) -> Table | None:
+    """The rows of `layout`; those of its first group compete with each other."""
+    frame = report.of(dataset)
+    listed = pd.MultiIndex.from_frame(frame[["autoencoder", "prior"]]).isin(list(itertools.chain(*layout)))
+    # How fast test clips are reconstructed is no speed of sampling.
+    aside = (frame["metric"] == "clips_per_second") & (frame["prior"] == RECONSTRUCTION)
+    shown = frame[listed & ~aside & (frame["metric"].map(lambda one: metric(one).table) == name)]
     if shown.empty:
         return None
-    by_key: Any = shown.groupby(["metric", "embedding", "autoencoder", "prior"], sort=False)
-    found: dict[tuple[str, ...], pd.DataFrame] = dict(iter(by_key))
     order = {known: place for place, known in enumerate([*METRICS, *EMBEDDINGS])}
-    keys = sorted({key[:2] for key in found}, key=lambda key: [(order.get(part, len(order)), part) for part in key])
+    keys = sorted(
+        set(zip(shown["metric"], shown["embedding"], strict=True)),
+        key=lambda key: [(order.get(part, len(order)), part) for part in key],
+    )
+    grouped = shown.groupby(["metric", "embedding"])["value"]
     columns = []
     for one, by in keys:
-        values = shown.loc[(shown["metric"] == one) & (shown["embedding"] == by), "value"]
-        places = 0 if metric(one).whole else decimals(values, report.digits, metric(one).scale)
+        places = 0 if metric(one).whole else decimals(grouped.get_group((one, by)), report.digits, metric(one).scale)
         columns.append(Column(metric(one), by, places, fewest_clips(one, report.dimensions.get(by, 0))))
+    cells = _cells(shown, dict(zip(keys, columns, strict=True)))
     groups = []
     for place, pairs in enumerate(layout):
-        lines = [
-            [_cell(found.get((*key, *pair)), one) for key, one in zip(keys, columns, strict=True)] for pair in pairs
-        ]
-        rows = [Row(*pair, tuple(line), place > 0) for pair, line in zip(pairs, lines, strict=True) if any(line)]
+        lines = {pair: tuple(cells.get((*pair, *key)) for key in keys) for pair in pairs}
+        rows = [Row(*pair, line, place > 0) for pair, line in lines.items() if any(line)]
         groups.append(_compete(rows, columns) if place == 0 else rows)
     if name in COMPARE_CLIPS:  # the floor stands above the arms
         groups[:2] = groups[1::-1]
@@ -80,63 +69,50 @@ def _table(
     return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
 
 
-def _shown(frame: pd.DataFrame, name: TableName, rows: set[Pair]) -> pd.DataFrame:
-    """What belongs into a table. How fast test clips are reconstructed is no speed of sampling."""
-    triples = zip(frame["metric"], frame["autoencoder"], frame["prior"], strict=True)
-    return frame[
-        [
-            metric(one).table == name
-            and (model, prior) in rows
-            and (one, prior) != ("clips_per_second", RECONSTRUCTION)
-            for one, model, prior in triples
-        ]
-    ]
-
-
-def _cell(found: pd.DataFrame | None, column: Column) -> Cell | None:
-    if found is None:
-        return None
-    few = bool(found["n"].min() < column.fewest)
-    if len(found) > 1:
-        return Cell(float(found["value"].mean()), float(found["value"].std(ddof=1)), few=few)
-    value, low, high = (float(found[name].iloc[0]) for name in ("value", "ci_low", "ci_high"))
-    return Cell(value, None, None if math.isnan(low) else (low, high), few=few)
+def _cells(shown: Frame, columns: dict[tuple[str, str], Column]) -> dict[tuple[str, ...], Cell]:
+    """By autoencoder, prior, metric and embedding."""
+    parts = {"value": ("value", "mean"), "spread": ("value", "std"), "n": ("n", "min"), "seeds": ("n", "size")}
+    parts |= {"low": ("ci_low", "first"), "high": ("ci_high", "first")}
+    cells = {}
+    for key, one in shown.groupby(["autoencoder", "prior", "metric", "embedding"]).agg(**parts).iterrows():
+        interval = None if one["seeds"] > 1 or pd.isna(one["low"]) else (one["low"], one["high"])
+        spread = one["spread"] if one["seeds"] > 1 else None
+        cells[key] = Cell(one["value"], spread, interval, few=bool(one["n"] < columns[key[2:]].fewest))
+    return cells
 
 
 def _compete(rows: list[Row], columns: Sequence[Column]) -> list[Row]:
     """Mark the best of each column; of what is measured in a latent space, the best of each autoencoder."""
     marked = [list(row.cells) for row in rows]
     for j, column in enumerate(columns):
-        scopes = {row.autoencoder for row in rows} if column.metric.within_autoencoder else {None}
-        for scope in scopes:
-            places = [i for i, row in enumerate(rows) if scope in (None, row.autoencoder)]
-            best = best_marked([marked[i][j] for i in places], [column] * len(places))
-            for i, cell in zip(places, best, strict=True):
+        scopes = [row.autoencoder if column.metric.within_autoencoder else "" for row in rows]
+        for scope in set(scopes):
+            places = [i for i, one in enumerate(scopes) if one == scope]
+            for i, cell in zip(places, best_marked([marked[i][j] for i in places], column), strict=True):
                 marked[i][j] = cell
     return [replace(row, cells=tuple(cells)) for row, cells in zip(rows, marked, strict=True)]
 
 
-def _caption(
-    report: Report, dataset: str, name: TableName, shown: pd.DataFrame, rows: Sequence[Row]
-) -> tuple[str, ...]:
+def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequence[Row]) -> tuple[str, ...]:
     """The sentences above a table of the numbers `shown`."""
-    words = report.words
+    words, compares = report.words, name in COMPARE_CLIPS
     cells = [cell for row in rows for cell in row.cells if cell]
-    present = {row.autoencoder for row in rows}
-    metrics = [metric(one) for one in shown["metric"]]
-    compares = name in COMPARE_CLIPS
+    models, priors = {row.autoencoder for row in rows}, {row.prior for row in rows}
+    metrics = shown["metric"].map(metric)
+    sizes = sorted(set(shown.loc[[one.over_clips for one in metrics], "n"]))
+    n = words("{low} to {high}", low=sizes[0], high=sizes[-1]) if len(sizes) > 1 else "".join(map(str, sizes))
+    subject = "{subject}, dataset {dataset}, n = {n}." if sizes else "{subject}, dataset {dataset}."
     said = {
-        budget(report.plan, words): bool(present - {EXTERNAL, REAL}),
+        words(subject, subject=words(SUBJECTS[name]), dataset=dataset, n=n): True,
+        budget(report.plan, words): bool(models - {EXTERNAL, REAL}),
         _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
-        words("Held-out real clips are the floor."): compares and REAL in present,
-        words("Reconstructed test clips show what the decoder can do."): (
-            compares and any(row.prior == RECONSTRUCTION for row in rows)
-        ),
+        words("Held-out real clips are the floor."): compares and REAL in models,
+        words("Reconstructed test clips show what the decoder can do."): compares and RECONSTRUCTION in priors,
         words("A baseline draws training clips at random: what learning by heart would score."): (
-            compares and bool(present & {*report.baselines})
+            compares and bool(models & {*report.baselines})
         ),
-        words("External systems were not trained here; their clips come from a folder."): EXTERNAL in present,
+        words("External systems were not trained here; their clips come from a folder."): EXTERNAL in models,
         words("The prior's negative log-likelihood compares within one autoencoder only."): (
             any(one.within_autoencoder for one in metrics)
         ),
@@ -145,7 +121,7 @@ def _caption(
         ),
         words(FEW): any(cell.few for cell in cells),
     }
-    return (_subject(words(SUBJECTS[name]), shown, dataset, words), *(text for text, holds in said.items() if holds))
+    return tuple(text for text, holds in said.items() if holds)
 
 
 def budget(plan: PlanConfig, words: Words) -> str:
@@ -160,17 +136,11 @@ def seeds_spread(plan: PlanConfig, words: Words) -> str:
     return words(spread, seeds=len(plan.seeds))
 
 
-def _subject(subject: str, shown: pd.DataFrame, dataset: str, words: Words) -> str:
-    sizes = sorted(set(shown[[metric(one).over_clips for one in shown["metric"]]]["n"]))
-    said = "{subject}, dataset {dataset}, n = {n}." if sizes else "{subject}, dataset {dataset}."
-    n = words("{low} to {high}", low=sizes[0], high=sizes[-1]) if len(sizes) > 1 else "".join(map(str, sizes))
-    return words(said, subject=subject, dataset=dataset, n=n)
-
-
 def _spread(report: Report, has_interval: bool) -> str:
-    one_seed = len(report.plan.seeds) == 1
+    seeds = seeds_spread(report.plan, report.words)
     alone = "What has one seed with its {confidence} confidence interval."
-    if one_seed:
+    if len(report.plan.seeds) == 1:
+        seeds = "" if has_interval else seeds
         alone = "One seed. With the {confidence} confidence interval over clips (not over trainings)."
     interval = report.words(alone, confidence=f"{report.confidence:.0%}") if has_interval else ""
-    return interval if one_seed and interval else f"{seeds_spread(report.plan, report.words)} {interval}".rstrip()
+    return f"{seeds} {interval}".strip()

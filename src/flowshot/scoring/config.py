@@ -10,12 +10,10 @@ from flowshot.core.sections import Section, require
 class PolicyConfig(Section):
     """How a clip becomes what an embedding hears; kept with every number, because numbers of two policies differ."""
 
-    pad: Literal["zero", "repeat"]
     window_seconds: float | None
     hop: float
-    level: Literal["none", "peak", "rms"]
+    level: Literal["none", "peak"]
     level_db: float
-    channels: Literal["mix", "first"]
 
     def __post_init__(self) -> None:
         require(self.window_seconds is None or 0 < self.window_seconds <= 60, "window_seconds must lie in 0 to 60")
@@ -32,7 +30,6 @@ class ScoreConfig(Section):
     neighbours: int
     splits: int
     folds: int
-    bootstrap: int
     permutations: int
     confidence: float
     checkpoints: str | None
@@ -40,7 +37,7 @@ class ScoreConfig(Section):
     policy: PolicyConfig
 
     def __post_init__(self) -> None:
-        require(self.folds >= 2 and self.bootstrap >= 2, "folds and bootstrap must be at least 2")
+        require(self.folds >= 2, "folds must be at least 2")
         require(
             min(self.neighbours, self.splits, self.permutations) >= 1,
             "neighbours, splits and permutations must be at least 1",

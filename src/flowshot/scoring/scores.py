@@ -1,7 +1,7 @@
 """Scores of a set of clips: against held-out real clips, in pairs with their originals, and of the clips alone."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,11 @@ from flowshot.core.files import write_json
 from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison
-from flowshot.scoring.comparison.embedded import ClipSets, embedded_sets
+from flowshot.scoring.comparison.embedded import ClipSets, embedded_sets, skipped_clip
 from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
-from flowshot.scoring.embeddings.usable import Skipped
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
@@ -68,20 +67,25 @@ def score_against_reference(
 ) -> list[Score]:
     """Every metric of `config.metrics` under every embedding, of candidates against the reference.
 
-    A source that occurs in both sets is one source (a clip and its reconstruction). `seed` is that of halves, folds,
-    resamples and permutations; values of other metrics than FAD-infinity and p-values do not depend on it. Without
-    training clips, copies are not looked for. The sets may differ in number of clips: a score's `n` counts the
-    candidates, its detail `reference_n` the reference. FAD, recall, coverage and Vendi depend on these numbers, KID and
-    KAD do not.
-
-    Every score says in its `details` which embedder with which weights, libraries and clip policy it used, and which
-    clips `config.on_bad_clip` left out.
+    A source that occurs in both sets is one source (a clip and its reconstruction). `seed` is that of halves, folds and
+    permutations. Without training clips, copies are not looked for. The sets may differ in number of clips: a score's
+    `n` counts the candidates, its detail `reference_n` the reference. The `details` also say which embedder with which
+    weights, libraries and clip policy was used, and which clips `config.on_bad_clip` left out.
 
     Raises:
         FlowshotError: the sets differ in the length of clips, hold fewer than 2 clips, a clip cannot be embedded
             (unless it is to be skipped), or a metric or embedding is unknown or cannot run.
     """
-    _check_sets(sets.candidate.clips, sets.reference.clips)
+    candidate, reference = sets.candidate.clips, sets.reference.clips
+    if candidate.ndim != 2 or candidate.shape[1] != reference.shape[1]:
+        raise FlowshotError(
+            f"scoring compares clips of the same length: found candidates {candidate.shape} and reference "
+            f"{reference.shape} as [clips, samples]; sample this arm again"
+        )
+    if min(len(candidate), len(reference)) < 2:
+        raise FlowshotError(
+            f"scoring needs at least 2 clips in each set, found {len(candidate)} and {len(reference)}; add audio"
+        )
     for metric in config.metrics:
         if metric not in METRICS:
             raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
@@ -113,8 +117,8 @@ def reconstruction_scores(
     if skip:
         usable = np.isfinite(reconstructions.clips).all(axis=1) & np.isfinite(originals.clips).all(axis=1)
         reason = "it or its original holds NaN or infinity"
-        left_out = [asdict(Skipped("reconstruction", originals.names[row], reason)) for row in np.flatnonzero(~usable)]
-        details = {"skipped": left_out}
+        left_out = [originals.names[row] for row in np.flatnonzero(~usable)]
+        details = {"skipped": [skipped_clip("reconstruction", name, reason) for name in left_out]}
         reconstructions, originals = (each.at(np.flatnonzero(usable)) for each in (reconstructions, originals))
     pairs = reconstructions.clips, originals.clips
     found = {
@@ -123,8 +127,12 @@ def reconstruction_scores(
         "si_sdr": si_sdr(*pairs),
         "envelope_correlation": envelope_correlation(*pairs, sample_rate),
     }
-    scores = [_mean_score(metric, values, originals.groups, confidence) for metric, values in found.items()]
-    return [replace(score, details=details) for score in scores]
+    scores = []
+    for metric, values in found.items():
+        value = float(values.mean())
+        low, high = student_interval(value, mean_standard_error(values, originals.groups), confidence)
+        scores.append(Score(metric, NO_EMBEDDING, value, low, high, len(values), details))
+    return scores
 
 
 def tone_scores(clips: np.ndarray, sample_rate: int) -> list[Score]:
@@ -132,10 +140,8 @@ def tone_scores(clips: np.ndarray, sample_rate: int) -> list[Score]:
 
     Its n is the number of clips that sound; where none does there is no tone to speak of, and no score.
     """
-    tone = constant_tone(clips, sample_rate)
-    if tone.clips == 0:
-        return []
-    return [Score("constant_tone", NO_EMBEDDING, tone.decibels, None, None, tone.clips, {"hertz": tone.hertz})]
+    decibels, hertz, n = constant_tone(clips, sample_rate)
+    return [Score("constant_tone", NO_EMBEDDING, decibels, None, None, n, {"hertz": hertz})] if n else []
 
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:
@@ -166,21 +172,3 @@ def _scores(
 ) -> list[Score]:
     sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate)
     return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)
-
-
-def _mean_score(metric: str, values: np.ndarray, groups: Sequence[str], confidence: float) -> Score:
-    value = float(values.mean())
-    low, high = student_interval(value, mean_standard_error(values, groups), confidence)
-    return Score(metric, NO_EMBEDDING, value, low, high, len(values))
-
-
-def _check_sets(candidate: np.ndarray, reference: np.ndarray) -> None:
-    if candidate.ndim != 2 or candidate.shape[1] != reference.shape[1]:
-        raise FlowshotError(
-            f"scoring compares clips of the same length: found candidates {candidate.shape} and reference "
-            f"{reference.shape} as [clips, samples]; sample this arm again"
-        )
-    if min(len(candidate), len(reference)) < 2:
-        raise FlowshotError(
-            f"scoring needs at least 2 clips in each set, found {len(candidate)} and {len(reference)}; add audio"
-        )

@@ -26,8 +26,7 @@ Select = Callable[[PurePosixPath], PurePosixPath | None]
 def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> list[Path]:
     """Write the selected regular files of a tar stream (of any compression) below `folder`; returns their paths.
 
-    Raises:
-        FlowshotError: the archive is damaged, or a file would be written outside of `folder`.
+    Raises FlowshotError where the archive is damaged, or a file would be written outside of `folder`.
     """
     written = []
     with _readable(archive, "tar"), tarfile.open(fileobj=file, mode="r|*") as tar:
@@ -40,11 +39,7 @@ def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> l
 
 
 def unpack_zip(path: Path, folder: Path, select: Select, *, archive: str) -> list[Path]:
-    """Write the selected files of a zip archive below `folder`; returns their paths.
-
-    Raises:
-        FlowshotError: the archive is damaged or encrypted.
-    """
+    """As `unpack_tar`, of a zip archive, which must not be encrypted."""
     written = []
     with _readable(archive, "zip"), zipfile.ZipFile(path) as zipped:
         for member in zipped.infolist():

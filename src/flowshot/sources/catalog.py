@@ -11,20 +11,7 @@ Client = Literal["npm", "apt"]
 
 @dataclass(frozen=True)
 class Package:
-    """One package of a registry.
-
-    Attributes:
-        sha256: of the archive in this version; an archive with another hash is refused.
-        root: the folder inside the package that holds the audio; paths are given relative to it.
-        nested: name pattern of zip files inside the package that hold the audio.
-        soundfont: name pattern of SoundFonts inside the package; each of their recordings becomes a file.
-        exclude: regular expression on the path below `root`; matches are audited as `excluded`.
-        label: where a clip's label comes from when no drum kit names its instrument: the name of the folder, or
-            the name of the file up to the first underscore.
-        takes: where files whose names differ in a last number are takes of one sound, which must share a split: in
-            a folder, in the whole package (which repeats them in several folders), or nowhere. With `family`,
-            everything below one folder of folders shares a split, as in unpacked SoundFonts.
-    """
+    """One package of a registry; catalog.toml says what each key means."""
 
     client: Client
     name: str
@@ -45,7 +32,7 @@ class Package:
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-")
 
 
-# Sources that add packages to another source, and keep the split of what both have; see `preparation`.
+# Sources that add packages to another source.
 EXTENDS = {"samples": "samples_original"}
 TITLES = {
     "synth": "clips made by flowshot's own synthesizer",

@@ -40,20 +40,21 @@ def download(package: Package, folder: Path) -> Download:
     """
     if (earlier := kept_download(package, folder)) is not None:
         return earlier
-    program = missing_program(package.client)
-    if program is not None:
-        raise FlowshotError(
-            f"{package.name}: the program `{program}` is not on this machine; install it, or fetch there"
-        )
+    name = package.name
+    if (program := missing_program(package.client)) is not None:
+        raise FlowshotError(f"{name}: the program `{program}` is not on this machine; install it, or fetch there")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:
         path = (_npm if package.client == "npm" else _apt)(package, Path(fresh))
-        # npm was asked for exactly this version.
-        version = package.version if package.client == "npm" else _debian_version(package, path)
+        version = package.version  # npm was asked for exactly this
+        if package.client == "apt":
+            status, version, _ = _run(["dpkg-deb", "--field", str(path), "Version"], Path(fresh))
+            if status != 0:
+                raise FlowshotError(f"{name}: the download is no Debian package; check the network, then run again")
         sha256 = sha256_of_file(path)
         if version == package.version and sha256 != package.sha256:
             raise FlowshotError(
-                f"{package.name} {version}: SHA-256 is {sha256} but should be {package.sha256}; "
+                f"{name} {version}: SHA-256 is {sha256} but should be {package.sha256}; "
                 "the download is damaged or was tampered with: fetch again, and do not use it if this stays"
             )
         target = folder / sha256 / path.name
@@ -73,38 +74,25 @@ def kept_download(package: Package, folder: Path) -> Download | None:
 def _npm(package: Package, folder: Path) -> Path:
     spec = f"{package.name}@{package.version}"
     command = ["npm", "pack", spec, "--ignore-scripts", "--fetch-retries=1", "--pack-destination", "."]
-    status, errors = _run(command, folder)
-    if status != 0:
-        if "E404" in errors or "ETARGET" in errors:
-            raise FlowshotError(f"{spec}: the npm registry does not have it; check the registry that npm is set to")
-        raise FlowshotError(f"{spec}: npm could not download it ({_reason(errors)}); check the network, then run again")
-    return _only_file(folder, ".tgz", spec)
+    status, _, errors = _run(command, folder)
+    if "E404" in errors or "ETARGET" in errors:
+        raise FlowshotError(f"{spec}: the npm registry does not have it; check the registry that npm is set to")
+    return _downloaded(spec, "npm", status, errors, folder, ".tgz")
 
 
 def _apt(package: Package, folder: Path) -> Path:
     name = package.name
-    status, errors = _run(["apt-get", "download", f"{name}={package.version}"], folder)
+    status, _, errors = _run(["apt-get", "download", f"{name}={package.version}"], folder)
     if status != 0 and "was not found" in errors:
         # Another release of the distribution has another version, which the caller reports.
-        status, errors = _run(["apt-get", "download", name], folder)
-    if status != 0:
-        if any(text in errors for text in APT_UNKNOWN):
-            raise FlowshotError(f"{name}: apt does not know this package; run `apt-get update` as root, then again")
-        raise FlowshotError(
-            f"{name}: apt-get could not download it ({_reason(errors)}); check the network, then run again"
-        )
-    return _only_file(folder, ".deb", name)
+        status, _, errors = _run(["apt-get", "download", name], folder)
+    if status != 0 and any(text in errors for text in APT_UNKNOWN):
+        raise FlowshotError(f"{name}: apt does not know this package; run `apt-get update` as root, then again")
+    return _downloaded(name, "apt-get", status, errors, folder, ".deb")
 
 
-def _debian_version(package: Package, path: Path) -> str:
-    command = ["dpkg-deb", "--field", str(path), "Version"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
-    if result.returncode != 0:
-        raise FlowshotError(f"{package.name}: the download is no Debian package; check the network, then run again")
-    return result.stdout.strip()
-
-
-def _run(command: list[str], folder: Path) -> tuple[int, str]:
+def _run(command: list[str], folder: Path) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of a client."""
     environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "NO_UPDATE_NOTIFIER": "1"}
     try:
         result = subprocess.run(
@@ -112,19 +100,18 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
             errors="replace", timeout=TIMEOUT_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return 1, f"no answer within {TIMEOUT_SECONDS // 60} minutes"
-    return result.returncode, result.stderr
+        return 1, "", f"no answer within {TIMEOUT_SECONDS // 60} minutes"
+    return result.returncode, result.stdout.strip(), result.stderr
 
 
-def _reason(errors: str) -> str:
-    """The line of a client's output that says what went wrong."""
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    marked = [line for line in lines if line.startswith(("E: ", "npm error ", "npm ERR! "))]
-    failures = [line for line in marked if "fail" in line.casefold()]
-    return (failures or marked or lines or ["it gave no reason"])[0][:200]
-
-
-def _only_file(folder: Path, suffix: str, name: str) -> Path:
+def _downloaded(name: str, client: str, status: int, errors: str, folder: Path, suffix: str) -> Path:
+    """The file that a client wrote, or the line of its output that says why there is none."""
+    if status != 0:
+        lines = [line.strip() for line in errors.splitlines() if line.strip()]
+        marked = [line for line in lines if line.startswith(("E: ", "npm error ", "npm ERR! "))]
+        failures = [line for line in marked if "fail" in line.casefold()]
+        reason = (failures or marked or lines or ["it gave no reason"])[0][:200]
+        raise FlowshotError(f"{name}: {client} could not download it ({reason}); check the network, then run again")
     files = sorted(folder.glob(f"*{suffix}"))
     if len(files) != 1:
         raise FlowshotError(f"{name}: the client reported success but wrote {len(files)} {suffix} files; run again")

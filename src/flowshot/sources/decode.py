@@ -2,21 +2,21 @@
 
 import contextlib
 import ctypes
+import io
 import math
 import os
 import re
 import stat
+import struct
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
 import soxr
-
-from flowshot.sources.ogg import FilePart, chained_parts
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000  # Hz; a header that says otherwise is damaged
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MiB of float32
@@ -33,13 +33,16 @@ CUT_OFF = re.compile(
 FRAME_SIZE = re.compile(r"^ *Block Align *: (\d+)(?: .*)?\n *Bit Width *: (\d+)", re.MULTILINE)
 STREAMED = 0x7FFF0000  # bytes; programs that write to a pipe promise at least this, because they do not know the length
 MISCOUNTED = 128  # bytes by which a promise may be wrong because a program counted its header, or padding, as audio
+# A page of an Ogg file: capture pattern, version, flags, position, serial, sequence, checksum, segments.
+OGG_PAGE = struct.Struct("<4sBBqIIIB")
+FIRST_PAGE = 0x02  # the flag of the page that begins a stream
 
 Reason = Literal["unreadable", "empty", "silent", "too_short", "too_long", "not_finite"]
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the audit says about a file that could be decoded."""
+    """Length and format of a file that could be decoded."""
 
     seconds: float
     sample_rate: int
@@ -67,7 +70,7 @@ class Measurement:
 
 
 def read_format(path: Path) -> tuple[int, int]:
-    """Sample rate and channels in a file's header. Raises UnusableAudio where it is empty or no readable audio."""
+    """Sample rate (Hz) and channels in a file's header. Raises UnusableAudio where it is empty or unreadable."""
     with _opened(path) as files:
         return files[0].samplerate, files[0].channels
 
@@ -75,9 +78,7 @@ def read_format(path: Path) -> tuple[int, int]:
 def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterator[np.ndarray]:
     """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels, or the first.
 
-    Raises:
-        UnusableAudio: the file cannot be opened or decoded to its end, holds NaN or infinity, or more than
-            MAXIMUM_SAMPLES.
+    Raises UnusableAudio where it cannot be decoded to its end, holds NaN or infinity, or more than MAXIMUM_SAMPLES.
     """
     with _opened(path) as files:
         width = files[0].channels
@@ -89,7 +90,12 @@ def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterat
                 raise UnusableAudio("too_long")
             # Overflow of huge values becomes infinity, which the next line refuses.
             with np.errstate(over="ignore", invalid="ignore"):
-                mono = _mixed(buffer[:count]) if channels == "mix" else buffer[:count, 0].copy()
+                if channels == "first":
+                    mono = buffer[:count, 0].copy()
+                elif width == 2:  # NumPy is slow at means over two numbers
+                    mono = (buffer[:count, 0] + buffer[:count, 1]) / np.float32(2)
+                else:
+                    mono = buffer[:count].mean(axis=1)
             if not np.isfinite(mono).all():
                 raise UnusableAudio("not_finite")
             yield mono
@@ -98,10 +104,8 @@ def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterat
 def measure(path: Path) -> Measurement:
     """Decode a whole file and say how long and how loud it is.
 
-    The peak is taken relative to the first sample, so that a constant offset does not count as sound.
-
-    Raises:
-        UnusableAudio: as `mono_blocks`, or the file holds no samples.
+    The peak is taken relative to the first sample, so that a constant offset does not count as sound. Raises
+    UnusableAudio as `mono_blocks` does, and where the file holds no samples.
     """
     rate, channels = read_format(path)
     frames, first, peak = 0, 0.0, 0.0
@@ -159,17 +163,15 @@ def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
                 raise UnusableAudio("unreadable")
             if found.st_size == 0:
                 raise UnusableAudio("empty")
-            parts = [stack.enter_context(FilePart(path, part)) for part in chained_parts(path)]
             # As bytes, because a name need not be valid text.
-            sources = parts if len(parts) > 1 else [os.fsencode(path)]
+            sources: list[Any] = [*_chained_parts(path)] or [os.fsencode(path)]
             files = [stack.enter_context(soundfile.SoundFile(source)) for source in sources]
         # soundfile raises TypeError for suffixes that it takes for headerless audio.
         except (OSError, soundfile.SoundFileError, TypeError) as error:
             raise UnusableAudio("unreadable") from error
         formats = {(file.samplerate, file.channels) for file in files}
-        if len(formats) > 1 or not LOWEST_RATE <= files[0].samplerate <= HIGHEST_RATE:
-            raise UnusableAudio("unreadable")
-        if any(_cut_off(file) or _contradicts_itself(file) for file in files):
+        plausible = len(formats) == 1 and LOWEST_RATE <= files[0].samplerate <= HIGHEST_RATE
+        if not plausible or any(_cut_off(file) or _contradicts_itself(file) for file in files):
             raise UnusableAudio("unreadable")
         yield files
 
@@ -192,11 +194,6 @@ def _contradicts_itself(file: soundfile.SoundFile) -> bool:
     return align != file.channels * math.ceil(bits / 8)
 
 
-def _mixed(frames: np.ndarray) -> np.ndarray:
-    """The mean of the channels `[frames, channels]`; NumPy is slow at means over two numbers."""
-    return (frames[:, 0] + frames[:, 1]) / np.float32(2) if frames.shape[1] == 2 else frames.mean(axis=1)
-
-
 def _counts(files: Iterable[soundfile.SoundFile], buffer: np.ndarray) -> Iterator[int]:
     """How many frames each read of the files leaves in `buffer`."""
     for file in files:
@@ -206,3 +203,21 @@ def _counts(files: Iterable[soundfile.SoundFile], buffer: np.ndarray) -> Iterato
                 yield count
         except (OSError, soundfile.SoundFileError) as error:
             raise UnusableAudio("unreadable") from error
+
+
+def _chained_parts(path: Path) -> list[io.BytesIO]:
+    """The streams of an Ogg file that is chained of several: libsndfile decodes the first alone. Otherwise none."""
+    starts = [0]
+    with path.open("rb") as file:
+        body = False
+        while len(head := file.read(OGG_PAGE.size)) == OGG_PAGE.size and head.startswith(b"OggS"):
+            flags, segments = OGG_PAGE.unpack(head)[2], head[-1]
+            # Streams that are multiplexed begin one after the other, before the first page of any body.
+            if flags & FIRST_PAGE and body:
+                starts.append(file.tell() - OGG_PAGE.size)
+            body = not flags & FIRST_PAGE
+            file.seek(sum(file.read(segments)), io.SEEK_CUR)
+    if len(starts) == 1:
+        return []
+    content = path.read_bytes()
+    return [io.BytesIO(content[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]

@@ -15,23 +15,18 @@ from flowshot.sources.clients import Download, download, kept_download, missing_
 from flowshot.sources.config import SourceConfig
 from flowshot.sources.grouping import KIT_FILE
 from flowshot.sources.inputs import AUDIO_FOLDER, CARD_FILE, called_audio, user_folder, write_index
-from flowshot.sources.soundfonts import write_one_shots
+from flowshot.sources.soundfont import write_one_shots
 
 LICENCE_FOLDER = "licences"
 LICENCE_NAMES = frozenset({"copyright", "license", "licence", "provenance.md", "readme.md", "808.txt"})
 
 
 def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None = None) -> None:
-    """Write `folder` whole: `card.json`, and `audio/`, or `index.json` for a folder of the user's.
+    """Write `folder` (`data/raw/<name>`) whole: `card.json`, and `audio/`, or `index.json` for a folder of the user's.
 
-    Args:
-        name: of the dataset in params.yaml.
-        config: its source.
-        folder: `data/raw/<name>`.
-        downloads: where archives are kept under their hash; `downloads` beside the folder of raw data by default.
+    Archives are kept under their hash in `downloads`, by default beside the folder of raw data.
 
-    Raises:
-        FlowshotError: the source cannot be fetched; what was at `folder` stays as it was.
+    Raises FlowshotError where the source cannot be fetched; what was at `folder` stays as it was.
     """
     card: dict[str, Any] = {"name": name, "source": config.source, "origin": TITLES[config.source]}
     with writing(folder), whole_folder(folder) as fresh:
@@ -68,8 +63,8 @@ def _fetch_packages(name: str, packages: tuple[Package, ...], folder: Path, down
 def _available(name: str, packages: tuple[Package, ...], downloads: Path) -> tuple[list[Package], list[str]]:
     """The packages that this machine can unpack, and a line for each other one.
 
-    A machine without Debian's tools can still make a smaller dataset of npm's packages; that is said on standard
-    error and stays in the card, because its results compare with no others. A client that fails is another case.
+    A machine without Debian's tools can still make a smaller dataset of npm's packages; that is said, here and in the
+    card, because its results compare with no others.
     """
     available, missing = [], []
     for package in packages:

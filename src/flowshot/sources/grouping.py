@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
@@ -35,15 +35,10 @@ class Membership:
 
 
 class Groups:
-    """Disjoint sets of things that must stay together (union-find).
+    """Disjoint sets of things that must stay together (union-find)."""
 
-    Args:
-        fixed: things that have their split already; sets of different splits are never joined.
-    """
-
-    def __init__(self, fixed: Mapping[Hashable, str] | None = None) -> None:
+    def __init__(self) -> None:
         self._parent: dict[Hashable, Hashable] = {}
-        self._places: dict[Hashable, str] = dict(fixed or {})  # by the item that stands for the set
 
     def find(self, item: Hashable) -> Hashable:
         """The item that stands for the set of `item`."""
@@ -54,33 +49,18 @@ class Groups:
             self._parent[item], item = root, self._parent.get(item, item)
         return root
 
-    def place(self, item: Hashable) -> str | None:
-        """The split of the set of `item`, if that is fixed."""
-        return self._places.get(self.find(item))
-
-    def join(self, items: Iterable[Hashable]) -> bool:
-        """Join the sets of all `items`, except sets of different places; returns whether all are in one set now."""
+    def join(self, items: Iterable[Hashable]) -> None:
+        """Make one set of the sets of all `items`."""
         first, *others = items
-        whole = True
         for other in others:
-            root, joined = self.find(first), self.find(other)
-            places = {self._places[item] for item in (root, joined) if item in self._places}
-            if len(places) == 2:
-                whole = False
-            elif root != joined:
-                self._parent[joined] = root
-                self._places.update((root, place) for place in places)
-        return whole
+            self._parent[self.find(other)] = self.find(first)
 
 
 def memberships(source: Source, files: Sequence[InputFile], exclude: str = "", group: str = "") -> list[Membership]:
-    """Groups, labels and exclusions of files, from their names and the drum kits that list them.
+    """Groups, labels and exclusions of all files of a dataset, from their names and the drum kits that list them.
 
-    Args:
-        source: of the dataset.
-        files: all of its files.
-        exclude: regular expression; files in whose path it is found are excluded.
-        group: regular expression; files in whose path it finds the same text share a split.
+    Files in whose path the regular expression `exclude` is found are excluded; those in whose path `group` finds the
+    same text share a split.
     """
     kits = _kits(files)
     packages = {package.collection: package for package in PACKAGES.get(source, ())}
@@ -127,18 +107,14 @@ def stem(name: str, takes: bool) -> str:
 def kit_instruments(xml: str) -> dict[str, list[str]]:
     """Instruments of a Hydrogen `drumkit.xml` and their files, one list for all velocity layers.
 
-    Only the names of elements count, not their nesting, which differs between versions of the format.
-
-    Raises:
-        ElementTree.ParseError: the text is no XML.
+    Raises ElementTree.ParseError where the text is no XML.
     """
     instruments: dict[str, list[str]] = {}
-    for number, element in enumerate(ElementTree.fromstring(xml).iter()):
-        if _local_name(element) == "instrument":
-            texts = [(_local_name(child), (child.text or "").strip()) for child in element.iter()]
-            name = next((text for tag, text in texts if tag == "name" and text), "instrument")
-            # Two instruments of one name are two instruments: the number keeps them apart.
-            instruments[f"{name}\0{number}"] = [text for tag, text in texts if tag == "filename" and text]
+    for number, element in enumerate(ElementTree.fromstring(xml).findall(".//{*}instrument")):
+        name = (element.findtext(".//{*}name") or "").strip() or "instrument"
+        names = [(child.text or "").strip() for child in element.findall(".//{*}filename")]
+        # Two instruments of one name are two instruments: the number keeps them apart.
+        instruments[f"{name}\0{number}"] = [each for each in names if each]
     return instruments
 
 
@@ -154,9 +130,8 @@ def _without_velocity(text: str) -> str:
 
 
 def _name_keys(source: Source, path: PurePosixPath, package: Package | None) -> list[Hashable]:
-    """Clips of the synthesizer are independent of each other, and their numbers mean nothing. In a user's folder a
-    last number may count anything, so only velocities are taken for layers there.
-    """
+    # Clips of the synthesizer are independent of each other. In a user's folder a last number may count anything, so
+    # only velocities are taken for layers there.
     if package is None:
         return [("stem", str(path.parent), stem(path.name, takes=False))] if source == "folder" else []
     if package.takes == "family":
@@ -190,7 +165,3 @@ def _kits(files: Sequence[InputFile]) -> dict[str, list[str]]:
                 used_file = _composed(os.path.normpath(path.parent / name))
                 used.setdefault(PurePosixPath(used_file).as_posix(), []).append(instrument)
     return used
-
-
-def _local_name(element: ElementTree.Element) -> str:
-    return str(element.tag).rpartition("}")[2]

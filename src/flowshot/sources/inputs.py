@@ -16,14 +16,10 @@ AUDIO_FOLDER, INDEX_FILE, CARD_FILE = "audio", "index.json", "card.json"
 # The first bytes of what macOS keeps beside a file on foreign disks, in a file with `._` in front of the name.
 APPLE_DOUBLE = bytes.fromhex("00051607")
 # What is taken for audio by its name. libsndfile cannot decode all of these.
-AUDIO_SUFFIXES = frozenset(
-    {
-        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc",
-        ".au", ".snd", ".caf", ".w64", ".rf64", ".m4a", ".aac", ".wma",
-    }
+AUDIO_SUFFIXES = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64",
+    ".rf64", ".m4a", ".aac", ".wma",
 )  # fmt: skip
-
-
 FOLDER_PROBLEMS = ("linked_folder", "unreadable_folder")
 
 
@@ -55,12 +51,11 @@ class InputFile:
 def list_files(folder: Path) -> list[InputFile]:
     """Every file below `folder`, by name; links to files are followed, links to folders are not.
 
-    Every command lists folders by this function. Also listed, each with its `problem`, so that the audit can name
-    them: dangling links and loops of links, pipes, sockets and devices, companions that macOS leaves, links to
-    folders, folders that may not be read, and folders that have a name of audio.
+    Also listed, each with its `problem`, so that the audit can name them: dangling links and loops of links, pipes,
+    sockets and devices, companions that macOS leaves, links to folders, folders that may not be read, and folders that
+    have a name of audio.
 
-    Raises:
-        FlowshotError: the folder itself does not exist, is no folder, or cannot be read.
+    Raises FlowshotError where the folder itself does not exist, is no folder, or cannot be read.
     """
     if not folder.is_dir():
         problem = "is no folder" if folder.exists() else "does not exist"
@@ -86,11 +81,7 @@ def write_index(folder: Path, raw_folder: Path) -> int:
 
 
 def read_index(raw_folder: Path) -> list[InputFile]:
-    """The files of an index, as they were then.
-
-    Raises:
-        FlowshotError: there is no index, or it is damaged.
-    """
+    """The files of an index, as they were then. Raises FlowshotError where it is missing or damaged."""
     try:
         index = json.loads((raw_folder / INDEX_FILE).read_text(encoding="utf-8"))
         folder = Path(index["folder"])
@@ -112,8 +103,7 @@ def folder_changed(name: str, config: SourceConfig, raw_folder: Path) -> bool:
 def input_files(name: str, config: SourceConfig, raw_folder: Path) -> tuple[dict[str, Any], list[InputFile]]:
     """The card of a fetched dataset, and its files.
 
-    Raises:
-        FlowshotError: it was not fetched or for another source, or a file of the user's folder changed since.
+    Raises FlowshotError where it was not fetched or for another source, or a file of the user's folder changed since.
     """
     again = _fetch_again(name)
     try:
@@ -151,15 +141,11 @@ def _walk(folder: Path) -> Iterator[InputFile]:
 
     for parent, folders, names in os.walk(folder, onerror=note):
         told = [name for name in folders if called_audio(name) or Path(parent, name).is_symlink()]
-        for name in names + told:
-            yield _input_file(folder, Path(parent, name))
-    for name in locked:
-        if not called_audio(name):  # the others are listed above
-            yield _input_file(folder, Path(name))
-
-
-def _input_file(folder: Path, path: Path) -> InputFile:
-    return InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
+        for path in (Path(parent, name) for name in names + told):
+            yield InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
+    for path in map(Path, locked):
+        if not called_audio(path):  # the others are listed above
+            yield InputFile(path.relative_to(folder).as_posix(), path, *_look(path))
 
 
 def _look(path: Path) -> tuple[int, int, str]:
@@ -168,24 +154,15 @@ def _look(path: Path) -> tuple[int, int, str]:
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
-            problem = "linked_folder" if path.is_symlink() else _folder_problem(path)
+            problem = "linked_folder" if path.is_symlink() else "unreadable_folder"
+            if problem == "unreadable_folder":
+                os.scandir(path).close()  # raises where it is one
+                problem = "not_audio"
         elif not stat.S_ISREG(found.st_mode):
             problem = "unreadable"
-        elif path.name.startswith("._") and _begins_with(path, APPLE_DOUBLE):
-            problem = "not_audio"
+        elif path.name.startswith("._"):
+            with path.open("rb") as file:
+                problem = "not_audio" if file.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE else ""
     except OSError:
-        problem = "unreadable"  # for example a dangling link, or a loop of links
+        problem = problem or "unreadable"  # for example a dangling link, or a loop of links
     return (-1, -1, problem) if problem else (found.st_size, found.st_mtime_ns, "")
-
-
-def _folder_problem(path: Path) -> str:
-    try:
-        os.scandir(path).close()
-    except OSError:
-        return "unreadable_folder"
-    return "not_audio"
-
-
-def _begins_with(path: Path, content: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(content)) == content

@@ -1,18 +1,34 @@
-"""Read the recordings of a SoundFont and which instruments play them.
+"""Turn a SoundFont into one-shots: a file for each recording, `family/instrument/recording.flac`.
+
+A family is what must share a split; the instrument's folder, `drums` for those of drum kits, gives the label.
 
 The format is a RIFF file of fixed records (E-mu Systems, "SoundFont Technical Specification", version 2.04, 2006): the
 16-bit samples of all recordings end to end, a header for each, and the zones that lay recordings over the keyboard.
-What a synthesizer would do besides (filters, modulation, tuning, the lower 8 bits of a 24-bit file) is passed over.
+Recordings are taken as they are, without a synthesizer (its filters, modulation and tuning, and the lower 8 bits of a
+24-bit file), so that the result depends on no version of one. Only what a synthesizer would repeat for as long as a key
+is held has no end of its own; it is given one here.
 """
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from flowshot.clips.flac import flac_bytes
 from flowshot.core.errors import FlowshotError
+from flowshot.sources.decode import HIGHEST_RATE, LOWEST_RATE
+from flowshot.sources.grouping import Groups
+
+HELD_SECONDS = 0.5  # a looped recording that is shorter is repeated this long before the key is released
+RELEASE_SECONDS = 0.5  # in which it then falls by RELEASE_DB, exponentially
+RELEASE_DB = 60.0
+WAVETABLE_SECONDS = 0.1  # a looped recording that is shorter is a few periods of a wave, and no recorded sound
+DRUMS = "drums"
+# What may stand in a name of a file on every system.
+UNSAFE = re.compile(r"[^A-Za-z0-9 #&'()+,.=@_-]+")
 
 PERCUSSION_BANK = 128
 # Kinds of generator, the settings of a zone.
@@ -58,41 +74,80 @@ class Recording:
 
 @dataclass(frozen=True)
 class SoundFont:
-    """A whole SoundFont.
+    """A whole SoundFont."""
 
-    Attributes:
-        recordings: by number; None where the file's header of it makes no sense or its audio is elsewhere.
-        instruments: their names, by number.
-        percussion: the numbers of instruments that some percussion preset uses.
-        zones: in the file's order.
-        right_of: the number of the right channel, by that of the left, of recordings in stereo.
-    """
-
-    recordings: list[Recording | None]
-    instruments: list[str]
-    percussion: frozenset[int]
+    recordings: list[Recording | None]  # None where the header makes no sense or the audio is elsewhere
+    instruments: list[str]  # their names
+    percussion: frozenset[int]  # the instruments that some percussion preset uses
     zones: list[Zone]
-    right_of: dict[int, int]
+    right_of: dict[int, int]  # the right channel, by the left, of recordings in stereo
+
+
+def write_one_shots(path: Path, folder: Path) -> list[Path]:
+    """Write the one-shots of a SoundFont as 16-bit FLAC below `folder`; returns their paths.
+
+    Raises FlowshotError where the file is no SoundFont that can be read.
+    """
+    font = read_soundfont(path)
+    # Looped is what every instrument plays so; drums are struck and not held.
+    plain = {zone.recording for zone in font.zones if not zone.looped or zone.instrument in font.percussion}
+    written = []
+    for number, (family, instrument) in _families(font).items():
+        recording, right = font.recordings[number], _right(font, number)
+        if recording and (audio := one_shot(recording, right, looped=number not in plain)) is not None:
+            file = folder / family / instrument / f"{number:04d} {_safe(recording.name)}.flac"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(flac_bytes(audio, recording.rate))
+            written.append(file)
+    return written
+
+
+def one_shot(recording: Recording, right: Recording | None, *, looped: bool) -> np.ndarray | None:
+    """A recording, with its right channel if it has one, as int16 `[frames, channels]`; None where it is a wave table.
+
+    A looped one is played to the end of its loop and on through the loop until HELD_SECONDS, then released.
+    """
+    channels = [recording.audio] if right is None else [recording.audio, right.audio]
+    if not looped or recording.loop is None:
+        return np.stack(channels, axis=1)
+    if len(recording.audio) < WAVETABLE_SECONDS * recording.rate:
+        return None
+    first, behind = recording.loop
+    held = max(behind, round(HELD_SECONDS * recording.rate))
+    release = round(RELEASE_SECONDS * recording.rate)
+    frames = np.arange(held + release)
+    frames = np.where(frames < behind, frames, first + (frames - behind) % (behind - first))
+    gain = np.ones(len(frames))
+    gain[held:] = 10 ** (-RELEASE_DB / 20 * np.arange(1, release + 1) / release)
+    played = np.stack([channel[frames] for channel in channels], axis=1)
+    return np.rint(played * gain[:, None]).astype(np.int16)
 
 
 def read_soundfont(path: Path) -> SoundFont:
     """Read a SoundFont of version 2; the audio stays on disk until it is used.
 
-    Raises:
-        FlowshotError: the file is damaged, no SoundFont, or compressed.
+    Raises FlowshotError where the file is damaged, no SoundFont, or compressed.
     """
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
         chunks = dict(_chunks(content))
         audio = chunks[b"smpl"][: len(chunks[b"smpl"]) // 2 * 2].view("<i2")
-        tables = {name: _records(chunks[name], kind) for name, kind in RECORDS.items()}
+        tables = {name: np.frombuffer(chunks[name].tobytes(), kind) for name, kind in RECORDS.items()}
+        if not all(map(len, tables.values())):
+            raise ValueError("a table is empty")
         if (tables[b"shdr"]["type"] & COMPRESSED).any():
             raise FlowshotError(f"{path}: is a compressed SoundFont (sf3); name its uncompressed one")
-        names = [_text(name) for name in tables[b"inst"]["name"][:-1]]
-        zones = list(_zones(tables, len(names), len(tables[b"shdr"]) - 1))
         # Every table ends with a record that only says where the last real one ends.
-        recordings = [_recording(header, audio) for header in tables[b"shdr"][:-1]]
-        return SoundFont(recordings, names, _percussion(tables), zones, _pairs(tables[b"shdr"][:-1]))
+        headers, names = tables[b"shdr"][:-1], [_text(name) for name in tables[b"inst"]["name"][:-1]]
+        percussion = frozenset(
+            settings[INSTRUMENT]
+            for preset in np.flatnonzero(tables[b"phdr"]["bank"][:-1] == PERCUSSION_BANK)
+            for settings in _settings(tables[b"phdr"], tables[b"pbag"], tables[b"pgen"], int(preset))
+            if INSTRUMENT in settings
+        )
+        zones = list(_zones(tables, len(names), len(headers)))
+        recordings = [_recording(header, audio) for header in headers]
+        return SoundFont(recordings, names, percussion, zones, _pairs(headers))
     except (OSError, KeyError, IndexError, ValueError, struct.error) as error:
         raise FlowshotError(f"{path}: no readable SoundFont ({error}); delete it and fetch again") from None
 
@@ -116,13 +171,6 @@ def _walk(content: np.ndarray) -> Iterator[tuple[bytes, np.ndarray]]:
         position += 8 + size + size % 2
 
 
-def _records(chunk: np.ndarray, kind: np.dtype[np.void]) -> np.ndarray:
-    records = np.frombuffer(chunk.tobytes(), dtype=kind)
-    if len(records) == 0:
-        raise ValueError("a table is empty")
-    return records
-
-
 def _zones(tables: dict[bytes, np.ndarray], instruments: int, recordings: int) -> Iterator[Zone]:
     for instrument in range(instruments):
         defaults: dict[int, int] = {}  # a first zone without a sample speaks for all zones of the instrument
@@ -136,16 +184,6 @@ def _zones(tables: dict[bytes, np.ndarray], instruments: int, recordings: int) -
             merged = defaults | settings
             low, high = (merged.get(KEY_RANGE, 127 << 8) & 0xFF), (merged.get(KEY_RANGE, 127 << 8) >> 8)
             yield Zone(instrument, recording, range(low, min(high, 127) + 1), bool(merged.get(SAMPLE_MODES, 0) & 1))
-
-
-def _percussion(tables: dict[bytes, np.ndarray]) -> frozenset[int]:
-    presets = tables[b"phdr"]
-    return frozenset(
-        settings[INSTRUMENT]
-        for preset in np.flatnonzero(presets["bank"][:-1] == PERCUSSION_BANK)
-        for settings in _settings(presets, tables[b"pbag"], tables[b"pgen"], int(preset))
-        if INSTRUMENT in settings
-    )
 
 
 def _settings(owners: np.ndarray, bags: np.ndarray, generators: np.ndarray, owner: int) -> Iterator[dict[int, int]]:
@@ -183,3 +221,50 @@ def _pairs(headers: np.ndarray) -> dict[int, int]:
 
 def _text(name: bytes) -> str:
     return bytes(name).partition(b"\0")[0].decode("latin-1").strip()
+
+
+def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
+    """Family and instrument of each recording that is played at all, by its number; right channels are left out.
+
+    All key zones and velocity layers of an instrument are one family, and instruments that share a recording are too.
+    A drum kit is an instrument with another sound on every key: there only the layers of one key are a family.
+    """
+    groups = Groups()
+    left_of = {right: left for left, right in font.right_of.items() if _right(font, left) is not None}
+    used: dict[int, tuple[str, str]] = {}
+    for zone in font.zones:
+        recording = font.recordings[zone.recording]
+        if recording is None or not LOWEST_RATE <= recording.rate <= HIGHEST_RATE:
+            continue
+        drum = zone.instrument in font.percussion
+        owners: list[Hashable] = (
+            [("key", zone.instrument, key) for key in zone.keys] if drum else [("instrument", zone.instrument)]
+        )
+        groups.join([("recording", zone.recording), *owners])
+        if zone.recording in left_of:
+            groups.join([("recording", zone.recording), ("recording", left_of[zone.recording])])
+        else:
+            instrument = _safe(font.instruments[zone.instrument])
+            used.setdefault(zone.recording, (_safe(recording.name), DRUMS) if drum else (instrument, instrument))
+    folders: dict[Hashable, str] = {}
+    taken: set[str] = set()
+    families = {}
+    for number in sorted(used):
+        root = groups.find(("recording", number))
+        if root not in folders:
+            name, copies = used[number][0], 1
+            folders[root] = name
+            while folders[root].casefold() in taken:  # case does not tell names apart
+                copies += 1
+                folders[root] = f"{name} ({copies})"
+            taken.add(folders[root].casefold())
+        families[number] = (folders[root], used[number][1])
+    return families
+
+
+def _right(font: SoundFont, number: int) -> Recording | None:
+    return font.recordings[font.right_of[number]] if number in font.right_of and font.recordings[number] else None
+
+
+def _safe(name: str) -> str:
+    return UNSAFE.sub("_", name).strip(" .") or "unnamed"

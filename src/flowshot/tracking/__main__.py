@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.process import stage, warn
+from flowshot.core.process import run_script, warn
 from flowshot.core.records import alone, read_record, record_key
 from flowshot.core.tracked import ENDED
 from flowshot.tracking.mlflow_runs import MlflowRun, find_store, one_line, open_store
@@ -83,4 +83,4 @@ def show(port: str) -> None:
 
 
 if __name__ == "__main__":
-    stage(main)
+    run_script(main)

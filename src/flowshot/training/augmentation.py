@@ -1,20 +1,16 @@
 """Changes of training clips on the fly, so that a small set is never heard twice the same way.
 
-Every change takes clips `[batch, samples]` in [-1, 1] and returns such clips: none moves a peak above the one that
-the preparation of the dataset set, and none puts noise where a clip was digital silence, which is a large part of
-padded one-shots and which the decoder has to learn. How strongly each clip is changed is drawn on the CPU, so that
-a seed means the same on every device.
+Every change takes clips `[batch, samples]` in [-1, 1] and returns such clips. None raises a peak, and none puts noise
+where a clip was digital silence, which the decoder has to learn. How strongly each clip is changed is drawn on the CPU,
+so that a seed means the same on every device.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from flowshot.training.config import AugmentConfig
-
-Change = Callable[[Tensor, float, torch.Generator], Tensor]
 
 # Zeros behind the clips before a Fourier transform, so that what rings on past the end does not come back in front.
 PADDING = 512
@@ -31,15 +27,12 @@ LARGEST_RAISE = 4.0
 
 
 def augment(clips: Tensor, config: AugmentConfig, sample_rate: int, generator: torch.Generator) -> Tensor:
-    """Apply each change that is on to each clip with `config.probability`; with none on, the clips as they are.
+    """Apply each change that is on to each of `clips: [batch, samples]` with `config.probability`.
 
-    Args:
-        clips: `[batch, samples]`, on any device; they are not written to.
-        sample_rate: in Hz.
-        generator: on the CPU.
+    `clips` may be on any device and are not written to; `sample_rate` is in Hz; `generator` is on the CPU.
     """
     # In the order in which they happen to a sound: it is played, placed, and recorded.
-    changes: tuple[tuple[float, Change], ...] = (
+    changes = (
         (config.speed_semitones, change_speed),
         (config.jitter_seconds * sample_rate, delay),
         (config.filter_db, shelve),
@@ -81,8 +74,7 @@ def shelve(clips: Tensor, decibels: float, generator: torch.Generator) -> Tensor
     cosine, sine = corner * angle.cos(), angle.sin()
     response = torch.complex(cosine, root * sine) / torch.complex(cosine, sine / root)
     filtered = torch.fft.irfft(torch.fft.rfft(clips, size) * response, size)[:, : clips.shape[1]]
-    place = torch.arange(clips.shape[1], device=clips.device)
-    return _at_peak_of(clips, _silent_as(clips, place, filtered))
+    return _at_peak_of(clips, _silent_as(clips, torch.arange(clips.shape[1], device=clips.device), filtered))
 
 
 def change_speed(clips: Tensor, semitones: float, generator: torch.Generator) -> Tensor:
@@ -99,7 +91,10 @@ def resample(clips: Tensor, rates: Tensor) -> Tensor:
     """
     samples = clips.shape[1]
     size = _fft_size(clips)
-    spectrum = torch.fft.rfft(clips, size) * _low_pass(size // 2 + 1, rates)
+    frequency = torch.linspace(0, 1, size // 2 + 1, device=rates.device) * rates
+    # It fades out below what becomes half the sample rate, because an edge makes every attack ring.
+    low_pass = torch.cos(math.pi / 2 * ((frequency - 1 + ROLL_OFF) / ROLL_OFF).clamp(0, 1)).square()
+    spectrum = torch.fft.rfft(clips, size) * torch.where(rates > 1, low_pass, 1.0)
     # The inverse transform is longer, which pads the spectrum with zeros, and divides by its own length. The topmost
     # frequency stood for itself and its mirror image, which are apart in the longer one.
     spectrum[:, -1] *= 0.5
@@ -112,16 +107,6 @@ def resample(clips: Tensor, rates: Tensor) -> Tensor:
     ramp = torch.arange(samples - 1, -1, -1, device=clips.device, dtype=clips.dtype) / FADE
     was_cut = _sounding(clips)[1] > place[:, -1:]
     return _at_peak_of(clips, torch.where(was_cut, changed * ramp.clamp_max(1.0), changed))
-
-
-def _low_pass(bins: int, rates: Tensor) -> Tensor:
-    """Response `[batch, bins]` that fades out below what becomes half the sample rate; all of the band if slower.
-
-    It fades, because an edge makes every attack ring.
-    """
-    frequency = torch.linspace(0, 1, bins, device=rates.device) * rates
-    response = torch.cos(math.pi / 2 * ((frequency - 1 + ROLL_OFF) / ROLL_OFF).clamp(0, 1)).square()
-    return torch.where(rates > 1, response, 1.0)
 
 
 def _interpolate(values: Tensor, whole: Tensor, fraction: Tensor) -> Tensor:

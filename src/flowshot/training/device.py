@@ -7,9 +7,7 @@ from flowshot.training.config import TrainConfig
 
 def choose_device() -> torch.device:
     """A GPU where there is one, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("cpu")
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:

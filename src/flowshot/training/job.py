@@ -10,7 +10,7 @@ import torch
 from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import BudgetConfig
-from flowshot.models.base.entries import ModelEntry
+from flowshot.models.base.kind import ModelEntry
 from flowshot.optimisation.checkpoint import Checkpoint
 from flowshot.optimisation.progress import Row, Trained, Weights
 from flowshot.training.config import TrainConfig

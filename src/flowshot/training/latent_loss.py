@@ -28,11 +28,8 @@ def with_free_bits(kl: Tensor, free: float) -> Tensor:
     """The divergence that is charged, a scalar: each part's mean over the batch, or `free` nats where that is less.
 
     Kingma et al. 2016 (1606.04934), equation 15: a part below its allowance has no gradient, and so nothing to gain by
-    saying less. The mean over the batch is bounded and not each clip's value, so that clips may differ.
-
-    Args:
-        kl: `[batch, parts]` in nats: one part for each dimension, or a single one.
-        free: of each part, in nats.
+    saying less. The mean over the batch is bounded and not each clip's value, so that clips may differ. `kl: [batch,
+    parts]` is in nats, one part for each dimension, or a single one.
     """
     return kl.mean(0).clamp_min(free).sum()
 
@@ -64,11 +61,7 @@ def controlled_beta(beta: float, kl: float, target: float) -> float:
 
 
 class LatentLoss:
-    """Weight and charged divergence of every step of a training.
-
-    Args:
-        config: of the training.
-        gaussian: whether posterior and prior are Gaussian, see `Autoencoder.is_gaussian`.
+    """Weight and charged divergence of every step of a training; `gaussian`: see `Autoencoder.is_gaussian`.
 
     Raises:
         FlowshotError: free bits of single dimensions are asked for under a flow, whose divergence has no such parts: a
@@ -81,15 +74,14 @@ class LatentLoss:
                 "free_bits_of: dimension needs an autoencoder without flows, whose divergence is a sum over "
                 "dimensions; use free_bits_of: total"
             )
-        self.config = config
-        self.beta = config.beta
+        self.config, self.beta = config, config.beta
 
     def weight(self, step: int) -> float:
         """What a nat costs at `step`, counted from 0."""
         return beta_at(step, self.beta, self.config.beta_warmup_steps)
 
     def charged(self, kl: Tensor, posterior: Posterior) -> Tensor:
-        """The part of `kl: [batch]` that is charged, in nats, a scalar; see `charged_divergence`."""
+        """See `charged_divergence`."""
         return charged_divergence(kl, posterior, self.config)
 
     def state_dict(self) -> dict[str, float]:

@@ -7,6 +7,7 @@ compares phases, which no latent of a noise can hold: for what sounds right, the
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
@@ -23,7 +24,7 @@ def misfit(estimate: Tensor, target: Tensor, kind: Kind, scale: float) -> Tensor
 
 
 def log_normaliser(samples: int, kind: Kind, scale: float) -> float:
-    """The constant that `misfit` leaves out, in nats, for a clip of so many samples."""
+    """The constant that `misfit` leaves out, in nats, for a clip of this many samples."""
     each = math.log(2 * scale) if kind == "laplace" else 0.5 * math.log(2 * math.pi * scale**2)
     return samples * each
 
@@ -35,7 +36,6 @@ def log_likelihood(estimate: Tensor, target: Tensor, kind: Kind, scale: float) -
 
 def likelihood_of(config: LossConfig) -> Callable[[Tensor, Tensor], Tensor] | None:
     """`log_likelihood` of decoded clips and clips as `config` sets it, or None where it sets none."""
-    kind, scale = config.likelihood, config.likelihood_scale
-    if kind == "none":
+    if config.likelihood == "none":
         return None
-    return lambda estimate, target: log_likelihood(estimate, target, kind, scale)
+    return partial(log_likelihood, kind=config.likelihood, scale=config.likelihood_scale)

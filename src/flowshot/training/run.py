@@ -1,45 +1,37 @@
 """A training from an entry of params.yaml to the folder of a trained model, whatever kind of model it is."""
 
 import csv
-import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NamedTuple
 
 from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
-from flowshot.core.device import prepare_threads
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import scratch_folder, whole_file, whole_folder, write_json, writing
 from flowshot.core.params import Params
-from flowshot.core.plan import BudgetConfig
-from flowshot.core.process import stop_requests, warn, workers
+from flowshot.core.process import prepare_threads, stop_requests, warn, workers
 from flowshot.core.provenance import work_digest
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send
-from flowshot.models.base.entries import ModelEntry
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.kind import ModelCard, ModelEntry
 from flowshot.models.base.storage import save_model
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Trained, Weights
+from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Weights
 from flowshot.training.config import TrainConfig
 from flowshot.training.device import choose_device
 from flowshot.training.job import TrainingJob, train_function
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-# What the history says of the best weights: the reconstruction loss of held-out and of training clips.
-GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
-
 Diagnose = Callable[[Generator, PreparedDataset], dict[str, Any]]
 
+# What `diagnostics.json` repeats of the best weights: the reconstruction loss of held-out and of training clips.
+GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
 
-@dataclasses.dataclass(frozen=True)
-class ModelName:
+
+class ModelName(NamedTuple):
     """Which training of a plan this is."""
 
     dataset: str
@@ -70,8 +62,9 @@ def run_training(
     seed_initial_weights(name.seed, name.dataset, name.model)
     card = ModelCard(entry.kind_name, entry.config, dataset.name, dataset.sample_rate, dataset.clip_samples, {})
     model = entry.kind.build(card, None).to(choose_device())
-    settings = {"kind": entry.kind_name, "model": to_dict(entry.config), "train": to_dict(training)}
-    parameters = settings | {"budget": to_dict(budget)}
+    parameters = {
+        "kind": entry.kind_name, "model": to_dict(entry.config), "train": to_dict(training), "budget": to_dict(budget),
+    }  # fmt: skip
     train_function(entry)  # the digest is of all code that is imported by now
     digest = work_digest(parameters | {"name": name.parts}, *dataset.files)
     with (
@@ -84,15 +77,27 @@ def run_training(
         }  # fmt: skip
         with suppress(OSError):  # for those who watch; a full disk must not end a training
             write_record(scratch, seconds=None, **record)
-        with dataset.required_unchanged(), following(scratch):
+        with dataset.required_unchanged(), following(scratch), Watched(scratch, name, budget.steps, entry, card) as bar:
+            generator = torch_generator(name.seed, "train", name.dataset, name.model)
             checkpoint = Checkpoint(scratch, stop_requested, say=warn)
-            trained = _train(name, entry, card, model, dataset, training, budget, checkpoint)
+            job = TrainingJob(dataset, training, budget, generator, bar.show, bar.keep, checkpoint, warn)
+            trained = train_function(entry)(model, job)
             model.load_state_dict(trained.best)
             diagnosis = diagnose(model.cpu(), dataset)
-        parameter_count = sum(parameter.numel() for parameter in model.parameters())
-        said = diagnosis | _facts(trained, budget) | {"parameters": parameter_count}
-        _write_model(Path("models").joinpath(*name.parts), entry, card, trained, said)
-        runs = Path("runs/train").joinpath(*name.parts)
+        last_step = int(trained.history[-1]["step"]) if trained.history else 0
+        best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
+        said = diagnosis | {
+            "steps": last_step,
+            "stopped_early": 0 < last_step < budget.steps,
+            "best_step": trained.best_step,
+            **{column: best[column] for column in GENERALISATION if column in best},
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        }
+        folder, runs = (Path(root).joinpath(*name.parts) for root in ("models", "runs/train"))
+        with writing(folder), whole_folder(folder) as fresh:
+            save_model(fresh, entry.kind, card, trained.best, trained.last)
+            write_history(fresh / "history.csv", trained.history)
+            write_json(fresh / "diagnostics.json", said)
         write_record(runs, seconds=trained.seconds, device=choose_device().type, **record)
         with whole_file(runs / "times.csv") as fresh:
             lines = [f"{step},{seconds:.3f}\n" for step, seconds in trained.times]
@@ -101,71 +106,43 @@ def run_training(
     return said
 
 
-def _train(
-    name: ModelName,
-    entry: ModelEntry,
-    card: ModelCard,
-    model: Generator,
-    dataset: PreparedDataset,
-    training: TrainConfig,
-    budget: BudgetConfig,
-    checkpoint: Checkpoint,
-) -> Trained:
-    """Train; the history and the best weights so far are kept beside the checkpoint, for whoever watches."""
-    said: list[str] = []
-    rows: list[Row] = []
+class Watched:
+    """What a person sees of a training: a bar in the terminal, and history and best weights beside the checkpoint."""
 
-    def keep(weights: Weights, step: int) -> None:
+    def __init__(self, folder: Path, name: ModelName, steps: int, entry: ModelEntry, card: ModelCard) -> None:
+        # Imported here: models must be usable where only torch, numpy and nflows are installed.
+        from tqdm import tqdm
+
+        # Silent where standard error is no terminal.
+        self.bar = tqdm(total=steps, desc="/".join(name.parts), unit="step", disable=None)
+        self.folder, self.kind, self.card = folder, entry.kind, card
+        self.rows: list[Row] = []
+        self.warned = False
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.bar.close()
+
+    def show(self, row: Row) -> None:
+        """Add a row of the history."""
+        self.bar.update(int(row["step"]) - self.bar.n)
+        self.bar.set_postfix({"loss": f"{row.get('train_loss', 0.0):.3g}", "kl": f"{row.get('train_kl', 0.0):.3g}"})
+        self.rows.append(row)
+        with suppress(OSError), whole_file(self.folder / "history.csv") as fresh:
+            write_history(fresh, self.rows)
+
+    def keep(self, weights: Weights, step: int) -> None:
+        """Write the best weights so far."""
         try:
-            with writing(checkpoint.folder / "best"), whole_folder(checkpoint.folder / "best") as folder:
-                save_model(folder, entry.kind, card, weights)
+            with writing(self.folder / "best"), whole_folder(self.folder / "best") as folder:
+                save_model(folder, self.kind, self.card, weights)
         except FlowshotError as error:
             # As with a checkpoint: a full disk must not end a training that may yet find room for its end.
-            if not said:
+            if not self.warned:
                 warn(f"{error}; training goes on")
-            said.append(str(error))
-
-    with progress_bar("/".join(name.parts), budget.steps) as bar:
-
-        def show(row: Row) -> None:
-            bar.update(int(row["step"]) - bar.n)
-            bar.set_postfix({"loss": f"{row.get('train_loss', 0.0):.3g}", "kl": f"{row.get('train_kl', 0.0):.3g}"})
-            rows.append(row)
-            with suppress(OSError), whole_file(checkpoint.folder / "history.csv") as fresh:
-                write_history(fresh, rows)
-
-        generator = torch_generator(name.seed, "train", name.dataset, name.model)
-        job = TrainingJob(dataset, training, budget, generator, show, keep, checkpoint, warn)
-        return train_function(entry)(model, job)
-
-
-def _facts(trained: Trained, budget: BudgetConfig) -> dict[str, Any]:
-    """What is worth knowing of a training and is the same whenever it is repeated."""
-    last_step = int(trained.history[-1]["step"]) if trained.history else 0
-    best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
-    return {
-        "steps": last_step,
-        "stopped_early": 0 < last_step < budget.steps,
-        "best_step": trained.best_step,
-        **{column: best[column] for column in GENERALISATION if column in best},
-    }
-
-
-def _write_model(
-    folder: Path, entry: ModelEntry, card: ModelCard, trained: Trained, diagnostics: dict[str, Any]
-) -> None:
-    with writing(folder), whole_folder(folder) as fresh:
-        save_model(fresh, entry.kind, card, trained.best, trained.last)
-        write_history(fresh / "history.csv", trained.history)
-        write_json(fresh / "diagnostics.json", diagnostics)
-
-
-def progress_bar(name: str, steps: int) -> "tqdm[NoReturn]":
-    """Loss, KL and time left; silent where standard error is no terminal."""
-    # Imported here: models must be usable where only torch, numpy and nflows are installed.
-    from tqdm import tqdm
-
-    return tqdm(total=steps, desc=name, unit="step", disable=None)
+            self.warned = True
 
 
 def write_history(path: Path, history: list[Row]) -> None:

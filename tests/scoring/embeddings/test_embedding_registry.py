@@ -14,10 +14,10 @@ def test_logmel_needs_nothing_and_keeps_its_promises() -> None:
 
 
 def test_a_process_loads_each_embedder_once_for_each_policy() -> None:
-    policy = default(PolicyConfig, "score.policy", level="rms")
+    policy = default(PolicyConfig, "score.policy", level="peak")
     assert embedder("logmel", POLICY) is embedder("logmel", default(PolicyConfig, "score.policy"))
     assert embedder("logmel", policy) is not embedder("logmel", POLICY)
-    assert embedder("logmel", policy).policy.level == "rms"
+    assert embedder("logmel", policy).policy.level == "peak"
 
 
 def test_an_unknown_embedding_is_named_with_the_known_ones() -> None:

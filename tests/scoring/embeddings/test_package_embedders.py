@@ -13,10 +13,15 @@ import torch
 from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
-from flowshot.scoring.embeddings import fad_package
 from flowshot.scoring.embeddings.base import UnusableClips, clip_policy
-from flowshot.scoring.embeddings.fad_package import TOKENIZERS, PackageEmbedder, hash_of_weights, reachable, use_hub
-from flowshot.scoring.embeddings.package_networks import Pann
+from flowshot.scoring.embeddings.package_networks import (
+    TOKENIZERS,
+    PackageEmbedder,
+    Pann,
+    hash_of_weights,
+    reachable,
+    use_hub,
+)
 from flowshot.scoring.embeddings.registry import embedder
 
 ROOT = Path(__file__).parents[3]
@@ -119,23 +124,6 @@ def test_without_a_checkpoint_folder_the_libraries_keep_their_own(
     assert use_hub(None) == tmp_path / "home/hub"
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     assert use_hub(None) == tmp_path / "cache"
-
-
-def test_what_was_found_out_about_the_network_is_no_wish_of_the_user(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A network with all files that found no hub must not keep the next one from asking its own server."""
-    asked = []
-    monkeypatch.setattr(fad_package, "reachable", lambda url: asked.append(url))
-    for value, servers in (("1", []), ("on", ["https://zenodo.org"]), ("", ["https://zenodo.org"])):
-        monkeypatch.setenv("HF_HUB_OFFLINE", value)
-        for name in TOKENIZERS:
-            (tmp_path / "huggingface/hub" / name / "snapshots/0").mkdir(parents=True, exist_ok=True)
-            (tmp_path / "huggingface/hub" / name / "snapshots/0/config.json").touch()
-        asked.clear()
-        with pytest.raises(FlowshotError, match=r"Cnn14.* is missing"):
-            Pann(POLICY, tmp_path)
-        assert asked == servers
 
 
 def test_a_host_that_does_not_answer_counts_as_no_network() -> None:

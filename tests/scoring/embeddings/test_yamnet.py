@@ -36,7 +36,7 @@ def noise(samples: int = 16000) -> np.ndarray:
 def test_tells_a_sine_from_noise_and_says_the_same_twice(yamnet: Yamnet) -> None:
     clips = np.concatenate([sine(), noise(), sine()])
     first, second = yamnet.embed(clips, 16000), yamnet.embed(clips, 16000)
-    assert first.shape == (3, 1024)
+    assert first.shape == (3, 1024 + 521)
     assert (first == second).all()
     assert (first[0] == first[2]).all()
     assert np.linalg.norm(first[0] - first[1]) > 5
@@ -44,8 +44,7 @@ def test_tells_a_sine_from_noise_and_says_the_same_twice(yamnet: Yamnet) -> None
 
 @needs_yamnet
 def test_knows_what_it_hears(yamnet: Yamnet) -> None:
-    scores = yamnet.classes.embed(np.concatenate([sine(), noise(), np.zeros((1, 16000), np.float32)]), 16000)
-    assert scores.shape == (3, 521)
+    scores = yamnet.embed(np.concatenate([sine(), noise(), np.zeros((1, 16000), np.float32)]), 16000)[:, 1024:]
     assert SINE_WAVE in scores[0].argsort()[-5:]
     assert WHITE_NOISE in scores[1].argsort()[-20:]
     assert scores[2].argmax() == SILENCE
@@ -68,9 +67,6 @@ def test_a_short_clip_is_padded_with_silence(yamnet: Yamnet) -> None:
 
 @needs_yamnet
 def test_the_clip_policy_is_followed(yamnet: Yamnet) -> None:
-    short = sine(800)
-    repeated = Yamnet(default(PolicyConfig, "score.policy", pad="repeat"), threads=1)
-    assert (repeated.embed(short, 16000) == yamnet.embed(np.tile(short, (1, 20))[:, :15600], 16000)).all()
     overlapping = Yamnet(default(PolicyConfig, "score.policy", hop=0.5), threads=1)
     clip = np.concatenate([sine(15600), noise(7800)], axis=1)
     windows = [yamnet.embed(clip[:, start : start + 15600], 16000) for start in (0, 7800)]

@@ -4,11 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from flowshot.core.mean_interval import mean_standard_error
+from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.metrics.intervals import (
     assign_folds,
-    bootstrap_kernel_distance,
     jackknife_variance,
     two_sample_jackknife,
 )
@@ -76,8 +75,6 @@ def test_one_source_gives_no_interval() -> None:
         two_sample_jackknife(frechet_distance, x, x + 1, ["a"] * 10, labels("b", 10), 5, np.random.default_rng())
         is None
     )
-    distance = kernel_distance(x, x + 1, [0, 0, 0, 0, 0, 1, 1, 1, 2, 3], labels("b", 10))
-    assert bootstrap_kernel_distance(distance, 50, 0.95, np.random.default_rng(0)) is None
     assert mean_standard_error(x[:, 0], ["a"] * 10) is None
 
 
@@ -108,31 +105,37 @@ def gaussian_kernel_distance(shift: np.ndarray) -> float:
     )
 
 
-def test_bootstrap_intervals_of_the_kernel_distance_contain_the_distance_of_the_distributions() -> None:
+def test_intervals_of_the_kernel_distance_contain_the_distance_of_the_distributions() -> None:
     generator = np.random.default_rng(5)
     truth = gaussian_kernel_distance(np.full(32, 0.2))
     covered = []
-    for _ in range(100):
+    for _ in range(200):
         # Two clips a source, all but equal: as good as one.
         x = np.repeat(generator.normal(size=(40, 32)) + 0.2, 2, axis=0)
         y = generator.normal(size=(80, 32))
         distance = kernel_distance(x, y, [f"x{i // 2}" for i in range(80)], labels("y", 80))
-        interval = bootstrap_kernel_distance(distance, 200, 0.95, generator)
-        assert interval is not None
-        covered.append(interval[0] <= truth <= interval[1])
-    assert np.mean(covered) >= 0.9
+        low, high = student_interval(distance.value, distance.influence.error, 0.95)
+        assert low is not None and high is not None
+        covered.append(low <= truth <= high)
+    assert 0.9 <= np.mean(covered) <= 0.99
 
 
-def test_the_bootstrap_of_reconstructions_draws_pairs_together() -> None:
+def test_pairs_move_the_kernel_distance_together() -> None:
     generator = np.random.default_rng(6)
     y = generator.normal(size=(60, 4))
     x = y + 0.001 * generator.normal(size=y.shape)
-    together = bootstrap_kernel_distance(
-        kernel_distance(x, y, labels("a", 60), labels("a", 60)), 200, 0.95, np.random.default_rng(0)
-    )
-    apart = bootstrap_kernel_distance(kernel_distance(x, y), 200, 0.95, np.random.default_rng(0))
-    assert together is not None and apart is not None
-    assert together[1] - together[0] < 0.1 * (apart[1] - apart[0])
+    together, apart = kernel_distance(x, y, labels("a", 60), labels("a", 60)), kernel_distance(x, y)
+    assert together.influence.variance < 0.01 * apart.influence.variance
+
+
+def test_influences_of_the_kernel_distance_are_what_a_lost_source_changes() -> None:
+    generator = np.random.default_rng(8)
+    x, y = generator.normal(size=(60, 3)) + 1, generator.normal(size=(90, 3))
+    groups_y = [i // 3 for i in range(90)]
+    whole = kernel_distance(x, y, labels("x", 60), groups_y)
+    kept = [np.array(groups_y) != source for source in range(30)]
+    lost = [kernel_distance(x, y[rows], labels("x", 60), np.array(groups_y)[rows].tolist()).value for rows in kept]
+    assert np.corrcoef(whole.influence.y, whole.value - np.array(lost))[0, 1] > 0.99
 
 
 def test_the_error_of_a_mean_counts_sources_and_not_clips() -> None:

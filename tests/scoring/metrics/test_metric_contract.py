@@ -11,7 +11,7 @@ from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.score import Score
 
-CONFIG = default(ScoreConfig, "score", folds=5, bootstrap=50, permutations=99)
+CONFIG = default(ScoreConfig, "score", folds=5, permutations=99)
 DRAWN = ("fad_infinity", "kid_p", "kad_p")  # values that depend on a draw of halves or permutations
 PROPORTIONS = ("precision", "recall", "coverage", "authenticity")
 D = 6

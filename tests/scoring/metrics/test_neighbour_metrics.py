@@ -4,8 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowshot.core.errors import FlowshotError
-from flowshot.scoring.metrics.memorisation import nearest_training, relative_training_distance
-from flowshot.scoring.metrics.neighbours import coverage, density, distances, precision, radii, recall
+from flowshot.scoring.metrics.neighbours import (
+    coverage,
+    density,
+    distances,
+    nearest_training,
+    precision,
+    radii,
+    recall,
+    relative_training_distance,
+)
 
 
 def normal(n: int, seed: int, d: int = 4) -> np.ndarray:

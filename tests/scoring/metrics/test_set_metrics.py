@@ -7,27 +7,26 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.diversity import class_entropy, directions, label_diversity, vendi_score
 from flowshot.scoring.metrics.holm import holm
 from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
-from flowshot.scoring.metrics.label_diversity import class_entropy, label_diversity
-from flowshot.scoring.metrics.permutation import permutation_p_value
-from flowshot.scoring.metrics.vendi import cosine_similarities, vendi_score
+from flowshot.scoring.metrics.permutation import independent_clips, permutation_p_value
 
 
 def test_the_vendi_score_counts_different_clips() -> None:
     assert vendi_score(np.eye(7)) == pytest.approx(7)
-    assert vendi_score(np.ones((7, 7))) == pytest.approx(1)
-    pairs = np.kron(np.eye(4), np.ones((2, 2)))
+    assert vendi_score(directions(np.ones((7, 7)))) == pytest.approx(1)
+    pairs = np.repeat(np.eye(4), 2, axis=0)
     assert vendi_score(pairs) == pytest.approx(4)
 
 
 def test_silent_clips_are_alike_and_like_nothing_else() -> None:
-    assert vendi_score(cosine_similarities(np.zeros((40, 128)))) == pytest.approx(1)
-    half = np.concatenate([np.zeros((20, 20)), np.eye(20)])
-    assert (cosine_similarities(half)[:20] == np.repeat([1.0, 0.0], 20)).all()
-    assert vendi_score(cosine_similarities(half)) == pytest.approx(40 / 20**0.5)
+    assert vendi_score(directions(np.zeros((40, 128)))) == pytest.approx(1)
+    half = directions(np.concatenate([np.zeros((20, 20)), np.eye(20)]))
+    assert ((half @ half.T)[:20] == np.repeat([1.0, 0.0], 20)).all()
+    assert vendi_score(half) == pytest.approx(40 / 20**0.5)
     with pytest.raises(FlowshotError, match="NaN"):
-        vendi_score(cosine_similarities(np.full((3, 2), np.nan)))
+        vendi_score(np.full((3, 2), np.nan))
 
 
 def test_the_effective_number_of_classes_is_theirs_where_all_are_as_frequent() -> None:
@@ -54,6 +53,35 @@ def test_p_values_are_uniform_where_nothing_lies_between_the_sets(kernel: str) -
         k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(clips[25:]))
         values.append(permutation_p_value(k(clips, clips), 25, 199, generator))
     assert kstest(values, "uniform").pvalue > 0.01
+
+
+def test_independent_clips_follow_the_distribution_of_clips_and_not_of_sources() -> None:
+    groups = ["large"] * 6 + ["half"] * 3 + ["small"] + ["equal"] * 6
+    counts = np.zeros(len(groups))
+    for seed in range(1500):
+        rows = independent_clips(groups, np.random.default_rng(seed))
+        assert len({groups[row] for row in rows}) == len(rows)
+        counts[rows] += 1
+    assert counts / 1500 == pytest.approx(1 / 6, abs=0.035)  # every clip as often
+    alone = [str(i) for i in range(9)]
+    assert independent_clips(alone, np.random.default_rng(0)).tolist() == list(range(9))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_perfect_model_is_rejected_at_the_level_of_the_test(tied: bool) -> None:
+    """Candidates are real clips drawn at random; large sources have more of them, and may sound different."""
+    generator, p_values = np.random.default_rng(14), []
+    for _ in range(400):
+        centres = generator.normal(size=(400, 4))
+        population = np.sort(centres, axis=0) if tied else centres
+        weights = np.ceil(np.arange(1, 401) / 25)
+        model = population[generator.choice(400, size=60, p=weights / weights.sum())]
+        drawn = generator.integers(0, 400, size=40)
+        sizes = weights[drawn].astype(int)
+        real, groups = np.repeat(population[drawn], sizes, axis=0), np.repeat(np.arange(40), sizes).tolist()
+        clips = np.concatenate([model, real[independent_clips(groups, generator)]])
+        p_values.append(permutation_p_value(polynomial_kernel(clips, clips), 60, 99, generator))
+    assert 0.025 <= np.mean(np.array(p_values) <= 0.05) <= 0.08
 
 
 def test_sets_that_differ_have_the_smallest_p_value_there_is() -> None:

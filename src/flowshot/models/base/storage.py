@@ -17,7 +17,7 @@ from flowshot.models.base.kind import ModelCard, ModelKind
 
 Weights = dict[str, Tensor]
 
-MESSAGE_LENGTH = 200
+MESSAGE_LENGTH = 200  # torch lists every weight that does not fit
 
 
 def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights, last: Weights | None = None) -> None:
@@ -57,7 +57,6 @@ def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Ge
         model = kind.build(card, folder)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        # torch lists every weight that does not fit.
         what = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
         raise FlowshotError(f"{folder}: no usable model ({what}); train it again with `dvc repro`") from None
     return model.eval(), card

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from flowshot.core.params import Params
-from flowshot.models.base.entries import ModelEntry, read_entry
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, kind_named
+from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, read_entry
 from flowshot.models.base.storage import load_model
 
 KINDS = {

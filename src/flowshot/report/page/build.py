@@ -1,20 +1,21 @@
-"""Write the page of a plan: `index.html`, and its sounds and pictures beside it."""
+"""Write the page of a plan: `index.html`, with its sounds and pictures inside."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
+from flowshot.core.files import read_json
+from flowshot.core.plan import REAL, PlanConfig
 from flowshot.report.layout import Table
-from flowshot.report.page.charts import VIEW
-from flowshot.report.page.facts import dataset_card, measurements, reproductions
-from flowshot.report.page.figures import divergence_bars, rate_distortion_figure, training_figure
+from flowshot.report.page.answer import answer, figure, main_distances
 from flowshot.report.page.findings import findings
-from flowshot.report.page.listening import dataset_sounds
-from flowshot.report.page.sounds import Shelf
-from flowshot.report.project import Project, Training
+from flowshot.report.page.sounds import data_uri, dataset_sounds
+from flowshot.report.project import Arm, Project, stage_of
 from flowshot.report.render import inline, template
-from flowshot.report.results import Report
+from flowshot.report.results import Report, planned_arms
 
 
 def write_page(
@@ -22,47 +23,97 @@ def write_page(
     project: Project,
     report: Report,
     tables: Mapping[str, Sequence[tuple[str, Table]]],
-    trainings: Mapping[str, Sequence[Training]],
-    facts: Sequence[tuple[str, str]],
+    pictures: Mapping[str, Mapping[str, str]],
     revision: str,
 ) -> None:
-    """Write `index.html` and `DATASET/sounds/` into `folder`, which holds the tables already.
+    """Write `index.html` into `folder`, which holds the tables and figures already.
 
-    `tables` of each dataset stand with their titles in the order of the page. Datasets without `trainings` are those of
-    external systems alone, and have tables only. Where models or clips are missing in the project, the page says so.
+    `tables` of each dataset stand with their titles in the order of the page, `pictures` are the stems of its figures
+    with what they show. Datasets that are not the plan's are those of external systems alone, and have tables only.
+    Where models or clips are missing in the project, the page says so.
     """
-    plan, words = report.plan, report.words
-    shelf = Shelf(folder)
+    plan = report.plan
     datasets = []
     for dataset, titled in tables.items():
         view: dict[str, Any] = {
             "name": dataset,
-            "tables": [(title, table, quote(f"{dataset}/table-{table.name}.md")) for title, table in titled],
-            "sounds": [],
-            "findings": [],
+            "tables": [(title, table, quote(f"{dataset}/table-{table.name}.tex")) for title, table in titled],
+            "pictures": {
+                shows: data_uri("image/png", (folder / dataset / f"{stem}.png").read_bytes())
+                for stem, shows in pictures.get(dataset, {}).items()
+            },
         }
-        if dataset in plan.datasets:
-            known = trainings[dataset]
-            view["findings"] = findings(report, dataset, [table for _, table in titled], known)
-            view["sounds"] = dataset_sounds(shelf, project, plan, dataset)
-            rates = [rate for path, (_, rate) in shelf.clips.items() if path.startswith(f"{dataset}/")]
-            view["kilohertz"] = rates[0] / 2000 if rates else None
-            view["curves"] = training_figure(report, known)
-            view["divergence"] = divergence_bars(report, dataset)
-            view["rate_distortion"] = rate_distortion_figure(report, dataset)
+        view |= {"answer": None, "heard": None, "findings": [], "undecided": ""}
+        distances = main_distances(report, dataset) if dataset in plan.datasets else None
+        if distances:
+            view |= {"answer": answer(distances), "figure": figure(distances), "title": distances.title}
+            view["heard"] = dataset_sounds(project, report, dataset, distances.arms[0])
+            view["findings"], view["undecided"] = findings(report, dataset, distances)
         datasets.append(view)
     context: dict[str, Any] = {
         "plan": plan,
-        "facts": facts,
+        "facts": plan_facts(report, revision),
         "cards": [card for dataset in plan.datasets if (card := dataset_card(project, dataset))],
         "measurements": measurements(project, plan),
         "datasets": datasets,
-        "sounds": shelf.write(),
-        "sound_format": shelf.format,
         "reproductions": reproductions(project, plan),
         "revision": revision,
-        "axes": VIEW,
     }
     for part, name in (("style", "style.css"), ("script", "script.js")):
         context[part], context[f"{part}_hash"] = inline(name)
-    (folder / "index.html").write_text(template("page.html", words).render(context), encoding="utf-8")
+    (folder / "index.html").write_text(template("page.html", report.words).render(context), encoding="utf-8")
+
+
+def plan_facts(report: Report, revision: str) -> list[tuple[str, str]]:
+    """Name and value of what describes the whole plan; an axis without values is left out."""
+    plan, words = report.plan, report.words
+    axes = ("datasets", "autoencoders", "generators", "priors", "seeds")
+    steps, clips = plan.budget.steps, plan.budget.batch_size
+    runs = [one.run for trainings in report.trainings.values() for one in trainings]
+    machines = sorted({str(run["machine"]) for run in runs if run.get("machine")})
+    minutes = [run["seconds"] / 60 for run in runs if run.get("seconds")]
+    facts = {
+        "plan": plan.name,
+        **{axis: ", ".join(map(str, getattr(plan, axis))) for axis in axes},
+        "budget of each training": words("{steps} steps of {clips} clips", steps=steps, clips=clips),
+        "trained on": ", ".join(machines) or words("not recorded"),
+        "training took": "",
+        "numbers in results.csv": str(len(report.frame)),
+        "revision of the code": revision,
+    }
+    if minutes:
+        low, high = (words.number(f"{limit:.1f}") for limit in (min(minutes), max(minutes)))
+        said = "{low} to {high} minutes for each of {count} trainings" if len(minutes) > 1 else "{low} minutes"
+        facts["training took"] = words(said, low=low, high=high, count=len(minutes))
+    return [(words(name), value) for name, value in facts.items() if value]
+
+
+def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
+    """What a prepared dataset says of itself, as the template shows it; None where it was not prepared here."""
+    prepared = project.prepared(name)
+    if prepared is None:
+        return None
+    audit, counts = pd.read_csv(prepared.folder / "audit.csv"), prepared.card.get("counts", {})
+    return {
+        **{"origin": "", "licence": "", "incomplete": (), "packages": ()},
+        **prepared.card,
+        "name": name,
+        "clips": counts.get("clips", {}),
+        "groups": counts.get("groups", {}),
+        "sample_rate": prepared.sample_rate,
+        "seconds": prepared.clip_samples / prepared.sample_rate,
+        "kept": int((audit["status"] == "kept").sum()),
+        "reasons": audit.loc[audit["status"] == "dropped", "reason"].value_counts().to_dict(),
+    }
+
+
+def measurements(project: Project, plan: PlanConfig) -> list[dict[str, Any]]:
+    """Every embedding of the plan's scores, as the floor of its first dataset was measured."""
+    scores = read_json(project.scores((plan.datasets[0], REAL, REAL, 0)))
+    return list({score["embedding"]: score for score in reversed(scores) if "embedder" in score}.values())[::-1]
+
+
+def reproductions(project: Project, plan: PlanConfig) -> list[tuple[Arm, str | None, str]]:
+    """Every arm of the plan with each seed: its run in MLflow, and the stage that scores it."""
+    arms = [arm for arm in planned_arms(plan) if arm[1:3] in plan.arms]
+    return [(arm, project.run_id(plan, arm), stage_of("score", arm)) for arm in arms]

@@ -1,22 +1,19 @@
-"""What the numbers of a dataset say, as sentences that hold those numbers.
+"""What stands out in the numbers of a dataset, as sentences: differences, equivalences and faults.
 
 Nothing is weighed here: a sentence appears where a rule that is written below holds, and carries what it holds by.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION
-from flowshot.report.language import Words
-from flowshot.report.layout import Cell, Column, Table
-from flowshot.report.paired import BASELINE
+from flowshot.core.plan import REAL, RECONSTRUCTION
+from flowshot.report.page.answer import Distances, p_text
+from flowshot.report.paired import BASELINE, COMPARED
 from flowshot.report.project import Training
-from flowshot.report.registry import embedding_title, metric
-from flowshot.report.results import Pair, Report
-from flowshot.scoring.metrics.score import NO_EMBEDDING
+from flowshot.report.registry import embedding_title
+from flowshot.report.results import Pair, Report, arm_name
 
-MINUS = "\u2212"  # as wide as a digit, so that columns line up
 # Where samples lie within this share of their autoencoder's reconstructions, the decoder is what keeps them from real
 # clips: another prior could win that share at most.
 NEAR = 0.1
@@ -35,131 +32,75 @@ class Finding:
     evidence: tuple[str, ...] = ()
 
 
-def findings(report: Report, dataset: str, tables: Sequence[Table], trainings: Sequence[Training]) -> list[Finding]:
-    """Everything that can be said of a dataset of the plan."""
-    return [
-        *distance_from_the_floor(report, dataset),
-        *significant_differences(report, tables),
-        *collapsed_arms(report, trainings),
-        *what_could_be_chance(report, dataset),
-        *copies(report, dataset),
-        *shared_tones(report, dataset),
-    ]
+def findings(report: Report, dataset: str, distances: Distances) -> tuple[list[Finding], str]:
+    """Everything that stands out in a dataset of the plan, and in one line what could not be decided."""
+    different, undecided = differences(report, dataset)
+    faults = [*collapsed(report, dataset), *copies(report, dataset), *shared_tones(report, dataset)]
+    return [*different, *decoder_or_prior(distances), *like_real_clips(report, dataset), *faults], undecided
 
 
-def distance_from_the_floor(report: Report, dataset: str) -> list[Finding]:
-    """In each embedding: the best arm, the floor, what lies between, and what a baseline reaches."""
-    found, words = [], report.words
-    for embedding in report.embeddings(dataset, "fad"):
-        values = report.means(dataset, "fad", embedding)
-        floor, arms = values.get((REAL, REAL)), _arms(report, values)
-        if floor is None or floor <= 0 or not arms:
-            continue
-        best = min(arms, key=lambda arm: arms[arm])
-        said = (
-            "In FAD ({embedding}) the arm nearest to real clips is {arm} at {value}: {ratio} times the floor of "
-            "{floor}, which held-out real clips reach."
-        )
-        numbers = {"value": arms[best], "ratio": arms[best] / floor, "floor": floor}
-        texts = {name: _short(number, words) for name, number in numbers.items()}
-        sentences = [words(said, embedding=embedding_title(embedding), arm=_name(best), **texts)]
-        decoder = values.get((best[0], RECONSTRUCTION))
-        if decoder is not None:
-            sentences.append(_decoder_or_prior(arms[best], decoder, floor, words))
-        sentences += [
-            words("Training clips drawn at random ({name}) reach {value}.", name=name, value=_short(value, words))
-            for name in report.baselines
-            if (value := values.get((name, DIRECT))) is not None
-        ]
-        found.append(Finding(" ".join(sentences)))
-    return found
-
-
-def _decoder_or_prior(value: float, decoder: float, floor: float, words: Words) -> str:
+def decoder_or_prior(found: Distances) -> list[Finding]:
+    """Whether the decoder or the prior keeps the best arm from real clips."""
+    words, means, best = found.words, found.means, found.arms[0]
+    floor, decoder = means.get((REAL, REAL)), means.get((best[0], RECONSTRUCTION))
+    if floor is None or decoder is None or means[best] <= floor:
+        return []
     # Reconstructions may lie below the floor: they are of the very clips that are compared with.
-    share = min(1.0, (value - decoder) / (value - floor)) if value > floor else 0.0
-    if value <= floor:
-        said = "Its samples are no further away than real clips are from one another."
-    elif value <= decoder:
-        said = "Test clips that it encodes and decodes reach {decoder}, no less: its decoder is the limit."
-    elif share <= NEAR:
-        said = "Test clips that it encodes and decodes reach {decoder}, hardly less: its decoder is the limit."
-    else:
-        said = "Test clips that it encodes and decodes reach {decoder}: {share} of the way to the floor is its prior's."
-    return words(said, decoder=_short(decoder, words), share=f"{share:.0%}")
-
-
-def significant_differences(report: Report, tables: Sequence[Table]) -> list[Finding]:
-    """Of every paired table and embedding: which arms differ from `no_nf`, after Holm's correction."""
-    paired = [table for table in tables if table.name.startswith("paired-")]
-    places = [(table, first) for table in paired for first in range(0, len(table.columns), 3)]
-    return [finding for place in places for finding in _differences(report, *place)]
-
-
-def _differences(report: Report, table: Table, first: int) -> list[Finding]:
-    """Of the columns of one embedding: mean, difference and p-value, from the column `first` on."""
-    words, alpha = report.words, 1 - report.confidence
-    by, column, p_column = table.columns[first : first + 3]
-    rows = [row for group in table.groups for row in group if row.autoencoder != BASELINE and not row.apart]
-    tested = [((row.autoencoder, row.prior), row.cells[first + 1], row.cells[first + 2]) for row in rows]
-    known = sorted(((p.value, arm, value) for arm, value, p in tested if value and p), key=lambda one: one[0])
-    if not known:
-        return []
-    differ = {arm: (value, p) for p, arm, value in known if p < alpha}
-    if differ:
-        said = "In {metric} {count} of {total} arms differ from {baseline} with the same prior (p < {alpha}, Holm)."
+    share = min(1.0, (means[best] - decoder) / (means[best] - floor))
+    if share <= NEAR:
+        said = (
+            "The decoder is the limit of {arm}: reconstructions of test clips are at {metric} {decoder}, its samples "
+            "at {value}."
+        )
     else:
         said = (
-            "In {metric} none of {total} arms differs from {baseline} with the same prior: the smallest p is {p} "
-            "({arm}; Holm)."
+            "{share} of the way from {arm} to real clips is up to its prior: reconstructions of test clips are at "
+            "{metric} {decoder}, its samples at {value}."
         )
-    sentence = words(
-        said,
-        metric=f"{metric(table.name.removeprefix('paired-')).title} ({by.by})",
-        baseline=BASELINE,
-        alpha=words.number(f"{alpha:.2g}"),
-        count=len(differ),
-        total=len(known),
-        p=_probability(known[0][0], p_column, words),
-        arm=_name(known[0][1]),
+    texts = {"decoder": found.text(decoder), "value": found.text(means[best]), "metric": found.title}
+    return [Finding(words(said, share=f"{share:.0%}", arm=arm_name(best), **texts))]
+
+
+def differences(report: Report, dataset: str) -> tuple[list[Finding], str]:
+    """The arms that differ from `no_nf` in any compared metric after Holm's correction; in a line those that do not."""
+    words, alpha = report.words, 1 - report.confidence
+    evidence: dict[Pair, tuple[list[str], list[str]]] = {}
+    for found in (Distances(report, dataset, name, by) for name in COMPARED for by in report.embeddings(dataset, name)):
+        for arm, row in found.tested().dropna(subset="p").iterrows():
+            closer, further = evidence.setdefault(arm, ([], []))
+            if row["p"] < alpha:
+                line = f"{found.title} {found.difference(row)}"
+                (closer if row["difference"] < 0 else further).append(line)
+    kinds: tuple[Kind, Kind] = ("good", "bad")
+    sentences = (
+        "{count} of {total} arms are closer to real clips than {baseline} with the same prior (p < {alpha}, Holm).",
+        "{count} of {total} arms are further from real clips than {baseline} with the same prior (p < {alpha}, Holm).",
     )
-    better = sum(value.value < 0 for value, _ in differ.values())
-    kind: Kind = "plain" if not differ or 0 < better < len(differ) else "good" if better else "bad"
-    texts = {arm: _difference(value, p, column, p_column, words) for arm, (value, p) in differ.items()}
-    return [_counted(kind, sentence, texts)]
+    told = []
+    for place, (kind, sentence) in enumerate(zip(kinds, sentences, strict=True)):
+        lines = {arm: "; ".join(both[place]) for arm, both in evidence.items() if both[place]}
+        about = {"count": len(lines), "total": len(evidence), "baseline": BASELINE}
+        if lines:
+            told.append(_counted(kind, words(sentence, alpha=words.number(f"{alpha:.2g}"), **about), lines))
+    open_arms = [arm_name(arm) for arm, both in evidence.items() if not any(both)]
+    said = "No difference from {baseline} with the same prior could be shown for {arms}."
+    return told, words(said, baseline=BASELINE, arms=", ".join(open_arms)) if open_arms else ""
 
 
-def _difference(value: Cell, p: float, column: Column, p_column: Column, words: Words) -> str:
-    said = words.number(f"{'+' if value.value > 0 else ''}{column.text(value.value)}")
-    if ends := column.interval(value):
-        said += f" {words.interval(*ends)}"
-    closer = words("closer to real clips") if value.value < 0 else words("further from real clips")
-    return f"{said.replace('-', MINUS)}, p {_probability(p, p_column, words, '= ')}, {closer}"
-
-
-def _probability(p: float, column: Column, words: Words, sign: str = "") -> str:
-    smallest = 10.0**-column.decimals
-    return f"< {words.number(column.text(smallest))}" if p < smallest else f"{sign}{words.number(column.text(p))}"
-
-
-def collapsed_arms(report: Report, trainings: Sequence[Training]) -> list[Finding]:
-    """By the verdicts of the trainings, with the numbers they rest on."""
+def collapsed(report: Report, dataset: str) -> list[Finding]:
+    """The trainings whose decoder ignores the latent, or in a line that there are none."""
     words = report.words
-    judged = [one for one in trainings if "verdict" in one.diagnostics]
-    if not judged:
-        return []
+    judged = [one for one in report.trainings.get(dataset, ()) if "verdict" in one.diagnostics]
     unused = [one for one in judged if one.diagnostics["verdict"] != "healthy"]
     if unused:
         said = "In {count} of {total} trainings the decoder ignores the latent, wholly or in part (posterior collapse)."
         evidence = tuple(_usage(report, one) for one in unused)
         return [Finding(words(said, count=len(unused), total=len(judged)), "bad", evidence)]
-    shares = [one.diagnostics.get("used_units", 0) / max(one.diagnostics.get("latent_size", 1), 1) for one in judged]
-    worst = judged[shares.index(min(shares))]
-    if len(judged) > 1:
-        sentence = words("None of {total} trainings is collapsed; the least used latent is that of", total=len(judged))
-    else:
-        sentence = words("The training is not collapsed.")
-    return [Finding(f"{sentence} {_usage(report, worst)}", "good")]
+    if not judged:
+        return []
+    worst = min(judged, key=lambda one: one.diagnostics.get("used_units", 0) / one.diagnostics.get("latent_size", 1))
+    said = words("No posterior is collapsed ({total} trainings). The least used latent:", total=len(judged))
+    return [Finding(f"{said} {_usage(report, worst)}", "good")]
 
 
 def _usage(report: Report, training: Training) -> str:
@@ -177,74 +118,56 @@ def _usage(report: Report, training: Training) -> str:
     return f"{used}; " + words("exchanging the latents of clips raises the loss by {rise} %.", rise=rise)
 
 
-def what_could_be_chance(report: Report, dataset: str) -> list[Finding]:
-    """The arms that KID's permutation test tells from real clips in no seed, embedding by embedding."""
-    words, found, told = report.words, [], []
-    for embedding in report.embeddings(dataset, "kid_p"):
-        values = report.values(dataset, "kid_p", embedding)
-        arms = _arms(report, {arm: min(seeds.values()) for arm, seeds in values.items()})
-        alike = {arm: f"p = {words.number(f'{p:.3f}')}" for arm, p in arms.items() if p >= 1 - report.confidence}
-        title = embedding_title(embedding)
-        if alike:
-            said = "KID ({embedding}) cannot tell {count} of {total} arms from real clips."
-            found.append(_counted("good", words(said, embedding=title, count=len(alike), total=len(arms)), alike))
-        elif arms:
-            told.append(f"{title}: p ≤ {words.number(f'{max(arms.values()):.3f}')}")
-    sentence = words("KID tells every arm from real clips by permutation:")
-    return [*found, *([Finding(f"{sentence} {'; '.join(told)}.")] if told else [])]
+def like_real_clips(report: Report, dataset: str) -> list[Finding]:
+    """The arms that KID's permutation test tells from real clips in no seed."""
+    said = "KID ({embedding}) cannot tell {count} of {total} arms from real clips."
+    alpha = 1 - report.confidence
+    return _arms(report, dataset, "kid_p", said, "good", lambda p, _: p >= alpha, lambda p: p_text(p, report), "min")
 
 
 def copies(report: Report, dataset: str) -> list[Finding]:
-    """Whether samples of an arm lie nearer to training clips than unseen real clips do, embedding by embedding."""
-    words, found, far = report.words, [], []
-    for embedding in report.embeddings(dataset, "training_distance"):
-        arms = _arms(report, report.means(dataset, "training_distance", embedding))
-        close = {arm: _short(value, words) for arm, value in arms.items() if value < 1}
-        title = embedding_title(embedding)
-        if close:
-            said = (
-                "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
-                "these parts of that distance. Listen to their neighbours below."
-            )
-            found.append(_counted("bad", words(said, embedding=title, count=len(close)), close))
-        elif arms:
-            nearest = min(arms, key=lambda arm: arms[arm])
-            far.append(f"{title} {_short(arms[nearest], words)} ({_name(nearest)})")
+    """The arms whose samples lie nearer to training clips than unseen real clips do."""
     said = (
-        "The samples of no arm lie nearer to training clips than unseen real clips do. The nearest, as multiples of "
-        "that distance:"
+        "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
+        "these parts of that distance. Listen to their neighbours below."
     )
-    return [*found, *([Finding(f"{words(said)} {'; '.join(far)}.", "good")] if far else [])]
+    number = report.words.number
+    return _arms(report, dataset, "training_distance", said, "bad", lambda x, _: x < 1, lambda x: number(f"{x:.3g}"))
 
 
 def shared_tones(report: Report, dataset: str) -> list[Finding]:
     """The arms in whose clips one tone or offset is always heard, which embeddings may not mind."""
-    words, values = report.words, report.means(dataset, "constant_tone", NO_EMBEDDING)
-    floor, arms = values.get((REAL, REAL), 0.0), _arms(report, values)
-    loud = {arm: f"{words.number(f'{db:.1f}')} dB" for arm, db in arms.items() if db > floor + SHARED_TONE_DB}
-    if not loud:
-        return []
     said = (
         "In {count} of {total} arms all clips share a tone or an offset, so many dB above its surroundings; in real "
         "clips it is {floor} dB."
     )
-    sentence = words(said, count=len(loud), total=len(arms), floor=words.number(f"{floor:.1f}"))
-    return [_counted("bad", sentence, loud)]
+    number = report.words.number
+    loud, text = lambda db, floor: db > floor + SHARED_TONE_DB, lambda db: f"{number(f'{db:.1f}')} dB"
+    return _arms(report, dataset, "constant_tone", said, "bad", loud, text)
+
+
+def _arms(
+    report: Report,
+    dataset: str,
+    name: str,
+    said: str,
+    kind: Kind,
+    holds: Callable[[float, float], bool],
+    text: Callable[[float], str],
+    over_seeds: str = "mean",
+) -> list[Finding]:
+    """A finding for each embedding under which `holds` of the metric `name` of any arm, and of the floor."""
+    found = []
+    for embedding in report.embeddings(dataset, name):
+        values = report.seeds(dataset, name, embedding).agg(over_seeds, axis=1)
+        arms, floor = values[values.index.isin(report.competing)], values.get((REAL, REAL), 0.0)
+        lines = {arm: text(value) for arm, value in arms.items() if holds(value, floor)}
+        about = {"embedding": embedding_title(embedding), "count": len(lines), "total": len(arms)}
+        sentence = report.words(said, floor=report.words.number(f"{floor:.1f}"), **about)
+        found += [_counted(kind, sentence, lines)] if lines else []
+    return found
 
 
 def _counted(kind: Kind, sentence: str, arms: Mapping[Pair, str]) -> Finding:
     """A sentence that counts arms, with what holds of each."""
-    return Finding(sentence, kind, tuple(f"{_name(arm)}: {text}" for arm, text in arms.items()))
-
-
-def _arms(report: Report, values: Mapping[Pair, float]) -> dict[Pair, float]:
-    """Without the floor, baselines, reconstructions and external systems."""
-    return {arm: value for arm, value in values.items() if arm in report.competing}
-
-
-def _name(arm: Pair) -> str:
-    return arm[0] if arm[1] == DIRECT else f"{arm[0]} / {arm[1]}"
-
-
-def _short(value: float, words: Words) -> str:
-    return words.number(f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}")
+    return Finding(sentence, kind, tuple(f"{arm_name(arm)}: {text}" for arm, text in arms.items()))

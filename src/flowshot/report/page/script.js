@@ -106,22 +106,6 @@ for (const table of document.querySelectorAll(".sortable")) {
   });
 }
 
-// A name of a legend brings its curves to the front.
-for (const figure of document.querySelectorAll(".charts")) {
-  const names = [...figure.querySelectorAll(".legend button")];
-  const pressed = (name) => name.getAttribute("aria-pressed") === "true";
-  for (const name of names) {
-    name.addEventListener("click", () => {
-      name.setAttribute("aria-pressed", String(!pressed(name)));
-      const on = new Set(names.filter(pressed).map((one) => one.dataset.style));
-      figure.classList.toggle("focused", on.size > 0);
-      for (const series of figure.querySelectorAll(".chart .series")) {
-        series.classList.toggle("on", on.has(series.dataset.style));
-      }
-    });
-  }
-}
-
 // Paper has nothing to click on.
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;

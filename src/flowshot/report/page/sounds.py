@@ -1,82 +1,142 @@
-"""Sounds of the page as files beside it, each with its waveform and its spectrogram, within a budget of bytes."""
+"""What is heard on the page: sounds inside it, each with its waveform and its spectrogram."""
 
+import base64
 import io
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 import soundfile
 
 from flowshot.clips.flac import flac_bytes
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json
+from flowshot.report.project import Project, stage_of
+from flowshot.report.results import Pair, Report, arm_name
 from flowshot.report.spectrogram import decibel_spectrogram
 
-# What all sounds of a page may take; pictures and the page itself need the rest of 30 MB.
-BUDGET = 20_000_000
-# Above it sounds are MP3, at one of these rates.
-MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+FIRST = 3  # real, reconstructed and generated clips at the top
+OTHERS = 24  # generated clips of all other arms together, one of each arm at least: a page should stay below 2 MB
+PAIRS = 2  # test clips that the other models reconstruct
+SUSPICIOUS = 3
+# In which embedding copies are looked for first: the one that hears time and frequency most finely.
+CLOSE_IN = ("mel", "logmel")
 WAVEFORM_COLUMNS, WAVEFORM_HEIGHT = 100, 32
-PICTURE_WIDTH, PICTURE_HEIGHT = 160, 64
+PICTURE_SIZE = (160, 64)
 SHADES = 48  # of a spectrogram; more are not told apart, and cost bytes
 FLOOR_DB = -80.0
 
 
-class Sound(NamedTuple):
-    """A sound as the page shows it: addresses relative to the page, and the outline of its waveform."""
+@dataclass(frozen=True)
+class Sound:
+    """A sound with its name, its FLAC file and its picture as data URIs, and the outline of its waveform."""
 
+    name: str
     address: str
     picture: str
     waveform: str
 
 
 @dataclass
-class Shelf:
-    """All sounds of a page: `add` them, then `write` their files. One path holds one sound, however often it is shown.
+class Heard:
+    """The sounds of a dataset; `missing` are the stages that make what is not here.
 
-    `folder` is that of the page, where the files go; `budget` the bytes that the sounds may take together.
+    `first`: real, reconstructed and generated clips of the best arm. `more`: by title, of the other models and arms.
+    `suspects`: generated clips and the training clips nearest to them in `embedding`, with the recording, their
+    distance, and whether the generated clip is authentic.
     """
 
-    folder: Path
-    budget: int = BUDGET
-    clips: dict[str, tuple[np.ndarray, int]] = field(default_factory=dict)
-
-    def add(self, path: str, clip: np.ndarray, sample_rate: int) -> str:
-        """Put a clip `[samples]` on the shelf under a path without suffix, e.g. `fx/sounds/reference/0`; returns it."""
-        self.clips.setdefault(path, (np.asarray(clip), sample_rate))
-        return path
-
-    def write(self) -> dict[str, Sound]:
-        """Write every sound and its picture; returns them by path."""
-        written = {}
-        for path, (clip, rate) in self.clips.items():
-            target = self.folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.with_name(f"{target.name}.{self.format}").write_bytes(_encoded(clip, rate, self.format))
-            write_spectrogram(target.with_name(f"{target.name}.png"), clip, rate)
-            addresses = quote(f"{path}.{self.format}"), quote(f"{path}.png")
-            written[path] = Sound(*addresses, waveform_outline(clip))
-        return written
-
-    @cached_property
-    def format(self) -> str:
-        """`flac`, or `mp3` where FLAC would go over the budget."""
-        sizes = accumulate(len(_encoded(clip, rate, "flac")) for clip, rate in self.clips.values())
-        return "mp3" if any(size > self.budget for size in sizes) else "flac"
+    kilohertz: float | None
+    first: dict[str, list[Sound]] = field(default_factory=dict)
+    more: dict[str, list[Sound]] = field(default_factory=dict)
+    suspects: list[tuple[Sound, Sound, str, float, bool]] = field(default_factory=list)
+    embedding: str = ""
+    missing: list[str] = field(default_factory=list)
 
 
-def read_sounds(files: list[Path]) -> Iterator[tuple[np.ndarray, int]]:
-    """Each file as `[samples]` with its rate; raises FlowshotError where one is damaged."""
-    for file in files:
+def dataset_sounds(project: Project, report: Report, dataset: str, best: Pair) -> Heard:
+    """The sounds of every arm of a dataset, from the plan's first seed; those of the arm `best` come first."""
+    plan, words, seed, prepared = report.plan, report.words, report.plan.seeds[0], project.prepared(dataset)
+    heard = Heard(prepared.sample_rate / 2000 if prepared else None)
+    for model in sorted(plan.autoencoders, key=lambda model: model != best[0]):
+        folder = project.root / "demonstrations" / dataset / model / str(seed)
+        if not (folder / "pairs.json").is_file():
+            heard.missing.append(f"reconstruct@{dataset}-{model}-{seed}")
+            continue
+        names = [str(about["group"]) for about in read_json(folder / "pairs.json")]
+        originals = [words("original: {name}", name=name) for name in names]
+        decoded = [words("reconstruction: {name}", name=name) for name in names]
+        if "real" in heard.first:
+            title = words("{model}, reconstructed", model=model)
+            heard.more[title] = _read(folder, "[0-9]-reconstruction.flac", decoded[:PAIRS])
+        else:
+            heard.first["real"] = _read(folder, "[0-9]-original.flac", originals[:FIRST])
+            heard.first["reconstructed"] = _read(folder, "[0-9]-reconstruction.flac", decoded[:FIRST])
+    if prepared and "real" not in heard.first:
+        names = [words("original: {name}", name=row["source"]) for row in prepared.rows("test")[:FIRST]]
+        real = zip(names, prepared.clips("test"), strict=False)
+        heard.first["real"] = [sound(name, clip, prepared.sample_rate) for name, clip in real]
+    each = min(FIRST, max(1, OTHERS // len(plan.arms)))
+    for arm in plan.arms:
+        count = FIRST if arm == best else each
+        names = [words("{arm}, clip {number}", arm=arm_name(arm), number=i + 1) for i in range(count)]
+        clips = _read(project.root.joinpath("generated", dataset, *arm, str(seed), "listen"), "*.flac", names)
+        if clips:
+            shelf, title = (heard.first, "generated") if arm == best else (heard.more, arm_name(arm))
+            shelf[title] = clips
+        else:
+            heard.missing.append(stage_of("sample", (dataset, *arm, seed)))
+    _add_suspects(heard, project, report, dataset)
+    return heard
+
+
+def _add_suspects(heard: Heard, project: Project, report: Report, dataset: str) -> None:
+    """Add the generated clips of all arms that lie nearest to training clips."""
+    prepared, seed, found = project.prepared(dataset), report.plan.seeds[0], []
+    if prepared is None:
+        return
+    trained, rows = prepared.clips("train"), {row["clip"]: row for row in prepared.rows("train")}
+    places = {clip: place for place, clip in enumerate(rows)}
+    for arm in report.competing:
+        scores = read_json(project.scores((dataset, *arm, seed)))
+        known = {score["embedding"]: score["closest"] for score in scores if score.get("closest")}
+        heard.embedding = next((name for name in (heard.embedding, *CLOSE_IN, *known) if name in known), "")
+        found += [(float(pair["distance"]), arm, pair) for pair in known.get(heard.embedding, [])]
+    for distance, arm, pair in sorted(found, key=lambda one: one[0])[:SUSPICIOUS]:
+        # Scoring calls the candidate of row 12 `clip 12`.
+        number, training = int(re.sub(r"\D", "", pair["candidate"]) or -1), pair["training"]
+        file = project.root.joinpath("generated", dataset, *arm, str(seed), "clips.npy")
+        generated = np.load(file, mmap_mode="r", allow_pickle=False) if file.is_file() else ()
+        if 0 <= number < len(generated) and training in rows:  # else it was scored under other names than those here
+            source = rows[training]["source"]
+            made = sound(f"{arm_name(arm)} #{number}", generated[number], prepared.sample_rate)
+            name = report.words("training clip: {name}", name=source)
+            nearest = sound(name, trained[places[training]], prepared.sample_rate)
+            heard.suspects.append((made, nearest, source, distance, bool(pair["authentic"])))
+
+
+def _read(folder: Path, pattern: str, names: list[str]) -> list[Sound]:
+    """The first files of a folder under these names; raises FlowshotError where one is damaged."""
+    found = []
+    for name, file in zip(names, sorted(folder.glob(pattern)), strict=False):
         try:
             clip, rate = soundfile.read(file, dtype="float32", always_2d=True)
         except (OSError, soundfile.LibsndfileError) as error:
             raise FlowshotError(f"{file}: cannot be decoded ({error}); run `dvc repro --force` for its stage") from None
-        yield clip.mean(axis=1), int(rate)
+        found.append(sound(name, clip.mean(axis=1), int(rate)))
+    return found
+
+
+def sound(name: str, clip: np.ndarray, sample_rate: int) -> Sound:
+    """A clip `[samples]` as the page shows it."""
+    address = data_uri("audio/flac", flac_bytes(clip, sample_rate))
+    return Sound(name, address, data_uri("image/png", spectrogram_png(clip, sample_rate)), waveform_outline(clip))
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """A file of this kind, such as `image/png`, as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def waveform_outline(clip: np.ndarray) -> str:
@@ -91,42 +151,15 @@ def waveform_outline(clip: np.ndarray) -> str:
     return f"M{'L'.join(there + back)}Z"
 
 
-def write_spectrogram(path: Path, clip: np.ndarray, sample_rate: int) -> None:
-    """Write a small PNG of `clip: [samples]`: time to the right, frequency upwards, 80 dB from dark to bright."""
-    from PIL import Image  # imported here: few who import this module draw
+def spectrogram_png(clip: np.ndarray, sample_rate: int) -> bytes:
+    """A small PNG of `clip: [samples]`: time to the right, frequency upwards, 80 dB from dark to bright."""
+    from matplotlib import colormaps  # these take most of a second
+    from PIL import Image
 
     _, _, levels = decibel_spectrogram(clip, sample_rate, FLOOR_DB)
     shades = np.round((levels / -FLOOR_DB + 1) * (SHADES - 1)).astype(np.uint8)
-    shrunk = _pooled(_pooled(shades[::-1], PICTURE_HEIGHT).T, PICTURE_WIDTH).T
-    picture = Image.fromarray(np.ascontiguousarray(shrunk), mode="P")
-    picture.putpalette(_palette())
-    picture.save(path, format="PNG", compress_level=9)
-
-
-def _pooled(values: np.ndarray, rows: int) -> np.ndarray:
-    """The largest value of each of `rows` groups of rows; fewer rows are repeated."""
-    edges = np.linspace(0, len(values), rows + 1)
-    spans = zip(np.floor(edges[:-1]).astype(int), np.ceil(edges[1:]).astype(int), strict=True)
-    return np.stack([values[a : max(b, a + 1)].max(axis=0) for a, b in spans])
-
-
-def _palette() -> bytes:
-    # Imported here because matplotlib takes most of a second.
-    from matplotlib import colormaps
-
-    return (colormaps["magma"](np.linspace(0, 1, SHADES))[:, :3] * 255).round().astype(np.uint8).tobytes()
-
-
-def _encoded(clip: np.ndarray, sample_rate: int, format: str) -> bytes:
-    """A file's bytes; equal clips give equal bytes, which Ogg (with its random serial numbers) would not."""
-    if format == "flac":
-        return flac_bytes(clip, sample_rate)
-    # The lowest rate of MP3 that keeps every frequency, or 48 kHz, which keeps all that is heard.
-    rate = next((known for known in MP3_RATES if known >= sample_rate), MP3_RATES[-1])
-    if rate != sample_rate:
-        import soxr  # imported here: few rates need it
-
-        clip = soxr.resample(clip, sample_rate, rate)
+    picture = Image.fromarray(shades[::-1]).resize(PICTURE_SIZE, Image.Resampling.BOX)
+    picture.putpalette((colormaps["magma"](np.linspace(0, 1, SHADES))[:, :3] * 255).round().astype(np.uint8).tobytes())
     file = io.BytesIO()
-    soundfile.write(file, np.clip(clip, -1, 1), rate, format="MP3", subtype="MPEG_LAYER_III")
+    picture.save(file, format="PNG", compress_level=9)
     return file.getvalue()

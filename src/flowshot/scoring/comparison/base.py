@@ -10,12 +10,10 @@ import numpy as np
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
-from flowshot.scoring.metrics.inputs import require_comparable
 from flowshot.scoring.metrics.kernel import median_distance
-from flowshot.scoring.metrics.memorisation import NearestTraining, nearest_training
-from flowshot.scoring.metrics.neighbours import distances
+from flowshot.scoring.metrics.neighbours import NearestTraining, distances, nearest_training
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.metrics.sources import source_influence
+from flowshot.scoring.metrics.sources import require_comparable, source_influence
 
 
 class Undefined(Exception):
@@ -108,5 +106,5 @@ class Comparison:
     def linear_score(self, metric: str, value: float, influence_x: np.ndarray, influence_y: np.ndarray) -> Score:
         """A score not below 0 whose interval is that of the clips' influences, `[n]` and `[m]` with mean 0."""
         influence = source_influence(influence_x, influence_y, *self.groups)
-        error = None if influence is None else (float(np.sqrt(influence.variance)), influence.freedom)
+        error = None if influence is None else influence.error
         return self.score(metric, value, student_interval(value, error, self.config.confidence), 0.0)

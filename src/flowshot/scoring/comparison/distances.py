@@ -1,20 +1,20 @@
 """Distances between two sets: Frechet and kernel distances, and whether the sets could be of one distribution."""
 
 import sys
-from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
-from flowshot.scoring.metrics.intervals import bootstrap_kernel_distance
 from flowshot.scoring.metrics.kernel import Kernel, gaussian_kernel, kernel_distance, polynomial_kernel
-from flowshot.scoring.metrics.permutation import permutation_p_value
+from flowshot.scoring.metrics.permutation import independent_clips, permutation_p_value
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import SourceInfluence
 
 # Under this name the details of a score hold what a paired comparison needs.
 INFLUENCE = "influence"
+FEWEST_SOURCES = 5  # of an interval
 
 
 def fad(both: Comparison) -> Score:
@@ -57,38 +57,33 @@ def kad_p(both: Comparison) -> Score:
 
 
 def _kernel_score(metric: str, both: Comparison, kernel: Kernel) -> Score:
-    sets, (groups_x, groups_y) = both.sets, both.groups
-    if min(len(set(groups_x)), len(set(groups_y))) < 2:
+    """The interval is Student's t over sources, with the error of the infinitesimal jackknife."""
+    sets, sources = both.sets, [len(set(groups)) for groups in both.groups]
+    if min(sources) < 2:
         print(
             f"{metric} ({sets.embedding}): all clips of a set come from one source; they count as independent, "
             "without interval",
             file=sys.stderr,
         )
         return both.score(metric, kernel_distance(sets.candidate, sets.reference, kernel=kernel).value, None)
-    distance = kernel_distance(sets.candidate, sets.reference, groups_x, groups_y, kernel)
-    interval = bootstrap_kernel_distance(distance, both.config.bootstrap, both.config.confidence, both.draws(metric))
-    return both.score(metric, distance.value, interval, details=_influence_entry(distance.influence))
+    found = kernel_distance(sets.candidate, sets.reference, *both.groups, kernel)
+    error = found.influence.error if min(sources) >= FEWEST_SOURCES else None
+    interval = student_interval(found.value, error, both.config.confidence)
+    return both.score(metric, found.value, interval, details=_influence_entry(found.influence))
 
 
 def _p_value(metric: str, both: Comparison, kernel: Kernel) -> Score:
-    """Of one clip of each source, drawn at random: only those are independent."""
     sets, (groups_x, groups_y) = both.sets, both.groups
     if set(groups_x) & set(groups_y):
         raise Undefined("the sets share sources, so they are not two draws")
     generator = both.draws(metric)
-    chosen_x, chosen_y = (_one_of_each(groups, generator) for groups in (groups_x, groups_y))
+    chosen_x, chosen_y = independent_clips(groups_x, generator), independent_clips(groups_y, generator)
     n = min(len(chosen_x), len(chosen_y))
     if n < 2:
-        raise Undefined("needs at least 2 independent sources in each set")
+        raise Undefined("needs at least 2 independent clips in each set")
     clips = np.concatenate([sets.candidate[chosen_x], sets.reference[chosen_y]])
     value = permutation_p_value(kernel(clips, clips), len(chosen_x), both.config.permutations, generator)
     return both.score(metric, value, None, n=n)
-
-
-def _one_of_each(groups: Sequence[Hashable], generator: np.random.Generator) -> np.ndarray:
-    """The rows of one clip of each source, drawn at random."""
-    shuffled = generator.permutation(len(groups))
-    return np.sort(np.array(list({groups[i]: i for i in shuffled}.values())))
 
 
 def _influence_entry(influence: SourceInfluence | None) -> dict[str, object]:

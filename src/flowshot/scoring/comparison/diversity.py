@@ -1,19 +1,18 @@
-"""Fidelity and diversity of candidates: what of them looks real, and what of the real clips they reach."""
+"""Fidelity and diversity of candidates, and whether they are copies of the clips that their model learned from."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.mean_interval import proportion_interval, student_interval
+from flowshot.core.mean_interval import mean_standard_error, proportion_interval, student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
-from flowshot.scoring.metrics import label_diversity as labels
-from flowshot.scoring.metrics import neighbours
-from flowshot.scoring.metrics.intervals import one_sample_jackknife, two_sample_jackknife
+from flowshot.scoring.metrics import diversity, neighbours
+from flowshot.scoring.metrics.intervals import two_sample_jackknife
 from flowshot.scoring.metrics.neighbours import radii
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.metrics.vendi import directions, vendi_of_directions
 
+CLOSEST_PAIRS = 10
 # Of the distances within the candidates, within the reference and between them, and the number of neighbours.
 NeighbourStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
 
@@ -41,9 +40,13 @@ def density(both: Comparison) -> Score:
 
 def vendi(both: Comparison) -> Score:
     """Of the candidates alone, by the cosines of their embeddings."""
-    unit, folds = directions(both.sets.candidate), both.config.folds
-    value = vendi_of_directions(unit)
-    error = one_sample_jackknife(vendi_of_directions, unit, both.groups[0], folds, both.draws("vendi"))
+    unit, reference = diversity.directions(both.sets.candidate), both.sets.reference
+    value = diversity.vendi_score(unit)
+
+    def of(kept: np.ndarray, _: np.ndarray) -> float:
+        return value if len(kept) == len(unit) else diversity.vendi_score(kept)
+
+    error = two_sample_jackknife(of, unit, reference, *both.groups, both.config.folds, both.draws("vendi"))
     return both.score("vendi", value, student_interval(value, error, both.config.confidence), 1.0)
 
 
@@ -52,7 +55,35 @@ def label_diversity(both: Comparison) -> Score:
     classes = both.sets.candidate_classes, both.sets.reference_classes
     if classes[0] is None or classes[1] is None or not (classes[0].any() and classes[1].any()):
         raise Undefined("no clip of a set has any class")
-    return both.linear_score("label_diversity", *labels.label_diversity(classes[0], classes[1]))
+    return both.linear_score("label_diversity", *diversity.label_diversity(classes[0], classes[1]))
+
+
+def authenticity(both: Comparison) -> Score:
+    """The fraction of candidates that are no copies. Its interval is over candidates; the closest pairs are listed."""
+    nearest, _ = both.nearest
+    groups, names, training = both.groups[0], both.sets.candidate_names, both.sets.training_names
+    value = float(nearest.authentic.mean())
+    error = mean_standard_error(nearest.authentic.astype(np.float64), groups)
+    closest = [
+        {
+            "candidate": names[i],
+            "training": training[nearest.row[i]],
+            "distance": float(nearest.distance[i]),
+            "authentic": bool(nearest.authentic[i]),
+        }
+        for i in np.argsort(nearest.distance, kind="stable")[:CLOSEST_PAIRS]
+    ]
+    interval = proportion_interval(value, error, len(set(groups)), both.config.confidence)
+    return both.score("authenticity", value, interval, details={"closest": closest})
+
+
+def training_distance(both: Comparison) -> Score:
+    """How far the nearest training clip is, as a multiple of how far it is from real clips that no model has seen."""
+    candidates, held_out = both.nearest
+    value, x, y = neighbours.relative_training_distance(candidates.distance, held_out.distance)
+    if np.isnan(value):
+        raise Undefined("every held-out clip is a copy of a training clip")
+    return both.linear_score("training_distance", value, x, y)
 
 
 def _proportion(metric: str, both: Comparison, statistic: NeighbourStatistic) -> Score:

@@ -1,7 +1,10 @@
-"""From clips to everything that the metrics compare, in one embedding after the other."""
+"""From clips to everything that the metrics compare, in one embedding after the other.
+
+A clip that cannot be embedded makes the comparison fail, or is left out and listed.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,11 @@ from flowshot.core.errors import FlowshotError
 from flowshot.scoring.comparison.base import EmbeddedSets
 from flowshot.scoring.comparison.registry import NEEDS
 from flowshot.scoring.config import ScoreConfig
-from flowshot.scoring.embeddings.base import Embedder, description
+from flowshot.scoring.embeddings.base import Embedder, UnusableClips, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
-from flowshot.scoring.embeddings.melspectrogram import MelSpectrogram
-from flowshot.scoring.embeddings.usable import embed_sets
+from flowshot.scoring.embeddings.logmel import MelSpectrogram
+
+COUNTERPART = "left out, so that both sets keep the same number of clips"
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,13 @@ def embedded_sets(
 ) -> Iterator[tuple[EmbeddedSets, Sequence[str], Mapping[str, Any]]]:
     """The sets in each embedding, the metrics that belong to it, and how it was made, for the record.
 
-    After the embedders comes the mel spectrogram, in which only nearest training clips are looked for.
+    After the embedders comes the mel spectrogram, in which only nearest training clips are looked for. Of sets of equal
+    size, the clip at the place of one that is skipped is left out of the other set as well: n stays equal, and pairs (a
+    clip and its reconstruction) stay pairs.
 
     Raises:
-        FlowshotError: a clip cannot be embedded (unless `config.on_bad_clip` is to skip), or an embedder cannot run.
+        FlowshotError: a clip cannot be embedded (unless `config.on_bad_clip` is to skip), fewer than 2 can be, or an
+            embedder cannot run.
     """
     for each in embedders:
         yield _embedded(sets, each, config, cache, config.metrics)
@@ -45,36 +52,72 @@ def embedded_sets(
         yield _embedded(sets, mel, config, cache, about_training)
 
 
+def skipped_clip(role: str, name: str, reason: str) -> dict[str, str]:
+    """One entry of a score's list of clips that do not count."""
+    return {"set": role, "clip": name, "reason": reason}
+
+
 def _embedded(
     sets: ClipSets, each: Embedder, config: ScoreConfig, cache: EmbeddingCache, metrics: Sequence[str]
 ) -> tuple[EmbeddedSets, Sequence[str], Mapping[str, Any]]:
     needed = {NEEDS.get(metric) for metric in metrics}
-    found = embed_sets(cache, each, sets.candidate, sets.reference, sets.sample_rate, config.on_bad_clip == "skip")
-    candidate, reference = found.candidate, found.reference
-    classes: dict[str, np.ndarray] = {}
-    if "candidate_classes" in needed and (classifier := each.classes):
-        classes = {
-            "candidate_classes": cache.embed(classifier, candidate.clips, sets.sample_rate),
-            "reference_classes": cache.embed(classifier, reference.clips, sets.sample_rate),
-        }
+    pair = {"candidate": sets.candidate, "reference": sets.reference}
+    skip, rate = config.on_bad_clip == "skip", sets.sample_rate
+    vectors, bad = {}, {}
+    for role, one in pair.items():
+        vectors[role], bad[role] = _embed(cache, each, one, rate, skip, role)
+    if len(sets.candidate.names) == len(sets.reference.names):
+        both = dict.fromkeys(sorted(bad["candidate"] | bad["reference"]), COUNTERPART)
+        bad = {role: both | reasons for role, reasons in bad.items()}
+    rows = {role: np.setdiff1d(np.arange(len(one.names)), list(bad[role])) for role, one in pair.items()}
+    if (fewest := min(map(len, rows.values()))) < 2:
+        raise FlowshotError(
+            f"{each.name}: {fewest} clips of each set can be embedded, but a comparison needs at least 2; "
+            "mend the clips or add others"
+        )
+    skipped = [skipped_clip(role, pair[role].names[row], bad[role][row]) for role in pair for row in sorted(bad[role])]
+    candidate, reference = (one.at(rows[role]) for role, one in pair.items())
+    (x, x_classes), (y, y_classes) = (np.split(vectors[role][rows[role]], [each.dimensions], axis=1) for role in pair)
     training = sets.training if "training" in needed else None
     embedded = EmbeddedSets(
         each.name,
-        found.candidate_vectors,
-        found.reference_vectors,
+        x,
+        y,
         candidate.groups,
         reference.groups,
-        training=None if training is None else _embed_training(cache, each, training, sets.sample_rate),
+        training=None
+        if training is None
+        else _embed(cache, each, training, rate, False, "training")[0][:, : each.dimensions],
+        candidate_classes=x_classes if each.classes else None,
+        reference_classes=y_classes if each.classes else None,
         candidate_names=candidate.names,
         training_names=training.names if training else (),
-        **classes,
     )
-    about = {**description(each), "reference_n": len(reference.names), "skipped": list(map(asdict, found.skipped))}
-    return embedded, metrics, about
+    return embedded, metrics, {**description(each), "reference_n": len(reference.names), "skipped": skipped}
 
 
-def _embed_training(cache: EmbeddingCache, each: Embedder, training: NamedClips, sample_rate: int) -> np.ndarray:
-    try:
-        return cache.embed(each, training.clips, sample_rate)
-    except FlowshotError as error:
-        raise FlowshotError(f"training: {error}") from None
+def _embed(
+    cache: EmbeddingCache, each: Embedder, named: NamedClips, sample_rate: int, skip: bool, role: str
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Vectors and class scores, whose rows mean nothing for the clips that the second value names."""
+    unusable: dict[int, str] = {}
+    vectors = np.zeros((len(named.names), each.dimensions + each.classes))
+    while len(unusable) < len(vectors):
+        rows = np.setdiff1d(np.arange(len(vectors)), list(unusable))
+        try:
+            # All of them as one set first: a set without bad clips must be found in the cache under its own content.
+            vectors[rows] = cache.embed(each, named.at(rows).clips, sample_rate)
+            break
+        except UnusableClips as error:
+            problems = {int(rows[row]): reason for row, reason in error.reasons.items()}
+            unusable |= problems
+            if not skip:
+                first, reason = next(iter(problems.items()))
+                more = f", and {len(problems) - 1} more clips cannot be embedded" if len(problems) > 1 else ""
+                raise FlowshotError(
+                    f"{role}: {named.names[first]} {reason}{more}; nothing was left out: mend or remove it, or set "
+                    "on_bad_clip to skip, which lowers n"
+                ) from None
+        except FlowshotError as error:
+            raise FlowshotError(f"{role}: {error}") from None
+    return vectors, unusable

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from flowshot.scoring.comparison import distances, diversity, memorisation
+from flowshot.scoring.comparison import distances, diversity
 from flowshot.scoring.comparison.base import Comparison, Undefined
 from flowshot.scoring.metrics.score import Score
 
@@ -20,8 +20,8 @@ METRICS: dict[str, Callable[[Comparison], Score]] = {
     "coverage": diversity.coverage,
     "vendi": diversity.vendi,
     "label_diversity": diversity.label_diversity,
-    "authenticity": memorisation.authenticity,
-    "training_distance": memorisation.training_distance,
+    "authenticity": diversity.authenticity,
+    "training_distance": diversity.training_distance,
 }
 # What else a metric compares, an attribute of EmbeddedSets. Sets without it are not asked for the metric.
 NEEDS = {

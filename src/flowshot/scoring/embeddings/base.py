@@ -19,73 +19,53 @@ BATCH_SAMPLES = 2**21
 
 
 class UnusableClips(FlowshotError):
-    """Clips that cannot be embedded: `reasons` has the index of each one, and why. None was left out."""
+    """Clips that cannot be embedded: `reasons` has the index of each one, and why."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
         self.reasons = dict(sorted(reasons.items()))
         first, reason = next(iter(self.reasons.items()))
         more = f" (and {len(reasons) - 1} more clips cannot be embedded)" if len(reasons) > 1 else ""
-        super().__init__(
-            f"clip {first} {reason}{more}; nothing was left out in its place: mend or remove it, or set "
-            "on_bad_clip to skip"
-        )
+        super().__init__(f"clip {first} {reason}{more}; mend or remove it, or set on_bad_clip to skip")
 
 
 @dataclass(frozen=True)
 class ClipPolicy:
     """How a clip becomes what a network hears; part of what a number means, so it is kept with the number.
 
-    Of several channels the mean is heard (`mix`) or the `first`. The clip is then brought to a `level`, `level_db`
-    relative to full scale, of its loudest sample (`peak`) or its root mean square (`rms`), as far as no sample
-    exceeds full scale; silence stays silent. It is heard in windows of `window` samples (0: the whole clip is one,
-    of at least `least` samples) at the embedder's sample rate, one every `hop` samples. What a window misses
-    is filled with zeros or with the same sound again (`pad`). A last window with fewer than `shortest` samples in
-    it is left out, unless it is the only one. The windows' embeddings are averaged.
+    With the level `peak` a clip is scaled so that its loudest sample has `level_db` relative to full scale; silence
+    stays silent. It is heard in windows of `window` samples (0: the whole clip is one, of at least `least` samples) at
+    the embedder's sample rate, one every `hop` samples, filled up with zeros. A last window with fewer than `shortest`
+    samples in it is left out, unless it is the only one. The windows' embeddings are averaged.
     """
 
     window: int
     hop: int
     shortest: int = 1
     least: int = 1
-    pad: Literal["zero", "repeat"] = "zero"
-    level: Literal["none", "peak", "rms"] = "none"
+    level: Literal["none", "peak"] = "none"
     level_db: float = -1.0
-    channels: Literal["mix", "first"] = "mix"
 
     def starts(self, samples: int) -> list[int]:
         """Where the windows of a clip of `samples` samples begin."""
         if self.window == 0:
             return [0]
-        starts = [start for start in range(0, samples, self.hop) if samples - start >= self.shortest]
-        return starts or [0]
+        return [start for start in range(0, samples, self.hop) if samples - start >= self.shortest] or [0]
 
     def cut(self, clips: np.ndarray) -> np.ndarray:
         """The windows of `clips: [n, samples]`, as `[n, windows, window]`."""
-        samples = clips.shape[1]
-        window = self.window or max(samples, self.least)
-        windows = np.zeros((len(clips), len(self.starts(samples)), window), dtype=clips.dtype)
-        for i, start in enumerate(self.starts(samples)):
+        starts, window = self.starts(clips.shape[1]), self.window or max(clips.shape[1], self.least)
+        windows = np.zeros((len(clips), len(starts), window), dtype=clips.dtype)
+        for i, start in enumerate(starts):
             piece = clips[:, start : start + window]
-            if self.pad == "repeat":
-                piece = np.tile(piece, (1, -(-window // piece.shape[1])))[:, :window]
             windows[:, i, : piece.shape[1]] = piece
         return windows
-
-    def mono(self, clips: np.ndarray) -> np.ndarray:
-        """`clips: [n, channels, samples]` as `[n, samples]`; those of one channel as they are."""
-        if clips.ndim == 2:
-            return clips
-        return clips[:, 0] if self.channels == "first" else clips.mean(axis=1)
 
     def levelled(self, clips: np.ndarray) -> np.ndarray:
         """`clips: [n, samples]` at the level."""
         if self.level == "none":
             return clips
         peak = np.abs(clips).max(axis=1, keepdims=True)
-        scaled = clips / np.where(peak > 0, peak, 1)  # first, because squares of huge samples would overflow
-        loudness = 1.0 if self.level == "peak" else np.sqrt(np.mean(np.square(scaled), axis=1, keepdims=True))
-        gain = 10 ** (self.level_db / 20) / np.where(peak > 0, loudness, 1)
-        return (scaled * np.minimum(gain, 1)).astype(np.float32)
+        return (clips / np.where(peak > 0, peak, 1) * 10 ** (self.level_db / 20)).astype(np.float32)
 
 
 def clip_policy(
@@ -97,16 +77,8 @@ def clip_policy(
     """
     if not window and config.window_seconds:
         window = max(least, round(config.window_seconds * sample_rate))
-    return ClipPolicy(
-        window=window,
-        hop=max(1, round(config.hop * window)) if window else 0,
-        shortest=min(shortest, max(window, 1)),
-        least=least,
-        pad=config.pad,
-        level=config.level,
-        level_db=config.level_db,
-        channels=config.channels,
-    )
+    hop = max(1, round(config.hop * window)) if window else 0
+    return ClipPolicy(window, hop, min(shortest, max(window, 1)), least, config.level, config.level_db)
 
 
 class Embedder(Protocol):
@@ -115,16 +87,13 @@ class Embedder(Protocol):
     name: str  # in `params.yaml` and in the tables
     sample_rate: int  # Hz that it is made for; clips of other rates are converted
     dimensions: int  # length of a vector
+    classes: int  # of sound that the network tells apart; their scores follow the vector
     policy: ClipPolicy  # how a clip becomes what is embedded
     weights_sha256: str  # of the weights, or of the settings where there are none
     runtime: str  # the libraries that compute the vectors, with their versions
 
-    @property
-    def classes(self) -> "Embedder | None":
-        """What embeds clips as the scores of classes of sound, where the network knows some."""
-
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
-        """One vector for each of `clips: [n, samples]` (or `[n, channels, samples]`), float64 `[n, dimensions]`.
+        """A vector and class scores for each of `clips: [n, samples]`, float64 `[n, dimensions + classes]`.
 
         Raises:
             UnusableClips: clips are not finite, or cannot be embedded; it names every one.
@@ -134,14 +103,8 @@ class Embedder(Protocol):
 
 def description(each: Embedder) -> dict[str, Any]:
     """All that a vector depends on beside its clip, for the cache and for the record of a number."""
-    return {
-        "embedder": each.name,
-        "sample_rate": each.sample_rate,
-        "dimensions": each.dimensions,
-        "weights_sha256": each.weights_sha256,
-        "runtime": each.runtime,
-        "policy": asdict(each.policy),
-    }
+    names = ("sample_rate", "dimensions", "weights_sha256", "runtime")
+    return {"embedder": each.name, **{name: getattr(each, name) for name in names}, "policy": asdict(each.policy)}
 
 
 def mean_over_windows(
@@ -152,11 +115,10 @@ def mean_over_windows(
     run: Callable[[np.ndarray], np.ndarray],
     samples_each: int = 0,
 ) -> np.ndarray:
-    """The vectors of `clips`, float64 `[n, dimensions]`: of each clip, the mean of what `run` makes of its windows.
+    """The vectors of `clips: [n, samples]`, float64 `[n, columns]`: the mean of what `run` makes of its windows.
 
-    `run` takes windows `[windows, samples]` at `to_rate` Hz and returns `[windows, dimensions]`. It is given a bounded
-    number of samples at a time, `samples_each` being what a clip takes while it is worked on, if that is more
-    than its length.
+    `run` takes windows `[windows, samples]` at `to_rate` Hz and returns `[windows, columns]`. It is given a bounded
+    number of samples at a time; `samples_each` is what a clip takes while it is worked on, if more than its length.
 
     Raises:
         UnusableClips: clips hold NaN or infinity, or their vectors do; it names every one.
@@ -165,47 +127,39 @@ def mean_over_windows(
     longest = round(clips.shape[-1] * to_rate / sample_rate)
     samples_each = max(samples_each, len(policy.starts(longest)) * policy.window)
     vectors = []
-    for batch in checked_batches(clips, samples_each, policy):
+    for batch in checked_batches(clips, samples_each):
         windows = policy.cut(resample(policy.levelled(batch), sample_rate, to_rate))
         made = run(windows.reshape(-1, windows.shape[-1]))
         vectors.append(made.reshape(*windows.shape[:2], -1).astype(np.float64).mean(axis=1))
     embedded = np.concatenate(vectors)
-    require_finite(embedded, "has an embedding with NaN or infinity")
+    if bad := _not_finite(embedded):
+        raise UnusableClips(dict.fromkeys(bad, "has an embedding with NaN or infinity"))
     return embedded
 
 
-def checked_batches(clips: np.ndarray, samples_each: int = 0, policy: ClipPolicy | None = None) -> Iterator[np.ndarray]:
-    """The clips in mono, `[n, samples]`, in float32 pieces of bounded size; all are checked before the first.
+def checked_batches(clips: np.ndarray, samples_each: int = 0) -> Iterator[np.ndarray]:
+    """The clips `[n, samples]` in float32 pieces of bounded size; all are checked before the first.
 
     Raises:
         UnusableClips: clips hold NaN or infinity.
-        FlowshotError: there is no clip, the clips are empty, or neither `[n, samples]` nor `[n, channels, samples]`.
+        FlowshotError: there is no clip, the clips are empty, or not `[n, samples]`.
     """
-    if clips.ndim not in (2, 3) or clips.size == 0:
-        raise FlowshotError(
-            f"embedding: expected clips as [n, samples] or [n, channels, samples], found shape {clips.shape}"
-        )
-    policy = policy or ClipPolicy(window=0, hop=0)
-    size = max(1, BATCH_SAMPLES // max(clips[0].size, samples_each))
+    if clips.ndim != 2 or clips.size == 0:
+        raise FlowshotError(f"embedding: expected clips as [n, samples], found shape {clips.shape}")
+    size = max(1, BATCH_SAMPLES // max(clips.shape[1], samples_each))
     starts = range(0, len(clips), size)
 
     def batch(first: int) -> np.ndarray:
-        # Numbers beyond float32, and means of them, become infinite and are refused as such.
-        with np.errstate(over="ignore", invalid="ignore"):
-            return policy.mono(np.asarray(clips[first : first + size], dtype=np.float32))
+        with np.errstate(over="ignore"):  # numbers beyond float32 become infinite and are refused as such
+            return np.asarray(clips[first : first + size], dtype=np.float32)
 
-    bad = [first + row for first in starts for row in np.flatnonzero(~np.isfinite(batch(first)).all(axis=1))]
-    if bad:
-        raise UnusableClips({int(index): "holds NaN or infinity" for index in bad})
-    for first in starts:
-        yield batch(first)
+    if bad := [first + row for first in starts for row in _not_finite(batch(first))]:
+        raise UnusableClips(dict.fromkeys(bad, "holds NaN or infinity"))
+    yield from map(batch, starts)
 
 
-def require_finite(rows: np.ndarray, problem: str) -> None:
-    """Raises UnusableClips with `problem` for every row that holds NaN or infinity."""
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise UnusableClips({int(index): problem for index in bad})
+def _not_finite(rows: np.ndarray) -> list[int]:
+    return np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist()
 
 
 def packaged_file(package: str, file: str, sha256: str, remedy: str) -> Path:

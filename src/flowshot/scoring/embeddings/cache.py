@@ -1,10 +1,10 @@
 """Embeddings kept on disk, so that the same clips are never embedded twice by the same embedder.
 
-A file's name is a hash of everything that its content depends on: the clips themselves, their sample rate, and
-the embedder's name, weights (or settings, where it has none), libraries and clip policy. So nothing here becomes stale,
-and deleting any of it costs time only. The folder is kept below a size: what was used longest ago is deleted first.
+A file's name is a hash of the clips, their sample rate, and the embedder's name, weights, libraries and clip policy. So
+nothing becomes stale, and deleting costs time only. What was used longest ago is deleted when the folder is too large.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,8 +18,7 @@ from flowshot.core.files import whole_file
 from flowshot.scoring.embeddings.base import BATCH_SAMPLES, Embedder, description
 
 DEFAULT_FOLDER = Path(".flowshot/cache/embeddings")
-# About 130,000 clips under YAMNet; a plan of 100 arms with 500 clips each needs less.
-LARGEST_BYTES = 2**30
+LARGEST_BYTES = 2**30  # about 85,000 clips under YAMNet
 
 
 class EmbeddingCache:
@@ -33,7 +32,7 @@ class EmbeddingCache:
         self.largest_bytes = largest_bytes
 
     def embed(self, embedder: Embedder, clips: np.ndarray, sample_rate: int) -> np.ndarray:
-        """The embeddings `[n, dimensions]` of `clips: [n, samples]`, from the folder or computed and kept there.
+        """What `embedder` makes of `clips: [n, samples]`, from the folder or computed and kept there.
 
         A damaged file is computed again, with a word on standard error.
 
@@ -59,16 +58,11 @@ class EmbeddingCache:
         """Delete what was used longest ago until the folder is small enough; `newest` stays in any case."""
         entries = []
         for path in self.folder.glob("*.npy"):
-            try:
-                found = path.stat()
-            except FileNotFoundError:  # another process prunes too
-                continue
-            entries.append((found.st_mtime, found.st_size, path))
+            with contextlib.suppress(FileNotFoundError):  # another process prunes too
+                entries.append((path.stat().st_mtime, path.stat().st_size, path))
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
-            if total <= self.largest_bytes:
-                return
-            if path != newest:
+            if total > self.largest_bytes and path != newest:
                 path.unlink(missing_ok=True)
                 total -= size
 
@@ -89,10 +83,10 @@ def _read(path: Path) -> np.ndarray | None:
     """The array in a file, or None where there is no file, or no whole array in it."""
     try:
         kept = np.load(path, allow_pickle=False)
+        os.utime(path)  # used now: pruning takes others first
     except FileNotFoundError:
         return None
     except (ValueError, EOFError, OSError):
         print(f"{path}: damaged; embedding these clips again", file=sys.stderr)
         return None
-    os.utime(path)  # used now: pruning takes others first
     return np.asarray(kept)

@@ -1,12 +1,22 @@
 """Embedders by the names that `params.yaml` uses. Each is imported only when it is asked for: imports take seconds."""
 
 import functools
-from collections.abc import Callable
+import importlib
 from pathlib import Path
 
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.base import Embedder
+
+# The module and the class of each.
+EMBEDDERS = {
+    "yamnet": ("yamnet", "Yamnet"),
+    "logmel": ("logmel", "LogMel"),
+    "clap": ("package_networks", "Clap"),
+    "vggish": ("package_networks", "Vggish"),
+    "pann": ("package_networks", "Pann"),
+    "encodec": ("package_networks", "Encodec"),
+}
 
 
 def embedder(name: str, policy: PolicyConfig, checkpoints: str | None = None) -> Embedder:
@@ -29,36 +39,6 @@ def unknown_embedding(name: str) -> str | None:
 
 @functools.cache
 def _loaded(name: str, policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
-    return EMBEDDERS[name](policy, checkpoints)
-
-
-def _yamnet(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
-    from flowshot.scoring.embeddings.yamnet import Yamnet
-
-    return Yamnet(policy)
-
-
-def _logmel(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
-    from flowshot.scoring.embeddings.logmel import LogMel
-
-    return LogMel(policy)
-
-
-def _musicnn(policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
-    from flowshot.scoring.embeddings.musicnn import Musicnn
-
-    return Musicnn(policy)
-
-
-def _package(name: str, policy: PolicyConfig, checkpoints: Path | None) -> Embedder:
-    from flowshot.scoring.embeddings import package_networks
-
-    return package_networks.NETWORKS[name](policy, checkpoints)
-
-
-EMBEDDERS: dict[str, Callable[[PolicyConfig, Path | None], Embedder]] = {
-    "yamnet": _yamnet,
-    "logmel": _logmel,
-    "musicnn": _musicnn,
-    **{name: functools.partial(_package, name) for name in ("clap", "vggish", "pann", "encodec")},
-}
+    module, network = EMBEDDERS[name]
+    found = getattr(importlib.import_module(f"flowshot.scoring.embeddings.{module}"), network)
+    return found(policy, checkpoints)

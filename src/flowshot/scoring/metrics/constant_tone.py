@@ -1,7 +1,5 @@
 """A tone that all clips share: the fault of a decoder, which embeddings may take for music."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from flowshot.scoring.metrics.spectral import magnitude_spectrogram
@@ -14,20 +12,10 @@ NEIGHBOURHOOD_HERTZ = 160.0
 FLOOR_POWER, SILENT_POWER = 1e-9, 1e-6
 
 
-class SharedTone(NamedTuple):
-    """What stands out of the spectrum that clips have in common."""
+def constant_tone(clips: np.ndarray, sample_rate: int) -> tuple[float, float, int]:
+    """How far the spectrum common to `clips: [n, samples]` rises above its surroundings (dB), where (Hz), and n.
 
-    decibels: float
-    """Above its surroundings; 0 without a clip that sounds."""
-    hertz: float
-    clips: int
-    """How many were used: those that are not silent and whose samples are all finite."""
-
-
-def constant_tone(clips: np.ndarray, sample_rate: int) -> SharedTone:
-    """How far the spectrum common to `clips: [n, samples]` rises above its surroundings, and where.
-
-    The spectrum in dB of each clip, averaged over the clips that sound, less its running median. Tones of different
+    The spectrum in dB of each clip, averaged over the n clips that sound, less its running median. Tones of different
     clips lie in different places and average out; an offset, a whistle or a hum that is in every clip stays. Real
     one-shots have 0.9 dB (n = 939) to 2.7 dB (n = 118), real effects with offsets 9.6 dB (n = 108).
     """
@@ -35,13 +23,13 @@ def constant_tone(clips: np.ndarray, sample_rate: int) -> SharedTone:
     levels = [_levels(clip, window) for clip in clips if np.isfinite(clip).all()]
     sounding = [level for level in levels if level.max() > 10 * np.log10(SILENT_POWER)]
     if not sounding:
-        return SharedTone(0.0, 0.0, 0)
+        return 0.0, 0.0, 0
     common = np.mean(sounding, axis=0)
     reach = max(1, round(NEIGHBOURHOOD_HERTZ / 2 / (sample_rate / window)))
     around = np.lib.stride_tricks.sliding_window_view(np.pad(common, reach, mode="reflect"), 2 * reach + 1)
     rise = common - np.median(around, axis=1)
     highest = int(rise.argmax())
-    return SharedTone(float(rise[highest]), highest * sample_rate / window, len(sounding))
+    return float(rise[highest]), highest * sample_rate / window, len(sounding)
 
 
 def _levels(clip: np.ndarray, window: int) -> np.ndarray:

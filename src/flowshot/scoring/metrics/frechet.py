@@ -9,20 +9,9 @@ The last trace needs no matrix square root: for any factors A'A = S_x and B'B = 
 (the sum of the singular values) of A B', because A and S_x^(1/2) differ by a rotation only.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from flowshot.scoring.metrics.inputs import require_comparable
-
-
-@dataclass(frozen=True)
-class FrechetInfluence:
-    """The distance of two sets, and what each clip contributes to its uncertainty: `x: [n]` and `y: [m]`."""
-
-    value: float
-    x: np.ndarray
-    y: np.ndarray
+from flowshot.scoring.metrics.sources import require_comparable
 
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -34,38 +23,34 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
         FlowshotError: fewer than 2 rows, differing dimensions, or a number that is not finite.
     """
     x, y = require_comparable(x, y, "fad")
-    difference = x.mean(axis=0) - y.mean(axis=0)
-    factor_x, factor_y = _covariance_factor(x), _covariance_factor(y)
-    overlap = np.linalg.svd(factor_x @ factor_y.T, compute_uv=False)
-    return _value(difference, factor_x, factor_y, overlap)
+    a, b = (np.linalg.qr(each - each.mean(axis=0), mode="r") / np.sqrt(len(each) - 1) for each in (x, y))
+    return _value(x.mean(axis=0) - y.mean(axis=0), a, b, np.linalg.svd(a @ b.T, compute_uv=False))
 
 
-def frechet_influence(
-    x: np.ndarray, y: np.ndarray, weights_x: np.ndarray | None = None, weights_y: np.ndarray | None = None
-) -> FrechetInfluence:
-    """The distance between `x: [n, d]` and `y: [m, d]` and its empirical influence functions.
+def frechet_influence(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """The distance between `x: [n, d]` and `y: [m, d]` and its empirical influence functions, `[n]` and `[m]`.
 
     The influence of a clip is n times the derivative of the distance by the clip's weight (Hampel 1974, "The
     influence curve and its role in robust estimation"), so it averages 0 over a set, and the squares of influence / n
-    sum to the infinitesimal jackknife's variance. With weights w on the clips of x, A becomes W^(1/2) A; by
-    A B' = U diag(s) V', the derivative of the nuclear norm by w_i is sum_k s_k U_ik^2 / (2 w_i), so that
+    sum to the infinitesimal jackknife's variance. By A B' = U diag(s) V', the derivative of the nuclear norm by the
+    weight of clip i is sum_k s_k U_ik^2 / 2, so that, less its mean, and alike for y with V,
 
-        influence(x_i) = 2 (x_i - mu_x).(mu_x - mu_y) + n / (n - 1) |x_i - mu_x|^2 - n sum_k s_k U_ik^2 / w_i,
+        influence(x_i) = 2 (x_i - mu_x).(mu_x - mu_y) + n / (n - 1) |x_i - mu_x|^2 - n sum_k s_k U_ik^2.
 
-    less its mean, and alike for y with V. It holds for any n and d: where n <= d the optimal transport map that this
-    is the quadratic form of exists on the span of the clips, which is all that is needed. Without weights, `[n]` and
-    `[m]` above 0, every clip has weight 1. Raises as `frechet_distance`.
+    It holds for any n and d: where n <= d the optimal transport map that this is the quadratic form of exists on the
+    span of the clips, which is all that is needed. Raises as `frechet_distance`.
     """
     x, y = require_comparable(x, y, "fad")
-    w, v = _mean_one(weights_x, len(x)), _mean_one(weights_y, len(y))
-    centred_x, centred_y = x - w @ x / len(x), y - v @ y / len(y)
-    difference = w @ x / len(x) - v @ y / len(y)
-    (basis_x, factor_x), (basis_y, factor_y) = _based_factor(centred_x, w), _based_factor(centred_y, v)
+    centred_x, centred_y = x - x.mean(axis=0), y - y.mean(axis=0)
+    difference = x.mean(axis=0) - y.mean(axis=0)
+    # Orthonormal columns `[n, min(n, d)]` take a factor back to the clips.
+    (basis_x, factor_x), (basis_y, factor_y) = (np.linalg.qr(each / np.sqrt(len(each) - 1)) for each in
+                                                (centred_x, centred_y))  # fmt: skip
     left, overlap, right = np.linalg.svd(factor_x @ factor_y.T, full_matrices=False)
-    return FrechetInfluence(
+    return (
         _value(difference, factor_x, factor_y, overlap),
-        _influence(centred_x, w, difference, np.square(basis_x @ left) @ overlap),
-        _influence(centred_y, v, -difference, np.square(basis_y @ right.T) @ overlap),
+        _influence(centred_x, difference, np.square(basis_x @ left) @ overlap),
+        _influence(centred_y, -difference, np.square(basis_y @ right.T) @ overlap),
     )
 
 
@@ -75,28 +60,7 @@ def _value(difference: np.ndarray, factor_x: np.ndarray, factor_y: np.ndarray, o
     return max(0.0, float(difference @ difference + spread - 2 * overlap.sum()))
 
 
-def _covariance_factor(x: np.ndarray) -> np.ndarray:
-    """A matrix `[min(n, d), d]` whose product with its transpose from the left is the covariance of x."""
-    centred = (x - x.mean(axis=0)) / np.sqrt(len(x) - 1)
-    # With more clips than dimensions the triangular factor says the same in fewer rows.
-    return np.asarray(np.linalg.qr(centred, mode="r")) if len(x) > x.shape[1] else centred
-
-
-def _mean_one(weights: np.ndarray | None, n: int) -> np.ndarray:
-    return np.ones(n) if weights is None else weights / weights.mean()
-
-
-def _based_factor(centred: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`_covariance_factor` with the orthonormal columns `[n, min(n, d)]` that take it back to the clips."""
-    factor = np.sqrt(weights)[:, None] * centred / np.sqrt(len(centred) - 1)
-    if len(centred) > centred.shape[1]:
-        basis, factor = np.linalg.qr(factor)
-        return basis, factor
-    return np.eye(len(centred)), factor
-
-
-def _influence(centred: np.ndarray, weights: np.ndarray, difference: np.ndarray, transported: np.ndarray) -> np.ndarray:
+def _influence(centred: np.ndarray, difference: np.ndarray, transported: np.ndarray) -> np.ndarray:
     n = len(centred)
-    spread = n / (n - 1) * np.square(centred).sum(axis=1)
-    raw = 2 * centred @ difference + spread - n * transported / weights
-    return np.asarray(raw - weights @ raw / n)
+    raw = 2 * centred @ difference + n / (n - 1) * np.square(centred).sum(axis=1) - n * transported
+    return np.asarray(raw - raw.mean())

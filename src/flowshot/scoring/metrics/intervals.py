@@ -1,7 +1,7 @@
-"""How sure a distance between two sets is: jackknife and bootstrap over independent sources, never over clips.
+"""How sure a statistic of two sets is: a jackknife over independent sources, never over clips.
 
-Labels name sources. A label that both sets hold (an original and its reconstruction) is one source, so it is
-left out of, or drawn for, both sets together; otherwise the two sets vary independently.
+Labels name sources. A label that both sets hold (an original and its reconstruction) is one source and is left out of
+both sets together; otherwise the two sets vary independently.
 """
 
 from collections import Counter
@@ -9,15 +9,11 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from flowshot.scoring.metrics.kernel import KernelDistance
-
-# With fewer sources a bootstrap repeats so few different draws that its interval would be too narrow by far.
-FEWEST_BOOTSTRAP_SOURCES = 5
-
+Groups = Sequence[Hashable]
 TwoSampleStatistic = Callable[[np.ndarray, np.ndarray], float]
 
 
-def assign_folds(groups: Sequence[Hashable], folds: int, generator: np.random.Generator) -> dict[Hashable, int]:
+def assign_folds(groups: Groups, folds: int, generator: np.random.Generator) -> dict[Hashable, int]:
     """The fold of every source: at random, but with about equally many clips in each fold.
 
     There are as many folds as sources where these are fewer than `folds`.
@@ -46,24 +42,12 @@ def jackknife_variance(value: float, deleted: np.ndarray, kept: np.ndarray) -> f
     return float(np.mean(np.square(pseudovalues - centre) / (size_ratio - 1)))
 
 
-def one_sample_jackknife(
-    statistic: Callable[[np.ndarray], float],
-    x: np.ndarray,
-    groups: Sequence[Hashable],
-    folds: int,
-    generator: np.random.Generator,
-) -> tuple[float, float] | None:
-    """As `two_sample_jackknife`, of a statistic of one set."""
-    fold_x = _folds(groups, assign_folds(groups, folds, generator))
-    return _combine(_delete_folds(lambda kept, _: statistic(x[kept]), statistic(x), fold_x, fold_x))
-
-
 def two_sample_jackknife(
     statistic: TwoSampleStatistic,
     x: np.ndarray,
     y: np.ndarray,
-    groups_x: Sequence[Hashable],
-    groups_y: Sequence[Hashable],
+    groups_x: Groups,
+    groups_y: Groups,
     folds: int,
     generator: np.random.Generator,
 ) -> tuple[float, float] | None:
@@ -73,82 +57,17 @@ def two_sample_jackknife(
     of Welch (1947); sets that share sources lose the same fold of sources together.
     """
     value = statistic(x, y)
-    if not set(groups_x).isdisjoint(groups_y):
-        fold_of = assign_folds([*groups_x, *groups_y], folds, generator)
-        fold_x, fold_y = _folds(groups_x, fold_of), _folds(groups_y, fold_of)
+    shared = not set(groups_x).isdisjoint(groups_y)
+    fold_of = assign_folds([*groups_x, *groups_y] if shared else groups_x, folds, generator)
+    fold_x = np.array([fold_of[group] for group in groups_x])
+    fold_of = fold_of if shared else assign_folds(groups_y, folds, generator)
+    fold_y = np.array([fold_of[group] for group in groups_y])
+    if shared:
         return _combine(_delete_folds(lambda a, b: statistic(x[a], y[b]), value, fold_x, fold_y))
-    fold_x = _folds(groups_x, assign_folds(groups_x, folds, generator))
-    fold_y = _folds(groups_y, assign_folds(groups_y, folds, generator))
     return _combine(
         _delete_folds(lambda a, _: statistic(x[a], y), value, fold_x, fold_x),
         _delete_folds(lambda _, b: statistic(x, y[b]), value, fold_y, fold_y),
     )
-
-
-def bootstrap_kernel_distance(
-    distance: KernelDistance, resamples: int, confidence: float, generator: np.random.Generator
-) -> tuple[float, float] | None:
-    """Bootstrap-t interval of a kernel distance over resampled sources, or None with fewer than 5 sources in a set.
-
-    Efron and Tibshirani (1993), "An introduction to the bootstrap", ch. 12.5: the quantiles are those of
-    (resample - value) / (standard error of the resample), with the error of the infinitesimal jackknife. A large
-    distance is less certain than a small one, and near 0 the jackknife's error is too large; both divide out.
-
-    A source drawn twice counts twice, but never in a pair with itself: such pairs would move every resample away
-    from the estimate. Draws that leave a set without a pair are not counted.
-    """
-    sources_x, sources_y = distance.sources_x, distance.sources_y
-    if min(len(sources_x), len(sources_y)) < FEWEST_BOOTSTRAP_SOURCES:
-        return None
-    once = (np.ones((1, len(sources_x))), np.ones((1, len(sources_y))))
-    (value,), (spread,) = (each.tolist() for each in _standard_errors(distance, *once))
-    if spread == 0:  # two sets of one and the same sources
-        return value, value
-    values, errors = _standard_errors(distance, *_draw_sources(distance, resamples, generator))
-    usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
-    if not usable.any():
-        return None
-    tail = (1 - confidence) / 2
-    low, high = np.quantile((values[usable] - value) / errors[usable], [tail, 1 - tail])
-    return value - float(high) * spread, value - float(low) * spread
-
-
-def _draw_sources(
-    distance: KernelDistance, resamples: int, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """How often each source counts in each resample, `[resamples, sources]` of x and of y; shared ones alike."""
-    of_y = set(distance.sources_y)
-    shared = [source for source in distance.sources_x if source in of_y]
-    common = dict(zip(shared, _draws(len(shared), resamples, generator).T, strict=True))
-
-    def weights(sources: Sequence[Hashable]) -> np.ndarray:
-        own = iter(_draws(sum(source not in common for source in sources), resamples, generator).T)
-        return np.stack([common[source] if source in common else next(own) for source in sources], axis=1)
-
-    return weights(distance.sources_x), weights(distance.sources_y)
-
-
-def _standard_errors(
-    distance: KernelDistance, weights_x: np.ndarray, weights_y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The distance of each draw and its infinitesimal jackknife standard error, both `[draws]`."""
-    values, slopes_x, slopes_y = distance.slopes(weights_x, weights_y)
-    squares = np.einsum("ds,ds->d", weights_x, np.square(slopes_x))
-    squares += np.einsum("ds,ds->d", weights_y, np.square(slopes_y))
-    for i, j in distance.shared:  # one source moves the distance through both sets at once
-        squares += weights_x[:, i] * 2 * slopes_x[:, i] * slopes_y[:, j]
-    return values, np.sqrt(np.maximum(squares, 0))
-
-
-def _draws(sources: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """How often each of `sources` is drawn when as many are drawn with replacement, `[resamples, sources]`."""
-    if sources == 0:
-        return np.zeros((resamples, 0))
-    return generator.multinomial(sources, np.full(sources, 1 / sources), size=resamples).astype(np.float64)
-
-
-def _folds(groups: Sequence[Hashable], fold_of: dict[Hashable, int]) -> np.ndarray:
-    return np.array([fold_of[group] for group in groups])
 
 
 def _delete_folds(

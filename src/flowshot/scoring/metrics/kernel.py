@@ -13,77 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowshot.core.errors import FlowshotError
-from flowshot.scoring.metrics.inputs import require_comparable
-from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources
+from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources, require_comparable
 
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class PairSums:
-    """Kernel values and numbers of pairs, summed over the clips of every pair of sources.
-
-    Sources of the first set are rows, of the second columns; where both are one source the entry is 0.
-    """
-
-    kernel: np.ndarray
-    pairs: np.ndarray
-
-    def mean(self, row_weights: np.ndarray, column_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The weighted mean kernel value of each draw, `[draws]`, and its derivative by the row weights.
-
-        The weights are `[draws, rows]` and `[draws, columns]`; NaN where no pair is left.
-        """
-        kernel, pairs = column_weights @ self.kernel.T, column_weights @ self.pairs.T
-        total, count = (np.einsum("dr,dr->d", row_weights, sums) for sums in (kernel, pairs))
-        mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-        slope = kernel - mean[:, None] * pairs
-        return mean, np.divide(slope, count[:, None], out=np.full_like(slope, np.nan), where=count[:, None] > 0)
-
-    @property
-    def transposed(self) -> "PairSums":
-        """The same with rows and columns exchanged."""
-        return PairSums(self.kernel.T, self.pairs.T)
-
-
-@dataclass(frozen=True)
 class KernelDistance:
-    """The kernel of two sets reduced to their sources: enough for the distance and for all its resamples."""
+    """The distance of two sets, and what each source contributes to its uncertainty."""
 
-    within_x: PairSums
-    within_y: PairSums
-    between: PairSums
-    sources_x: tuple[Hashable, ...]
-    sources_y: tuple[Hashable, ...]
-
-    @property
-    def value(self) -> float:
-        """The distance, every source counted once."""
-        return float(self.slopes(*self._once)[0][0])
-
-    def slopes(self, weights_x: np.ndarray, weights_y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The distance for each draw `[draws]` and its derivatives by the weights of sources, `[draws, sources]`."""
-        within_x, slope_x = self.within_x.mean(weights_x, weights_x)
-        within_y, slope_y = self.within_y.mean(weights_y, weights_y)
-        between, cross_x = self.between.mean(weights_x, weights_y)
-        _, cross_y = self.between.transposed.mean(weights_y, weights_x)
-        # The kernel of a set with itself depends on its weights twice.
-        return within_x + within_y - 2 * between, 2 * (slope_x - cross_x), 2 * (slope_y - cross_y)
-
-    @property
-    def shared(self) -> list[tuple[int, int]]:
-        """The places in `sources_x` and `sources_y` of every source of both sets."""
-        return shared_places(self.sources_x, self.sources_y)
-
-    @property
-    def _once(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.ones((1, len(self.sources_x))), np.ones((1, len(self.sources_y)))
-
-    @property
-    def influence(self) -> SourceInfluence:
-        """What each source contributes to the uncertainty of the distance."""
-        _, x, y = self.slopes(*self._once)
-        return SourceInfluence(self.sources_x, self.sources_y, x[0], y[0])
+    value: float
+    influence: SourceInfluence
 
 
 def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -107,33 +47,23 @@ def kernel_distance(
         FlowshotError: fewer than 2 rows or sources in a set, differing dimensions, or numbers that are not finite.
     """
     x, y = require_comparable(x, y, "kernel distance")
-    # Labels that nothing else can equal.
-    groups_x = [("x", i) for i in range(len(x))] if groups_x is None else groups_x
-    groups_y = [("y", i) for i in range(len(y))] if groups_y is None else groups_y
+    groups_x = groups_x or [("x", i) for i in range(len(x))]
+    groups_y = groups_y or [("y", i) for i in range(len(y))]
     (sources_x, rows_x), (sources_y, rows_y) = enumerate_sources(groups_x), enumerate_sources(groups_y)
     if min(len(sources_x), len(sources_y)) < 2:
-        raise FlowshotError(
-            "kernel distance: needs at least 2 independent sources in each set, "
-            f"found {len(sources_x)} and {len(sources_y)}"
-        )
-    return KernelDistance(
-        within_x=_pair_sums(kernel(x, x), rows_x, rows_x, sources_x, sources_x),
-        within_y=_pair_sums(kernel(y, y), rows_y, rows_y, sources_y, sources_y),
-        between=_pair_sums(kernel(x, y), rows_x, rows_y, sources_x, sources_y),
-        sources_x=sources_x,
-        sources_y=sources_y,
-    )
+        found = f"found {len(sources_x)} and {len(sources_y)}"
+        raise FlowshotError(f"kernel distance: needs at least 2 independent sources in each set, {found}")
+    within_x, slope_x, _ = _pair_mean(kernel(x, x), rows_x, rows_x, _shared_places(sources_x, sources_x))
+    within_y, slope_y, _ = _pair_mean(kernel(y, y), rows_y, rows_y, _shared_places(sources_y, sources_y))
+    between, cross_x, cross_y = _pair_mean(kernel(x, y), rows_x, rows_y, _shared_places(sources_x, sources_y))
+    # The kernel of a set with itself depends on the weight of a source twice.
+    influence = SourceInfluence(sources_x, sources_y, 2 * (slope_x - cross_x), 2 * (slope_y - cross_y))
+    return KernelDistance(within_x + within_y - 2 * between, influence)
 
 
 def kid(x: np.ndarray, y: np.ndarray) -> float:
     """The distance between `x: [n, d]` and `y: [m, d]` of independent clips. Raises as `kernel_distance`."""
     return kernel_distance(x, y).value
-
-
-def kad(x: np.ndarray, reference: np.ndarray) -> float:
-    """The distance of `x: [n, d]` from `reference: [m, d]`, of independent clips. Raises as `kernel_distance`."""
-    x, reference = require_comparable(x, reference, "kad")
-    return kernel_distance(x, reference, kernel=gaussian_kernel(median_distance(reference))).value
 
 
 def gaussian_kernel(bandwidth: float) -> Kernel:
@@ -178,32 +108,34 @@ def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return squared
 
 
-def _pair_sums(
-    values: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    sources_x: Sequence[Hashable],
-    sources_y: Sequence[Hashable],
-) -> PairSums:
-    kernel = _sum_rows(_sum_rows(values, rows, len(sources_x)).T, columns, len(sources_y)).T
+def _pair_mean(
+    values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shared: tuple[list[int], list[int]]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The mean of `values: [n, m]` over pairs of clips of different sources.
+
+    `rows: [n]` and `columns: [m]` number the source of each clip, `shared` are the numbers of sources that are
+    one. Returns the derivatives of the mean by the weights of the sources of the rows and of the columns as well.
+    """
+    kernel = _sum_rows(_sum_rows(values, rows).T, columns).T.copy()
     pairs = np.outer(np.bincount(rows), np.bincount(columns)).astype(np.float64)
-    # A copy where nothing was summed: the kernel belongs to the caller.
-    kernel = np.array(kernel)
-    for row, column in shared_places(sources_x, sources_y):
-        kernel[row, column] = pairs[row, column] = 0.0
-    return PairSums(kernel, pairs)
+    kernel[shared] = pairs[shared] = 0.0
+    count = pairs.sum()
+    mean = kernel.sum() / count
+    excess = (kernel - mean * pairs) / count
+    return float(mean), excess.sum(axis=1), excess.sum(axis=0)
 
 
-def shared_places(sources_x: Sequence[Hashable], sources_y: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """The places of every source that occurs in both."""
+def _shared_places(sources_x: Sequence[Hashable], sources_y: Sequence[Hashable]) -> tuple[list[int], list[int]]:
+    """The places, in both, of every source that occurs in both."""
     place = {source: i for i, source in enumerate(sources_y)}
-    return [(i, place[source]) for i, source in enumerate(sources_x) if source in place]
+    shared = [i for i, source in enumerate(sources_x) if source in place]
+    return shared, [place[sources_x[i]] for i in shared]
 
 
-def _sum_rows(values: np.ndarray, row_of: np.ndarray, rows: int) -> np.ndarray:
-    """Rows of `values` added up into `rows` rows, the i-th going to `row_of[i]`."""
-    if rows == len(values):  # every clip is its own source, in order
+def _sum_rows(values: np.ndarray, row_of: np.ndarray) -> np.ndarray:
+    """Rows of `values` summed by source, `[sources, m]`; `row_of` numbers the source of each row."""
+    if row_of.max() + 1 == len(values):  # every clip is a source of its own, in order
         return values
-    summed = np.zeros((rows, values.shape[1]))
-    np.add.at(summed, row_of, values)
-    return summed
+    order = np.argsort(row_of, kind="stable")
+    first = np.flatnonzero(np.diff(row_of[order], prepend=-1))
+    return np.asarray(np.add.reduceat(values[order], first, axis=0))

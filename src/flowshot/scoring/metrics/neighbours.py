@@ -1,12 +1,13 @@
-"""Nearest neighbours in an embedding: fidelity and diversity of candidates against real clips.
+"""Nearest neighbours in an embedding: fidelity and diversity of candidates, and copies of training clips.
 
-All take Euclidean distances: `between: [n, m]` from the n candidates to the m real clips, and the radii of a set, which
-reach from each clip to its k-th nearest neighbour.
-
-Precision and recall: Kynkaanniemi et al. (2019), "Improved precision and recall metric for assessing generative models"
-(arXiv:1904.06991), eq. 1 and 2. Density and coverage: Naeem et al. (2020), "Reliable fidelity and diversity metrics for
-generative models" (arXiv:2002.09797), eq. 3 and 4, which one outlier among the real clips cannot inflate.
+`between: [n, m]` are the Euclidean distances from the n candidates to the m real clips; a radius reaches from a clip to
+its k-th nearest neighbour. Precision and recall: Kynkaanniemi et al. (2019), "Improved precision and recall metric for
+assessing generative models" (arXiv:1904.06991), eq. 1 and 2. Density and coverage: Naeem et al. (2020), "Reliable
+fidelity and diversity metrics for generative models" (arXiv:2002.09797), eq. 3 and 4, which one outlier among the real
+clips cannot inflate.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,3 +58,42 @@ def density(between: np.ndarray, within: np.ndarray, neighbours: int) -> float:
     reach = radii(within, neighbours)
     others = (within <= reach[:, None]).sum(axis=1) - 1
     return float(((between <= reach) / others).sum(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class NearestTraining:
+    """For each of n clips the nearest training clip (its row), the distance to it, and whether this is no copy."""
+
+    row: np.ndarray
+    distance: np.ndarray
+    authentic: np.ndarray
+
+
+def nearest_training(clips: np.ndarray, training: np.ndarray) -> NearestTraining:
+    """Compare `clips: [n, d]` with `training: [t, d]`.
+
+    A clip is a copy where it lies closer to a training clip than the nearest other training clip does: Alaa et al.
+    (2022), "How faithful is your synthetic data?" (arXiv:2102.08921), section 3.3.
+
+    Raises:
+        FlowshotError: fewer than 2 training clips.
+    """
+    apart = radii(distances(training, training), 1)
+    between = distances(clips, training)
+    row = between.argmin(axis=1)
+    distance = between[np.arange(len(clips)), row]
+    return NearestTraining(row, distance, distance > apart[row])
+
+
+def relative_training_distance(candidates: np.ndarray, held_out: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """How far candidates are from training clips, as a multiple of how far real unseen clips are.
+
+    Takes the distances of each candidate `[n]` and of each held-out clip `[m]` to its nearest training clip. Returns
+    the ratio of their means and the influences of both sets, `[n]` and `[m]` with mean 0. The ratio is NaN where all
+    held-out clips are copies themselves.
+    """
+    scale = float(held_out.mean())
+    if scale == 0:
+        return float("nan"), np.zeros(len(candidates)), np.zeros(len(held_out))
+    ratio = float(candidates.mean()) / scale
+    return ratio, candidates / scale - ratio, -ratio * (held_out / scale - 1)

@@ -1,10 +1,25 @@
 """Could two sets be draws from one distribution? A permutation test of their kernel distance.
 
 Gretton et al. (2012), "A kernel two-sample test": if they could, any exchange of clips between the sets is as likely
-as what was found.
+as what was found. That needs clips that are independent draws, so each source gives one clip at most. A model that
+learned the real clips draws each of them as often as any other, and so large sources more often than small ones. The
+real clips must do the same: a source is kept with a probability in proportion to its number of clips. One clip of
+every source would follow another distribution than the clips, and a perfect model would be rejected.
 """
 
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
 import numpy as np
+
+
+def independent_clips(groups: Sequence[Hashable], generator: np.random.Generator) -> np.ndarray:
+    """The rows of independent draws from the distribution of the clips, at most one of each source, in order."""
+    sizes = Counter(groups)
+    largest = max(sizes.values(), default=1)
+    drawn = {groups[row]: row for row in generator.permutation(len(groups))}
+    kept = [row for source, row in drawn.items() if generator.uniform() * largest < sizes[source]]
+    return np.sort(np.array(kept, dtype=int))
 
 
 def permutation_p_value(
@@ -12,8 +27,8 @@ def permutation_p_value(
 ) -> float:
     """The fraction of exchanges whose distance is at least that of the sets, which counts as one of them.
 
-    `kernel: [n + m, n + m]` is that of all pairs of clips, the n `candidates` first. The clips must be independent of
-    each other: one of each source. Phipson and Smyth (2010), "Permutation P-values should never be zero".
+    `kernel: [n + m, n + m]` is that of all pairs of clips, the n `candidates` first. The clips must be independent
+    draws. Phipson and Smyth (2010), "Permutation P-values should never be zero".
     """
     total = len(kernel)
     member = np.zeros((permutations + 1, total))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowshot.core.errors import FlowshotError
+
 
 @dataclass(frozen=True)
 class SourceInfluence:
@@ -36,25 +38,24 @@ class SourceInfluence:
         squares, it is known far less well than the number of sources suggests.
         """
         parts = self._parts()
-        variance = sum(float(np.square(part).sum()) for part in parts)
         uncertainty = sum(float((part**4).sum() - np.square(part).sum() ** 2 / len(part)) for part in parts)
         most = float(sum(len(part) - 1 for part in parts))
-        if uncertainty <= 0:
-            return most
-        return float(min(max(2 * variance**2 / uncertainty, 1.0), most))
+        return most if uncertainty <= 0 else min(max(2 * self.variance**2 / uncertainty, 1.0), most)
 
-    def by_source(self) -> dict[Hashable, float]:
-        """How far the distance moves with each source of either set."""
-        moved = dict(zip(self.sources_x, self.x.tolist(), strict=True))
-        for source, value in zip(self.sources_y, self.y.tolist(), strict=True):
-            moved[source] = moved.get(source, 0.0) + value
-        return moved
+    @property
+    def error(self) -> tuple[float, float]:
+        """Standard error and degrees of freedom."""
+        return float(np.sqrt(self.variance)), self.freedom
 
     def _parts(self) -> list[np.ndarray]:
-        """The influences of each independent part, whose squares sum to its variance."""
-        if set(self.sources_x).isdisjoint(self.sources_y):
-            return [_unbiased(self.x), _unbiased(self.y)]
-        return [_unbiased(np.array(list(self.by_source().values())))]
+        """The influences of each independent part, scaled for the mean that was taken from them."""
+        parts = [self.x, self.y]
+        if not set(self.sources_x).isdisjoint(self.sources_y):
+            moved = dict(zip(self.sources_x, self.x, strict=True))
+            for source, value in zip(self.sources_y, self.y, strict=True):
+                moved[source] = moved.get(source, 0.0) + value
+            parts = [np.array(list(moved.values()))]
+        return [part * np.sqrt(len(part) / (len(part) - 1)) for part in parts]
 
 
 def source_influence(
@@ -69,13 +70,24 @@ def source_influence(
     return SourceInfluence(sources_x, sources_y, x, y)
 
 
+def require_comparable(x: np.ndarray, y: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets as float64, `x: [n, d]` and `y: [m, d]`.
+
+    Raises:
+        FlowshotError: a set has fewer than 2 rows, the dimensions differ, or a number is not finite.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise FlowshotError(f"{metric}: the sets must be [n, d] and [m, d] with one d, found {x.shape} and {y.shape}")
+    if min(len(x), len(y)) < 2:
+        raise FlowshotError(f"{metric}: needs at least 2 clips in each set, found {len(x)} and {len(y)}; add clips")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise FlowshotError(f"{metric}: an embedding holds NaN or infinity; check the clips it was made from")
+    return x, y
+
+
 def enumerate_sources(groups: Sequence[Hashable]) -> tuple[tuple[Hashable, ...], np.ndarray]:
     """The distinct labels in order of their first clip, and for each clip the position of its label."""
     sources = tuple(dict.fromkeys(groups))
     position = {source: i for i, source in enumerate(sources)}
     return sources, np.array([position[group] for group in groups])
-
-
-def _unbiased(influence: np.ndarray) -> np.ndarray:
-    """Scaled for the mean that was taken from it."""
-    return influence * np.sqrt(len(influence) / (len(influence) - 1))

@@ -23,13 +23,11 @@ def multi_scale_stft_distance(
         FlowshotError: the shapes differ, or a clip is empty or holds NaN or infinity.
     """
     require_pairs("mrstft", reconstructions, originals)
-    distances = np.zeros(len(originals))
-    for i, (reconstruction, original) in enumerate(zip(reconstructions, originals, strict=True)):
-        distances[i] = np.mean([_distance(reconstruction, original, size) for size in fft_sizes])
-    return distances
+    pairs = zip(reconstructions, originals, strict=True)
+    return np.array([np.mean([_distance(*pair, size) for size in fft_sizes]) for pair in pairs])
 
 
-def log_spectral_distance(reconstructions: np.ndarray, originals: np.ndarray, fft_size: int = LSD_FFT) -> np.ndarray:
+def log_spectral_distance(reconstructions: np.ndarray, originals: np.ndarray) -> np.ndarray:
     """The log-spectral distance of each pair of clips, `[n, samples]` twice, as `[n]` in dB; 0 for identical clips.
 
     Gray and Markel (1976), "Distance measures for speech processing": the root mean square over frequency of the
@@ -41,7 +39,7 @@ def log_spectral_distance(reconstructions: np.ndarray, originals: np.ndarray, ff
     require_pairs("log_spectral_distance", reconstructions, originals)
     values = np.zeros(len(originals))
     for i, pair in enumerate(zip(reconstructions, originals, strict=True)):
-        levels = 20 * np.log10(np.maximum(magnitude_spectrogram(np.stack(pair), fft_size, fft_size // 4), FLOOR))
+        levels = 20 * np.log10(np.maximum(magnitude_spectrogram(np.stack(pair), LSD_FFT, LSD_FFT // 4), FLOOR))
         values[i] = np.sqrt(np.square(levels[0] - levels[1]).mean(axis=1)).mean()
     return values
 

@@ -37,8 +37,8 @@ def envelope_correlation(reconstructions: np.ndarray, originals: np.ndarray, sam
     both are the same: 1. Raises FlowshotError as `require_pairs`.
     """
     require_pairs("envelope_correlation", reconstructions, originals)
-    found, wanted = (_envelope(clips, max(1, round(ENVELOPE_SECONDS * sample_rate))) for clips in
-                     (reconstructions, originals))  # fmt: skip
+    frame = max(1, round(ENVELOPE_SECONDS * sample_rate))
+    found, wanted = _envelope(reconstructions, frame), _envelope(originals, frame)
     a, b = found - found.mean(axis=1, keepdims=True), wanted - wanted.mean(axis=1, keepdims=True)
     spread = np.sqrt(np.square(a).sum(axis=1) * np.square(b).sum(axis=1))
     together = (a * b).sum(axis=1)

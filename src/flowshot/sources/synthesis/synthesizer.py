@@ -1,34 +1,70 @@
 """The embedded dataset: labelled clips of known parameters, made here, without a download.
 
-A clip is a function of its label, its parameters and its noise, `render`; the parameters are kept beside it in
-`parameters.csv`, so that what varies in the dataset is known.
+A clip is a function of its label, its parameters and its noise, `render`; the parameters, which are the dataset's known
+factors of variation, are kept beside it in `parameters.csv`.
 """
 
 import csv
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from flowshot.clips.flac import flac_bytes
-from flowshot.core.files import whole_file
 from flowshot.core.randomness import numpy_generator
-from flowshot.sources.synthesis.drums import DRUMS
-from flowshot.sources.synthesis.effects import EFFECTS
-from flowshot.sources.synthesis.envelopes import finish
-from flowshot.sources.synthesis.music import MUSIC
-from flowshot.sources.synthesis.parameters import PARAMETERS, Instrument, Values
+from flowshot.sources.synthesis.signals import TABLES, Values, finish
+from flowshot.sources.synthesis.voices import VOICES
 
-INSTRUMENTS: dict[str, Instrument] = DRUMS | EFFECTS | MUSIC
-CLASSES: tuple[str, ...] = tuple(INSTRUMENTS)
+# voice(values, sample_rate, generator): audio [samples] of at most one second, at any level; only what is noise in it
+# comes from the generator.
+Voice = Callable[[Values, int, np.random.Generator], np.ndarray]
+
+PARAMETERS: dict[str, tuple[str, str]] = TABLES["parameters"]  # unit and meaning
 FULL_SCALE = 32768  # of 16 bits; the peak of a clip leaves room for it
-
 # What stands before the parameters in parameters.csv; `seed` and `file` name the generator of the clip's noise.
 CLIP_COLUMNS = ("file", "kind", "label", "seed")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a parameter of a class may lie, and on which scale it is evenly spread."""
+
+    low: float
+    high: float
+    scale: Literal["linear", "log", "integer"] = "linear"
+
+    def at(self, position: float) -> float:
+        """The value at `position` in [0, 1], to five digits: what a table shows is then what was played."""
+        if self.scale == "integer":
+            return float(min(self.high, np.floor(self.low + position * (self.high - self.low + 1))))
+        if self.scale == "log":
+            value = self.low * (self.high / self.low) ** position
+        else:
+            value = self.low + (self.high - self.low) * position
+        return float(f"{value:.5g}")
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A class of the dataset: its kind (one_shot, effect or music), how it sounds, and the range of each parameter."""
+
+    kind: str
+    voice: Voice
+    ranges: Mapping[str, Range]
+
+
+def _instrument(voice: Voice) -> Instrument:
+    table = TABLES["classes"][voice.__name__]
+    return Instrument(table["kind"], voice, {name: Range(*bounds) for name, bounds in table["ranges"].items()})
+
+
+INSTRUMENTS = {voice.__name__: _instrument(voice) for voice in VOICES}
+CLASSES = tuple(INSTRUMENTS)
 
 
 @dataclass(frozen=True)
@@ -53,11 +89,7 @@ def draw_parameters(label: str, generator: np.random.Generator) -> dict[str, flo
 def render(label: str, parameters: Values, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
     """A clip of class `label`, float64 `[samples]`, of at most one second, peak at -1 dB, silent at both ends.
 
-    Args:
-        label: one of CLASSES.
-        parameters: those of that class.
-        sample_rate: samples per second, at least 8000.
-        generator: of what is noise in the clip; a generator in the same state gives the same clip.
+    The sample rate must be at least 8000 Hz. `generator` gives what is noise in the clip.
     """
     return finish(INSTRUMENTS[label].voice(parameters, sample_rate, generator), sample_rate)
 
@@ -72,27 +104,23 @@ def write_clips(
 ) -> None:
     """Write `<class>/<class>_0001.flac` ..., 16-bit mono FLAC, and `parameters.csv` into `folder`.
 
-    The audio depends on the seed and the sample rate alone, not on the number of workers. `parameters.csv` is
-    written last: where it is, all clips are.
-
-    Args:
-        folder: made where it is missing; who wants all or nothing passes a `whole_folder`.
-        workers: processes to spread the work over.
-        clips_per_class: how many clips each class gets.
-        sample_rate: samples per second, at least 8000.
-        seed: of parameters and noise.
+    The audio depends on the seed and the sample rate alone, not on the number of workers.
     """
-    clips = [
-        Clip(f"{label}/{label}_{number:04d}.flac", label, seed)
-        for label in CLASSES
-        for number in range(1, clips_per_class + 1)
+    files = [
+        (label, f"{label}/{label}_{number + 1:04d}.flac") for label in CLASSES for number in range(clips_per_class)
     ]
+    clips = [Clip(file, label, seed) for label, file in files]
     for label in CLASSES:
         (folder / label).mkdir(parents=True, exist_ok=True)
     work = partial(_write_clip, folder, sample_rate)
     for _ in tqdm(_in_processes(work, clips, workers), total=len(clips), desc="synth", unit="clip", disable=None):
         pass
-    _write_table(folder / "parameters.csv", clips)
+    with (folder / "parameters.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, [*CLIP_COLUMNS, *PARAMETERS], lineterminator="\n")
+        table.writeheader()
+        for clip in clips:
+            kind = INSTRUMENTS[clip.label].kind
+            table.writerow({"file": clip.file, "kind": kind, "label": clip.label, "seed": clip.seed, **clip.values})
 
 
 def _write_clip(folder: Path, sample_rate: int, clip: Clip) -> None:
@@ -108,12 +136,3 @@ def _in_processes(work: partial[None], clips: list[Clip], workers: int) -> Itera
     # Spawned, not forked: the process that asks may hold threads (of torch), and a fork of those can hang.
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         yield from pool.imap_unordered(work, clips, chunksize=16)
-
-
-def _write_table(path: Path, clips: Iterable[Clip]) -> None:
-    with whole_file(path) as fresh, fresh.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, [*CLIP_COLUMNS, *PARAMETERS], lineterminator="\n")
-        table.writeheader()
-        for clip in clips:
-            kind = INSTRUMENTS[clip.label].kind
-            table.writerow({"file": clip.file, "kind": kind, "label": clip.label, "seed": clip.seed, **clip.values})

@@ -16,8 +16,7 @@ from exported_files import DIMENSIONS, RATIO, write_export
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.latent import diagnose
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
-from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
-from flowshot.models.autoencoders.exported_rave.model import EXPORTED, KIND, ExportedRave
+from flowshot.models.autoencoders.exported_rave.model import EXPORTED, KIND, ExportedRave, ExportedRaveConfig
 from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.model import SMALLEST_SCALE, rave_configuration
 from flowshot.models.autoencoders.registry import load_autoencoder

@@ -6,8 +6,7 @@ import torch
 
 from exported_files import write_export
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig
-from flowshot.models.autoencoders.exported_rave.model import ExportedRave
+from flowshot.models.autoencoders.exported_rave.model import ExportedRave, ExportedRaveConfig
 from flowshot.models.autoencoders.exported_rave.training import delay_of, train
 from training_jobs import job_on
 

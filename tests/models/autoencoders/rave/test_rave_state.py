@@ -2,17 +2,14 @@
 
 import importlib.util
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from flowshot.clips.batches import EndlessBatches
 from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.models.autoencoders.rave.config import RaveConfig
 from flowshot.models.autoencoders.rave.model import RaveAutoencoder
-from flowshot.models.autoencoders.rave.state import GlobalDraws, History, LearningBatches
 from flowshot.models.autoencoders.rave.training import train
 from flowshot.optimisation.checkpoint import Checkpoint
 from training_jobs import job_on
@@ -24,45 +21,6 @@ needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason
 def tones(count):
     pitch = np.linspace(0.05, 0.4, count)[:, None]
     return (0.5 * np.sin(pitch * np.arange(SAMPLES)) * np.exp(-np.arange(SAMPLES) / 1000)).astype(np.float32)
-
-
-def learning(steps=5):
-    model = SimpleNamespace(pad=lambda clips: clips[:, None])
-    clips = np.arange(7, dtype=np.float32)[:, None]
-    return LearningBatches(model, EndlessBatches(clips, 2, torch.Generator().manual_seed(0)), steps)
-
-
-def test_batches_that_were_fetched_ahead_come_again():
-    expected = list(learning())
-    assert len(expected) == 5 and expected[0].shape == (2, 1, 1)
-    batches = learning()
-    fetched = iter(batches)
-    for _ in range(4):
-        next(fetched)
-    batches.go_to(2)
-    again = learning()
-    again.load_state_dict(batches.state_dict())
-    assert [batch.tolist() for batch in again] == [batch.tolist() for batch in expected[2:]]
-
-
-def test_global_draws_are_drawn_again():
-    state = GlobalDraws().state_dict()
-    first = torch.rand(3)
-    GlobalDraws().load_state_dict(state)
-    assert torch.equal(first, torch.rand(3))
-
-
-def test_a_history_goes_on_with_its_seconds_and_shows_steps_alone():
-    shown = []
-    history = History(shown.append)
-    history.add({"step": 1.0, "train_loss": 2.0})
-    history.add({"step": 1.0, "valid_reconstruction": 3.0})
-    again = History(shown.append)
-    again.load_state_dict(history.state_dict() | {"seconds": 100.0})
-    again.show(again.rows)
-    assert [row["step"] for row in shown] == [1, 1] and all("train_loss" in row for row in shown)
-    again.add({"step": 2.0, "train_loss": 1.0})
-    assert len(again.rows) == 3 and len(history.rows) == 2 and again.times[-1][1] > 100
 
 
 def run(checkpoint, rows=None, latent_size=4):

@@ -1,10 +1,8 @@
-"""The kind `exported_rave`: a RAVE that was exported as TorchScript, behind the interface of every autoencoder.
-
-The file is all that is needed: the package acids-rave is not.
-"""
+"""The kind `exported_rave`: a RAVE that was exported as TorchScript. It needs that file, and not acids-rave."""
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,50 @@ from torch import Tensor
 from torch.nn import functional
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import Section, require
 from flowshot.densities.distributions import Posterior, Prior
-from flowshot.models.autoencoders.exported_rave.config import ExportedRaveConfig, check_exported
 from flowshot.models.autoencoders.rave.model import SMALLEST_SCALE, global_draws
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.kind import ModelCard, ModelKind
 
-# The copy of the file beside `config.json`: weights alone do not say what is computed.
-EXPORTED = "exported.ts"
-# RAVE's versions name their sample rate differently.
-RATE_NAMES = ("sr", "sampling_rate")
-# Buffers in which an export for streaming stores the end of its last input.
-CACHES = ("pad", "cache")
+EXPORTED = "exported.ts"  # the copy of the file beside `config.json`: weights alone do not say what is computed
+RATE_NAMES = ("sr", "sampling_rate")  # of the sample rate, in RAVE's versions
+CACHES = ("pad", "cache")  # buffers in which an export for streaming stores the end of its last input
 PROBED_FRAMES = 4
 # Between what `encode` draws and the same draw computed here, as a share of the largest value.
 LARGEST_DIFFERENCE = 1e-3
+
+
+@dataclass(frozen=True)
+class ExportedRaveConfig(Section):
+    """A file that `rave export` wrote. It is code that runs here, so `trust` must be true.
+
+    `delay` is the delay of a streaming export, in samples.
+    """
+
+    path: str
+    trust: bool
+    delay: int
+
+    def __post_init__(self) -> None:
+        require(self.path != "", "path must name a file that `rave export` wrote")
+        require(self.delay >= 0, "delay must not be negative")
+
+    @property
+    def file(self) -> Path:
+        """The file that `path` names."""
+        return Path(self.path).expanduser()
+
+
+def check_exported(config: ExportedRaveConfig, path: Path) -> None:
+    """Raise FlowshotError where the file `path` is missing or not trusted; nothing of it is run."""
+    if not path.is_file():
+        raise FlowshotError(f"{path}: not found; `path` must name a file that `rave export` wrote")
+    if not config.trust:
+        raise FlowshotError(
+            f"{path}: is not loaded, because an exported RAVE is TorchScript, which is code that would run here; if "
+            "you trust its makers, set `trust: true` beside `path`"
+        )
 
 
 class ExportedRave(Autoencoder):
@@ -52,7 +79,10 @@ class ExportedRave(Autoencoder):
         self.frames = -(-(clip_samples + self.delay) // self.ratio)
         self.posterior_flow = None
         self.prior = Prior(self.dimensions * self.frames)
-        self.draws = self._probe()
+        try:
+            self.draws = self._probe()
+        except (torch.jit.Error, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise _no_rave(path, error) from None
 
     @property
     def latent_shape(self) -> tuple[int, int]:
@@ -78,10 +108,7 @@ class ExportedRave(Autoencoder):
         return Posterior(mean.float().flatten(1), scale.float().log().flatten(1))
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
-
-        RAVE draws from torch's global generator, which is seeded from `generator` and then restored.
-        """
+        """See `Autoencoder`. RAVE draws from torch's global generator: it is seeded from `generator`, then restored."""
         with global_draws(generator):
             decoded = self._in_batches(self.rave.decode, latent.unflatten(1, self.latent_shape))
         return decoded[:, 0, self.delay : self.delay + self.clip_samples].clamp(-1, 1)
@@ -122,25 +149,23 @@ class ExportedRave(Autoencoder):
         return self.rave.latent_pca[: self.dimensions] @ (torch.randn_like(mean) * scale + mean)
 
     def _probe(self) -> bool:
-        """Whether `encode` draws; raises FlowshotError unless the file encodes and decodes as an exported RAVE does."""
-        noise = torch.randn(2, 1, PROBED_FRAMES * self.ratio, generator=torch.Generator().manual_seed(0))
-        try:
-            latents, other = (self._seeded(self.rave.encode, 0.1 * noise, seed) for seed in (0, 1))
-            shapes = latents.shape, self._seeded(self.rave.decode, latents, 0).shape
-            if shapes != ((2, self.dimensions, PROBED_FRAMES), noise.shape):
-                raise ValueError(f"it gives the shapes {[list(shape) for shape in shapes]}")
-            draws = not torch.equal(latents, other)
-            if draws:
-                difference = (self._seeded(self._drawn, 0.1 * noise, 0) - latents).abs().max()
-                if not difference <= LARGEST_DIFFERENCE * latents.abs().max():
-                    raise ValueError("its draws are not those of a variational encoder")
-        except (torch.jit.Error, RuntimeError, TypeError, ValueError, AttributeError) as error:
-            raise _no_rave(self.path, error) from None
-        return draws
+        """Whether `encode` draws; raises an error of any kind unless the file does what an export of RAVE does."""
 
-    def _seeded(self, method: Callable[[Tensor], Tensor], batch: Tensor, seed: int) -> Tensor:
-        with global_draws(torch.Generator().manual_seed(seed)):
-            return self._in_batches(method, batch)
+        def seeded(method: Callable[[Tensor], Tensor], batch: Tensor, seed: int = 0) -> Tensor:
+            with global_draws(torch.Generator().manual_seed(seed)):
+                return self._in_batches(method, batch)
+
+        noise = 0.1 * torch.randn(2, 1, PROBED_FRAMES * self.ratio, generator=torch.Generator().manual_seed(0))
+        latents = seeded(self.rave.encode, noise)
+        shapes = latents.shape, seeded(self.rave.decode, latents).shape
+        if shapes != ((2, self.dimensions, PROBED_FRAMES), noise.shape):
+            raise ValueError(f"it gives the shapes {[list(shape) for shape in shapes]}")
+        draws = not torch.equal(latents, seeded(self.rave.encode, noise, seed=1))
+        if draws:
+            difference = (seeded(self._drawn, noise) - latents).abs().max()
+            if not difference <= LARGEST_DIFFERENCE * latents.abs().max():
+                raise ValueError("its draws are not those of a variational encoder")
+        return draws
 
 
 def _load(path: Path, sample_rate: int) -> tuple[Any, int, int]:

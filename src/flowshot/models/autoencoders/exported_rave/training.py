@@ -12,8 +12,7 @@ from flowshot.optimisation.progress import Trained, copy_weights
 from flowshot.training.job import TrainingJob
 from flowshot.training.losses import ReconstructionLoss
 
-# A correlation of clips and reconstructions above this is no chance.
-CLEAR_CORRELATION = 0.3
+CLEAR_CORRELATION = 0.3  # of clips and reconstructions: anything above is no chance
 
 
 def train(model: ExportedRave, job: TrainingJob) -> Trained:
@@ -28,9 +27,8 @@ def train(model: ExportedRave, job: TrainingJob) -> Trained:
     check_latents(model, latents)
     late = delay_of(seen, model.decode(latents)) if model.caches else 0
     if late:
-        job.say(
-            f"{model.path}: is for streaming, and clips come out {late} samples late; set delay to {model.delay + late}"
-        )
+        delay = model.delay + late
+        job.say(f"{model.path}: is for streaming, and clips come out {late} samples late; set delay to {delay}")
     loss = ReconstructionLoss(job.training.loss, model.sample_rate).to(seen.device)
     # Compiled code of others runs in the precision that it was made for.
     config = dataclasses.replace(job.training, precision="float32")
@@ -56,9 +54,9 @@ def check_latents(model: ExportedRave, latents: torch.Tensor) -> None:
 
 
 def delay_of(clips: torch.Tensor, decoded: torch.Tensor) -> int:
-    """The delay of `decoded` against `clips`, both `[n, samples]`, in samples; 0 where it is not clear.
+    """The delay of `decoded` against `clips`, both `[n, samples]`, in samples, at which they correlate most.
 
-    It maximises the correlation, summed over clips.
+    It is 0 where that is not clear.
     """
     size = 2 * clips.shape[1]
     products = torch.fft.rfft(clips, size).conj() * torch.fft.rfft(decoded, size)

@@ -62,10 +62,7 @@ class RaveAutoencoder(Autoencoder):
         return Posterior(mean.flatten(1), (functional.softplus(scale) + SMALLEST_SCALE).log().flatten(1))
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
-
-        RAVE draws from torch's global generator, which is seeded from `generator` and then restored.
-        """
+        """See `Autoencoder`. RAVE draws from torch's global generator: it is seeded from `generator`, then restored."""
         with global_draws(generator):
             frames = latent.unflatten(1, self.latent_shape)
             decoded = self.rave.decode(torch.cat([frames, self._silence().expand(len(frames), -1, -1)], dim=-1))
@@ -116,16 +113,14 @@ def rave_configuration(config: RaveConfig, sample_rate: int, phase_1_steps: int 
         # The crop removes what padding has touched, which is all of a short clip.
         "model.RAVE.valid_signal_crop = False",
     ]
-    gin.clear_config()
     try:
-        # It logs an error for every place where it does not find a file.
-        logging.disable(logging.ERROR)
-        try:
-            gin.parse_config_files_and_bindings([f"{config.config}.gin"], bindings)
-        finally:
-            logging.disable(logging.NOTSET)
+        logging.disable(logging.ERROR)  # it logs an error for every place where it does not find a file
+        gin.clear_config()
+        gin.parse_config_files_and_bindings([f"{config.config}.gin"], bindings)
+        logging.disable(logging.NOTSET)
         yield rave
     finally:
+        logging.disable(logging.NOTSET)
         gin.clear_config()
 
 

@@ -1,36 +1,36 @@
-"""Train the real RAVE by its own steps, losses, discriminators and optimizers."""
+"""Train the real RAVE by its own steps, losses, discriminators and optimizers, without Lightning's loop around them."""
 
-import logging
+import time
 import warnings
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from flowshot.clips.batches import EndlessBatches, evenly_spaced, ordered_batches
 from flowshot.core.errors import FlowshotError
-from flowshot.core.plan import BudgetConfig
 from flowshot.models.autoencoders.rave.model import RaveAutoencoder, rave_configuration
-from flowshot.models.autoencoders.rave.state import History, LearningBatches, RaveState
-from flowshot.optimisation.progress import Row, Trained
-from flowshot.training.config import TrainConfig
+from flowshot.optimisation.checkpoint import GeneratorState, Stateful
+from flowshot.optimisation.progress import Progress, Row, Trained
 from flowshot.training.job import TrainingJob
 
 BATCH_SIZE = 16  # of clips that are only looked at
 
 
-class HeldOutBatches(IterableDataset[Tensor]):
-    """Padded batches `[batch, 1, samples]` of all clips in their order."""
+class Surroundings:
+    """What RAVE asks of Lightning's trainer: nothing is written, and what it logs lies in `logged`."""
 
-    def __init__(self, model: RaveAutoencoder, clips: np.ndarray) -> None:
-        self.model, self.clips = model, clips
+    def __init__(self) -> None:
+        silent = SimpleNamespace(add_audio=lambda *given: None, add_text=lambda *given: None)
+        self.logger, self.state = SimpleNamespace(experiment=silent), SimpleNamespace(stage=None)
+        self.logged: dict[str, Tensor] = {}
 
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self.model.pad(batch) for batch in ordered_batches(self.clips, BATCH_SIZE))
+    def log(self, name: str, value: Any) -> None:
+        """Remember the newest value."""
+        self.logged[name] = torch.as_tensor(value).detach()
 
 
 def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
@@ -43,62 +43,73 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
         Interrupted: a stop was requested, and the checkpoint is written.
         FlowshotError: there are fewer validation frames than RAVE's principal components need.
     """
-    config, budget = job.training, job.budget
+    config, steps, rave = job.training, job.budget.steps, model.rave
     train_clips, valid_clips = job.dataset.clips("train"), job.dataset.clips("valid")
     check_validation_frames(model, len(valid_clips))
-    steps_of_phase_1 = max(1, round(model.config.phase_1_share * budget.steps))
-    model.rave.warmup = steps_of_phase_1
-    learning = LearningBatches(model, EndlessBatches(train_clips, budget.batch_size, job.generator), budget.steps)
-    history = History(job.on_row)
-    state = RaveState(model, learning, history, job.checkpoint)
-    with rave_configuration(model.config, model.sample_rate, steps_of_phase_1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's advice on workers, lengths and loggers
-        trainer = trainer_of(model, config, budget, history, state)
-        state.restore(trainer)
-        loaders = [DataLoader(each, batch_size=None) for each in (learning, HeldOutBatches(model, valid_clips))]
-        trainer.fit(model.rave, *loaders)
-    if trainer.interrupted:
-        # Lightning takes a second Ctrl-C for the end of the training.
-        raise KeyboardInterrupt
+    device = rave.latent_mean.device
+    rave.warmup = max(1, round(model.config.phase_1_share * steps))
+    surroundings = Surroundings()
+    rave.trainer, rave.log = surroundings, surroundings.log
+    rave.log_dict = surroundings.logged.update
+    with rave_configuration(model.config, model.sample_rate, rave.warmup), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's advice on schedules
+        from rave.model import BetaWarmupCallback
+
+        beta = BetaWarmupCallback()
+        (generator, schedule), (discriminator,) = (tuple(each.values()) for each in rave.configure_optimizers())
+        rave.optimizers = lambda: (generator, discriminator)
+        batches, progress = EndlessBatches(train_clips, job.budget.batch_size, job.generator), Progress({})
+        parts: dict[str, Stateful] = {
+            "model": model, "generator": generator, "discriminator": discriminator, "progress": progress,
+            "schedule": schedule["scheduler"], "batches": batches, "draws": GeneratorState(torch.default_generator),
+        }  # fmt: skip
+        if device.type == "cuda":
+            parts["gpu_draws"] = GeneratorState(torch.cuda.default_generators[device.index or 0])
+        # As torch's loader draws its seed when a training begins: results stay those of Lightning's loop.
+        torch.empty((), dtype=torch.int64).random_()
+        job.checkpoint.restore(parts)
+        for row in progress.history:
+            job.on_row(row)
+        start = time.perf_counter() - progress.seconds
+        for step in range(progress.step, steps):
+            rave.warmed_up = step >= rave.warmup
+            beta.state["training_steps"] = step
+            beta.on_train_batch_start(None, rave, None, step)
+            surroundings.logged.clear()
+            rave.train().training_step(model.pad(next(batches).to(device)), step)
+            schedule["scheduler"].step()
+            progress.step = step + 1
+            validates = progress.step % min(config.validate_every, steps) == 0
+            if validates or progress.step % config.log_every == 0 or progress.step == steps:
+                row = row_of(surroundings.logged, progress.step, rave.beta_factor, model.padded // model.ratio)
+                if validates:
+                    row["valid_reconstruction"] = validate(model, valid_clips)
+                progress.add(row, time.perf_counter() - start)
+                job.on_row(row)
+            progress.seconds = time.perf_counter() - start
+            job.checkpoint.after_step(parts, progress.step, steps)
     model.cpu().eval()
     of_valid = audio_distance(model, valid_clips)
     of_train = audio_distance(model, evenly_spaced(train_clips, len(valid_clips)))
-    last = {
-        "step": float(budget.steps),
+    progress.history[-1] |= {
         "valid_reconstruction": of_valid,
         "train_reconstruction_clean": of_train,
         "reconstruction_gap": of_valid - of_train,
     }
     weights = model.weights()
-    times = [*history.times, (budget.steps, history.seconds)]
-    return Trained(weights, budget.steps, weights, merge_rows([*history.rows, last]), times)
+    return Trained(weights, steps, weights, progress.history, progress.times)
 
 
-def trainer_of(
-    model: RaveAutoencoder, config: TrainConfig, budget: BudgetConfig, history: History, state: RaveState
-) -> Any:
-    """Lightning's trainer with RAVE's own schedules; it fills `history`, and tells `state` of every step."""
-    # Imported here: an extra.
-    import pytorch_lightning as lightning
-    from rave.model import BetaWarmupCallback, WarmupCallback
-
-    # No lines on hardware.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # Before the schedules, which read their own state at the same time.
-    keeper = lightning.callbacks.LambdaCallback(on_train_batch_start=lambda *given: state.before_step(given[-1]))
-    return lightning.Trainer(
-        max_steps=budget.steps,
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=1,
-        logger=recorder_of(lightning, model.rave, model.padded // model.ratio, history),
-        log_every_n_steps=config.log_every,
-        val_check_interval=min(config.validate_every, budget.steps),
-        callbacks=[keeper, WarmupCallback(), BetaWarmupCallback()],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+@torch.no_grad()
+def validate(model: RaveAutoencoder, clips: np.ndarray) -> float:
+    """RAVE's own validation on `clips: [n, samples]`, which also sets its principal components; its mean distance."""
+    rave, total, outputs = model.rave.eval(), 0.0, []
+    loader: DataLoader[Tensor] = DataLoader(clips, BATCH_SIZE)  # type: ignore[arg-type]  # an array is a dataset too
+    for index, batch in enumerate(loader):
+        outputs.append(rave.validation_step(model.pad(batch.to(rave.latent_mean.device)), index))
+        total += float(rave.trainer.logged["validation"]) * len(batch)
+    rave.validation_epoch_end(outputs)
+    return total / len(clips)
 
 
 def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
@@ -122,48 +133,20 @@ def audio_distance(model: RaveAutoencoder, clips: np.ndarray) -> float:
     return total / len(clips)
 
 
-def recorder_of(lightning: Any, module: Any, frames: int, history: History) -> Any:
-    """A logger of Lightning that fills `history`."""
-
-    class Recorder(lightning.loggers.logger.Logger):
-        name, version = "rave", "0"
-        # RAVE writes audio and text to TensorBoard.
-        experiment = SimpleNamespace(add_audio=lambda *given: None, add_text=lambda *given: None)
-
-        def log_hyperparams(self, params: Any, *arguments: Any, **named: Any) -> None:
-            """Nothing."""
-
-        def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-            """Make a row of the history."""
-            history.add(row_of(metrics, int(step or 0) + 1, module.beta_factor, frames))
-
-    return Recorder()
-
-
-def row_of(metrics: dict[str, float], step: int, beta: float, frames: int) -> Row:
-    """What RAVE logs, under the column names of every history where there is one.
+def row_of(logged: dict[str, Tensor], step: int, beta: float, frames: int) -> Row:
+    """What RAVE logs of a step, under the column names of every history where there is one.
 
     RAVE's divergence is twice the nats and a mean over frames; `train_kl` is in nats for each padded clip.
     """
-    row: Row = {"step": float(step)}
-    terms = {name: float(value) for name, value in metrics.items() if name != "epoch"}
-    if "validation" in terms:
-        row["valid_reconstruction"] = terms["validation"]
-    distances = [value for name, value in terms.items() if name.startswith(("multiband_", "fullband_"))]
-    if distances:
-        divergence = terms.get("regularization", 0.0)
-        row["train_reconstruction"] = sum(distances)
-        row["train_loss"] = sum(distances) + divergence + terms.get("feature_matching", 0.0)
-        row["train_loss"] += terms.get("adversarial", 0.0)
-        row["train_kl"] = divergence / beta / 2 * frames
-        row["beta"] = beta
-        row |= {name: value for name, value in terms.items() if name not in ("beta_factor", "validation")}
-    return row
-
-
-def merge_rows(rows: list[Row]) -> list[Row]:
-    """One row a step, in their order; later values of a step win."""
-    merged: dict[float, Row] = {}
-    for row in rows:
-        merged.setdefault(row["step"], {}).update(row)
-    return [merged[step] for step in sorted(merged)]
+    terms = {name: float(value) for name, value in logged.items() if name != "beta_factor"}
+    distance = sum(value for name, value in terms.items() if name.startswith(("multiband_", "fullband_")))
+    divergence = terms.get("regularization", 0.0)
+    loss = distance + divergence + terms.get("feature_matching", 0.0) + terms.get("adversarial", 0.0)
+    return {
+        "step": float(step),
+        "train_reconstruction": distance,
+        "train_loss": loss,
+        "train_kl": divergence / beta / 2 * frames,
+        "beta": beta,
+        **terms,
+    }

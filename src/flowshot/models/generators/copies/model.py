@@ -1,5 +1,6 @@
 """The kind `copies`: what a model would score that had memorised its training clips."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -7,9 +8,14 @@ from torch import Tensor
 
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import Section
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelKind
-from flowshot.models.generators.copies.config import CopiesConfig
+
+
+@dataclass(frozen=True)
+class CopiesConfig(Section):
+    """Copies have nothing to set."""
 
 
 class Copies(Generator):

@@ -1,13 +1,12 @@
-"""The table and the figure of a factorial, from results made here."""
+"""The table of a factorial, from results made here."""
 
 import pandas as pd
 import pytest
 
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.factorial import factorial_table
+from flowshot.report.designs import factorial_table
 from flowshot.report.language import Words
 from flowshot.report.markup import markdown_table
-from flowshot.report.plots import draw_interaction
 from flowshot.report.results import COLUMNS, Report
 
 
@@ -32,20 +31,11 @@ def results():
     return pd.DataFrame([(*row, None, None, 50, "arm") for row in rows], columns=list(COLUMNS))
 
 
-def test_the_figure_is_drawn_and_depends_on_the_numbers_alone(tmp_path):
-    for name, frame in (("a", results()), ("b", results()), ("c", results().assign(value=3.0))):
-        assert draw_interaction(tmp_path / name, report(frame), "toy")
-    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
-    assert a == b != c and (tmp_path / "a.pdf").is_file()
-
-
 @pytest.mark.parametrize(
     ("chosen", "dataset"),
     [(plan(priors=("own",)), "toy"), (plan(autoencoders=("no_nf",)), "toy"), (plan(), "elsewhere")],
 )
-def test_what_is_no_factorial_has_no_figure(chosen, dataset, tmp_path):
-    assert not draw_interaction(tmp_path / "figure", report(results(), chosen), dataset)
-    assert list(tmp_path.iterdir()) == []
+def test_what_is_no_factorial_has_no_table(chosen, dataset):
     assert factorial_table(report(results(), chosen), dataset) is None
 
 
