@@ -53,7 +53,7 @@ def validate(
 def evaluate(
     model: Autoencoder, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
 ) -> tuple[float, float, float, Posterior]:
-    """Mean loss, extra loss and KL over `clips: [n, samples]`, with the same noise at every call, and the posterior of each."""
+    """Mean loss, extra loss and KL of `clips: [n, samples]`, with the same noise at every call, and the posteriors."""
     model.eval()
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)

@@ -13,7 +13,7 @@ WIDTH = 512  # of the layers between the latent and the distributions
 # Places: the standard deviation of what a frequency is learned as, and of what is near a draw.
 LEARNED_WIDTH, NEAR = 1.0, 1.5
 # Of what is learned beside the reconstruction: gate and frequency, in nats.
-GATE_WEIGHT, PLACE_WEIGHT = 10.0, 15.0
+GATE_WEIGHT, PLACE_WEIGHT = 5.0, 8.0
 
 
 class PitchHead(nn.Module):
