@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,10 +32,11 @@ from flowshot.core.provenance import git_revision, machine
 from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.diagnostics.latent import Diagnosis, diagnose
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.training import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.sources.synthesis.synthesizer import CLASSES, Clip, noise_generator, render
 from flowshot.training.config import TrainConfig
+from flowshot.training.job import TrainingJob
 from flowshot.training.losses import ReconstructionLoss
 
 SAMPLE_RATE, SAMPLES = 8000, 4000
@@ -123,13 +126,13 @@ def run(work: tuple[Case, int, int]) -> Outcome:
         TRAINING, beta=case.beta, learning_rate=2e-3, loss=LOSS, validate_every=50, beta_warmup_steps=50,
         precision="float32",
     )  # fmt: skip
-    trained = train(
-        model, training, held_out, SAMPLE_RATE, config, BudgetConfig(steps, 16), torch_generator(seed, "planted")
-    )
+    dataset: Any = SimpleNamespace(clips={"train": training, "valid": held_out}.__getitem__)
+    trained = train(model, TrainingJob(dataset, config, BudgetConfig(steps, 16), torch_generator(seed, "planted")))
     model.load_state_dict(trained.best)
     loss = ReconstructionLoss(LOSS, SAMPLE_RATE)
     draws = torch_generator(seed, "planted", "diagnose")
-    found = diagnose(model, held_out, lambda a, b: loss(a, b)[0], draws, training)
+    history = [row["train_reconstruction"] for row in trained.history]
+    found = diagnose(model, held_out, lambda a, b: loss(a, b)[0], draws, training, history=history)
     return Outcome(case.name, seed, found, trained.seconds)
 
 

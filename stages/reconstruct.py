@@ -14,8 +14,8 @@ from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.process import prepare_threads, stage, workers
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.config import SampleConfig
-from flowshot.generation.demonstration import write_demonstration
 from flowshot.generation.generated import write_generated
+from flowshot.generation.interpolation import write_demonstration
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 

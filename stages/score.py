@@ -15,6 +15,7 @@ from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import send
 from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.metrics.control import read_asked
 from flowshot.scoring.scores import read_clips, score_arm, write_scores
 
 
@@ -25,7 +26,8 @@ def main(dataset: str, model: str, prior: str, seed: int) -> None:
     config = params.section("score", ScoreConfig)
     clips = read_clips(Path("generated") / arm / "clips.npy")
     start = time.perf_counter()
-    scores = score_arm(clips, read_prepared(PREPARED / dataset), config, seed, paired=prior == RECONSTRUCTION)
+    asked = read_asked(Path("generated") / arm)
+    scores = score_arm(clips, read_prepared(PREPARED / dataset), config, seed, prior == RECONSTRUCTION, asked)
     seconds = time.perf_counter() - start
     write_scores(Path("scores") / arm.with_name(f"{seed}.json"), scores)
     record = Path("runs/score") / arm

@@ -17,6 +17,7 @@ from flowshot.diagnostics.latent import diagnose
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
+from flowshot.optimisation.progress import Row
 from flowshot.training.job import training_config
 from flowshot.training.likelihood import likelihood_of
 from flowshot.training.losses import ReconstructionLoss
@@ -30,13 +31,14 @@ def main(dataset: str, autoencoder: str, seed: int) -> None:
     entry = read_autoencoder(params, autoencoder)
     training = training_config(params, "autoencoders", entry)
 
-    def diagnosis_of(model: Generator, dataset: PreparedDataset) -> dict[str, Any]:
+    def diagnosis_of(model: Generator, dataset: PreparedDataset, history: list[Row]) -> dict[str, Any]:
         assert isinstance(model, Autoencoder)
         distance = ReconstructionLoss(training.loss, dataset.sample_rate)
         generator = torch_generator(name.seed, "diagnose", name.dataset, name.model)
+        losses = [row["train_reconstruction"] for row in history if "train_reconstruction" in row]
         found = diagnose(
             model, dataset.clips("valid"), lambda a, b: distance(a, b)[0], generator, dataset.clips("train"),
-            likelihood_of(training.loss),
+            likelihood_of(training.loss), losses,
         )  # fmt: skip
         return dataclasses.asdict(found)
 

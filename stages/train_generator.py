@@ -16,7 +16,7 @@ def main(dataset: str, generator: str, seed: int) -> None:
     params = read_params()
     entry = read_generator(params, generator)
     training = training_config(params, "generators", entry)
-    found = run_training(params, name, entry, training, lambda model, dataset: {})
+    found = run_training(params, name, entry, training, lambda model, dataset, history: {})
     print(f"{'/'.join(name.parts)}: trained for {found['steps']} steps, {found['parameters']} parameters")
 
 

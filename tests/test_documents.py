@@ -33,6 +33,8 @@ ONLY_PARSED = {
     "HF_HOME=": "downloads weights",
     "flowshot score --reference DIR --candidate DIR --embedding clap": "needs weights of gigabytes",
     "flowshot listening-test --analyse": "listeners save the answers in a browser; tests/cli makes some",
+    "flowshot sample synth/nf_prior/nf --label": "its dataset has no labels; tests/api draws by one",
+    "flowshot plan ": "changes which plan the project of these tests has; tests/cli runs it",
     "flowshot run": "runs a plan, which its own tests do",
     "squeue": "needs a cluster",
     "pip install": "downloads a package that only the benchmark needs",
@@ -43,7 +45,7 @@ ONLY_PARSED = {
 READERS = {"/path/to/my/sounds": "sounds", "data/prepared/synth": "data/prepared/mine"}
 READERS |= {" synth/": " mine/", "/nf_both/": "/nf_prior/"}
 RATE = 8000
-AUTOENCODERS, GENERATORS, PRIORS = ("no_nf", "nf_prior"), ("copies",), ("own", "nf")
+AUTOENCODERS, GENERATORS, PRIORS = ("no_nf", "nf_prior"), ("copies", "drumgan", "crash"), ("own", "nf")
 
 
 def commands(path: Path) -> list[str]:
@@ -141,6 +143,8 @@ def tiny_params() -> dict:
     params["datasets"]["mine"] = clips | {"source": "folder", "path": "sounds"}
     tiny = {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4, "flow_width": 8, "flow_layers": 1}
     params["autoencoder"] |= tiny
+    params["generators"]["drumgan"] |= {"fft_size": 128, "hop": 64, "latent_size": 4, "widths": [4, 4]}
+    params["generators"]["crash"] |= {"channels": [4, 4, 4], "factors": [4, 5], "sampler_steps": 4}
     params["fit_prior"]["nf"] |= {"layers": 1, "width": 8, "steps": 2, "batch_size": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [128]

@@ -1,14 +1,17 @@
 """A VAE so small that a training takes a second, clips for it, and the settings of its training."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 
 from defaults import default
 from flowshot.core.plan import BudgetConfig
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.training import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.config import LossConfig, TrainConfig
+from flowshot.training.job import TrainingJob
 
 SAMPLES, RATE = 256, 16000
 FFT_SIZES = (128, 32)
@@ -47,13 +50,7 @@ def settings(**changes):
 
 def run(steps=8, model=None, seed=0, clips=None, valid=None, config=None, **callbacks):
     """A training of a tiny VAE; random numbers of its own, so that it may be repeated."""
-    return train(
-        tiny_vae() if model is None else model,
-        sines(8) if clips is None else clips,
-        sines(5, seed=1) if valid is None else valid,
-        RATE,
-        settings() if config is None else config,
-        BudgetConfig(steps=steps, batch_size=4),
-        torch.Generator().manual_seed(seed),
-        **callbacks,
-    )
+    sets = {"train": sines(8) if clips is None else clips, "valid": sines(5, seed=1) if valid is None else valid}
+    dataset, budget = SimpleNamespace(clips=sets.__getitem__), BudgetConfig(steps=steps, batch_size=4)
+    config, generator = settings() if config is None else config, torch.Generator().manual_seed(seed)
+    return train(tiny_vae() if model is None else model, TrainingJob(dataset, config, budget, generator, **callbacks))

@@ -70,6 +70,9 @@ BENCHMARKS = {
         "1,000 latents from each prior at its default size, and 1,000 clips of one second, decoding included.",
         {f"{name}, seconds for 1000 latents": Wanted(5, at_least=False) for name in ("nf", "gmm", "rectified_flow")},
     ),
+    "sampling of generators": Benchmark(
+        sampling.generators, "16 clips of one second of each, multiplied; CRASH with its 50 steps."
+    ),
     "embedding": Benchmark(scoring.embedding, "YAMNet, resampling included."),
     "Fréchet distance": Benchmark(
         scoring.frechet, "The distance and its moments, against frechet-audio-distance on the same embeddings."

@@ -8,10 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import CLIP_SECONDS, SAMPLE_RATE, Numbers, decaying_noise, default_model, default_training
 from flowshot.core.params import read_params
-from flowshot.models.autoencoders.vae.objective import Objective
+from flowshot.models.autoencoders.vae.training import Objective
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.optimizer import clipped_gradients, scheduled_adam
+from flowshot.training.optimizer import clipped_gradients
 
 MATRIX = 8192  # rows and columns of the product that says what the card reaches in bfloat16
 
@@ -22,7 +22,7 @@ def gpu(steps: int = 100) -> Numbers:
         return {}
     device, batch_size = torch.device("cuda"), 64
     torch.cuda.reset_peak_memory_stats()
-    step = gpu_step(device, batch_size, steps)
+    step = gpu_step(device, batch_size)
     with FlopCounterMode(display=False) as counter:
         step()
     of_step = seconds_each(step, steps)
@@ -41,14 +41,14 @@ def gpu(steps: int = 100) -> Numbers:
     }
 
 
-def gpu_step(device: torch.device, batch_size: int, steps: int) -> Callable[[], None]:
+def gpu_step(device: torch.device, batch_size: int) -> Callable[[], None]:
     """A step of training as the loop does it, on clips that are on the card already."""
     model, config = default_model().to(device), default_training()
     clips = torch.from_numpy(decaying_noise(batch_size)).to(device)
     loss = ReconstructionLoss(config.loss, SAMPLE_RATE).to(device)
     noise = torch.Generator(device).manual_seed(0)
-    objective = Objective(model, loss, LatentLoss(config, model.is_gaussian), noise, bfloat16=True)
-    optimizer, _ = scheduled_adam(model, config, steps)
+    objective = Objective(model, loss, LatentLoss(config), noise, bfloat16=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
 
     def step() -> None:
         clipped_gradients(model, objective(clips, 0)[1], config.gradient_clip)

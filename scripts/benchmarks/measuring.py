@@ -4,6 +4,7 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from flowshot.core.params import project_params
 from flowshot.core.plan import BudgetConfig
 from flowshot.core.randomness import numpy_generator
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.loop import train
+from flowshot.models.autoencoders.vae.training import train
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.optimisation.checkpoint import Checkpoint
 from flowshot.training.config import TrainConfig
+from flowshot.training.job import TrainingJob
 
 Numbers = dict[str, float | str]
 
@@ -92,7 +94,8 @@ def training_in_turns(
     turns = Turns(peer, group)
     budget = BudgetConfig((rounds + 1) * group + 1, BATCH_SIZE)
     generator = torch.Generator().manual_seed(0)
-    train(default_model(), clips, clips[:1], SAMPLE_RATE, config, budget, generator, checkpoint=turns)
+    dataset: Any = SimpleNamespace(clips={"train": clips, "valid": clips[:1]}.__getitem__)
+    train(default_model(), TrainingJob(dataset, config, budget, generator, checkpoint=turns))
     return turns.pairs
 
 

@@ -4,10 +4,22 @@ from functools import partial
 
 import torch
 
-from benchmarks.measuring import CLIP_SECONDS, Numbers, default_model, seconds
+from benchmarks.measuring import (
+    BATCH_SIZE,
+    CLIP_SAMPLES,
+    CLIP_SECONDS,
+    SAMPLE_RATE,
+    Numbers,
+    default_model,
+    once,
+    seconds,
+)
 from flowshot.core.params import project_params
 from flowshot.generation.config import SampleConfig
+from flowshot.generation.generated import sample_directly
 from flowshot.generation.sampling import sample_clips
+from flowshot.models.base.kind import ModelCard
+from flowshot.models.generators.registry import read_generator
 from flowshot.priors.registry import PRIORS, make_prior, prior_config
 
 
@@ -33,3 +45,15 @@ def sampling(count: int = 1000) -> Numbers:
         draw = partial(sample_clips, model, prior, count, batch_size, torch.Generator().manual_seed(0))
         numbers[f"{name}, times real time"] = count * CLIP_SECONDS / seconds(draw, runs=1)
     return numbers | {"latents: seconds of rave over nf": latents["rave"] / latents["nf"]}
+
+
+def generators(count: int = BATCH_SIZE) -> Numbers:
+    """Clips of every network without an encoder at its size for a CPU; untrained, which takes as long."""
+    numbers = Numbers()
+    for name in ("drumgan", "crash"):
+        entry = read_generator(project_params(), name)
+        card = ModelCard(entry.kind_name, entry.config, "bench", SAMPLE_RATE, CLIP_SAMPLES, {})
+        model = entry.kind.build(card, None).eval()
+        draw = partial(sample_directly, model, count, count, torch.Generator().manual_seed(0))
+        numbers[f"{name}, seconds for 1000 clips"] = once(draw) * 1000 / count
+    return numbers

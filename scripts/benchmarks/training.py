@@ -89,7 +89,7 @@ def against_rave(group: int = 2, rounds: int = 7) -> Numbers:
         for _ in range(group):
             step()
 
-    with rave_configuration(model.settings, SAMPLE_RATE, phase_1_steps=10**9):
+    with rave_configuration(model.config, SAMPLE_RATE, phase_1_steps=10**9):
         pairs = training_in_turns(peer, clips, unvalidated(), group, rounds)
     times_faster = median_ratio([(theirs, mine) for mine, theirs in pairs])
     padded_seconds = model.padded / SAMPLE_RATE
@@ -100,7 +100,7 @@ def against_rave(group: int = 2, rounds: int = 7) -> Numbers:
         "our audio seconds a second": audio / statistics.median(mine for mine, _ in pairs),
         "our parameters": ours,
         "RAVE's parameters": generator_parameters(model),
-        "RAVE's capacity": model.settings.capacity,
+        "RAVE's capacity": model.config.capacity,
     }
 
 
@@ -130,7 +130,7 @@ def rave_step(model: RaveAutoencoder, clips: Tensor) -> Callable[[], None]:
     """RAVE's training step on `clips: [batch, samples]`; what it would log is dropped."""
     rave: Any = model.rave.train()
     rave.warmup = 10**9
-    with rave_configuration(model.settings, SAMPLE_RATE, phase_1_steps=10**9):
+    with rave_configuration(model.config, SAMPLE_RATE, phase_1_steps=10**9):
         optimizers = [each["optimizer"] for each in rave.configure_optimizers()]
     # Without a trainer there is nobody whom it could ask or tell.
     for name, value in {"optimizers": lambda: optimizers, "log": ignore, "log_dict": ignore}.items():

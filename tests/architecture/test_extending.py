@@ -70,7 +70,7 @@ import flowshot
 assert Path(flowshot.__path__[0]).is_relative_to(Path.cwd()), flowshot.__path__
 from flowshot.core.params import read_params
 from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import save_model
 from flowshot.models.generators.registry import load_generator, read_generator
 from flowshot.priors.registry import make_prior, prior_config
 from flowshot.training.job import train_function, training_config

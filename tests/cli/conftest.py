@@ -106,8 +106,7 @@ def save_vae(project):
 
     from flowshot.models.autoencoders.vae.model import KIND
     from flowshot.models.autoencoders.vae.vae import VAE
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
+    from flowshot.models.base.kind import ModelCard, save_model
     from tiny_vae import tiny_config
 
     def save(seed=3, *, rate=RATE, dataset="mine"):

@@ -60,6 +60,21 @@ def test_the_numbers_are_those_of_training(trained, prepared, found):
     assert (report["dataset"], report["latent_size"], report["loss"]["fft_sizes"]) == ("mine", 4, [256, 64])
 
 
+def test_it_finds_the_project_of_the_model_from_any_folder(trained, found, tmp_path, monkeypatch):
+    here = found("diagnose", MODEL, "--seed", 3)
+    (tmp_path / "elsewhere").mkdir()
+    model = MODEL.absolute()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    there = found("diagnose", model, "--seed", 3)
+    assert there | {"model": ""} == here | {"model": ""}
+
+
+def test_a_model_whose_loss_still_fell_is_untrained(trained, found, monkeypatch):
+    report = found("diagnose", MODEL)
+    (MODEL / "history.csv").write_text("step,train_reconstruction\n1,100\n10,60\n20,\n30,30\n")
+    assert found("diagnose", MODEL)["verdict"] == ("untrained" if report["used_units"] else "collapsed")
+
+
 def test_the_text_begins_with_the_verdict(trained, flowshot):
     status, out, err = flowshot("diagnose", MODEL)
     assert (status, err) == (0, "")

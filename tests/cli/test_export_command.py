@@ -17,8 +17,7 @@ from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import make_prior, prior_config
 from tiny_vae import tiny_config
@@ -187,3 +186,16 @@ def test_an_arm_that_is_not_there_and_an_unknown_format_are_told(project, save_v
     assert "cannot be read" in fails("export", "mine/no_nf/gmm", "--out", "x.pt")
     assert flowshot("export", "mine/no_nf/own", "--format", "onnx", "--out", "x.pt")[0] == 2
     assert not Path("x.pt").exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(trained):
+    """Python's limit of a file's size stands for the disk; in a process of its own, which torch would abort."""
+    code = (
+        "import resource, sys; from flowshot.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))\n"
+        "sys.exit(main(['export', 'mine/no_nf/own', '--out', 'arm.pt']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
+    assert "arm.pt: cannot be written (File too large); free space" in result.stderr
+    assert not [path.name for path in Path().iterdir() if "arm.pt" in path.name]

@@ -36,12 +36,12 @@ def test_a_walk_goes_from_the_one_sound_to_the_other(save_vae, sounds, found):
 
 def test_a_file_is_heard_as_the_dataset_hears_it(save_vae, sounds, project):
     """From its first sound, at the level of the dataset: as the clips that the model learned from."""
-    from flowshot.cli.interpolate import read_sound
+    from flowshot.api.arm import read_clip
     from flowshot.models.autoencoders.registry import load_autoencoder
 
     save_vae()
     card = load_autoencoder(project / "models/mine/no_nf/3")[1]
-    clip = read_sound(sounds[0], dataset_config(read_params(), "mine"), card)
+    clip = read_clip(sounds[0], dataset_config(read_params(), "mine"), card).samples
     assert clip.shape == (2000,) and np.abs(clip).max() == pytest.approx(10 ** (-1 / 20), abs=1e-3)
     assert np.abs(clip[:40]).max() > 0.05
 

@@ -20,7 +20,7 @@ def scores(project):
 def test_the_report_of_the_plan_is_written_and_its_files_are_named(scores, flowshot, found):
     report = found("report")
     assert (report["plan"], report["folder"]) == ("tiny", "reports/tiny")
-    assert {"results.csv", "README.md", "mine/table-quality.md", "mine/table-quality.tex"} <= set(report["files"])
+    assert {"results.csv", "README.md", "index.html", "mine/table-quality.tex"} <= set(report["files"])
     assert all(Path("reports/tiny", file).is_file() for file in report["files"])
     assert "reports/tiny/results.csv" in flowshot("report")[1].splitlines()
 

@@ -38,7 +38,7 @@ def test_clips_are_written_as_flac_of_the_models_rate_and_length(save_vae, found
     report = found("sample", ARM, "--n", 5, "--seed", 1, "--out", "drawn")
     assert report == {
         "arm": ARM, "model_seed": 3, "seed": 1, "out": str(Path("drawn").resolve()), "clips": 5, "sample_rate": 8000,
-        "seconds": 0.25,
+        "seconds": 0.25, "temperature": 1.0, "near": None, "label": None, "no_copies": False,
     }  # fmt: skip
     assert [path.name for path in sorted(Path("drawn").iterdir())] == [f"{index:04d}.flac" for index in range(5)]
     assert soundfile.info("drawn/0000.flac").samplerate == 8000
@@ -136,8 +136,7 @@ def test_an_output_that_cannot_be_written_is_named(save_vae, fails):
 
 
 def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated, found):
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
+    from flowshot.models.base.kind import ModelCard, save_model
     from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     path = project / "params.yaml"
@@ -154,11 +153,49 @@ def test_a_generator_draws_without_a_prior_as_its_stage_does(project, generated,
 
 @pytest.mark.parametrize("command", ["export", "interpolate"])
 def test_what_needs_a_latent_refuses_a_generator(project, generated, fails, command):
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.models.base.storage import save_model
+    from flowshot.models.base.kind import ModelCard, save_model
     from flowshot.models.generators.copies.model import KIND, CopiesConfig
 
     folder = Path("models/mine/copies/3")
     folder.mkdir(parents=True)
     save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
     assert "mine/copies" in fails(command, "mine/copies", "--out", "x")
+
+
+def test_the_command_passes_on_how_draws_are_controlled(save_vae, write_sounds, found, flowshot, fails):
+    save_vae()
+    write_sounds(Path("near sounds"), 1)
+    sound = str(next(Path("near sounds").iterdir()))
+    report = found("sample", ARM, "--n", 4, "--near", sound, "--temperature", 0, "--out", "near")
+    assert (report["near"], report["temperature"]) == (sound, 0) and len(read("near")) == 4
+    assert flowshot("sample", ARM, "--near", sound, "--label", "kick", "--out", "x")[0] == 2
+    assert flowshot("sample", ARM, "--temperature", -1, "--out", "x")[0] == 2
+    assert "nowhere.wav: is no file" in fails("sample", ARM, "--near", "nowhere.wav", "--out", "x")
+    assert "mine: no prepared dataset" in fails("sample", ARM, "--label", "kick", "--out", "x")
+
+
+def test_no_clip_that_is_written_is_nearer_to_a_training_clip_than_real_ones_are(save_vae, generated, found):
+    from defaults import default
+    from flowshot.scoring.config import PolicyConfig
+    from flowshot.scoring.embeddings.registry import embedder
+
+    save_vae()
+    np.save("data/prepared/mine/valid.npy", np.load("data/prepared/mine/valid.npy")[:, ::-1])
+    embed = embedder("logmel", default(PolicyConfig, "score.policy")).embed
+    training, valid = (embed(np.load(f"data/prepared/mine/{split}.npy"), 8000) for split in ("train", "valid"))
+    least = np.quantile(np.linalg.norm(valid[:, None] - training[None], axis=-1).min(1), 0.05)
+    found("sample", ARM, "--n", 6, "--no-copies", "--out", "drawn")
+    drawn = embed(read("drawn"), 8000)
+    assert len(drawn) == 6
+    assert (np.linalg.norm(drawn[:, None] - training[None], axis=-1).min(1) > least - 1e-6).all()
+
+
+def test_an_arm_that_only_copies_is_told(project, generated, fails):
+    from flowshot.models.base.kind import ModelCard, save_model
+    from flowshot.models.generators.copies.model import KIND, CopiesConfig
+
+    folder = Path("models/mine/copies/3")
+    folder.mkdir(parents=True)
+    save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
+    line = fails("sample", "mine/copies", "--n", 2, "--no-copies", "--out", "x")
+    assert "only 0 of 40 clips are no copies of training clips" in line and not Path("x").exists()

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,30 @@ def test_an_external_system_meets_the_reference_of_the_arms_and_is_kept_as_one(p
     assert kept == report["scores"]
     assert {row["metric"] for row in kept} >= {"fad", "kid", "authenticity", "training_distance", "coverage"}
     assert all("influence" not in row for row in kept)
+
+
+def test_what_is_kept_can_be_committed_and_what_stages_write_is_not(tmp_path):
+    """By the committed .gitignore."""
+    shutil.copy(Path(__file__).parents[2] / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    paths = ["scores/synth/external/gan/0.json", "scores/synth/no_nf/own/0.json", "scores/synth/real/real/0.json"]
+    ignored = [subprocess.run(["git", "check-ignore", "-q", path], cwd=tmp_path).returncode == 0 for path in paths]
+    assert ignored == [False, True, True]
+
+
+def test_a_place_that_cannot_be_written_is_one_line(prepared, fails):
+    """A folder of the system in which nobody, root neither, may make one."""
+    Path("scores").symlink_to("/sys", target_is_directory=True)
+    assert "scores/mine" in fails(*prepared, "--as", "some_gan")
+
+
+def test_files_are_drawn_from_those_that_decode(score, found):
+    """So that damaged ones cost no comparison while there are others."""
+    for path in sorted(Path("reference").iterdir())[:3]:
+        path.write_bytes(b"damaged")
+    report = found(*score, "--on-bad-clip", "skip")
+    assert report["n"] == 9 and len(report["skipped"]) == 3
+    assert all(row["n"] == 9 for row in report["scores"] if row["metric"] == "fad")
 
 
 def test_one_that_was_compared_with_a_folder_is_kept_apart(prepared, score, project, found):

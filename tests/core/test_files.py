@@ -109,6 +109,19 @@ def test_a_scratch_folder_stays_for_the_next_try_where_the_work_fails(tmp_path):
         assert again.exists()
 
 
+def test_work_that_nobody_can_resume_is_removed_with_a_word_unless_a_process_is_at_it(tmp_path, capsys):
+    with pytest.raises(ZeroDivisionError), scratch_folder(tmp_path / "old") as old:
+        (old / "state").mkdir(parents=True)
+        _ = 1 / 0
+    with scratch_folder(tmp_path / "busy") as busy:
+        assert not old.exists()
+        assert capsys.readouterr().err.startswith(f"warning: {tmp_path}: starts anew, because parameters, code or data")
+        busy.mkdir()
+        with scratch_folder(tmp_path / "new"):
+            assert busy.exists() and capsys.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 WRITERS = {
     "folder": "with whole_folder(Path('out')) as fresh:\n    (fresh / 'half').touch()\n    wait()",
     "file": "with whole_file(Path('out.json')) as fresh:\n    fresh.write_text('half')\n    wait()",

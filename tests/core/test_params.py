@@ -12,7 +12,6 @@ from defaults import COMMITTED, ROOT
 from flowshot.cli.check import check_params
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params, merge, project_params, read_params
-from flowshot.core.plan import PlanConfig
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.training.job import training_config
 
@@ -108,9 +107,12 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("plan.generators", ["gan"], "generators: 'gan' is not defined; add it under `generators`.*copies"),
         ("plan.priors", ["vae"], "fit_prior: 'vae' is not defined.*gmm"),
         ("plan.generators", ["no_nf"], "plan: no_nf cannot be both an autoencoder and a generator"),
-        ("generators.mine", {"kind": "gan"}, "generators.mine.kind: found 'gan'; use one of: copies"),
+        ("generators.mine", {"kind": "gan"}, "generators.mine.kind: found 'gan'; use one of: crash"),
         # Missing.
-        ("plan", MISSING, "plan.name: is missing; add it"),
+        ("plan", MISSING, "plan: is missing; add it"),
+        ("plan", "quick", "plan: its values belong there; `flowshot plan quick` writes them"),
+        ("plans", {"mine": {"budget": "quick"}}, r"plans.mine.datasets: is missing; add it"),
+        ("plans", {"mine": {"budget": "eternal"}}, "budgets: 'eternal' is not defined; add it under `budgets`.*quick"),
         ("plan.budget", MISSING, "plan.budget: is missing; add it"),
         ("datasets.mine.source", MISSING, "datasets.mine.source: is missing; add it"),
         ("sample", MISSING, "sample: is missing; add it"),
@@ -135,7 +137,7 @@ def test_a_mistake_is_one_line_that_names_its_place(write, place, value, expecte
     ("text", "expected"),
     [
         ("plan: [", "no valid YAML"),
-        ("plan: *quick", "no valid YAML"),
+        ("plan: *quick", "no valid YAML.*; `flowshot plan NAME` chooses a plan"),
         ("\tplan: 1", "no valid YAML"),
         ("train: {beta: 1}\ntrain: {beta: 2}", "no valid YAML.*duplicate key"),
         ("!!python/object:os.system {}", "no valid YAML"),
@@ -208,21 +210,8 @@ def test_whatever_stands_anywhere_gives_parameters_or_one_line(tmp_path, data):
         assert "\n" not in str(error) and str(path) in str(error)
 
 
-def committed_with_plan(name):
-    """The committed file with the one line changed that chooses the plan."""
-    text, count = re.subn(r"(?m)^plan: \*\w+$", f"plan: *{name}", (ROOT / "params.yaml").read_text(encoding="utf-8"))
-    assert count == 1
-    return text
-
-
 def test_the_committed_file_is_valid():
     check_params(COMMITTED)
-
-
-@pytest.mark.parametrize("name", COMMITTED.names("plans"))
-def test_changing_one_line_chooses_a_plan(write, name):
-    params = read_params(write(committed_with_plan(name)))
-    assert params.plan == params.section(f"plans.{name}", PlanConfig) and params.plan.name == name
 
 
 def test_the_arms_of_the_committed_file_differ_in_their_flows_alone():

@@ -133,10 +133,25 @@ def test_the_density_of_two_dimensions_integrates_to_one(kind):
 
 
 @every_kind
-def test_a_flow_computes_in_float32_under_bfloat16_autocast(kind):
-    flow = random_flow(kind, 4).float()
-    vectors = draw(4, 4)[0].float()
+@pytest.mark.parametrize("direction", ["to_latent", "to_base"])
+def test_a_flow_computes_in_float32_under_bfloat16_autocast(kind, direction):
+    flow, vectors = random_flow(kind, 4).float(), draw(4, 4)[0].bfloat16()
+    expected, of_expected = getattr(random_flow(kind, 4), direction)(vectors.double())
     with torch.autocast("cpu", torch.bfloat16):
-        reduced = flow.to_latent(vectors.bfloat16())[0]
-    assert reduced.dtype == torch.float32
-    torch.testing.assert_close(reduced, flow.to_latent(vectors.bfloat16().float())[0])
+        mapped, log_det = getattr(flow, direction)(vectors)
+    assert mapped.dtype == log_det.dtype == torch.float32
+    torch.testing.assert_close(mapped, expected.float(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(log_det, of_expected.float(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["nsf", "realnvp"])
+def test_two_couplings_change_every_dimension(kind):
+    """Their linear layers are still the identity, so each changes only what its mask lets it."""
+    flow = untrained_flow(kind, 5)
+    with torch.no_grad():
+        for name, parameter in flow.named_parameters():
+            if "transform_net" in name:
+                parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    vectors, _ = draw(20, 5)
+    changed = (flow.to_latent(vectors)[0] - vectors).abs().mean(0)
+    assert (changed > 1e-2).all()

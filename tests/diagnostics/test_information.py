@@ -177,3 +177,53 @@ def test_a_single_clip_and_numbers_that_are_none_are_told_apart_from_information
     for mean, expected in ((torch.zeros(1, 3), 0.0), (torch.full((4, 3), math.nan), math.nan)):
         found = mutual_information(draw_posteriors(model, Posterior(mean, torch.zeros_like(mean)), 4, generator()))
         assert np.array_equal([found.low, found.estimate, found.high], [expected] * 3, equal_nan=True)
+
+
+class Affine(torch.nn.Module):
+    """latent = shift + scale * base, for all dimensions alike."""
+
+    def __init__(self, shift, scale):
+        super().__init__()
+        self.shift, self.scale = shift, scale
+
+    def to_latent(self, base, context=None):
+        return self.shift + self.scale * base, torch.full_like(base[:, 0], base.shape[1] * math.log(self.scale))
+
+    def to_base(self, latent, context=None):
+        return (latent - self.shift) / self.scale, -torch.full_like(
+            latent[:, 0], latent.shape[1] * math.log(self.scale)
+        )
+
+
+@torch.no_grad()
+def test_under_a_prior_flow_the_exact_posterior_reaches_the_evidence_too():
+    """x = z + noise, z ~ N(3, 4 I) by an affine flow: all is Gaussian, and every weight is the evidence."""
+    size, noise, model = 3, 0.5, bare_vae(3, prior_flow="nsf")
+    model.prior.flow, model.decode = Affine(3.0, 2.0), lambda latent, generator=None: latent
+    data = 3 + 2 * torch.randn(40, size, generator=generator()) + noise * torch.randn(40, size, generator=generator(1))
+    evidence = torch.distributions.Normal(3.0, math.hypot(2.0, noise)).log_prob(data).sum(-1).mean()
+    variance = 1 / (1 / 4 + 1 / noise**2)
+    posterior = Posterior(variance * (3 / 4 + data / noise**2), torch.full_like(data, 0.5 * math.log(variance)))
+    bounds = likelihood_bounds(
+        model, posterior, data, lambda a, b: log_likelihood(a, b, "gaussian", noise), generator()
+    )
+    assert bounds == pytest.approx((float(evidence), float(evidence)), abs=1e-3)
+
+
+@torch.no_grad()
+def test_moments_of_kernels_are_not_taken_from_the_draws_that_are_judged():
+    """Else a clip would be told from others by noise: here all posteriors are alike, and known by draws alone.
+
+    They lie away from the prior, in many dimensions for few clips, so that no upper bound hides it.
+    """
+    model = bare_vae(16, posterior_flow="iaf")
+    posterior = Posterior(torch.full((8, 16), 2.0), torch.zeros(8, 16), torch.zeros(8, 64))
+    for seed in range(3):
+        found = mutual_information(draw_posteriors(model, posterior, DRAWS, generator(seed)))
+        assert found.low == 0 and found.high > 0.05
+
+
+def test_densities_are_not_judged_by_the_clips_that_they_were_fitted_to():
+    """A Gaussian of 24 clips has 44 parameters: by its own clips it would be nats too good, and no bound."""
+    found = measured(10.0, 8, 24, bare_vae(8), seeds=8)
+    assert sum(each.high for each in found) / len(found) > 10.0

@@ -6,8 +6,7 @@ import soundfile
 import torch
 
 from flowshot.clips.held_out import NamedClips
-from flowshot.generation.demonstration import PAIRS, STEPS, write_demonstration
-from flowshot.generation.interpolation import interpolate
+from flowshot.generation.interpolation import PAIRS, STEPS, interpolate, write_demonstration
 from flowshot.models.autoencoders.vae.vae import VAE
 from tiny_vae import tiny_config
 

@@ -18,8 +18,7 @@ from flowshot.core.params import Params, merge
 from flowshot.models.autoencoders import registry as autoencoders
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.models.generators import registry as generators
 from flowshot.optimisation.checkpoint import Checkpoint
 from prepared_folders import write_prepared
@@ -37,6 +36,8 @@ SMALL = {
         "prior_flow": "nsf", "flow_layers": 1, "flow_width": 8,
     },
     "rave": {"latent_size": 4, "capacity": 2},
+    "crash": {"channels": [4, 4, 4], "factors": [2, 2], "sampler_steps": 3},
+    "drumgan": {"fft_size": 64, "hop": 16, "latent_size": 4, "widths": [4, 4]},
     "exported_rave": {"path": "export.ts", "trust": True, "delay": 0},
 }  # fmt: skip
 TRAIN = {"loss": {"fft_sizes": [128, 32]}, "precision": "float32", "log_every": 1, "validate_every": 2}

@@ -8,8 +8,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from tiny_vae import FLOWS, tiny_config
 
 BOTH = tiny_config(**FLOWS)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowshot.optimisation.schedules import beta_at, learning_rate_factor
+from flowshot.optimisation.progress import learning_rate_factor
+from flowshot.training.latent_loss import beta_at
 
 steps = st.integers(1, 2000)
 

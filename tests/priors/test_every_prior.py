@@ -26,16 +26,16 @@ FEW = {"steps": 30, "batch_size": 16, "width": 8}
 class Latents:
     """As much of an autoencoder as a prior asks for, with an own prior that no latents are needed for."""
 
-    def __init__(self, size):
-        self.latent_size, self.latent_shape, self.prior = size, (size, 1), Prior(size)
+    def __init__(self, size, frames=1):
+        self.latent_size, self.latent_shape, self.prior = size, (size // frames, frames), Prior(size)
 
 
-def small_prior(name, size=SIZE, **changes):
+def small_prior(name, size=SIZE, frames=1, **changes):
     config = prior_config(COMMITTED, name)
     known = {field.name for field in dataclasses.fields(config)}
     values = {key: value for key, value in {**SMALL, **changes}.items() if key in known}
     torch.manual_seed(0)
-    return make_prior(name, dataclasses.replace(config, **values), Latents(size))
+    return make_prior(name, dataclasses.replace(config, **values), Latents(size, frames))
 
 
 def generator(seed=0):
@@ -185,3 +185,31 @@ def test_a_damaged_file_is_one_line(name, damage, tmp_path):
         small_prior(name, **FEW).load(tmp_path)
     message = str(caught.value)
     assert "\n" not in message and str(tmp_path) in message and "dvc repro" in message and len(message) < 500
+
+
+@every_fitted_prior
+@pytest.mark.parametrize("frames", [1, 3])
+def test_latents_in_another_unit_cost_its_logarithm_a_number(name, frames):
+    """p(c z) = p(z) / c^size: the determinants of all that is done to a latent are counted, for every frame."""
+    latents, held_out = clusters(60, size=6), clusters(20, seed=5, size=6)
+    nats = []
+    for unit in (1.0, 8.0):
+        prior = small_prior(name, size=6, frames=frames, **{**FEW, "steps": 3})
+        prior.fit(unit * latents, unit * held_out, generator(1))
+        nats.append(-float(prior.log_prob(unit * held_out).mean()))
+    assert nats[1] - nats[0] == pytest.approx(6 * math.log(8.0), abs=0.02)
+
+
+@every_fitted_prior
+def test_weights_are_chosen_by_the_validation_where_it_is(name):
+    """What is learned of two clusters is wrong for a validation between them: the first weights are kept.
+
+    Standardised by its own mean and width, the validation would look like the clusters.
+    """
+    side = torch.randint(2, (40, 1), generator=generator(3)) * 2.0 - 1
+    between = 0.6 * side + 0.06 * torch.randn(40, SIZE, generator=generator(4))
+    untrained = small_prior(name, **{**FEW, "steps": 1, "learning_rate": 1e-9, "components": 1})
+    prior = small_prior(name, **{**FEW, "steps": 100, "learning_rate": 0.02})
+    for each in (untrained, prior):
+        each.fit(clusters(80), between, generator(1))
+    assert float(prior.log_prob(between).mean()) > float(untrained.log_prob(between).mean()) - 0.05

@@ -118,3 +118,21 @@ def test_more_steps_of_the_solver_change_samples_less_and_less():
     few, some, many = (bent_prior(solver_steps=steps).sample(100, generator(3)) for steps in (2, 20, 60))
     assert (some - many).abs().max() < 0.05
     assert (few - many).abs().max() > 0.2, "the number of steps is not used"
+
+
+def test_the_network_is_told_the_time():
+    prior = bent_prior()
+    points = torch.randn(50, 3, generator=generator())
+    early, late = (prior.velocity.residual(points, torch.full((50,), time)) for time in (0.1, 0.9))
+    assert (early - late).abs().mean() > 0.01
+
+
+def test_times_are_logit_normal(monkeypatch):
+    """Uniform ones would have a logit of variance 3.3."""
+    prior, seen = bent_prior(steps=8, batch_size=512), []
+    monkeypatch.setattr(
+        prior, "_loss", lambda latents, noise, times: seen.append(times) or (prior.velocity(noise, times) ** 2).mean()
+    )
+    prior.fit(torch.randn(600, 3, generator=generator()), torch.randn(50, 3, generator=generator()), generator())
+    logits = torch.cat(seen).logit()
+    assert float(logits.mean()) == pytest.approx(0, abs=0.1) and float(logits.var()) == pytest.approx(1, abs=0.15)

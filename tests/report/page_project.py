@@ -9,7 +9,7 @@ import soundfile
 
 from defaults import default
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION, BudgetConfig, PlanConfig
-from flowshot.report.build import build_report, report_tables, table_title
+from flowshot.report.build import build_report, report_tables
 from flowshot.report.config import ReportConfig
 from flowshot.report.language import Language
 from flowshot.report.page.build import write_page
@@ -68,7 +68,7 @@ def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en
     out.mkdir(parents=True)
     report = read_report(plan, Project(root), default(ReportConfig, "report", language=language), 0.95)
     names = dict.fromkeys((*plan.datasets, *(arm[0] for arm in external_arms(root))))
-    tables = {name: [(table_title(one, report.words), one) for one in report_tables(report, name)] for name in names}
+    tables = {name: report_tables(report, name) for name in names}
     write_page(out, Project(root), report, tables, {}, "abc123")
     return (out / "index.html").read_text(encoding="utf-8")
 

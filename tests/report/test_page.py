@@ -22,7 +22,7 @@ from flowshot.report.results import Report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "src" / "flowshot" / "report"
-SAID = ("said", "subject", "spread", "sentences", "alone", "how", "direct", "corrected", "FIGURES", "FEW")
+SAID = ("said", "subject", "spread", "sentence", "sentences", "alone", "how", "direct", "corrected", "FIGURES", "FEW")
 ROLES = {"copies": "baseline", "real": "floor", "reconstruction": "reconstruction"}
 
 

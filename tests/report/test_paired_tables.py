@@ -11,7 +11,7 @@ from score_files import write_tables
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.paired import influence_error, seeds_error, tested
+from flowshot.report.paired import influence_error, seeds_error, t_test
 from flowshot.report.registry import EMBEDDINGS
 from flowshot.report.results import Influence, planned_arms
 from flowshot.scoring.embeddings.registry import EMBEDDERS
@@ -56,17 +56,17 @@ def build(folder: Path, plan: PlanConfig) -> Path:
 def test_trainings_are_paired_by_seed() -> None:
     differences = pd.Series([1.0 - 2.0, 1.5 - 2.2, 0.5 - 1.9])
     test = ttest_rel([1.0, 1.5, 0.5], [2.0, 2.2, 1.9])
-    found = tested(differences.mean(), seeds_error(differences), 0.95)
+    found = t_test(differences.mean(), seeds_error(differences), 0.95)
     assert found == pytest.approx((differences.mean(), *test.confidence_interval(), test.pvalue))
-    assert tested(0.0, seeds_error(pd.Series([0.0, 0.0])), 0.95)[-1] == 1
+    assert t_test(0.0, seeds_error(pd.Series([0.0, 0.0])), 0.95)[-1] == 1
 
 
 def test_what_the_reference_does_to_both_distances_cancels() -> None:
     wild = {f"s{i}": float(value) for i, value in enumerate(np.random.default_rng(0).normal(size=40) * 100)}
-    _, low, high, p = tested(1.0, influence_error(Influence(0.01, wild), Influence(0.01, wild)), 0.95)
+    _, low, high, p = t_test(1.0, influence_error(Influence(0.01, wild), Influence(0.01, wild)), 0.95)
     assert high - low < 1 and p < 1e-6
     other = Influence(0.01, {name: -value for name, value in wild.items()})
-    assert tested(1.0, influence_error(Influence(0.01, wild), other), 0.95)[-1] > 0.5
+    assert t_test(1.0, influence_error(Influence(0.01, wild), other), 0.95)[-1] > 0.5
 
 
 def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:

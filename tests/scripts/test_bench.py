@@ -138,14 +138,13 @@ def test_raves_own_step_learns(bench):
     import torch
 
     training = sys.modules["benchmarks.training"]
-    from flowshot.models.autoencoders.rave.config import RaveConfig
-    from flowshot.models.autoencoders.rave.model import RaveAutoencoder, rave_configuration
+    from flowshot.models.autoencoders.rave.model import RaveAutoencoder, RaveConfig, rave_configuration
     from flowshot.models.autoencoders.vae.config import VAEConfig
 
     model = RaveAutoencoder(VAEConfig(rave=RaveConfig(capacity=4, latent_size=4)), 16000, 16000)
     before = {name: value.clone() for name, value in model.rave.named_parameters()}
     step = training.rave_step(model, torch.rand(1, 16000))
-    with rave_configuration(model.settings, 16000, phase_1_steps=10**9):
+    with rave_configuration(model.config, 16000, phase_1_steps=10**9):
         step()
     changed = {name.partition(".")[0] for name, value in model.rave.named_parameters() if (value != before[name]).any()}
     assert changed == {"encoder", "decoder"}  # of the first phase; the discriminators wait

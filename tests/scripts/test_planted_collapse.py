@@ -29,6 +29,10 @@ def test_every_planted_case_has_its_verdict_after_a_short_training(planted, numb
     assert f"| {case.name} | `{case.verdict}` | 1 of 1 |" in text and "1 seed," in text
 
 
+def test_what_has_barely_been_trained_is_untrained_and_not_collapsed(planted):
+    assert planted.run((planted.CASES[0], 0, 3)).diagnosis.verdict == "untrained"
+
+
 def test_a_wrong_verdict_is_counted_as_wrong(planted):
     from dataclasses import replace
 

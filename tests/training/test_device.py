@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from flowshot.core.process import prepare_threads
-from flowshot.training.device import choose_device, uses_bfloat16
+from flowshot.training.job import choose_device, uses_bfloat16
 from tiny_vae import settings
 
 

@@ -2,53 +2,17 @@
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowshot.cli.parser import Arm
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, writing
-from flowshot.core.params import Params
-from flowshot.core.plan import DIRECT
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
-    from flowshot.models.base.autoencoder import Autoencoder
-    from flowshot.models.base.generator import Generator
-    from flowshot.models.base.kind import ModelCard
-    from flowshot.priors.base import LatentPrior
-
-
-@dataclass(frozen=True)
-class LoadedArm:
-    """A trained model with its card, and the prior of an autoencoder; `seed` is that of their training."""
-
-    name: str
-    seed: int
-    model: "Generator"
-    prior: "LatentPrior | None"
-    card: "ModelCard"
-
-    def sample(self, count: int, batch_size: int, generator: "torch.Generator") -> "np.ndarray":
-        """`count` clips `[count, samples]`."""
-        from flowshot.generation.generated import sample_directly
-        from flowshot.generation.sampling import sample_clips
-
-        if self.prior is None:
-            return sample_directly(self.model, count, batch_size, generator).clips
-        return sample_clips(self.encoding()[0], self.prior, count, batch_size, generator).clips
-
-    def encoding(self) -> "tuple[Autoencoder, LatentPrior]":
-        """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
-        from flowshot.models.base.autoencoder import Autoencoder
-
-        if not isinstance(self.model, Autoencoder) or self.prior is None:
-            raise FlowshotError(f"{self.name}: is a generator, which cannot encode; name an arm of an autoencoder")
-        return self.model, self.prior
+    from flowshot.api.arm import Arm as LoadedArm
 
 
 def replaceable(folder: str, force: bool) -> Path:
@@ -83,32 +47,15 @@ def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digi
             write_flac(folder / f"{index:0{digits}d}.flac", clip, sample_rate)
 
 
-def load_arm(arguments: argparse.Namespace, params: Params) -> LoadedArm:
-    """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores.
-
-    Raises:
-        FlowshotError: its autoencoder or prior is missing or damaged, or the prior was fitted under other parameters.
-    """
-    arm: Arm = arguments.arm
-    name, trained, seed = "/".join(arm), Path("models", *arm[:2]), arguments.model_seed
-    if seed is None:
-        seed = next((s for s in params.plan.seeds if (trained / str(s) / "config.json").is_file()), None)
-    if seed is None:
-        seeds = ", ".join(map(str, params.plan.seeds))
-        remedy = "run `dvc repro`, or name one with --model-seed"
-        raise FlowshotError(f"{trained}: no trained model for the plan's seeds ({seeds}); {remedy}")
+def load_arm(arguments: argparse.Namespace) -> "LoadedArm":
+    """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores."""
+    name = "/".join(arguments.arm)
     with working(f"loading {name}"):
         # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+        from flowshot.api.arm import Arm, load
         from flowshot.core.process import prepare_threads, workers
-        from flowshot.models.autoencoders.registry import load_autoencoder
-        from flowshot.models.generators.registry import load_generator
-        from flowshot.priors.registry import make_prior, prior_config
 
         prepare_threads(workers())
-        if arm[2] == DIRECT:
-            generator, card = load_generator(trained / str(seed))
-            return LoadedArm(name, seed, generator, None, card)
-        model, card = load_autoencoder(trained / str(seed))
-        prior = make_prior(arm[2], prior_config(params, arm[2]), model)
-        prior.load(Path("priors", *arm, str(seed)))
-    return LoadedArm(name, seed, model, prior, card)
+        found = load(name, arguments.model_seed)
+        assert isinstance(found, Arm)  # no name of an arm is a file
+        return found

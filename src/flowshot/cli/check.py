@@ -60,9 +60,9 @@ def check_params(params: Params) -> None:
     for name in params.names("fit_prior"):
         prior_config(params, name)
     axes = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "priors": "fit_prior"}
-    plans = {name: params.entry("plans", name) for name in params.names("plans")}
-    for where, values in {"plan": dict(params.values.get("plan") or {}), **plans}.items():
-        plan = check_section(PlanConfig, values, f"{params.path}: {where}")
+    named = {name: params.named_plan(name) for name in params.names("plans")}
+    plans = [check_section(PlanConfig, values, f"{params.path}: plans.{name}") for name, values in named.items()]
+    for plan in (params.plan, *plans):
         for axis, section in axes.items():
             for name in getattr(plan, axis):
                 params.entry(section, name)
@@ -79,11 +79,11 @@ def _is_stale(params: Params, name: str) -> bool:
 def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Path]:
     """Folders of models that hold another file than their entry names by now. Checks entries against the clips too."""
     plan, stale = params.plan, []
-    entries = [read_autoencoder(params, name) for name in plan.autoencoders]
-    entries += [read_generator(params, name) for name in plan.generators]
-    for entry in entries:
+    entries = [("autoencoders", read_autoencoder(params, name)) for name in plan.autoencoders]
+    entries += [("generators", read_generator(params, name)) for name in plan.generators]
+    for section, entry in entries:
         for dataset, clips in datasets.items():
-            entry.kind.check(f"autoencoders.{entry.name}", entry.config, clips.clip_samples, clips.sample_rate)
+            entry.kind.check(f"{section}.{entry.name}", entry.config, clips.clip_samples, clips.sample_rate)
             digests = {name: sha256_of_file(path) for name, path in entry.kind.files(entry.config).items()}
             folders = [MODELS / dataset / entry.name / str(seed) for seed in plan.seeds]
             stale += [folder for folder in folders if digests and _digests_in(folder) not in (None, digests)]

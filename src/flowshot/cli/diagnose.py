@@ -1,6 +1,7 @@
 """`flowshot diagnose`: what the latent of a trained autoencoder carries."""
 
 import argparse
+import csv
 import math
 import sys
 from dataclasses import asdict
@@ -27,7 +28,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     folder = Path(arguments.model).expanduser()
     prepare_threads(workers())
     model, card = load_autoencoder(folder)
-    dataset = read_prepared(PREPARED / card.dataset)
+    root = project_of(folder)
+    dataset = read_prepared(root / PREPARED / card.dataset)
     if (dataset.sample_rate, dataset.clip_samples) != (card.sample_rate, card.clip_samples):
         raise FlowshotError(
             f"{folder}: was trained on clips of {card.clip_samples} samples at {card.sample_rate} Hz, but "
@@ -36,13 +38,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
     clips = dataset.clips("valid")
     if len(clips) < 2:
         raise FlowshotError(f"{dataset.folder}: a diagnosis compares at least 2 validation clips; add audio")
-    loss = training_loss(card.dataset, folder)
+    loss = training_loss(root, card.dataset, folder)
     distance = ReconstructionLoss(loss, dataset.sample_rate)
     # As the `train` stage names these draws: with the model's own seed the numbers are those it wrote.
     generator = torch_generator(arguments.seed, "diagnose", card.dataset, folder.resolve().parent.name)
     seen = dataset.clips("train")
     with working(f"diagnosing {folder}"):
-        found = asdict(diagnose(model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss)))
+        diagnosis = diagnose(
+            model, clips, lambda a, b: distance(a, b)[0], generator, seen, likelihood_of(loss), losses_of(folder)
+        )
+    found = asdict(diagnosis)
     numbers = [value for value in (*found.values(), *found["kl_per_dimension"]) if isinstance(value, float)]
     if not all(map(math.isfinite, numbers)):
         raise FlowshotError(f"{folder}: what it gives is not finite, so the weights are no good; train it again")
@@ -54,12 +59,28 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return Outcome(about | found, f"{found['verdict']}: {found['reason']}\n\n{table(('', 'value'), rows)}")
 
 
-def training_loss(dataset: str, folder: Path) -> LossConfig:
+def project_of(folder: Path) -> Path:
+    """The project that holds a model `models/DATASET/MODEL/SEED`; the current folder where the model lies elsewhere."""
+    models = next((above for above in folder.resolve().parents if above.name == "models"), Path.cwd() / "models")
+    return Path() if models.parent == Path.cwd() else models.parent
+
+
+def losses_of(folder: Path) -> list[float] | None:
+    """The reconstruction loss of each row of the training's history, or None where there is no history."""
+    try:
+        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            cells = [row["train_reconstruction"] for row in csv.DictReader(file)]
+    except (OSError, KeyError):
+        return None
+    return [float(cell) for cell in cells if cell]
+
+
+def training_loss(root: Path, dataset: str, folder: Path) -> LossConfig:
     """The reconstruction loss that the model was trained with, as the record of its training says.
 
     Without a record, that of params.yaml, with a word on standard error. Raises FlowshotError where it is damaged.
     """
-    path = Path("runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
+    path = Path(root, "runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
     if path.is_file():
         return Params(path, read_json(path)).section("parameters.train.loss", LossConfig)
     print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)

@@ -1,6 +1,7 @@
 # PYTHON_ARGCOMPLETE_OK
 """The `flowshot` command. Exit status: 0 done, 1 failed (one line says why), 2 wrong use."""
 
+import argparse
 import contextlib
 import importlib
 import json
@@ -16,6 +17,7 @@ from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.parser import make_parser
 from flowshot.cli.terminal import print_error
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import unwritable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.no_color:
         os.environ["NO_COLOR"] = "1"  # which libraries and other processes heed, too
+    return run_command(arguments)
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run a sub-command; what went wrong is one line."""
     try:
         # Whatever else prints goes to standard error, so that the outcome stands alone on standard output.
         with contextlib.redirect_stdout(sys.stderr):
@@ -49,12 +56,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print_error(str(error))
         return 1
-    except KeyboardInterrupt:
-        print_error("interrupted; earlier outputs are untouched")
-        return 1
     except BrokenPipeError:
         # The reader, such as `head`, has closed. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if (reason := unwritable(error)) is None:
+            raise
+        print_error(f"{error.filename or 'an output'}: {reason}; free space or change permissions")
+        return 1
+    except KeyboardInterrupt:
+        print_error("interrupted; earlier outputs are untouched")
         return 1
     return 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
-from flowshot.core.plan import DIRECT
+from flowshot.core.plan import arm_names
 from flowshot.core.sections import NAME
 
 EPILOG = """examples:
@@ -53,21 +53,19 @@ def _add_argument(place: Any, flag: str, type: str = "", completer: str = "", **
         action.completer = COMPLETERS[completer]  # where argcomplete looks for it
 
 
-def arm_names(text: str) -> Arm:
-    """The parts of `DATASET/AUTOENCODER/PRIOR`, or of `DATASET/GENERATOR` with `direct` for the prior."""
-    parts = text.split("/")
-    if len(parts) == 2:
-        parts.append(DIRECT)
-    if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
-    return parts[0], parts[1], parts[2]
+def arm(text: str) -> Arm:
+    """The parts of the name of an arm."""
+    try:
+        return arm_names(text)
+    except FlowshotError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def arm_or_folder(text: str) -> Arm | tuple[str, str]:
     """The parts of an arm, or the name and folder of another system."""
     name, equals, folder = text.partition("=")
     if not equals:
-        return arm_names(text)
+        return arm(text)
     if not NAME.fullmatch(name) or name in ("real", "anchor") or not folder:
         raise argparse.ArgumentTypeError(f"{text!r} is no NAME=DIR; a name is of letters, digits, `_` and `-`")
     return name, folder
@@ -78,6 +76,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """A finite number of 0 or more."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more")
     return number
 
 
@@ -94,6 +100,18 @@ def option(text: str) -> tuple[str, str]:
     return name.lstrip("-").replace("-", "_"), value
 
 
+def attribute(text: str) -> tuple[str, float]:
+    """The name and the value of `NAME=VALUE`, from 0 to 1."""
+    name, _, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, e.g. brightness=0.8") from None
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: an attribute lies between 0 and 1")
+    return name, number
+
+
 def planned_arms(**_: Any) -> list[str]:
     """The arms of `params.yaml` in this folder, `DATASET/AUTOENCODER/PRIOR`; none where there is no usable plan."""
     try:
@@ -103,13 +121,21 @@ def planned_arms(**_: Any) -> list[str]:
     return ["/".join((dataset, *arm)) for dataset in plan.datasets for arm in plan.arms]
 
 
+def named_plans(**_: Any) -> list[str]:
+    """The names of `plans` in the params.yaml of this folder."""
+    try:
+        return list(read_params().names("plans"))
+    except FlowshotError:
+        return []
+
+
 def trained_models(prefix: str = "", **_: Any) -> list[str]:
     """The folders of trained models in this folder."""
     return sorted(str(path.parent) for path in Path("models").glob("*/*/*/config.json") if str(path).startswith(prefix))
 
 
 TYPES = {
-    "int": int, "float": float, "positive": positive, "count": count, "option": option, "arm": arm_names,
-    "arm_or_folder": arm_or_folder,
+    "int": int, "float": float, "positive": positive, "not_negative": not_negative, "count": count, "option": option,
+    "arm": arm, "arm_or_folder": arm_or_folder, "attribute": attribute,
 }  # fmt: skip
-COMPLETERS = {"planned_arms": planned_arms, "trained_models": trained_models}
+COMPLETERS = {"planned_arms": planned_arms, "named_plans": named_plans, "trained_models": trained_models}

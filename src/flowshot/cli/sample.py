@@ -1,38 +1,91 @@
 """`flowshot sample`: clips from a trained arm, as FLAC files."""
 
 import argparse
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from flowshot.cli.arms import load_arm, replaceable, write_clips
-from flowshot.cli.base import Outcome
+from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.terminal import working
+from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
-from flowshot.core.plan import DIRECT
 from flowshot.generation.config import SampleConfig
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flowshot.api.arm import Arm
+
 AT_ONCE = 1000  # clips held in memory
+COPY_QUANTILE = 0.05  # of the distances of real clips to training clips: what lies nearer counts as a copy
+DRAWS_A_CLIP = 20  # after as many draws for each clip that is wanted, an arm is said to copy
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, draw and write, whole or not at all."""
+    if arguments.near and arguments.label:
+        raise WrongUse("argument --near: a sound has no other label; leave --label out")
     out = replaceable(arguments.out, arguments.force)
-    params = read_params()
-    batch_size = params.section("sample", SampleConfig).batch_size
-    arm = load_arm(arguments, params)
+    batch_size = read_params().section("sample", SampleConfig).batch_size
+    arm, wanted = load_arm(arguments), dict(arguments.attribute)
+    arm.require_attributes(wanted)
+    sampler = arm.sampler(arguments.temperature, arguments.near, arguments.label)
+    generator = arm.generator(arguments.seed)
 
-    # Imported here: numpy takes a while, which mistakes in the arguments should not wait for.
-    from flowshot.core.randomness import torch_generator
+    def draw(count: int) -> "np.ndarray":
+        return arm.draw(count, generator, sampler, batch_size, wanted)
 
-    # As the `sample` stage names its draws: the plan's seed and as many clips give what the plan's table is about.
-    names = arguments.arm[:2] if arguments.arm[2] == DIRECT else arguments.arm
-    generator = torch_generator(arguments.seed, "sample", *names)
-    # In pieces that bound the memory.
-    sizes = [min(AT_ONCE, arguments.n - first) for first in range(0, arguments.n, AT_ONCE)]
-    clips = (clip for size in sizes for clip in arm.sample(size, batch_size, generator))
+    clips = without_copies(arm, arguments.n, draw) if arguments.no_copies else in_pieces(arguments.n, draw)
     with working(f"drawing {arguments.n} clips"):
         write_clips(out, clips, arm.card.sample_rate, max(4, len(str(arguments.n - 1))))
     rate, seconds = arm.card.sample_rate, arm.card.clip_samples / arm.card.sample_rate
     report = {
         "arm": arm.name, "model_seed": arm.seed, "seed": arguments.seed, "out": str(out), "clips": arguments.n,
-        "sample_rate": rate, "seconds": seconds,
+        "sample_rate": rate, "seconds": seconds, "temperature": arguments.temperature, "near": arguments.near,
+        "label": arguments.label, "no_copies": arguments.no_copies,
     }  # fmt: skip
+    if wanted:
+        report["attributes"] = wanted
     return Outcome(report, f"{arguments.n} clips of {seconds:g} s at {rate} Hz in {out}")
+
+
+def in_pieces(count: int, draw: "Callable[[int], np.ndarray]") -> "Iterator[np.ndarray]":
+    """`count` clips `[samples]`, in pieces that bound the memory."""
+    for first in range(0, count, AT_ONCE):
+        yield from draw(min(AT_ONCE, count - first))
+
+
+def without_copies(arm: "Arm", count: int, draw: "Callable[[int], np.ndarray]") -> "Iterator[np.ndarray]":
+    """`count` clips that lie farther from every training clip than 1 in 20 of the real validation clips does.
+
+    The distance is that of the embedding `logmel`.
+
+    Raises:
+        FlowshotError: too few of the clips that the arm draws are that far.
+    """
+    import numpy as np
+
+    from flowshot.clips.prepared import PREPARED, read_prepared
+    from flowshot.scoring.config import PolicyConfig
+    from flowshot.scoring.embeddings.registry import embedder
+    from flowshot.scoring.metrics.neighbours import nearest_training
+
+    prepared = read_prepared(arm.project / PREPARED / arm.names[0])
+    embed = embedder("logmel", read_params().section("score.policy", PolicyConfig)).embed
+    training = embed(np.asarray(prepared.clips("train")), prepared.sample_rate)
+
+    def distances(clips: np.ndarray) -> np.ndarray:
+        return nearest_training(embed(clips, prepared.sample_rate), training).distance
+
+    least = float(np.quantile(distances(np.asarray(prepared.clips("valid"))), COPY_QUANTILE))
+    found = drawn = 0
+    while found < count:
+        if drawn >= DRAWS_A_CLIP * count:
+            raise FlowshotError(
+                f"{arm.name}: only {found} of {drawn} clips are no copies of training clips; leave --no-copies out"
+            )
+        clips = draw(min(AT_ONCE, count))
+        drawn += len(clips)
+        fresh = clips[distances(clips) > least][: count - found]
+        found += len(fresh)
+        yield from fresh

@@ -6,8 +6,9 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 def scratch_folder(folder: Path) -> Iterator[Path]:
     """`folder` for this process alone; it is removed where the block ends well, and kept for the next try otherwise.
 
+    Its name is a digest of all that the work depends on. What lies beside it is of work that was interrupted and that
+    nobody can resume; it is removed, with a warning.
+
     Raises:
         FlowshotError: another process has it.
     """
@@ -98,6 +102,16 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
         lock.acquire()
     except Timeout:
         raise FlowshotError(f"{folder}: another process is at this work; wait for it, or stop it") from None
+    for other in folder.parent.glob("[!.]*/"):
+        with suppress(Timeout), FileLock(f"{other}.lock", timeout=0):
+            if other != folder:
+                print(
+                    f"warning: {folder.parent}: starts anew, because parameters, code or data are others than those of "
+                    "the work that was interrupted; its state is removed",
+                    file=sys.stderr,
+                )
+                shutil.rmtree(other, ignore_errors=True)
+                Path(f"{other}.lock").unlink(missing_ok=True)
     try:
         yield folder
         shutil.rmtree(folder, ignore_errors=True)

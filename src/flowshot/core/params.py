@@ -5,6 +5,7 @@ section, or to the code that reads it, concerns that part alone. `params.yaml` i
 """
 
 import difflib
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -16,7 +17,7 @@ from flowshot.core.plan import PlanConfig
 from flowshot.core.sections import NAME, NAME_RULE
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ SECTIONS = frozenset({
     "train", "fit_prior", "sample", "score", "report",
 })  # fmt: skip
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls it
-NAMED = ("plans", "datasets", "autoencoders", "generators")  # sections whose entries a plan names
+NAMED = ("budgets", "plans", "datasets", "autoencoders", "generators")  # sections whose entries a plan names
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,17 @@ class Params:
 
     @property
     def plan(self) -> PlanConfig:
-        """The plan that the file chooses."""
+        """The plan that runs."""
+        if isinstance(name := self.values.get("plan"), str):
+            raise FlowshotError(f"{self.path}: plan: its values belong there; `flowshot plan {name}` writes them")
         return self.section("plan", PlanConfig)
+
+    def named_plan(self, name: str) -> dict[str, Any]:
+        """The plan `name` of `plans` with its budget, as plain values."""
+        entry = {"name": name, **self.entry("plans", name)}
+        if isinstance(budget := entry.get("budget"), str):
+            entry["budget"] = self.entry("budgets", budget)
+        return entry
 
     def section(self, key: str, kind: type[T]) -> T:
         """The section `key`, with dots for nested ones, as the dataclass `kind`."""
@@ -78,7 +88,12 @@ def read_params(path: Path | str = PARAMS) -> Params:
         FlowshotError: the file is missing, is no YAML, or holds an unknown section or a name that cannot be one.
     """
     path = Path(path)
-    raw = _read_yaml(path)
+    return parse_params(read_text(path), path)
+
+
+def parse_params(text: str, path: Path) -> Params:
+    """As `read_params`, of the text of a file that is called `path`."""
+    raw = _parse_yaml(text, path)
     unknown = sorted(set(map(str, raw)) - SECTIONS)
     if unknown:
         raise FlowshotError(f"{path}: {_unknown_key('', unknown[0], SECTIONS)}")
@@ -95,11 +110,11 @@ def project_params() -> Params:
 def check_section(kind: type[T], value: Any, where: str) -> T:
     """`value` as the dataclass `kind`; raises FlowshotError with one line that starts with `where`."""
     # Imported here: models and trainings must be usable where only torch, numpy and nflows are installed.
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         # Through JSON, because only there does strict checking accept a list for a tuple.
-        return TypeAdapter(kind).validate_json(json.dumps(value))
+        return _adapter(kind).validate_json(json.dumps(value))  # type: ignore[arg-type] # classes are hashable
     except ValidationError as error:
         raise FlowshotError(f"{where}{_first_problem(kind, error)}") from None
     except (TypeError, ValueError) as error:
@@ -115,19 +130,33 @@ def merge(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+@functools.cache
+def _adapter(kind: Any) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def read_text(path: Path) -> str:
+    """The text of the file. Raises FlowshotError where it is missing or cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FlowshotError(f"{path}: not found; run this in the folder that holds params.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FlowshotError(f"{path}: cannot be read: {error}") from None
+
+
+def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
     # The reader that DVC uses, so that a number DVC writes, such as 1e-05, is a number here too.
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FlowshotError(f"{path}: not found; run this in the folder that holds params.yaml") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FlowshotError(f"{path}: cannot be read: {error}") from None
+        raw = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
-        raise FlowshotError(f"{path}: no valid YAML: {' '.join(str(error).split())[:300]}") from None
+        remedy = "; `flowshot plan NAME` chooses a plan" if "undefined alias" in str(error) else ""
+        raise FlowshotError(f"{path}: no valid YAML: {' '.join(str(error).split())[:300]}{remedy}") from None
     if not isinstance(raw, dict):
         raise FlowshotError(f"{path}: expected sections such as `plan:` and `datasets:`, found {type(raw).__name__}")
     return raw

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import NAME, NAME_RULE, Section, require
 
 REAL = "real"  # stands for the model in the scores and tables of real recordings
@@ -9,6 +10,20 @@ DIRECT = "direct"  # stands for the prior of a generator, which has none
 RECONSTRUCTION = "reconstruction"  # stands for the prior of test clips that were encoded and decoded
 EXTERNAL = "external"  # stands for the model of clips that another program made
 RESERVED = (REAL, DIRECT, RECONSTRUCTION, EXTERNAL)
+
+
+def arm_names(text: str) -> tuple[str, str, str]:
+    """The parts of `DATASET/AUTOENCODER/PRIOR`, or of `DATASET/GENERATOR` with `direct` for the prior.
+
+    Raises:
+        FlowshotError: it is neither.
+    """
+    parts = text.split("/")
+    if len(parts) == 2:
+        parts.append(DIRECT)
+    if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
+        raise FlowshotError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
+    return parts[0], parts[1], parts[2]
 
 
 @dataclass(frozen=True)

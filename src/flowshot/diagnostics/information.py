@@ -55,11 +55,9 @@ def mutual_information(
 ) -> Information:
     """Bounds and an estimate of I(x; z), from at least 2 clips; of a single one it is 0.
 
-    Args:
-        draws: of the posteriors of the clips that are judged.
-        reference: latents of other clips in the prior's base space, `[clips, draws, size]`, to which densities are
-            fitted besides; they may have other posteriors, which costs tightness and not validity.
-        generator: with one, a mixture of Gaussians is tried too, which takes a second or so.
+    `reference` are latents of other clips in the prior's base space, `[clips, draws, size]`, to which densities are
+    fitted besides; they may have other posteriors, which costs tightness and not validity. With a `generator`, a
+    mixture of Gaussians is tried too, which takes a second or so.
     """
     count = len(draws.base)
     if count < 2 or not bool(torch.isfinite(draws.base).all()):
@@ -86,11 +84,7 @@ def mutual_information(
 def _judge(
     fit: Callable[[Tensor], LogDensity], clips: Tensor, judged: Tensor, others: Tensor, known: float
 ) -> tuple[float, float]:
-    """E KL(q(z|x) || r) with r fitted to other clips, which is a bound, and an estimate without its bias.
-
-    The first is of folds of `clips: [clips, draws, size]`, each judged by a fit to the others. For the second, all are
-    also judged by a fit to all.
-    """
+    """E KL(q(z|x) || r) with r fitted to the other folds of clips, a bound, and an estimate without its bias."""
     held_out, fold_of = 0.0, torch.arange(len(clips)) % min(FOLDS, len(clips))
     draws = min(others.shape[1], clips.shape[1]) if len(others) else clips.shape[1]
     others, kept = others[:, :draws], clips[:, :draws]
@@ -130,10 +124,7 @@ def _fit_gaussian(clips: Tensor, strength: float) -> LogDensity:
 
 
 def _fit_mixture(clips: Tensor, generator: torch.Generator) -> LogDensity:
-    """A mixture of Gaussians; how many is decided by every fifth clip, which the components are not fitted to.
-
-    Where a covariance cannot be inverted, a density of 0, which is never chosen.
-    """
+    """A mixture of Gaussians; how many is decided by every fifth clip, which the components are not fitted to."""
     chosen = torch.arange(len(clips)) % 5 == 4
     points = clips[:, :2].float()
     mixture = GaussianMixture(clips.shape[-1])
@@ -146,10 +137,7 @@ def _fit_mixture(clips: Tensor, generator: torch.Generator) -> LogDensity:
 
 
 def _judge_kernels(draws: LatentDraws) -> tuple[float, float, float]:
-    """The mixture of the clips' own posteriors, as Gaussians: lower bound, upper bound, and the estimate from both.
-
-    With the clip's own posterior among them it bounds the information from below, without it from above.
-    """
+    """The mixture of the clips' own posteriors, as Gaussians: lower bound, upper bound, and the estimate from both."""
     base, density = draws.base.double(), draws.log_density.double()
     chosen = torch.from_numpy(evenly_spaced_rows(len(base), MIXED_CLIPS))
     base, density = base[chosen], density[chosen]

@@ -1,7 +1,7 @@
 """What the latent of a trained autoencoder carries: its KL divergence taken apart, and what the decoder needs of it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from flowshot.densities.distributions import Posterior, join_posteriors, standar
 from flowshot.diagnostics.draws import LatentDraws, draw_posteriors
 from flowshot.diagnostics.information import Information, mutual_information
 from flowshot.diagnostics.units import collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
+from flowshot.diagnostics.verdict import judge
 from flowshot.models.base.autoencoder import Autoencoder
 
 # Of each clip's posterior.
@@ -25,9 +26,6 @@ COMPARED_CLIPS = 48
 BATCH_SIZE = 64
 # Clips whose likelihood is bounded, and draws of each. The bound rises with draws (Burda et al. 2015, theorem 1).
 BOUNDED_CLIPS, IMPORTANCE_DRAWS = 64, 8
-# Below the first, of dimensions in use or of the relative rise of the loss, the latent is not used; below the second,
-# of dimensions, only in part.
-COLLAPSED, PARTLY_COLLAPSED = 0.05, 0.75
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -71,6 +69,7 @@ def diagnose(
     generator: torch.Generator,
     reference: np.ndarray | None = None,
     log_likelihood: Distance | None = None,
+    history: Sequence[float] | None = None,
 ) -> Diagnosis:
     """Diagnose `model` on held-out `clips: [n, samples]`.
 
@@ -80,6 +79,7 @@ def diagnose(
         reference: clips that the model was trained on, `[m, samples]`: with them the mutual information is bounded
             more tightly from above. At most `REFERENCE_CLIPS` are used.
         log_likelihood: log p(x|z) of `estimate, target: [batch, samples]` in nats, `[batch]`, where there is one.
+        history: the reconstruction loss of training, row by row, where it is known.
     """
     model.eval()
     data = torch.from_numpy(np.array(clips, dtype=np.float32))
@@ -94,7 +94,7 @@ def diagnose(
     used = int((spread.active_by_share & heard_dimensions(model, latent, spread, generator)).sum())
     reconstruction, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
     bounds = likelihood_bounds(model, posterior, data, log_likelihood, generator) if log_likelihood else (None, None)
-    verdict, reason = judge(used, model.latent_size, shuffle_gap / max(reconstruction, 1e-12))
+    verdict, reason = judge(used, model.latent_size, shuffle_gap / max(reconstruction, 1e-12), history)
     return Diagnosis(
         verdict=verdict,
         reason=reason,
@@ -133,9 +133,7 @@ def decoder_dependence(
 ) -> tuple[float, float, float]:
     """Mean loss of clips decoded from their own latents, and its rise with another clip's and with the prior's.
 
-    Args:
-        latent: one draw of each clip's posterior, `[clips, size]`.
-        data: the clips, `[clips, samples]`.
+    `latent: [clips, size]` is one draw of each posterior, `data: [clips, samples]` are the clips.
     """
     own = _in_batches(model, latent, data, distance)
     rows = torch.from_numpy(evenly_spaced_rows(len(data), COMPARED_CLIPS))
@@ -164,26 +162,6 @@ def likelihood_bounds(
     log_weights = (of_clips.unflatten(0, (-1, IMPORTANCE_DRAWS)) + prior - draws.log_density).double()
     iwae = log_weights.logsumexp(1) - math.log(IMPORTANCE_DRAWS)
     return float(log_weights.mean()), float(iwae.mean())
-
-
-def judge(used: int, latent_size: int, relative_gap: float) -> tuple[str, str]:
-    """A verdict and the numbers that led to it, in one sentence.
-
-    Args:
-        used: dimensions that vary over clips and reach the decoder.
-        latent_size: all dimensions.
-        relative_gap: rise of the reconstruction loss when clips get one another's latents, as a part of that loss.
-    """
-    fraction = used / latent_size
-    # Asked this way round, a gap that is no number is not called healthy.
-    if not (fraction >= COLLAPSED and relative_gap >= COLLAPSED):
-        verdict = "collapsed"
-    else:
-        verdict = "partly_collapsed" if fraction < PARTLY_COLLAPSED else "healthy"
-    return verdict, (
-        f"{used} of {latent_size} dimensions vary over clips and reach the decoder, and exchanging the latents of "
-        f"clips raises the reconstruction loss by {100 * relative_gap:.1f} %."
-    )
 
 
 def _in_batches(model: Autoencoder, latent: Tensor, data: Tensor, distance: Distance) -> Tensor:

@@ -11,7 +11,7 @@ from flowshot.diagnostics.latent import DRAWS, Distance, carried, decoder_depend
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.optimisation.progress import Row
 from flowshot.training.config import TrainConfig
-from flowshot.training.device import uses_bfloat16
+from flowshot.training.job import uses_bfloat16
 from flowshot.training.latent_loss import charged_divergence
 from flowshot.training.losses import ReconstructionLoss
 
@@ -35,7 +35,7 @@ def validate(
     every call, at most as many as there are validation clips, and not augmented.
     """
     reconstruction, extra, kl, posterior = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
-    charged = float(charged_divergence(torch.tensor([kl], dtype=torch.double), posterior, config))
+    charged = float(charged_divergence(torch.tensor([kl], dtype=torch.double), config, model.latent_size))
     seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
     seen, _, _, _ = evaluate(model, seen_clips, reconstruction_loss, config, batch_size)
     return {
@@ -76,11 +76,6 @@ def watch(model: Autoencoder, posterior: Posterior, clips: np.ndarray, distance:
 
     It is cheap because nothing is encoded: the `posterior` of all held-out clips comes from the validation itself, and
     few clips are decoded. No other clips help to bound the information, and no mixture is fitted.
-
-    Args:
-        posterior: of all of `clips`, on the device of the model.
-        clips: held-out ones, `[n, samples]`.
-        distance: reconstruction loss of `estimate, target: [batch, samples]`, `[batch]`.
     """
     generator = torch.Generator(posterior.mean.device).manual_seed(0)
     drawn = draw_posteriors(model, posterior, DRAWS, generator)

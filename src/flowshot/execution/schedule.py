@@ -61,16 +61,10 @@ def run_schedule(
     start: Callable[[str, int], Process],
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> list[Process]:
-    """Run until nothing more can, at most `slots` stages at once.
+    """Run until nothing more can, at most `slots` stages at once; `schedule` holds the outcome afterwards.
 
-    Args:
-        schedule: what to run; holds the outcome afterwards.
-        slots: stages side by side.
-        start: starts a stage in a slot, counted from 0, and returns its process.
-        stop_requested: where it says yes, nothing is started any more, and what runs is handed back.
-
-    Returns:
-        Processes that still run: none, unless a stop was requested.
+    `start` starts a stage in a slot, counted from 0. Returns what still runs: nothing, unless a stop was requested,
+    after which nothing is started any more.
     """
     running: dict[int, tuple[str, Process]] = {}
     while True:

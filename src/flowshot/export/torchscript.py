@@ -238,8 +238,7 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
 @torch.no_grad()
 def largest_difference(path: Path, model: Autoencoder, prior: LatentPrior, batch_size: int) -> float:
     """Between what the file's methods and the model give, of clips and of latents, for several numbers of clips."""
-    with quiet_tracing():
-        loaded = torch.jit.load(path)
+    loaded = read_back(path)
     worst = 0.0
     for count in (1, 5):
         drawn = torch.from_numpy(
@@ -257,6 +256,12 @@ def largest_difference(path: Path, model: Autoencoder, prior: LatentPrior, batch
                 return float("inf")
             worst = max(worst, float((found - expected).abs().max()))
     return worst
+
+
+def read_back(path: Path) -> torch.jit.ScriptModule:
+    """The file that was just written; a file from elsewhere would be a program of somebody else's."""
+    with quiet_tracing():
+        return torch.jit.load(path)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from flowshot.core.errors import FlowshotError
-from flowshot.listening.design import Design
 
 ANSWERS_FORMAT = "flowshot listening answers 1"
 KEY_FORMAT = "flowshot listening key 1"
@@ -35,15 +34,6 @@ class Answers(NamedTuple):
     unfinished: list[str]
     ratings: Any
     preferences: Any
-
-
-def key_entry(test: str, arms: Sequence[str], design: Design, facts: dict[str, Any]) -> dict[str, Any]:
-    """The key as it is written; `facts` say where the clips came from and at which level they play."""
-    clips = {name: {"system": each.system, "row": each.row} for name, each in sorted(design.stimuli.items())}
-    return {
-        "format": KEY_FORMAT, "test": test, "arms": list(arms), **facts,
-        "screens": design.screens, "pairs": design.pairs, "clips": clips,
-    }  # fmt: skip
 
 
 def read_key(path: Path) -> Key:

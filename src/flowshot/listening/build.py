@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowshot.clips.flac import flac_bytes
-from flowshot.listening.answers import key_entry
+from flowshot.listening.answers import KEY_FORMAT
 from flowshot.listening.design import ANCHOR, REAL, make_design
 from flowshot.listening.loudness import match_loudness
 
@@ -32,13 +32,8 @@ def build_test(
 
     All clips play at `loudness_lufs` of the key, but for its `unmatched`: `(system, row)` of silence and what is short.
 
-    Args:
-        arms: clips `[n, samples]` of each arm.
-        real: held-out recordings `[n, samples]`; hidden among the arms, and made bad as anchors.
-        sample_rate: of all of them, in Hz.
-        screens, pairs: how many are rated, and how many compared.
-        facts: where clips came from, for the key.
-        generator: of every draw.
+    `real` are held-out recordings `[n, samples]`, as the clips of each arm are; they are hidden among the arms, and
+    made bad as anchors. `facts` say for the key where clips came from.
 
     Raises:
         ValueError: a drawn clip holds NaN or infinity.
@@ -58,9 +53,13 @@ def build_test(
     content: dict[str, Any] = {"screens": design.screens, "pairs": design.pairs, "example": design.example}
     content["clips"] = dict(sorted(audio.items()))
     test = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:ID_DIGITS]
-    unmatched = [(stimuli[row].system, stimuli[row].row) for row in matched.unmatched]
-    about = {**facts, "sample_rate": sample_rate, "loudness_lufs": matched.level, "unmatched": unmatched}
-    return _page_text({"test": test, **content}), key_entry(test, list(arms), design, about)
+    key = {
+        "format": KEY_FORMAT, "test": test, "arms": list(arms), **facts, "sample_rate": sample_rate,
+        "loudness_lufs": matched.level, "unmatched": [tuple(stimuli[row]) for row in matched.unmatched],
+        "screens": design.screens, "pairs": design.pairs,
+        "clips": {name: each._asdict() for name, each in sorted(design.stimuli.items())},
+    }  # fmt: skip
+    return _page_text({"test": test, **content}), key
 
 
 def low_anchor(clips: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:

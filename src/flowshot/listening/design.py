@@ -34,12 +34,8 @@ def make_design(
 ) -> Design:
     """Draw the clips of each screen and pair. No clip is heard twice before all of its system were.
 
-    Args:
-        arms: the systems that are compared.
-        available: how many clips of each arm and of `real` there are; anchors are made of real ones.
-        screens: how many screens are rated.
-        pairs: how many pairs are compared, spread evenly over all pairs of arms; with one arm, over it and real clips.
-        generator: of every draw.
+    `available` says how many clips of each arm and of `real` there are; anchors are made of real ones. The pairs are
+    spread evenly over all pairs of arms; with one arm, over it and real clips.
     """
     rows = {name: itertools.cycle(generator.permutation(count).tolist()) for name, count in available.items()}
     opponents = list(itertools.combinations(arms if len(arms) > 1 else [*arms, REAL], 2))

@@ -1,4 +1,4 @@
-"""How far a training is, and what it leaves."""
+"""How far a training is, the learning rate that goes with it, and what it leaves."""
 
 import math
 from dataclasses import dataclass, field
@@ -36,11 +36,6 @@ class Trained:
     def seconds(self) -> float:
         """How long the training took."""
         return self.times[-1][1] if self.times else 0.0
-
-    @property
-    def best_row(self) -> Row:
-        """What the history says of the best weights."""
-        return next(row for row in self.history if row["step"] == self.best_step)
 
 
 @dataclass
@@ -89,3 +84,16 @@ class Progress:
 def copy_weights(model: torch.nn.Module) -> Weights:
     """The weights as they are now, on the CPU, independent of further training."""
     return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
+
+
+def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
+    """Linear warm-up, then a cosine down to a hundredth (Loshchilov & Hutter 2017, 1608.03983). Steps count from 0."""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def decaying_rate(optimizer: torch.optim.Optimizer, warmup: int, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """The schedule of `learning_rate_factor` for `optimizer`."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, warmup, steps))

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from flowshot.core.sections import Section, require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
-from flowshot.optimisation.progress import Progress, copy_weights
-from flowshot.optimisation.schedules import decaying_rate
+from flowshot.optimisation.progress import Progress, copy_weights, decaying_rate
 
 VALIDATE_EVERY_STEPS = 25
 WARMUP_STEPS = 10

@@ -39,15 +39,8 @@ class RaveNetwork(nn.Module):
     """Logits of every bin, given the bins before it.
 
     The first and the last layer see all channels. RAVE's, a special case, tie groups of channels to single dimensions.
-
-    Args:
-        size: dimensions of a frame.
-        bins: values of each.
-        width: channels of the residual path.
-        skip: channels of the output path.
-        layers: gated blocks.
-        kernel_size: columns that a block sees.
-        cycle: dilations are 1, 2, 4 ... and start again after this many blocks.
+    A frame has `size` dimensions of `bins` values; `width` and `skip` are channels of the residual and of the output
+    path. Dilations of the gated `layers` are 1, 2, 4 ... and start again after `cycle` of them.
     """
 
     def __init__(self, size: int, bins: int, width: int, skip: int, layers: int, kernel_size: int, cycle: int) -> None:

@@ -100,8 +100,8 @@ class RectifiedFlowPrior(LatentPrior):
             points = state[:, :-1]
             learned, products = trace_along(lambda at: self.velocity.residual(at, times), points, directions)
             trace = products.sum(0) if exact else products.mean(0)
-            rate = gaussian_rate(times)
-            return torch.cat([learned + rate[:, None] * points, (trace + self.size * rate)[:, None]], dim=-1)
+            # The Gaussian part's own divergence, size * rate, is antisymmetric in time: it integrates to 0.
+            return torch.cat([learned + gaussian_rate(times)[:, None] * points, trace[:, None]], dim=-1)
 
         # The last column integrates the divergence: from 1 to 0, hence with the sign that it has in the density.
         state = torch.cat([self.whitening(latents), torch.zeros(count, 1)], dim=-1)

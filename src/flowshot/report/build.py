@@ -10,12 +10,12 @@ from flowshot.core.provenance import git_revision
 from flowshot.report.config import ReportConfig
 from flowshot.report.designs import factorial_table, sweep_table
 from flowshot.report.dvc_files import write_curves, write_metrics
-from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
-from flowshot.report.markup import csv_table, markdown_table
+from flowshot.report.markup import markdown_table
+from flowshot.report.page.answer import answer, main_distances
 from flowshot.report.page.build import plan_facts, write_page
-from flowshot.report.paired import BASELINE, paired_tables
+from flowshot.report.paired import paired_tables
 from flowshot.report.plots import draw_distances, draw_rate_distortion, draw_training
 from flowshot.report.project import Project
 from flowshot.report.registry import TABLES
@@ -78,10 +78,11 @@ def build_report(report: Report, project: Project, folder: Path, parameters: Map
     tables = {dataset: report_tables(report, dataset) for dataset in datasets}
     pictures = {dataset: _write_dataset(folder / dataset, report, dataset, found) for dataset, found in tables.items()}
     shown = {"report": report, "facts": plan_facts(report, revision), "datasets": tables, "pictures": pictures}
-    shown |= {"title": table_title, "figures": FIGURES, "markdown_table": markdown_table}
+    distances = {dataset: main_distances(report, dataset) for dataset in report.plan.datasets}
+    answers = {dataset: answer(found) for dataset, found in distances.items() if found}
+    shown |= {"answers": answers, "figures": FIGURES, "markdown_table": markdown_table}
     (folder / "README.md").write_text(template("readme.md.jinja", report.words).render(shown), encoding="utf-8")
-    titled = {name: [(table_title(table, report.words), table) for table in found] for name, found in tables.items()}
-    write_page(folder, project, report, titled, pictures, revision)
+    write_page(folder, project, report, tables, pictures, revision)
 
 
 def report_tables(report: Report, dataset: str) -> list[Table]:
@@ -93,19 +94,12 @@ def report_tables(report: Report, dataset: str) -> list[Table]:
     return sorted(tables, key=lambda table: list(TABLES).index(table.name))
 
 
-def table_title(table: Table, words: Words) -> str:
-    """The heading of a table."""
-    return words(TABLES[table.name]["title"], metric=table.name.removeprefix("paired-").upper(), baseline=BASELINE)
-
-
 def _write_dataset(folder: Path, report: Report, dataset: str, tables: Sequence[Table]) -> dict[str, str]:
     """Write the tables and figures of a dataset; returns the stems of the figures, and what they show."""
     folder.mkdir()
     pictures = {}
     for table in tables:
-        written = {"md": markdown_table(table), "tex": latex_table(table, report.plan.name), "csv": csv_table(table)}
-        for ending, text in written.items():
-            (folder / f"table-{table.name}.{ending}").write_text(text, encoding="utf-8")
+        (folder / f"table-{table.name}.tex").write_text(latex_table(table, report.plan.name), encoding="utf-8")
         if table.name in FIGURES and dataset in report.plan.datasets:
             stem, draw, shows = FIGURES[table.name]
             if draw(folder / stem, report, dataset):

@@ -12,11 +12,11 @@ from flowshot.core.files import write_json
 from flowshot.core.plan import REAL, RECONSTRUCTION
 from flowshot.report.project import Training
 from flowshot.report.registry import in_order
+from flowshot.report.results import Frame
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
-# Under the first embedding that was used, and without one.
-HEARD = ("fad", "kid", "coverage")
-ALONE = {RECONSTRUCTION: ("mrstft", "kl", "active_units")}
+HEARD = ["fad", "kid", "coverage"]  # under the first embedding that was used
+OF_MODEL = ["mrstft", "kl", "active_units"]  # stand with the reconstructions of an autoencoder
 CURVES = [
     "seconds", "train_loss", "train_reconstruction", "train_kl",
     "valid_loss", "valid_reconstruction", "valid_kl", "mutual_information", "active_units",
@@ -26,13 +26,15 @@ CURVES = [
 def write_metrics(frame: pd.DataFrame, folder: Path) -> None:
     """Write the main numbers of every arm, mean over seeds: `DATASET/MODEL/PRIOR.json`, `DATASET/real.json`."""
     embedding = next(iter(in_order(set(frame["embedding"]))), NO_EMBEDDING)
-    for (dataset, model, prior), rows in frame.groupby(["dataset", "autoencoder", "prior"], sort=True):
-        names = [(name, embedding) for name in HEARD] + [(name, NO_EMBEDDING) for name in ALONE.get(str(prior), ())]
-        means = rows.groupby(["metric", "embedding"])["value"].mean()
-        numbers = {name: float(means[name, by]) for name, by in names if (name, by) in means.index}
-        place = folder / str(dataset)
-        if numbers:
-            write_json(place / "real.json" if model == REAL else place / str(model) / f"{prior}.json", numbers)
+    keys = ["dataset", "autoencoder", "prior", "metric"]
+    means: Frame = frame[frame["embedding"].isin([embedding, NO_EMBEDDING])].groupby(keys)["value"].mean().unstack()
+    means = means.reindex(columns=[*HEARD, *OF_MODEL])
+    for (dataset, model, prior), numbers in means.iterrows():
+        if (dataset, model, RECONSTRUCTION) in means.index:
+            numbers[OF_MODEL] = means.loc[(dataset, model, RECONSTRUCTION), OF_MODEL]
+        found = {str(name): float(value) for name, value in numbers.dropna().items()}
+        if found and prior != RECONSTRUCTION:
+            write_json(folder / dataset / ("real.json" if model == REAL else f"{model}/{prior}.json"), found)
 
 
 def write_curves(trainings: Mapping[str, Sequence[Training]], path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from flowshot.core.plan import EXTERNAL, REAL, RECONSTRUCTION
 from flowshot.report.language import Words
-from flowshot.report.registry import Metric, embedding_title
+from flowshot.report.registry import TABLES, Metric, embedding_title
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
 ARROWS = {"lower": "↓", "higher": "↑", None: ""}
@@ -77,6 +77,11 @@ class Table:
     groups: tuple[tuple[Row, ...], ...]
     words: Words  # its language; `caption` is written in it already, titles and numbers are not
     shows_prior: bool = True
+
+    @property
+    def heading(self) -> str:
+        """What stands above the table."""
+        return self.words(TABLES[self.name]["title"])
 
     @property
     def rows(self) -> list[Row]:

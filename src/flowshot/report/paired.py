@@ -50,8 +50,8 @@ def paired_differences(report: Report, dataset: str, name: str, embedding: str) 
         if arm[0] == BASELINE or (own.isna() != seeds.loc[reference].isna()).any():
             differences[:] = np.nan
         error = seeds_error(differences) or _clips_error(report, (dataset, name, embedding), (arm, reference))
-        compared = tested(differences.mean(), error, report.confidence)
-        found[arm] = (*tested(own.mean(), seeds_error(own), report.confidence)[:3], *compared)
+        compared = t_test(differences.mean(), error, report.confidence)
+        found[arm] = (*t_test(own.mean(), seeds_error(own), report.confidence)[:3], *compared)
     names = ["mean", "mean_low", "mean_high", "difference", "low", "high", "p"]
     frame = pd.DataFrame(list(found.values()), pd.MultiIndex.from_tuples(found), names, dtype=float)
     known = frame["p"].notna()
@@ -59,7 +59,7 @@ def paired_differences(report: Report, dataset: str, name: str, embedding: str) 
     return frame
 
 
-def tested(value: float, error: Error | None, confidence: float) -> tuple[float, float, float, float]:
+def t_test(value: float, error: Error | None, confidence: float) -> tuple[float, float, float, float]:
     """The value, the ends of its interval, and its two-sided p by Student's t; NaN where they are not known."""
     from scipy.special import stdtr  # half a second, and only these tables need it
 

@@ -62,7 +62,10 @@ class Project:
             for name in (name for name in (*LATENT, *TRAINING) if name in said):
                 clips = int(said.get("n", 1)) if name in LATENT else 1
                 yield Score(name, NO_EMBEDDING, float(said[name]), None, None, clips)
-            seconds = self.run("train", dataset, model, seed).get("seconds")
+            run = self.run("train", dataset, model, seed)
+            batch, seconds = run.get("parameters", {}).get("budget", {}).get("batch_size"), run.get("seconds")
+            if batch is not None and "steps" in said:
+                yield Score("clips_seen", NO_EMBEDDING, float(said["steps"] * batch), None, None, 1)
             if seconds is not None:
                 yield Score("train_seconds", NO_EMBEDDING, float(seconds), None, None, 1)
         taken = self.run("sample", *arm)
@@ -71,7 +74,7 @@ class Project:
             yield Score("clips_per_second", NO_EMBEDDING, speed, None, None, clips)
         if nats := _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json")):
             for name, unit in (("prior_nats", 1), ("prior_bits", nats["dimensions"] * math.log(2))):
-                low, high = (None if nats[end] is None else nats[end] / unit for end in ("ci_low", "ci_high"))
+                low, high = (None if nats.get(end) is None else nats[end] / unit for end in ("ci_low", "ci_high"))
                 yield Score(name, NO_EMBEDDING, nats["prior_nats"] / unit, low, high, int(nats["n"]))
 
     def prepared(self, name: str) -> PreparedDataset | None:
@@ -80,23 +83,20 @@ class Project:
         return read_prepared(folder) if (folder / "dataset.json").is_file() else None
 
     def trainings(self, plan: PlanConfig, dataset: str) -> list[Training]:
-        """What is known here of every training of the plan on `dataset`."""
+        """What is known here of every training of the plan on `dataset`; `seconds` of its history where they are."""
         found = []
-        for model, seed in product(plan.models, plan.seeds):
-            diagnostics = _read_if_there(self.root / "models" / dataset / model / str(seed) / "diagnostics.json")
-            history = self._history(dataset, model, seed)
+        for training in product([dataset], plan.models, map(str, plan.seeds)):
+            folder = self.root.joinpath("models", *training)
+            times = self.root.joinpath("runs", "train", *training, "times.csv")
+            history, diagnostics = pd.DataFrame(), _read_if_there(folder / "diagnostics.json")
+            if (folder / "history.csv").is_file():
+                history = pd.read_csv(folder / "history.csv").astype(float).set_index("step")
+            if len(history) and times.is_file():
+                history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
             if diagnostics or len(history):
-                found.append(Training(model, seed, diagnostics, self.run("train", dataset, model, seed), history))
+                run = self.run("train", *training)
+                found.append(Training(training[1], int(training[2]), diagnostics, run, history))
         return found
-
-    def _history(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
-        """The `history.csv` of a training by step, with `seconds` where they are known; empty without a history."""
-        file = self.root / "models" / dataset / model / str(seed) / "history.csv"
-        times = self.root / "runs" / "train" / dataset / model / str(seed) / "times.csv"
-        history = pd.read_csv(file).astype(float).set_index("step") if file.is_file() else pd.DataFrame()
-        if times.is_file():
-            history["seconds"] = pd.read_csv(times).astype(float).groupby("step")["seconds"].last()
-        return history
 
     def run_id(self, plan: PlanConfig, arm: Arm) -> str | None:
         """Under which id MLflow keeps an arm; None where it was not logged under this plan."""

@@ -105,6 +105,7 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
     said = {
         words(subject, subject=words(SUBJECTS[name]), dataset=dataset, n=n): True,
         budget(report.plan, words): bool(models - {EXTERNAL, REAL}),
+        words("Models that take another number of steps name their share of it in params.yaml."): _differ(report.frame),
         _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
         words("Held-out real clips are the floor."): compares and REAL in models,
@@ -122,6 +123,12 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words(FEW): any(cell.few for cell in cells),
     }
     return tuple(text for text, holds in said.items() if holds)
+
+
+def _differ(frame: Frame) -> bool:
+    """Whether some models saw more clips than others."""
+    seen = frame.loc[frame["metric"] == "clips_seen", "value"]
+    return bool(seen[seen > 0].nunique() > 1)
 
 
 def budget(plan: PlanConfig, words: Words) -> str:

@@ -1,6 +1,6 @@
 """Scores of a set of clips: against held-out real clips, in pairs with their originals, and of the clips alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.constant_tone import constant_tone
+from flowshot.scoring.metrics.control import control_scores
 from flowshot.scoring.metrics.pitch import pitch_kept
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
@@ -31,11 +32,17 @@ NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 
 
 def score_arm(
-    clips: np.ndarray, prepared: PreparedDataset, config: ScoreConfig, seed: int, paired: bool
+    clips: np.ndarray,
+    prepared: PreparedDataset,
+    config: ScoreConfig,
+    seed: int,
+    paired: bool,
+    asked: Mapping[str, np.ndarray] | None = None,
 ) -> list[Score]:
     """Every score of `clips: [n, samples]` that an arm of seed `seed` made.
 
-    Paired clips are reconstructions: clip i is that of clip i of the reference.
+    Paired clips are reconstructions: clip i is that of clip i of the reference. `asked` holds the values `[n]` that
+    they were asked for, by attribute.
 
     Raises:
         FlowshotError: as `score_against_reference`, or pairs that differ in number.
@@ -47,6 +54,7 @@ def score_arm(
         )
     candidate = replace(reference, clips=clips) if paired else NamedClips.independent(clips)
     scores = _scores(candidate, reference, prepared, config, seed)
+    scores += control_scores(clips, prepared.sample_rate, asked or {}, config.confidence)
     if paired:
         skip = config.on_bad_clip == "skip"
         scores += reconstruction_scores(candidate, reference, prepared.sample_rate, config.confidence, skip)

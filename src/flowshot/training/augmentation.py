@@ -129,10 +129,8 @@ def _sounding(clips: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _silent_as(clips: Tensor, place: Tensor, changed: Tensor) -> Tensor:
-    """`changed`, with zeros where its samples come from a `place` before or behind all sound of the clip.
-
-    Filters ring on there, and the rounding of a Fourier transform is a noise at -140 dB.
-    """
+    """`changed`, with zeros where its samples come from a `place` before or behind all sound of the clip."""
+    # Filters ring on there, and the rounding of a Fourier transform is a noise at -140 dB.
     first, last = _sounding(clips)
     return torch.where((place >= first) & (place <= last), changed, 0.0)
 

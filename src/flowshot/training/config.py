@@ -65,7 +65,6 @@ class TrainConfig(Section):
     beta: float
     beta_warmup_steps: int
     free_bits: float
-    free_bits_of: Literal["total", "dimension"]
     target_kl: float
     on_collapse: Literal["warn", "fail"]
     learning_rate: float
@@ -73,7 +72,6 @@ class TrainConfig(Section):
     gradient_clip: float
     log_every: int
     validate_every: int
-    patience: int
     precision: Precision
     threads: int
     loss: LossConfig
@@ -87,7 +85,5 @@ class TrainConfig(Section):
         require(not (self.free_bits and self.target_kl), "free_bits and target_kl work against each other: choose one")
         require(self.learning_rate > 0 and self.gradient_clip > 0, "learning_rate and gradient_clip must be above 0")
         require(self.log_every > 0 and self.validate_every > 0, "log_every and validate_every must be above 0")
-        require(
-            min(self.beta_warmup_steps, self.warmup_steps, self.threads) >= 0, "steps and threads must not be negative"
-        )
-        require(self.patience >= 0, "patience must not be negative")
+        least = min(self.beta_warmup_steps, self.warmup_steps, self.threads)
+        require(least >= 0, "steps and threads must not be negative")

@@ -1,8 +1,8 @@
-"""One training: what it learns from, how long, and who is told."""
+"""One training: what it learns from, how long, on which device, and who is told."""
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import BudgetConfig
 from flowshot.models.base.kind import ModelEntry
-from flowshot.optimisation.checkpoint import Checkpoint
+from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.optimisation.progress import Row, Trained, Weights
 from flowshot.training.config import TrainConfig
 
@@ -22,25 +22,18 @@ Train = Callable[[Any, "TrainingJob"], Trained]
 class TrainingJob:
     """What the `train` function of a kind of model is given beside the model.
 
-    Args:
-        dataset: its training clips are learned from, its validation clips decide which weights are kept.
-        training: the section `train`, with the entry's own differences.
-        budget: how long.
-        generator: on the CPU; every random draw of the training follows from it.
-        on_row: is called with each row of the history; a training that resumes first repeats the rows before.
-        on_best: is called with the weights and their step whenever they are the best so far.
-        checkpoint: keeps the state of the training, so that an interrupted one resumes bit for bit.
-        say: prints a warning.
+    `on_row` is called with each row of the history; a training that resumes first repeats the rows before. `on_best` is
+    called with the weights and their step whenever they are the best so far.
     """
 
-    dataset: PreparedDataset
-    training: TrainConfig
+    dataset: PreparedDataset  # its validation clips decide which weights are kept
+    training: TrainConfig  # with the entry's own differences
     budget: BudgetConfig
-    generator: torch.Generator
+    generator: torch.Generator  # on the CPU; every random draw of the training follows from it
     on_row: Callable[[Row], None] = lambda row: None
     on_best: Callable[[Weights, int], None] = lambda weights, step: None
-    checkpoint: Checkpoint = field(default_factory=lambda: Checkpoint(None))
-    say: Callable[[str], None] = lambda line: None
+    checkpoint: Checkpoint = NO_CHECKPOINT  # an interrupted training resumes from it bit for bit
+    say: Callable[[str], None] = lambda line: None  # prints a warning
 
 
 def training_config(params: Params, section: str, entry: ModelEntry) -> TrainConfig:
@@ -53,3 +46,21 @@ def train_function(entry: ModelEntry) -> Train:
     """How models of this kind are trained: `train` of its module `training`."""
     train: Train = importlib.import_module(f"{entry.package}.training").train
     return train
+
+
+def choose_device() -> torch.device:
+    """A GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:
+    """Whether the autoencoder runs under bfloat16 autocast.
+
+    With precision `auto`, only where the device multiplies bfloat16 in hardware: emulated on a CPU that does not,
+    it was measured more than ten times slower than float32.
+    """
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -14,9 +14,6 @@ import math
 
 from torch import Tensor
 
-from flowshot.core.errors import FlowshotError
-from flowshot.densities.distributions import Posterior, gaussian_kl
-from flowshot.optimisation.schedules import beta_at
 from flowshot.training.config import TrainConfig
 
 # Of the controller: log beta moves by at most this in a step, and beta stays within these limits.
@@ -24,28 +21,20 @@ CONTROLLER_RATE = 0.02
 CONTROLLER_LIMITS = (1e-6, 1e6)
 
 
-def with_free_bits(kl: Tensor, free: float) -> Tensor:
-    """The divergence that is charged, a scalar: each part's mean over the batch, or `free` nats where that is less.
+def beta_at(step: int, beta: float, warmup_steps: int) -> float:
+    """The weight of the latent loss: linear from 0 to `beta` over `warmup_steps` (Bowman et al. 2016, 1511.06349)."""
+    return beta * min(1.0, (step + 1) / warmup_steps) if warmup_steps else beta
 
-    Kingma et al. 2016 (1606.04934), equation 15: a part below its allowance has no gradient, and so nothing to gain by
-    saying less. The mean over the batch is bounded and not each clip's value, so that clips may differ. `kl: [batch,
-    parts]` is in nats, one part for each dimension, or a single one.
+
+def charged_divergence(kl: Tensor, config: TrainConfig, latent_size: int) -> Tensor:
+    """The part of `kl: [batch]` that is charged, in nats, a scalar: its mean, or what is free where that is more.
+
+    Kingma et al. 2016 (1606.04934), equation 15: below the allowance there is no gradient, and so nothing to gain by
+    saying less. `free_bits` times the number of dimensions is free for the whole latent, which needs no parts, so it
+    also holds under flows. There `kl` is of one draw a clip: near the allowance a little more than the expectation is
+    charged.
     """
-    return kl.mean(0).clamp_min(free).sum()
-
-
-def charged_divergence(kl: Tensor, posterior: Posterior, config: TrainConfig) -> Tensor:
-    """The part of `kl: [batch]` that is charged, in nats, a scalar: its mean, as far as it is not free.
-
-    `free_bits_of: total` allows `free_bits` times the number of dimensions for the whole latent. It needs no parts, so
-    it also holds under flows, whose divergence is the expectation of one log ratio. That ratio is of one draw a clip:
-    near the allowance a little more than the expectation is charged.
-    """
-    if not config.free_bits:
-        return kl.mean()
-    if config.free_bits_of == "dimension":
-        return with_free_bits(gaussian_kl(posterior.mean, posterior.log_scale), config.free_bits)
-    return with_free_bits(kl[:, None], config.free_bits * posterior.mean.shape[-1])
+    return kl.mean().clamp_min(config.free_bits * latent_size) if config.free_bits else kl.mean()
 
 
 def controlled_beta(beta: float, kl: float, target: float) -> float:
@@ -61,28 +50,14 @@ def controlled_beta(beta: float, kl: float, target: float) -> float:
 
 
 class LatentLoss:
-    """Weight and charged divergence of every step of a training; `gaussian`: see `Autoencoder.is_gaussian`.
+    """What a nat costs in every step of a training."""
 
-    Raises:
-        FlowshotError: free bits of single dimensions are asked for under a flow, whose divergence has no such parts: a
-            flow moves nats between dimensions.
-    """
-
-    def __init__(self, config: TrainConfig, gaussian: bool) -> None:
-        if config.free_bits and config.free_bits_of == "dimension" and not gaussian:
-            raise FlowshotError(
-                "free_bits_of: dimension needs an autoencoder without flows, whose divergence is a sum over "
-                "dimensions; use free_bits_of: total"
-            )
+    def __init__(self, config: TrainConfig) -> None:
         self.config, self.beta = config, config.beta
 
     def weight(self, step: int) -> float:
         """What a nat costs at `step`, counted from 0."""
         return beta_at(step, self.beta, self.config.beta_warmup_steps)
-
-    def charged(self, kl: Tensor, posterior: Posterior) -> Tensor:
-        """See `charged_divergence`."""
-        return charged_divergence(kl, posterior, self.config)
 
     def state_dict(self) -> dict[str, float]:
         """Where the controller has moved the weight."""

@@ -23,15 +23,10 @@ def misfit(estimate: Tensor, target: Tensor, kind: Kind, scale: float) -> Tensor
     return error.abs().sum(-1) if kind == "laplace" else 0.5 * error.square().sum(-1)
 
 
-def log_normaliser(samples: int, kind: Kind, scale: float) -> float:
-    """The constant that `misfit` leaves out, in nats, for a clip of this many samples."""
-    each = math.log(2 * scale) if kind == "laplace" else 0.5 * math.log(2 * math.pi * scale**2)
-    return samples * each
-
-
 def log_likelihood(estimate: Tensor, target: Tensor, kind: Kind, scale: float) -> Tensor:
     """log p(x|z) of clips `target` around decoded clips `estimate: [batch, samples]`, in nats, `[batch]`."""
-    return -misfit(estimate, target, kind, scale) - log_normaliser(target.shape[-1], kind, scale)
+    normaliser = math.log(2 * scale) if kind == "laplace" else 0.5 * math.log(2 * math.pi * scale**2)
+    return -misfit(estimate, target, kind, scale) - target.shape[-1] * normaliser
 
 
 def likelihood_of(config: LossConfig) -> Callable[[Tensor, Tensor], Tensor] | None:

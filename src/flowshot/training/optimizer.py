@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flowshot.optimisation.schedules import decaying_rate
+from flowshot.optimisation.progress import decaying_rate
 from flowshot.training.config import TrainConfig
 
 

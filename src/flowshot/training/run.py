@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +18,13 @@ from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelEntry
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, ModelEntry, save_model
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Weights
 from flowshot.training.config import TrainConfig
-from flowshot.training.device import choose_device
-from flowshot.training.job import TrainingJob, train_function
+from flowshot.training.job import TrainingJob, choose_device, train_function
 
-Diagnose = Callable[[Generator, PreparedDataset], dict[str, Any]]
+Diagnose = Callable[[Generator, PreparedDataset, list[Row]], dict[str, Any]]
 
 # What `diagnostics.json` repeats of the best weights: the reconstruction loss of held-out and of training clips.
 GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
@@ -56,6 +55,7 @@ def run_training(
         What `diagnostics.json` holds.
     """
     budget = params.plan.budget
+    budget = replace(budget, steps=max(1, round(budget.steps * entry.steps_share)))
     dataset = read_prepared(PREPARED / name.dataset)
     entry.kind.check(entry.name, entry.config, dataset.clip_samples, dataset.sample_rate)
     prepare_threads(training.threads or workers())
@@ -83,12 +83,11 @@ def run_training(
             job = TrainingJob(dataset, training, budget, generator, bar.show, bar.keep, checkpoint, warn)
             trained = train_function(entry)(model, job)
             model.load_state_dict(trained.best)
-            diagnosis = diagnose(model.cpu(), dataset)
+            diagnosis = diagnose(model.cpu(), dataset, trained.history)
         last_step = int(trained.history[-1]["step"]) if trained.history else 0
         best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
         said = diagnosis | {
             "steps": last_step,
-            "stopped_early": 0 < last_step < budget.steps,
             "best_step": trained.best_step,
             **{column: best[column] for column in GENERALISATION if column in best},
             "parameters": sum(parameter.numel() for parameter in model.parameters()),

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from flowshot.core.params import Params
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, read_entry
-from flowshot.models.base.storage import load_model
+from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, load_model, read_entry
 
 KINDS = {
     "vae": "flowshot.models.autoencoders.vae",

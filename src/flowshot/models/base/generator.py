@@ -1,6 +1,7 @@
 """The interface of every model: it draws clips."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -23,3 +24,23 @@ class Generator(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """What `load_state_dict` needs to draw the same clips, on the CPU."""
         return {name: value.detach().to("cpu", copy=True) for name, value in self.state_dict().items()}
+
+
+class AskedGenerator(Generator):
+    """A generator that can be asked for clips with certain attributes; `attribute_names` is empty where it cannot."""
+
+    attribute_names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def draw_attributes(
+        self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """Attributes of `count` clips, `[count, attributes]` in [0, 1]: what is `asked` by name, and likely others."""
+
+    @abstractmethod
+    def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
+        """Clips `[count, samples]` in [-1, 1] with the attributes `asked: [count, attributes]`."""
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` clips `[count, samples]`, with attributes as training clips have them."""
+        return self.sample_asked(self.draw_attributes(count, generator), generator)

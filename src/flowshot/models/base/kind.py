@@ -1,19 +1,32 @@
 """A kind of model is a folder with two modules: `model` defines `KIND`, and `training` defines `train(model, job)`.
 
-Code that only loads models does not depend on their training.
+Code that only loads models does not depend on their training. A trained model is weights without code, and the
+configuration to build it again.
 """
 
+import dataclasses
 import importlib
+import json
+import math
+import shutil
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import RESERVED
 from flowshot.core.sections import Section
 from flowshot.models.base.generator import Generator
+
+Weights = dict[str, Tensor]
+
+MESSAGE_LENGTH = 200  # torch lists every weight that does not fit
 
 
 @dataclass(frozen=True)
@@ -32,25 +45,23 @@ class ModelCard:
 class ModelKind:
     """What a registry knows of one kind of model.
 
-    Args:
-        config: the dataclass of its entry in params.yaml, without `kind` and `train`.
-        build: makes the untrained model of a card; its folder holds the card's files, or is None before training.
-        shared: the section of params.yaml that an entry differs from; empty: an entry is complete.
-        check: `(name, config, clip_samples, sample_rate)` raises FlowshotError where the configuration cannot be
-            trained on such clips. It must be quick, because it runs before every reproduction.
-        files: the files to copy beside the weights, by their names there.
+    `build` makes the untrained model of a card; its folder holds the card's files, or is None before training. `check`
+    raises FlowshotError where a configuration cannot be trained on such clips; it runs before every reproduction.
     """
 
-    config: type[Section]
+    config: type[Section]  # of its entry in params.yaml, without `kind` and `train`
     build: Callable[[ModelCard, Path | None], Generator]
-    shared: str = ""
+    shared: str = ""  # the section of params.yaml that an entry differs from; empty: an entry is complete
     check: Callable[[str, Any, int, int], None] = lambda name, config, clip_samples, sample_rate: None
-    files: Callable[[Any], dict[str, Path]] = lambda config: {}
+    files: Callable[[Any], dict[str, Path]] = lambda config: {}  # to copy beside the weights, by their names there
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A checked entry of params.yaml; `package` holds the modules of its kind, `training` its changes of `train`."""
+    """A checked entry of params.yaml; `package` holds the modules of its kind, `training` its changes of `train`.
+
+    It trains for `steps_share` of the budget's steps.
+    """
 
     name: str
     kind_name: str
@@ -58,6 +69,7 @@ class ModelEntry:
     kind: ModelKind
     config: Any
     training: dict[str, Any]
+    steps_share: float
 
 
 def kind_named(kinds: Mapping[str, str], name: str) -> ModelKind:
@@ -81,6 +93,58 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
     difference = entry.pop("train", None) or {}
     if not isinstance(difference, Mapping):
         raise FlowshotError(f"{where}.train must be a mapping of what differs, found {difference!r}")
+    share = entry.pop("steps_share", 1)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < math.inf:
+        raise FlowshotError(f"{where}.steps_share must be a number above 0, found {share!r}")
     shared = params.values.get(kind.shared) or {} if kind.shared else {}
     config = check_section(kind.config, merge(shared, entry), where)
-    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference))
+    return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference), float(share))
+
+
+def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights, last: Weights | None = None) -> None:
+    """Write `config.json`, `weights.safetensors` (the best), `last.safetensors`, and the kind's own files."""
+    # Imported here: models must be usable where only torch, numpy and nflows are installed.
+    from safetensors.torch import save_file
+
+    sources = kind.files(card.config)
+    for name, source in sources.items():
+        shutil.copyfile(source, folder / name)
+    card = dataclasses.replace(card, files={name: sha256_of_file(folder / name) for name in sources})
+    text = json.dumps(dataclasses.asdict(card), indent=2)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    for name, tensors in (("weights", weights), ("last", last)):
+        if tensors is not None:
+            contiguous = {key: value.contiguous() for key, value in tensors.items()}
+            save_file(contiguous, folder / f"{name}.safetensors")
+
+
+def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Generator, ModelCard]:
+    """The model in `folder`, in evaluation mode on the CPU, with its card; `kind_named` is that of a registry.
+
+    Raises:
+        FlowshotError: the folder holds no model, or its weights are damaged or of another configuration.
+    """
+    # Imported here: see save_model.
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = kind_named(raw["kind"])
+        card = _read_card(raw, kind)
+        for name, digest in card.files.items():
+            if sha256_of_file(folder / name) != digest:
+                raise ValueError(f"{name} is not the file that config.json names")
+        model = kind.build(card, folder)
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        what = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
+        raise FlowshotError(f"{folder}: no usable model ({what}); train it again with `dvc repro`") from None
+    return model.eval(), card
+
+
+def _read_card(raw: dict[str, Any], kind: ModelKind) -> ModelCard:
+    # JSON has only lists, a configuration only tuples.
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw["config"].items()}
+    rate, samples = int(raw["sample_rate"]), int(raw["clip_samples"])
+    return ModelCard(raw["kind"], kind.config(**values), str(raw["dataset"]), rate, samples, raw["files"])

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from flowshot.core.params import Params
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, read_entry
-from flowshot.models.base.storage import load_model
+from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, load_model, read_entry
 
 KINDS = {
+    "crash": "flowshot.models.generators.crash",
     "copies": "flowshot.models.generators.copies",
+    "drumgan": "flowshot.models.generators.drumgan",
 }
 
 

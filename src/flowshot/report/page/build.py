@@ -10,34 +10,38 @@ import pandas as pd
 from flowshot.core.files import read_json
 from flowshot.core.plan import REAL, PlanConfig
 from flowshot.report.layout import Table
+from flowshot.report.markup import csv_table
 from flowshot.report.page.answer import answer, figure, main_distances
 from flowshot.report.page.findings import findings
 from flowshot.report.page.sounds import data_uri, dataset_sounds
 from flowshot.report.project import Arm, Project, stage_of
 from flowshot.report.render import inline, template
-from flowshot.report.results import Report, planned_arms
+from flowshot.report.results import Report, arm_name, planned_arms
 
 
 def write_page(
     folder: Path,
     project: Project,
     report: Report,
-    tables: Mapping[str, Sequence[tuple[str, Table]]],
+    tables: Mapping[str, Sequence[Table]],
     pictures: Mapping[str, Mapping[str, str]],
     revision: str,
 ) -> None:
     """Write `index.html` into `folder`, which holds the tables and figures already.
 
-    `tables` of each dataset stand with their titles in the order of the page, `pictures` are the stems of its figures
+    `tables` of each dataset stand in the order of the page, `pictures` are the stems of its figures
     with what they show. Datasets that are not the plan's are those of external systems alone, and have tables only.
     Where models or clips are missing in the project, the page says so.
     """
     plan = report.plan
     datasets = []
-    for dataset, titled in tables.items():
+    for dataset, known in tables.items():
         view: dict[str, Any] = {
             "name": dataset,
-            "tables": [(title, table, quote(f"{dataset}/table-{table.name}.tex")) for title, table in titled],
+            "tables": [
+                (table, quote(f"{dataset}/table-{table.name}.tex"), data_uri("text/csv", csv_table(table).encode()))
+                for table in known
+            ],
             "pictures": {
                 shows: data_uri("image/png", (folder / dataset / f"{stem}.png").read_bytes())
                 for stem, shows in pictures.get(dataset, {}).items()
@@ -47,6 +51,7 @@ def write_page(
         distances = main_distances(report, dataset) if dataset in plan.datasets else None
         if distances:
             view |= {"answer": answer(distances), "figure": figure(distances), "title": distances.title}
+            view["best"] = arm_name(distances.arms[0])
             view["heard"] = dataset_sounds(project, report, dataset, distances.arms[0])
             view["findings"], view["undecided"] = findings(report, dataset, distances)
         datasets.append(view)
@@ -89,22 +94,13 @@ def plan_facts(report: Report, revision: str) -> list[tuple[str, str]]:
 
 
 def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
-    """What a prepared dataset says of itself, as the template shows it; None where it was not prepared here."""
+    """A prepared dataset with what its card and its audit say of it; None where it was not prepared here."""
     prepared = project.prepared(name)
     if prepared is None:
         return None
-    audit, counts = pd.read_csv(prepared.folder / "audit.csv"), prepared.card.get("counts", {})
-    return {
-        **{"origin": "", "licence": "", "incomplete": (), "packages": ()},
-        **prepared.card,
-        "name": name,
-        "clips": counts.get("clips", {}),
-        "groups": counts.get("groups", {}),
-        "sample_rate": prepared.sample_rate,
-        "seconds": prepared.clip_samples / prepared.sample_rate,
-        "kept": int((audit["status"] == "kept").sum()),
-        "reasons": audit.loc[audit["status"] == "dropped", "reason"].value_counts().to_dict(),
-    }
+    audit = pd.read_csv(prepared.folder / "audit.csv")
+    reasons = audit.loc[audit["status"] == "dropped", "reason"].value_counts().to_dict()
+    return {"set": prepared, "kept": int((audit["status"] == "kept").sum()), "reasons": reasons, **prepared.card}
 
 
 def measurements(project: Project, plan: PlanConfig) -> list[dict[str, Any]]:

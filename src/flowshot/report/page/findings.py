@@ -90,7 +90,11 @@ def differences(report: Report, dataset: str) -> tuple[list[Finding], str]:
 def collapsed(report: Report, dataset: str) -> list[Finding]:
     """The trainings whose decoder ignores the latent, or in a line that there are none."""
     words = report.words
-    judged = [one for one in report.trainings.get(dataset, ()) if "verdict" in one.diagnostics]
+    judged = [
+        one for one in report.trainings.get(dataset, ()) if one.diagnostics.get("verdict", "untrained") != "untrained"
+    ]
+    if not judged:
+        return []
     unused = [one for one in judged if one.diagnostics["verdict"] != "healthy"]
     if unused:
         said = "In {count} of {total} trainings the decoder ignores the latent, wholly or in part (posterior collapse)."
@@ -98,24 +102,20 @@ def collapsed(report: Report, dataset: str) -> list[Finding]:
         return [Finding(words(said, count=len(unused), total=len(judged)), "bad", evidence)]
     if not judged:
         return []
-    worst = min(judged, key=lambda one: one.diagnostics.get("used_units", 0) / one.diagnostics.get("latent_size", 1))
+    worst = min(judged, key=lambda one: one.diagnostics["used_units"] / one.diagnostics["latent_size"])
     said = words("No posterior is collapsed ({total} trainings). The least used latent:", total=len(judged))
     return [Finding(f"{said} {_usage(report, worst)}", "good")]
 
 
 def _usage(report: Report, training: Training) -> str:
     said, words = training.diagnostics, report.words
-    used = words(
-        "{name}: {used} of {size} dimensions vary over clips and reach the decoder",
-        name=training.model if len(report.plan.seeds) == 1 else f"{training.model} (seed {training.seed})",
-        used=said.get("used_units", "?"),
-        size=said.get("latent_size", "?"),
+    name = training.model if len(report.plan.seeds) == 1 else f"{training.model} (seed {training.seed})"
+    sentence = (
+        "{name}: {used} of {size} dimensions vary over clips and reach the decoder; exchanging the latents of clips "
+        "raises the loss by {rise} %."
     )
-    gap, loss = said.get("shuffle_gap"), said.get("reconstruction")
-    if gap is None or not loss:
-        return f"{used}."
-    rise = words.number(f"{100 * gap / loss:.0f}")
-    return f"{used}; " + words("exchanging the latents of clips raises the loss by {rise} %.", rise=rise)
+    rise = words.number(f"{100 * said['shuffle_gap'] / (said['reconstruction'] or 1):.0f}")
+    return words(sentence, name=name, used=said["used_units"], size=said["latent_size"], rise=rise)
 
 
 def like_real_clips(report: Report, dataset: str) -> list[Finding]:

@@ -17,8 +17,7 @@ from flowshot.report.results import Pair, Report, arm_name
 from flowshot.report.spectrogram import decibel_spectrogram
 
 FIRST = 3  # real, reconstructed and generated clips at the top
-OTHERS = 24  # generated clips of all other arms together, one of each arm at least: a page should stay below 2 MB
-PAIRS = 2  # test clips that the other models reconstruct
+OTHERS = 32  # of all other models and arms together, one of each at least: a page should stay below 2 MB
 SUSPICIOUS = 3
 # In which embedding copies are looked for first: the one that hears time and frequency most finely.
 CLOSE_IN = ("mel", "logmel")
@@ -59,6 +58,7 @@ def dataset_sounds(project: Project, report: Report, dataset: str, best: Pair) -
     """The sounds of every arm of a dataset, from the plan's first seed; those of the arm `best` come first."""
     plan, words, seed, prepared = report.plan, report.words, report.plan.seeds[0], project.prepared(dataset)
     heard = Heard(prepared.sample_rate / 2000 if prepared else None)
+    each = min(FIRST, max(1, OTHERS // (len(plan.autoencoders) + len(plan.arms))))
     for model in sorted(plan.autoencoders, key=lambda model: model != best[0]):
         folder = project.root / "demonstrations" / dataset / model / str(seed)
         if not (folder / "pairs.json").is_file():
@@ -69,7 +69,7 @@ def dataset_sounds(project: Project, report: Report, dataset: str, best: Pair) -
         decoded = [words("reconstruction: {name}", name=name) for name in names]
         if "real" in heard.first:
             title = words("{model}, reconstructed", model=model)
-            heard.more[title] = _read(folder, "[0-9]-reconstruction.flac", decoded[:PAIRS])
+            heard.more[title] = _read(folder, "[0-9]-reconstruction.flac", decoded[:each])
         else:
             heard.first["real"] = _read(folder, "[0-9]-original.flac", originals[:FIRST])
             heard.first["reconstructed"] = _read(folder, "[0-9]-reconstruction.flac", decoded[:FIRST])
@@ -77,7 +77,6 @@ def dataset_sounds(project: Project, report: Report, dataset: str, best: Pair) -
         names = [words("original: {name}", name=row["source"]) for row in prepared.rows("test")[:FIRST]]
         real = zip(names, prepared.clips("test"), strict=False)
         heard.first["real"] = [sound(name, clip, prepared.sample_rate) for name, clip in real]
-    each = min(FIRST, max(1, OTHERS // len(plan.arms)))
     for arm in plan.arms:
         count = FIRST if arm == best else each
         names = [words("{arm}, clip {number}", arm=arm_name(arm), number=i + 1) for i in range(count)]

@@ -17,12 +17,9 @@ from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.latent import diagnose
 from flowshot.generation.sampling import reconstruct_clips, sample_clips
 from flowshot.models.autoencoders.exported_rave.model import EXPORTED, KIND, ExportedRave, ExportedRaveConfig
-from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.model import SMALLEST_SCALE, rave_configuration
+from flowshot.models.autoencoders.rave.model import SMALLEST_SCALE, RaveConfig, rave_configuration
 from flowshot.models.autoencoders.registry import load_autoencoder
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.latents import draw_latents
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.optimisation.progress import copy_weights
 from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
 
@@ -197,7 +194,7 @@ def test_priors_and_samples_need_the_folder_of_a_real_export_alone(real_export, 
     model, _ = load_autoencoder(tmp_path)
     clips = waves(6, 5000)
     prior = GaussianMixturePrior(GaussianMixturePriorConfig(2, iterations=5, tolerance=1e-4), model.latent_size)
-    latents = draw_latents(model, clips, 4, torch.Generator().manual_seed(0)).flatten(0, 1)
+    latents = model.encode(torch.from_numpy(clips), torch.Generator().manual_seed(0), 4).flatten(0, 1)
     prior.fit(latents, latents[:8], torch.Generator().manual_seed(0))
     drawn = sample_clips(model, prior, 5, 2, torch.Generator().manual_seed(0)).clips
     assert drawn.shape == (5, 5000) and np.isfinite(drawn).all() and np.abs(drawn).max() <= 1

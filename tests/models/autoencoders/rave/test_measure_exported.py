@@ -29,7 +29,7 @@ def measured(path, said=None, delay=0):
 def test_it_is_measured_as_every_other_and_not_trained(tmp_path):
     trained = measured(write_export(tmp_path / "model.ts"))
     assert trained.seconds == 0 and trained.best_step == 0 and len(trained.history) == 1
-    row = trained.best_row
+    row = trained.history[-1]
     assert row["reconstruction_gap"] == pytest.approx(row["valid_reconstruction"] - row["train_reconstruction_clean"])
     assert 0 < row["valid_reconstruction"] < np.inf and row["step"] == 0
     assert all(torch.equal(trained.best[name], value) for name, value in trained.last.items())
@@ -52,9 +52,9 @@ def test_latents_that_no_prior_can_follow_are_one_line(kind, message, tmp_path):
 
 def test_an_export_for_streaming_is_told_to_be_late_until_its_delay_is_set(tmp_path):
     path, said = write_export(tmp_path / "model.ts", late=32), []
-    late = measured(path, said).best_row["valid_reconstruction"]
+    late = measured(path, said).history[-1]["valid_reconstruction"]
     assert len(said) == 1 and "clips come out 32 samples late" in said[0] and "delay to 32" in said[0]
-    assert measured(path, delay=32).best_row["valid_reconstruction"] < late
+    assert measured(path, delay=32).history[-1]["valid_reconstruction"] < late
 
 
 def test_a_delay_is_found_whatever_the_sign_and_not_where_nothing_is_alike():

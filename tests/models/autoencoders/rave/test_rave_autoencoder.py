@@ -10,12 +10,10 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError
-from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.model import KIND, RaveAutoencoder
+from flowshot.models.autoencoders.rave.model import KIND, RaveAutoencoder, RaveConfig
 from flowshot.models.autoencoders.rave.training import check_validation_frames, row_of, train
 from flowshot.models.autoencoders.registry import load_autoencoder
-from flowshot.models.base.kind import ModelCard
-from flowshot.models.base.storage import save_model
+from flowshot.models.base.kind import ModelCard, save_model
 from training_jobs import job_on
 
 TINY = RaveConfig("v2_small", 4, 4, ratios=(4, 4, 4, 2), phase_1_share=0.5, train_samples=32768)
@@ -121,7 +119,7 @@ def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
     job = job_on(tones(5), tones(3), train_section={"log_every": 1, "validate_every": 2}, on_row=rows.append)
     trained = train(model, job)
     assert [row["step"] for row in trained.history] == [1, 2, 3, 4] and len(rows) == 4
-    last = trained.best_row
+    last = trained.history[-1]
     assert last["reconstruction_gap"] == pytest.approx(
         last["valid_reconstruction"] - last["train_reconstruction_clean"]
     )

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from flowshot.core.errors import FlowshotError, Interrupted
-from flowshot.models.autoencoders.rave.config import RaveConfig
-from flowshot.models.autoencoders.rave.model import RaveAutoencoder
+from flowshot.models.autoencoders.rave.model import RaveAutoencoder, RaveConfig
 from flowshot.models.autoencoders.rave.training import train
 from flowshot.optimisation.checkpoint import Checkpoint
 from training_jobs import job_on

@@ -3,25 +3,76 @@
 Its classes are called and nothing of it is copied: its licence is CC BY-NC. It is an extra: `make setup EXTRAS=rave`.
 """
 
+import importlib.util
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flowshot.core.errors import FlowshotError
+from flowshot.core.sections import Section, require
 from flowshot.densities.distributions import Posterior, Prior
-from flowshot.models.autoencoders.rave.config import RaveConfig, check_rave
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.base.kind import ModelKind
 
 # RAVE adds this to the softplus that is a posterior's standard deviation.
 SMALLEST_SCALE = 1e-4
 DISCRIMINATOR = "rave.discriminator."
+BANDS = 16  # of RAVE's filter bank, in all of its configurations
+
+
+@dataclass(frozen=True)
+class RaveConfig(Section):
+    """One of RAVE's configurations, and what differs from it. Of `train`, only the two intervals apply.
+
+    `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to `train_samples`.
+    """
+
+    config: Literal["v1", "v2", "v2_small"]
+    latent_size: int
+    capacity: int
+    ratios: tuple[int, ...]
+    phase_1_share: float
+    train_samples: int
+
+    def __post_init__(self) -> None:
+        require(self.latent_size >= 2 and self.capacity > 0, "latent_size must be at least 2, and capacity above 0")
+        require(len(self.ratios) == 4 and min(self.ratios) >= 1, "ratios must be four numbers above 0")
+        require(0 < self.phase_1_share <= 1, "phase_1_share must be above 0, and 1 at most")
+        require(self.train_samples >= 32768, "train_samples must be at least 32768, which RAVE's losses need")
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples of one frame of the latent."""
+        return BANDS * math.prod(self.ratios)
+
+    @property
+    def padded_samples(self) -> int:
+        """`train_samples`, in whole frames."""
+        return -(-self.train_samples // self.frame_samples) * self.frame_samples
+
+
+def check_rave(name: str, config: RaveConfig, clip_samples: int, sample_rate: int) -> None:
+    """Raise FlowshotError where clips are longer than `train_samples`, or acids-rave is not installed.
+
+    It looks for the package without importing it, which takes seconds.
+    """
+    if clip_samples > config.padded_samples:
+        raise FlowshotError(
+            f"{name}: train_samples is {config.padded_samples}, but clips have {clip_samples} samples; raise it"
+        )
+    missing = [package for package in ("rave", "gin", "pytorch_lightning") if importlib.util.find_spec(package) is None]
+    if missing:
+        raise FlowshotError(
+            f"{name}: needs the package acids-rave ({missing[0]} is missing); install it with `make setup EXTRAS=rave`"
+        )
 
 
 class RaveAutoencoder(Autoencoder):
@@ -124,9 +175,8 @@ def rave_configuration(config: RaveConfig, sample_rate: int, phase_1_steps: int 
         gin.clear_config()
 
 
-def build(card: ModelCard, folder: Path | None) -> RaveAutoencoder:
-    """The untrained model of a card."""
-    return RaveAutoencoder(card.config, card.clip_samples, card.sample_rate)
-
-
-KIND = ModelKind(config=RaveConfig, build=build, check=check_rave)
+KIND = ModelKind(
+    config=RaveConfig,
+    build=lambda card, folder: RaveAutoencoder(card.config, card.clip_samples, card.sample_rate),
+    check=check_rave,
+)

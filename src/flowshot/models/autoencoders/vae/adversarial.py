@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from flowshot.core.randomness import torch_generator
-from flowshot.models.autoencoders.vae.discriminators import Discriminators, Judgement
+from flowshot.models.autoencoders.vae.discriminators import Discriminators
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.training.config import AdversarialConfig
@@ -65,14 +65,8 @@ def train_decoder_alone(model: VAE) -> None:
 class Adversary:
     """The discriminators, their optimizer, and the steps in which they act: the last `config.share` of `steps`.
 
-    Its random draws come from a generator of its own, so that training up to the phase is the same, bit for bit,
-    whether a phase follows or not.
-
-    Args:
-        config: share of the steps, and the weight of both terms.
-        steps: of the whole training.
-        device: where the clips are.
-        seed: of the training; initial weights and noise follow from it.
+    Its random draws come from generators of its own, which follow from `seed`, so that training up to the phase is the
+    same, bit for bit, whether a phase follows or not.
     """
 
     def __init__(self, config: AdversarialConfig, steps: int, device: torch.device, seed: int) -> None:
@@ -105,16 +99,10 @@ class Adversary:
         return min(1.0, (step - self.first_step + 1) / WARMUP_STEPS)
 
     def step(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Teach the discriminators once, then let them judge.
+        """Teach the discriminators once, then let them judge clips and what the decoder made of them, with its graph.
 
-        Args:
-            real: clips `[batch, samples]`.
-            fake: what the decoder made of them, `[batch, samples]`, with its graph.
-            step: of the training, counted from 0.
-
-        Returns:
-            What is added to the decoder's loss, and for the history: both of its terms unweighted, the discriminators'
-            loss, and their mean logits of real and decoded clips before they were taught.
+        Returns what is added to the decoder's loss, and for the history: both of its terms unweighted, the
+        discriminators' loss, and their mean logits of real and decoded clips before they were taught.
         """
         # The same noise on both, so that it adds nothing to the distance of features.
         noise = NOISE * torch.randn(real.shape, generator=self.noise, device=real.device)
@@ -132,7 +120,7 @@ class Adversary:
 
     def _teach(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         self.discriminators.requires_grad_(True)
-        pairs = [_halves(judgement) for judgement in self.discriminators(torch.cat([real, fake]))]
+        pairs = [judgement.logits.chunk(2) for judgement in self.discriminators(torch.cat([real, fake]))]
         loss = _mean([discriminator_loss(a, b) for a, b in pairs])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -140,11 +128,6 @@ class Adversary:
         self.optimizer.step()
         scores = {"score_real": _mean([a.mean() for a, _ in pairs]), "score_fake": _mean([b.mean() for _, b in pairs])}
         return {name: value.detach() for name, value in {"discriminator": loss, **scores}.items()}
-
-
-def _halves(judgement: Judgement) -> tuple[Tensor, Tensor]:
-    real, fake = judgement.logits.chunk(2)
-    return real, fake
 
 
 def _mean(values: list[Tensor]) -> Tensor:

@@ -5,7 +5,6 @@ one would know them by heart. Widths and strides are chosen so that all of them 
 the autoencoder (a test counts them).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,15 +62,15 @@ class SpectrogramDiscriminator(nn.Module):
             clips, self.fft_size, self.fft_size // 2, window=self.window, return_complex=True, pad_mode="constant"
         )
         parts = torch.view_as_real(spectrum * (2 / self.window.sum())).permute(0, 3, 1, 2)
-        return _judge(self.layers, _compress(parts))
+        x, features = _compress(parts), []
+        for layer in self.layers[:-1]:
+            x = functional.leaky_relu(layer(x), SLOPE)
+            features.append(x)
+        return Judgement(self.layers[-1](x), features)
 
 
 class Discriminators(nn.Module):
-    """One discriminator for each FFT size: `[batch, samples]` -> one `Judgement` each.
-
-    Args:
-        generator: on the CPU; draws the initial weights.
-    """
+    """One discriminator for each FFT size: `[batch, samples]` -> one `Judgement` each."""
 
     def __init__(self, generator: torch.Generator) -> None:
         super().__init__()
@@ -82,11 +81,8 @@ class Discriminators(nn.Module):
 
 
 def _initialised(layer: nn.Conv2d, generator: torch.Generator) -> nn.Module:
-    """Outputs of about unit variance (He et al. 2015, 1502.01852), and weight normalisation.
-
-    Weight normalisation (Salimans & Kingma 2016, 1602.07868) is what the discriminators of all papers above have:
-    a batch of real and decoded clips must not be normalised by its own statistics, which give away which is which.
-    """
+    """Outputs of about unit variance (He et al. 2015, 1502.01852), and weight normalisation (1602.07868)."""
+    # Not normalised by the batch, whose statistics give away which clips are real.
     nn.init.kaiming_normal_(layer.weight, a=SLOPE, nonlinearity="leaky_relu", generator=generator)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -94,17 +90,6 @@ def _initialised(layer: nn.Conv2d, generator: torch.Generator) -> nn.Module:
 
 
 def _compress(parts: Tensor) -> Tensor:
-    """Square root of the magnitude with the phase kept, `[batch, 2, ...]`: a tail at -40 dB is seen beside its attack.
-
-    Below `FLOOR` it is linear, because the root's slope is infinite at 0.
-    """
+    """Square root of the magnitude with the phase kept, `[batch, 2, ...]`: a tail is seen beside its attack."""
     power = parts.square().sum(1, keepdim=True)
     return parts * (power + FLOOR**2) ** -0.25
-
-
-def _judge(layers: Sequence[nn.Module] | nn.ModuleList, x: Tensor) -> Judgement:
-    features = []
-    for layer in list(layers)[:-1]:
-        x = functional.leaky_relu(layer(x), SLOPE)
-        features.append(x)
-    return Judgement(layers[-1](x), features)

@@ -10,7 +10,7 @@ from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import Section
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.base.kind import ModelKind
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ class Copies(Generator):
         return torch.stack([torch.from_numpy(clips[row].copy()) for row in rows.tolist()])
 
 
-def build(card: ModelCard, folder: Path | None) -> Copies:
-    """The generator of a card."""
-    return Copies(PREPARED / card.dataset, card.clip_samples, card.sample_rate)
-
-
-KIND = ModelKind(config=CopiesConfig, build=build)
+KIND = ModelKind(
+    config=CopiesConfig,
+    build=lambda card, folder: Copies(PREPARED / card.dataset, card.clip_samples, card.sample_rate),
+)

@@ -1,0 +1,1 @@
+"""Trained arms from Python: `flowshot.load`."""

@@ -1,0 +1,309 @@
+"""A trained arm as an object: it samples, encodes and decodes. `docs/python.md` says how it is used."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowshot.clips.flac import flac_bytes
+from flowshot.clips.prepared import PREPARED, read_prepared
+from flowshot.core.errors import FlowshotError
+from flowshot.core.params import PARAMS, Params, read_params
+from flowshot.core.plan import DIRECT, arm_names
+from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.generation.control import Near, Tempered
+from flowshot.generation.generated import sample_directly
+from flowshot.generation.sampling import LatentSampler, sample_clips
+from flowshot.models.autoencoders.registry import KINDS, load_autoencoder
+from flowshot.models.base.autoencoder import Autoencoder
+from flowshot.models.base.generator import Generator
+from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.latents import read_latents
+from flowshot.models.generators.registry import load_generator
+from flowshot.preparation.config import DatasetConfig, dataset_config
+from flowshot.preparation.cutting import Clip, read_clips
+from flowshot.preparation.selection import REASONS
+from flowshot.priors.base import LatentPrior
+from flowshot.priors.own import OwnPrior
+from flowshot.priors.registry import make_prior, prior_config
+from flowshot.sources.decode import UnusableAudio, quiet_decoders
+
+BATCH_SIZE = 64  # clips decoded at once
+FEWEST_CLIPS = 20  # of a label, to fit a prior to
+# What is fitted to the latents of a label where the arm's own prior came with its autoencoder.
+PRIOR_OF_LABELS = "gmm"
+Clips = Tensor | np.ndarray
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A trained model on the CPU with its card, and the prior of an autoencoder.
+
+    `names` are dataset, model and prior, `seed` that of its training, `project` the folder that holds `params.yaml`.
+    """
+
+    names: tuple[str, str, str]
+    seed: int
+    model: Generator
+    prior: LatentPrior | None
+    card: ModelCard
+    project: Path
+
+    @property
+    def name(self) -> str:
+        """Dataset, model and prior."""
+        return "/".join(self.names)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the clips, in Hz."""
+        return self.card.sample_rate
+
+    @property
+    def clip_samples(self) -> int:
+        """Length of a clip."""
+        return self.card.clip_samples
+
+    @property
+    def latent_size(self) -> int:
+        """Length of a latent."""
+        return self.encoding()[0].latent_size
+
+    def encoding(self) -> tuple[Autoencoder, LatentPrior]:
+        """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
+        if not isinstance(self.model, Autoencoder) or self.prior is None:
+            raise FlowshotError(f"{self.name}: is a generator, which has no latent; name an arm of an autoencoder")
+        return self.model, self.prior
+
+    def sample(
+        self,
+        count: int = 16,
+        seed: int = 0,
+        temperature: float = 1.0,
+        near: "Path | str | Clips | None" = None,
+        label: str | None = None,
+    ) -> Tensor:
+        """`count` clips `[count, clip_samples]` in [-1, 1]; the seed decides which.
+
+        Args:
+            count: of clips.
+            seed: of the draws.
+            temperature: scales the noise of the prior, or the width of the posterior of `near`.
+            near: a file or a clip `[clip_samples]`, of which variations are drawn.
+            label: of the dataset; a prior is fitted to the latents of its training clips.
+        """
+        return torch.from_numpy(self.draw(count, self.generator(seed), self.sampler(temperature, near, label)))
+
+    def encode(self, clips: Clips, seed: int | None = None) -> Tensor:
+        """`clips: [n, clip_samples]` -> latents `[n, latent_size]`: of the posterior's mean, or with a seed a draw."""
+        model, batch = self.encoding()[0], torch.as_tensor(clips, dtype=torch.float32)
+        with torch.no_grad():
+            if seed is None:
+                return model.encode_mean(batch)
+            return model.encode(batch, torch.Generator().manual_seed(seed)).squeeze(1)
+
+    def decode(self, latents: Clips) -> Tensor:
+        """`latents: [n, latent_size]` -> clips `[n, clip_samples]`; the decoder's noise is the same at every call."""
+        with torch.no_grad():
+            return self.encoding()[0].decode(torch.as_tensor(latents, dtype=torch.float32))
+
+    def show(self, clips: Clips) -> "Audio":
+        """The clips with buttons to play them, as the last line of a cell of a notebook."""
+        return Audio(np.atleast_2d(torch.as_tensor(clips).numpy()), self.sample_rate)
+
+    def generator(self, seed: int) -> torch.Generator:
+        """Of the draws of the `sample` stage under the plan's seed."""
+        names = self.names[:2] if self.names[2] == DIRECT else self.names
+        return torch_generator(seed, "sample", *names)
+
+    def draw(
+        self,
+        count: int,
+        generator: torch.Generator,
+        sampler: LatentSampler | None = None,
+        batch_size: int = BATCH_SIZE,
+        attributes: Mapping[str, float] | None = None,
+    ) -> np.ndarray:
+        """`count` clips `[count, clip_samples]`, of the latents that `sampler` draws.
+
+        Without a sampler they are a generator's, with the `attributes` asked for.
+        """
+        if sampler is None:
+            return sample_directly(self.model, count, batch_size, generator, attributes).clips
+        return sample_clips(self.encoding()[0], sampler, count, batch_size, generator).clips
+
+    def sampler(
+        self, temperature: float = 1.0, near: "Path | str | Clips | None" = None, label: str | None = None
+    ) -> LatentSampler | None:
+        """What draws latents as `sample` says; None of a generator, which can only draw."""
+        if self.prior is None and (temperature, near, label) == (1.0, None, None):
+            return None
+        model, prior = self.encoding()
+        if temperature < 0:
+            raise FlowshotError(f"temperature must be 0 or more, found {temperature:g}")
+        if near is not None:
+            clip = self.read_sound(Path(near)) if isinstance(near, Path | str) else near
+            return Near(model, torch.as_tensor(clip, dtype=torch.float32), temperature)
+        return Tempered(prior if label is None else self._fitted_to(label), temperature)
+
+    def require_attributes(self, wanted: Mapping[str, float]) -> None:
+        """Raise FlowshotError where clips of this arm cannot be asked for one of the attributes `wanted`."""
+        known: tuple[str, ...] = getattr(self.model, "attribute_names", ())
+        for name in wanted:
+            if not known:
+                raise FlowshotError(f"{self.name}: cannot be asked for attributes; name a drumgan with a condition")
+            if name not in known:
+                raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
+
+    def read_clip(self, path: Path) -> Clip:
+        """The clip of a file as the model knows clips: from its first sound, at the level of its dataset."""
+        return read_clip(path.expanduser(), dataset_config(self._params(), self.names[0]), self.card)
+
+    def read_sound(self, path: Path) -> np.ndarray:
+        """The samples `[samples]` of `read_clip`."""
+        return self.read_clip(path).samples
+
+    def _params(self) -> Params:
+        return read_params(self.project / PARAMS)
+
+    def _fitted_to(self, label: str) -> LatentPrior:
+        """A prior of the arm's kind that is fitted to the latents of the training clips of a label."""
+        rows = read_prepared(self.project / PREPARED / self.names[0]).rows("train")
+        labels = [row.get("label", "") for row in rows]
+        chosen = [place for place, each in enumerate(labels) if each == label]
+        if len(chosen) < FEWEST_CLIPS:
+            enough = sorted({each for each in labels if each and labels.count(each) >= FEWEST_CLIPS})
+            raise FlowshotError(
+                f"{self.names[0]}: has {len(chosen)} training clips of the label {label!r}, and a prior needs "
+                f"{FEWEST_CLIPS}; labels with as many: {', '.join(enough) or 'none'}"
+            )
+        latents = read_latents(self.project.joinpath("latents", *self.names[:2], str(self.seed)), "train")[chosen]
+        held_out = max(2, len(chosen) // 5)
+        kind = PRIOR_OF_LABELS if isinstance(self.prior, OwnPrior) else self.names[2]
+        seed_initial_weights(self.seed, *self.names, label)
+        prior = make_prior(kind, prior_config(self._params(), kind), self.encoding()[0])
+        draws = torch_generator(self.seed, "fit_prior", *self.names, label)
+        prior.fit(latents[held_out:].flatten(0, 1), latents[:held_out].flatten(0, 1), draws)
+        return prior.eval()
+
+
+class ExportedArm:
+    """What `flowshot export` wrote, with the methods of `Arm` that need no project."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.file: Any = torch.jit.load(path)
+            self.name, self.sample_rate = str(self.file.arm), int(self.file.sample_rate)
+            self.clip_samples, self.latent_size = int(self.file.clip_samples), int(self.file.latent_size)
+        except (OSError, RuntimeError, AttributeError):
+            raise FlowshotError(f"{path}: is no file that `flowshot export` wrote") from None
+        dataset, model, prior = self.name.split("/")
+        self.names = dataset, model, prior
+
+    def sample(self, count: int = 16, seed: int = 0) -> Tensor:
+        """`count` clips `[count, clip_samples]` in [-1, 1]: those of `Arm.sample` for the same seed."""
+        return torch.as_tensor(self.file.sample(count, torch_generator(seed, "sample", *self.names).initial_seed()))
+
+    def encode(self, clips: Clips, seed: int | None = None) -> Tensor:
+        """As `Arm.encode`."""
+        batch = torch.as_tensor(clips, dtype=torch.float32)
+        return torch.as_tensor(self.file.encode(batch) if seed is None else self.file.encode_draw(batch, seed))
+
+    def decode(self, latents: Clips) -> Tensor:
+        """As `Arm.decode`."""
+        return torch.as_tensor(self.file.decode(torch.as_tensor(latents, dtype=torch.float32)))
+
+    def show(self, clips: Clips) -> "Audio":
+        """As `Arm.show`."""
+        return Audio(np.atleast_2d(torch.as_tensor(clips).numpy()), self.sample_rate)
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Clips `[n, samples]` that a notebook shows with buttons to play them."""
+
+    clips: np.ndarray
+    sample_rate: int
+
+    def _repr_html_(self) -> str:
+        encoded = [base64.b64encode(flac_bytes(clip, self.sample_rate)).decode("ascii") for clip in self.clips]
+        return "".join(f'<audio controls src="data:audio/flac;base64,{each}"></audio>' for each in encoded)
+
+
+def load(source: Path | str, seed: int | None = None, project: Path | str = ".") -> Arm | ExportedArm:
+    """A trained arm: `DATASET/AUTOENCODER/PRIOR` of a project, the folder of a model, or a file of `flowshot export`.
+
+    Args:
+        source: which one. The folder of a model gives it with the prior that it was trained with.
+        seed: of the training; the plan's first seed that has one.
+        project: the folder that holds `params.yaml`, `models/` and `priors/`.
+
+    Raises:
+        FlowshotError: it is missing or damaged, or its prior was fitted under other parameters.
+    """
+    folder, root = Path(source).expanduser(), Path(project).expanduser()
+    if folder.is_file():
+        return ExportedArm(folder)
+    if (folder / "config.json").is_file():
+        return _load_model(folder.resolve())
+    names = arm_names(str(source))
+    params, trained = read_params(root / PARAMS), root.joinpath("models", *names[:2])
+    if seed is None:
+        seed = next((s for s in params.plan.seeds if (trained / str(s) / "config.json").is_file()), None)
+    if seed is None:
+        seeds = ", ".join(map(str, params.plan.seeds))
+        remedy = "run `dvc repro`, or name one with --model-seed"
+        raise FlowshotError(f"{trained}: no trained model for the plan's seeds ({seeds}); {remedy}")
+    if names[2] == DIRECT:
+        return Arm(names, seed, *_generator(trained / str(seed)), root)
+    model, card = load_autoencoder(trained / str(seed))
+    prior = make_prior(names[2], prior_config(params, names[2]), model)
+    prior.load(root.joinpath("priors", *names, str(seed)))
+    return Arm(names, seed, model, prior, card, root)
+
+
+def _generator(folder: Path) -> tuple[Generator, None, ModelCard]:
+    model, card = load_generator(folder)
+    return model, None, card
+
+
+def _load_model(folder: Path) -> Arm:
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        kind = ""
+    seed = int(folder.name) if folder.name.isdecimal() else 0
+    root = folder.parents[3] if len(folder.parents) > 3 else folder
+    if kind and kind not in KINDS:
+        generator, prior, card = _generator(folder)
+        return Arm((card.dataset, folder.parent.name, DIRECT), seed, generator, prior, card, root)
+    model, card = load_autoencoder(folder)
+    return Arm((card.dataset, folder.parent.name, "own"), seed, model, OwnPrior(model.prior), card, root)
+
+
+def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
+    """The clip of a file as the model knows clips: from its first sound, at the level of its dataset.
+
+    Raises:
+        FlowshotError: the file is missing or gives no clip, or the dataset has other clips than the model.
+    """
+    if (config.sample_rate, config.clip_samples) != (card.sample_rate, card.clip_samples):
+        raise FlowshotError(
+            f"datasets.{card.dataset}: has clips of {config.clip_samples} samples at {config.sample_rate} Hz, but the "
+            f"model was trained on {card.clip_samples} at {card.sample_rate} Hz; train it again with `dvc repro`"
+        )
+    if not path.is_file():
+        raise FlowshotError(f"{path}: is no file; give a sound")
+    found: list[Clip] = []
+    try:
+        with quiet_decoders():
+            read_clips(path, replace(config, cut="file"), found.append)
+    except UnusableAudio as problem:
+        raise FlowshotError(f"{path}: {problem.reason} ({REASONS[problem.reason]}); give another sound") from None
+    return found[0]

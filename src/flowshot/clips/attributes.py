@@ -1,0 +1,83 @@
+"""What a clip sounds like in a few numbers from 0 to 1, which a model can be asked for.
+
+Plain measures of the signal; AudioCommons' timbral models, which DrumGAN used, are others.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+ASKED = "asked.csv"  # beside generated clips: the attributes that each was asked for, under their names
+ATTRIBUTES = ("brightness", "attack", "noisiness", "pitch_strength", "bass")
+
+LOWEST_HERTZ, BASS_HERTZ = 50.0, 200.0
+PITCH_HERTZ = (50.0, 1000.0)
+WINDOW_SECONDS = 0.032
+SHORTEST_ATTACK = 0.001  # seconds
+FLATTEST_DB = -60.0  # the spectral flatness that counts as none
+TINY = 1e-12
+
+
+@torch.no_grad()
+def attributes(clips: Tensor, sample_rate: int) -> Tensor:
+    """The `ATTRIBUTES` of `clips: [batch, samples]`, `[batch, 5]` in [0, 1].
+
+    * brightness: the centroid of the power spectrum, on a logarithmic scale from 50 Hz to half the sample rate;
+    * attack: the time from a tenth to nine tenths of the peak, on a logarithmic scale from 1 ms to the clip's length;
+    * noisiness: the spectral flatness of each frame, weighted by its power, from -60 to 0 dB;
+    * pitch_strength: the highest normalised autocorrelation at a period from 50 to 1,000 Hz, behind the first dip;
+    * bass: the share of the power below 200 Hz.
+
+    A silent clip has none of them, but for numbers that are finite.
+    """
+    clips = clips.float()
+    power = _power(clips, sample_rate)
+    spectrum = power.sum(2)
+    hertz = torch.linspace(0, sample_rate / 2, power.shape[1], device=clips.device)
+    total = spectrum.sum(1) + TINY
+    centroid = (spectrum * hertz).sum(1) / total
+    brightness = (centroid / LOWEST_HERTZ).clamp(min=1).log() / math.log(sample_rate / 2 / LOWEST_HERTZ)
+    bass = spectrum[:, hertz < BASS_HERTZ].sum(1) / total
+    found = (
+        brightness, _attack(clips, sample_rate), _noisiness(power), _pitch_strength(clips, sample_rate), bass,
+    )  # fmt: skip
+    return torch.stack(found, 1).clamp(0, 1)
+
+
+def _power(clips: Tensor, sample_rate: int) -> Tensor:
+    """Power spectrogram `[batch, bins, frames]`."""
+    window = 2 ** round(math.log2(min(WINDOW_SECONDS * sample_rate, clips.shape[1])))
+    shape = torch.hann_window(window, device=clips.device)
+    return torch.stft(clips, window, window // 2, window=shape, pad_mode="constant", return_complex=True).abs().square()
+
+
+def _attack(clips: Tensor, sample_rate: int) -> Tensor:
+    level = clips.abs()
+    peak = level.amax(1, keepdim=True).clamp(min=TINY)
+    begin, end = ((level >= share * peak).int().argmax(1) for share in (0.1, 0.9))
+    seconds = (end - begin) / sample_rate
+    return (seconds / SHORTEST_ATTACK).clamp(min=1).log() / math.log(
+        max(clips.shape[1] / sample_rate / SHORTEST_ATTACK, 1 + TINY)
+    )
+
+
+def _noisiness(power: Tensor) -> Tensor:
+    weight = power.mean(1)
+    flatness = 10 * ((power + TINY).log10().mean(1) - (weight + TINY).log10())
+    mean = (flatness * weight).sum(1) / (weight.sum(1) + TINY)
+    return torch.where(weight.sum(1) > TINY, 1 - mean / FLATTEST_DB, torch.zeros_like(mean))
+
+
+def _pitch_strength(clips: Tensor, sample_rate: int) -> Tensor:
+    samples = clips.shape[1]
+    shortest, longest = (round(sample_rate / hertz) for hertz in reversed(PITCH_HERTZ))
+    longest = min(longest, samples // 2)
+    correlation = torch.fft.irfft(torch.fft.rfft(clips, 2 * samples).abs().square())[:, : longest + 1]
+    energy = torch.nn.functional.pad(clips.square().cumsum(1), (1, 0))
+    lags = torch.arange(longest + 1, device=clips.device)
+    # Of the part before the last `lag` samples, and of the part behind the first ones: what was multiplied.
+    before, behind = energy[:, samples - lags], energy[:, -1:] - energy[:, lags]
+    normalised = correlation / (before * behind).clamp(min=TINY).sqrt()
+    dipped = (normalised < 0).int().cummax(1).values.bool() & (lags >= shortest)
+    return normalised.masked_fill(~dipped, 0).amax(1)

@@ -1,0 +1,61 @@
+"""The kind `crash`: clips by removing noise step by step."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from flowshot.models.base.generator import Generator
+from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.generators.crash.config import CrashConfig, check_crash
+from flowshot.models.generators.crash.network import NoiseEstimator
+from flowshot.models.generators.crash.samplers import Sampler, step_table, times_down
+from flowshot.models.generators.crash.schedules import SCHEDULES
+
+
+class Crash(Generator):
+    """A diffusion model of raw clips; its network holds the moving average of the trained weights."""
+
+    def __init__(self, config: CrashConfig, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
+        self.config = config
+        self.schedule = SCHEDULES[config.schedule]
+        self.network = NoiseEstimator(config.channels, config.factors)
+
+    def sampler(self, level: float = 1.0) -> Sampler:
+        """What removes the noise of `level`, from 0 to 1, by the configured steps."""
+        times = times_down(self.schedule, level, self.config.sampler_steps)
+        table = step_table(self.schedule, self.config.sampler, times)
+        return Sampler(self.network, table).to(self.network.first.weight.device)
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` clips `[count, samples]`."""
+        noise = torch.randn(count, self.clip_samples, generator=generator, device=generator.device)
+        clips: Tensor = self.sampler()(noise, generator)
+        return clips.clamp(-1, 1)
+
+    def vary(self, clip: Tensor, level: float, count: int, generator: torch.Generator) -> Tensor:
+        """`count` clips near `clip: [samples]`, which gets the noise of `level` and loses it again."""
+        noise = torch.randn(count, self.clip_samples, generator=generator, device=generator.device)
+        noisy = self.schedule.add_noise(clip.expand(count, -1), noise, self.schedule.time(level))
+        clips: Tensor = self.sampler(level)(noisy, generator)
+        return clips.clamp(-1, 1)
+
+    def inpaint(self, clip: Tensor, first: int, last: int, count: int, generator: torch.Generator) -> Tensor:
+        """`count` clips that equal `clip: [samples]` but for the samples from `first` to before `last`.
+
+        After every step the rest is the clip again, as noisy as that step leaves it (Song et al. 2021, 2011.13456).
+        """
+        kept = torch.ones(self.clip_samples, dtype=torch.bool, device=generator.device)
+        kept[first:last] = False
+        noise = torch.randn(count, self.clip_samples, generator=generator, device=generator.device)
+        clips: Tensor = self.sampler()(noise, generator, clip, kept)
+        return clips.clamp(-1, 1)
+
+
+def build(card: ModelCard, folder: Path | None) -> Crash:
+    """The untrained model of a card."""
+    return Crash(card.config, card.clip_samples, card.sample_rate)
+
+
+KIND = ModelKind(config=CrashConfig, build=build, check=check_crash)

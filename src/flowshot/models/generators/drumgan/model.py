@@ -1,0 +1,66 @@
+"""The kind `drumgan`: clips in one pass, from noise and, if wanted, from attributes that they are to have."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from flowshot.clips.attributes import ATTRIBUTES
+from flowshot.models.base.generator import AskedGenerator
+from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.generators.drumgan.config import DrumganConfig, check_drumgan
+from flowshot.models.generators.drumgan.network import SpectrogramGenerator
+from flowshot.models.generators.drumgan.spectrum import Spectrum
+
+ROWS = 512  # training clips whose attributes the model keeps
+NEAREST = 32  # of them, those most like what is asked for give what is not asked for
+
+
+class Drumgan(AskedGenerator):
+    """A GAN of spectrograms; its network holds the moving average of the trained weights.
+
+    `known: [rows, attributes]` are attributes of training clips, from which those that nobody asks for are drawn.
+    """
+
+    known: Tensor
+
+    def __init__(self, config: DrumganConfig, clip_samples: int, sample_rate: int) -> None:
+        super().__init__(clip_samples, sample_rate)
+        self.config = config
+        self.attribute_names = ATTRIBUTES if config.condition == "attributes" else ()
+        self.spectrum = Spectrum(config, clip_samples)
+        given = config.latent_size + len(self.attribute_names)
+        self.network = SpectrogramGenerator(given, config.widths, self.spectrum.shape)
+        self.register_buffer("known", torch.zeros(ROWS, len(self.attribute_names)))
+
+    def draw_attributes(
+        self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """`[count, attributes]`: those of training clips, the ones most like what is `asked`, with what is asked."""
+        rows = self.known
+        if asked:
+            columns = [self.attribute_names.index(name) for name in asked]
+            wanted = rows.new_tensor(list(asked.values()))
+            rows = rows[(rows[:, columns] - wanted).square().sum(1).argsort(stable=True)[:NEAREST]]
+            rows[:, columns] = wanted
+        return rows[torch.randint(len(rows), (count,), generator=generator, device=generator.device)]
+
+    def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
+        """Clips `[count, samples]` with the attributes `asked: [count, attributes]`."""
+        shape = (len(asked), self.config.latent_size)
+        latent = torch.randn(shape, generator=generator, device=generator.device)
+        return self.decode(latent, asked)
+
+    def decode(self, latent: Tensor, asked: Tensor) -> Tensor:
+        """The clips of `latent: [count, size]` and `asked: [count, attributes]`."""
+        spectrograms = self.network(latent, asked, len(self.config.widths) - 1, 1.0)
+        return self.spectrum.clips(spectrograms).clamp(-1, 1)
+
+
+def build(card: ModelCard, folder: Path | None) -> Drumgan:
+    """The untrained model of a card."""
+    return Drumgan(card.config, card.clip_samples, card.sample_rate)
+
+
+KIND = ModelKind(config=DrumganConfig, build=build, check=check_drumgan)

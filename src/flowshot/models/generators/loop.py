@@ -1,0 +1,110 @@
+"""The training loop that generators share: batches, history, checkpoints, and which weights are kept."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from flowshot.clips.batches import EndlessBatches
+from flowshot.core.errors import FlowshotError
+from flowshot.models.base.generator import Generator
+from flowshot.optimisation.checkpoint import GeneratorState, Stateful
+from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights
+from flowshot.training.augmentation import augment
+from flowshot.training.job import TrainingJob
+
+Terms = dict[str, Tensor | float]
+
+
+def train_by_steps(
+    model: Generator,
+    job: TrainingJob,
+    parts: Mapping[str, Stateful],
+    take_step: Callable[[Tensor, int], Terms],
+    validate: Callable[[], Row] | None = None,
+) -> Trained:
+    """Call `take_step(clips, step)` for every step of the job's budget; on resuming, for those that are left.
+
+    Args:
+        model: what is kept and draws clips, on the device of the training; often a moving average.
+        parts: whatever else changes from step to step.
+        take_step: makes one step on `clips: [batch, samples]`, and returns what the history shows of it, with the
+            `gradient_norm`.
+        validate: gives the `valid_loss` that decides which weights are the best; without it the last ones are.
+
+    Raises:
+        Interrupted: a stop was requested, and the checkpoint is written.
+        FlowshotError: a gradient was not finite; names the step and the terms. Or no validation loss was.
+    """
+    config, budget = job.training, job.budget
+    device = next(model.parameters()).device
+    order = EndlessBatches(job.dataset.clips("train"), budget.batch_size, job.generator)
+    changes = torch.Generator().manual_seed(job.generator.initial_seed() + 1)
+    progress = Progress(copy_weights(model))
+    every: dict[str, Stateful] = {
+        "model": model,
+        "order": order,
+        "changes": GeneratorState(changes),
+        "progress": progress,
+        **parts,
+    }
+    job.checkpoint.restore(every)
+    for row in progress.history:
+        job.on_row(row)
+    start = time.perf_counter() - progress.seconds
+
+    while progress.step < budget.steps:
+        clips = next(order).to(device, non_blocking=True)
+        terms = take_step(augment(clips, config.augment, job.dataset.sample_rate, changes), progress.step)
+        progress.step += 1
+        require_finite(terms, progress.step)
+        validates = progress.step % config.validate_every == 0 or progress.step == budget.steps
+        if validates or progress.step == 1 or progress.step % config.log_every == 0:
+            row = {"step": float(progress.step), **numbers(terms)}
+            if validates:
+                row |= validate() if validate is not None else {}
+                if progress.keep_if_better(model, row.get("valid_loss", 0.0), always=validate is None):
+                    job.on_best(progress.best, progress.best_step)
+            progress.add(row, time.perf_counter() - start)
+            job.on_row(row)
+        progress.seconds = time.perf_counter() - start
+        job.checkpoint.after_step(every, progress.step, budget.steps)
+
+    if progress.best_step == 0:
+        raise FlowshotError(
+            f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
+        )
+    return progress.trained(model)
+
+
+def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
+    """For the draws of a training on its device; the job's own generator orders the clips, and nothing else."""
+    return torch.Generator(device).manual_seed(job.generator.initial_seed() + 2)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the weights of `average` a little towards those of `network`; faster in the first steps, which count from 0.
+
+    So that the initial weights do not stay in the average of a short training, as in TensorFlow's moving average.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(value, 1 - decay)
+
+
+def require_finite(terms: Terms, step: int) -> None:
+    """Raise FlowshotError where the gradient of a step was not finite: its loss was not, or overflowed."""
+    if not math.isfinite(float(terms["gradient_norm"])):
+        listed = ", ".join(f"{name} {value:.4g}" for name, value in numbers(terms).items())
+        raise FlowshotError(
+            f"training stopped at step {step}: the gradient is not finite ({listed}); lower the entry's "
+            "train.learning_rate, or set train.precision to float32"
+        )
+
+
+def numbers(terms: Terms) -> Row:
+    """The terms as plain numbers."""
+    return {name: float(value.detach() if isinstance(value, Tensor) else value) for name, value in terms.items()}

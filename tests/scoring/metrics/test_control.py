@@ -1,0 +1,53 @@
+"""Whether asked attributes are found again: rank correlations of clips whose answer is known, and their interval."""
+
+import math
+
+import numpy as np
+import pytest
+
+from flowshot.core.errors import FlowshotError
+from flowshot.scoring.metrics.control import control_scores, rank_correlation, read_asked
+
+RATE = 8000
+
+
+def tones(hertz):
+    """A steady tone of 0.25 s for each frequency."""
+    return np.sin(2 * np.pi * np.asarray(hertz)[:, None] * np.arange(RATE // 4) / RATE).astype(np.float32)
+
+
+def test_ranks_are_compared_and_ties_share_theirs():
+    assert rank_correlation(np.array([1, 2, 3, 4.0]), np.array([1, 10, 100, 1000.0])) == pytest.approx(1)
+    assert rank_correlation(np.array([1, 2, 3, 4.0]), np.array([4, 3, 2, 1.0])) == pytest.approx(-1)
+    assert rank_correlation(np.array([1, 1, 2, 2.0]), np.array([5, 6, 7, 8.0])) == pytest.approx(0.894, abs=1e-3)
+
+
+def test_a_generator_that_obeys_has_a_correlation_of_1_and_one_that_does_not_has_none():
+    asked = np.linspace(0.1, 0.9, 40)
+    clips = tones(50 * (RATE / 2 / 50) ** asked)
+    (score,) = control_scores(clips, RATE, {"brightness": asked}, 0.95)
+    assert (score.metric, score.embedding, score.n) == ("control", "brightness", 40)
+    assert (score.value, score.ci_low) == (pytest.approx(1), None)
+    (score,) = control_scores(clips, RATE, {"brightness": np.r_[asked[1], asked[0], asked[2:]]}, 0.95)
+    assert 0.99 < score.ci_low < score.value < score.ci_high < 1
+    shuffled = np.random.default_rng(0).permutation(asked)
+    (score,) = control_scores(clips, RATE, {"brightness": shuffled}, 0.95)
+    assert score.ci_low < 0 < score.ci_high
+    assert score.ci_high - score.ci_low == pytest.approx(2 * math.tanh(2.03 * math.sqrt(1.06 / 37)), abs=0.05)
+
+
+def test_what_is_the_same_for_all_clips_has_no_score():
+    clips = tones(np.full(8, 440.0))
+    assert control_scores(clips, RATE, {"brightness": np.linspace(0, 1, 8), "bass": np.ones(8)}, 0.95) == []
+    assert control_scores(clips, RATE, {}, 0.95) == []
+
+
+def test_what_was_asked_is_read_from_beside_the_clips(tmp_path):
+    assert read_asked(tmp_path) == {}
+    (tmp_path / "asked.csv").write_text("brightness,bass\n0.5,0.1\n0.25,0.0\n")
+    found = read_asked(tmp_path)
+    assert found["brightness"].tolist() == [0.5, 0.25] and found["bass"].tolist() == [0.1, 0.0]
+    for text in ("brightness,warmth\n0.5,0.1\n", "brightness\nx\n", "brightness,bass\n0.5\n0.5,0.1\n"):
+        (tmp_path / "asked.csv").write_text(text)
+        with pytest.raises(FlowshotError, match=r"asked\.csv: holds no attributes"):
+            read_asked(tmp_path)
