@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from flowshot.clips.prepared import SPLITS
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import SplitConfig
-from flowshot.preparation.selection import KeptClip, split_units
 from flowshot.preparation.splits import Group, split_groups
-from flowshot.sources.grouping import Membership
 
 
 def group(name, size=1, label="a"):
@@ -80,28 +78,3 @@ def test_three_groups_however_unequal_fill_three_splits():
     groups = [group("huge", 1000), group("small", 1), group("smaller", 1)]
     chosen = split(groups)
     assert chosen["huge"] == "train" and set(chosen.values()) == set(SPLITS)
-
-
-def kept(group, pack, kind, label):
-    return KeptClip(group, f"{pack}/{group}", Membership((group,), label, pack, False, pack, kind), None)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_packs_and_kinds_have_their_share_of_clips_and_of_groups_in_every_split(seed):
-    generator = np.random.default_rng(seed)
-    packs = {"kits": ("recorded", 400, 3), "font": ("sampled instrument", 90, 30), "synth": ("rendered", 600, 4)}
-    clips = [
-        kept(f"{pack} {number}", pack, kind, f"label {number % 40}")
-        for pack, (kind, count, largest) in packs.items()
-        for number in range(count)
-        for _ in range(generator.integers(1, largest + 1))
-    ]
-    units = split_units(clips)
-    chosen = split_groups(units, SplitConfig(0.76, 0.12, 0.12), np.random.default_rng(seed))
-    for pack in packs:
-        of_pack = [clip for clip in clips if clip.member.pack == pack]
-        shares = Counter(chosen[clip.group] for clip in of_pack)
-        groups = Counter(chosen[name] for name in {clip.group for clip in of_pack})
-        for split in ("valid", "test"):
-            assert shares[split] / len(of_pack) == pytest.approx(0.12, abs=0.02)
-            assert groups[split] / sum(groups.values()) == pytest.approx(0.12, abs=0.03)

@@ -130,7 +130,7 @@ def test_small_runs_give_positive_numbers(bench):
 def test_the_step_that_a_gpu_is_measured_with_runs_without_one_too(bench):
     import torch
 
-    sys.modules["benchmarks.catalogue"].gpu.gpu_step(torch.device("cpu"), batch_size=1, steps=2)()
+    sys.modules["benchmarks.catalogue"].gpu.gpu_step(torch.device("cpu"), batch_size=1)()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="acids-rave is an extra")

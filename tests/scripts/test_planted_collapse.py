@@ -20,7 +20,7 @@ def planted():
     del sys.modules["planted_collapse"]
 
 
-@pytest.mark.parametrize(("number", "steps"), [(0, 60), (1, 60), (2, 10), (3, 60)])
+@pytest.mark.parametrize(("number", "steps"), [(0, 60), (1, 150), (2, 10), (3, 60)])
 def test_every_planted_case_has_its_verdict_after_a_short_training(planted, number, steps):
     case = planted.CASES[number]
     outcome = planted.run((case, 0, steps))

@@ -1,15 +1,18 @@
 import hashlib
+import os
 import stat
 from dataclasses import replace
 
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.sources.catalog import PACKS, Package
+from flowshot.sources.catalog import PACKAGES, Package
 from flowshot.sources.clients import download
 
 CONTENT = b"an archive"
-PACKAGE = Package("npm", "some-sounds", "1.0.0", hashlib.sha256(CONTENT).hexdigest())
+PACKAGE = Package(
+    "npm", "some-sounds", "1.0.0", hashlib.sha256(CONTENT).hexdigest(), "CC0-1.0", "a test", "package"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -107,7 +110,8 @@ def test_a_client_that_writes_nothing_is_one_line(tmp_path, programs):
 
 
 def test_every_package_of_the_catalog_is_pinned():
-    for pack in PACKS.values():
-        assert pack.licence and pack.origin and "/" not in pack.name
-        assert (pack.unpack == "files") == (pack.inside == "")
-        assert all(len(package.sha256) == 64 and package.version for package in pack.packages)
+    for packages in PACKAGES.values():
+        assert len({package.collection for package in packages}) == len(packages)
+        for package in packages:
+            assert len(package.sha256) == 64 and package.version and package.licence
+            assert "/" not in package.collection and os.sep not in package.collection

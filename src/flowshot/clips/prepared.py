@@ -19,7 +19,7 @@ PREPARED = Path("data/prepared")
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 FEWEST_HELD_OUT = 2  # clips for validation, and for testing: fewer cannot be compared with anything
-MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256", "pack", "kind")
+MANIFEST_COLUMNS = ("clip", "split", "group", "source", "start", "seconds", "label", "sha256")
 
 
 @dataclass(frozen=True)

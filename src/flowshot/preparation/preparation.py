@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
             MANIFEST_COLUMNS,
             (
                 (number, split, clip.group, clip.source, f"{clip.facts.start:.6f}", f"{clip.facts.seconds:.6f}",
-                 clip.member.label, clip.facts.sha256, clip.member.pack, clip.member.kind)
+                 clip.label, clip.facts.sha256)
                 for number, (split, clip) in enumerate(rows)
             ),
         )  # fmt: skip
@@ -180,39 +180,17 @@ def _card(
         "licence": raw_card["licence"],
         "origin": raw_card["origin"],
         "incomplete": raw_card.get("incomplete", []),
-        "packages": [
-            {key: pack[key] for key in ("pack", "kind", "licence", "origin")} | package
-            for pack in raw_card.get("packs", [])
-            for package in pack["packages"]
-        ],
+        "packages": raw_card.get("packages", []),
         "counts": {
             "clips": {split: len(clips) for split, clips in splits.items()},
             "groups": {split: len({clip.group for clip in clips}) for split, clips in splits.items()},
             "files": {"kept": len(kept), "dropped": dict(sorted(dropped.items()))},
             "dropped_clips": selection.dropped_clips,
-            "packs": _counts(splits, "pack"),
-            "kinds": _counts(splits, "kind"),
         },
         "sound_seconds": round(sum(clip.facts.seconds for clip in selection.clips), 3),
         "source_seconds": round(sum(row.seconds or 0 for row in kept), 3),
         "config": settings,
     }
-
-
-def _counts(splits: Splits, column: Literal["pack", "kind"]) -> dict[str, dict[str, Any]]:
-    """Clips, groups and minutes of sound of each pack or kind, by split."""
-    found: dict[str, dict[str, Any]] = {}
-    for split, clips in splits.items():
-        parts: dict[str, list[KeptClip]] = {}
-        for clip in clips:
-            parts.setdefault(getattr(clip.member, column), []).append(clip)
-        for name, part in sorted(parts.items()):
-            if name:
-                row = found.setdefault(name, {"clips": {}, "groups": {}, "minutes": {}})
-                row["clips"][split] = len(part)
-                row["groups"][split] = len({clip.group for clip in part})
-                row["minutes"][split] = round(sum(clip.facts.seconds for clip in part) / 60, 2)
-    return dict(sorted(found.items()))
 
 
 def card_text(card: dict[str, Any]) -> str:
@@ -244,19 +222,12 @@ def card_text(card: dict[str, Any]) -> str:
     if counts["dropped_clips"]:
         dropped = ", ".join(f"{count} {reason}" for reason, count in counts["dropped_clips"].items())
         lines += [f"Clips dropped of files that were read: {dropped}.", ""]
-    for title in ("kinds", "packs"):
-        if counts[title]:
-            lines += [f"| {title} | split | clips | groups | minutes |", "|---|---|---|---|---|"]
-            lines += [
-                f"| {name} | {split} | {row['clips'][split]} | {row['groups'][split]} | {row['minutes'][split]:.1f} |"
-                for name, row in counts[title].items()
-                for split in row["clips"]
-            ]
-            lines += [""]
     if card["packages"]:
-        columns = ("pack", "kind", "name", "version", "licence", "origin", "sha256")
-        lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-        lines += [f"| {' | '.join(item[column] for column in columns)} |" for item in card["packages"]]
+        lines += ["| package | version | licence | origin | SHA-256 |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {item['name']} | {item['version']} | {item['licence']} | {item['origin']} | `{item['sha256']}` |"
+            for item in card["packages"]
+        ]
         lines += [""]
     lines += ["How clips were made:", ""]
     lines += [f"- `{key}: {value}`" for key, value in card["config"].items() if key not in ("source", "path")]

@@ -52,7 +52,8 @@ class KeptClip:
 
     group: str
     source: str
-    member: Membership
+    label: str
+    collection: str
     facts: ClipFacts
 
 
@@ -107,7 +108,7 @@ def select(
     for clip in kept:
         source, member = files[owners[clip]].source, members[owners[clip]]
         group = names.setdefault(groups.find(member.keys[0]), source)
-        clips.append(KeptClip(group, source, member, facts[clip]))
+        clips.append(KeptClip(group, source, member.label, member.collection, facts[clip]))
     with_clips = {owners[clip] for clip in kept}
     audit = [
         _audit_row(file.source, found, index in with_clips, *lost.get(index, ("", "")))
@@ -117,22 +118,12 @@ def select(
 
 
 def split_units(clips: Iterable[KeptClip]) -> list[Group]:
-    """The groups of clips with their sizes and strata, by name: of labels, collections and, if they differ, kinds.
-
-    Where kinds differ, each pack's and kind's groups are counted beside its clips: sizes of groups differ a lot there.
-    """
-    clips = list(clips)
-    kinds = len({clip.member.kind for clip in clips}) > 1
+    """The groups of clips with their sizes and strata, by name."""
     strata: dict[str, Counter[Hashable]] = {}
     sizes: Counter[str] = Counter()
     for clip in clips:
-        member = clip.member
         sizes[clip.group] += 1
-        of_group = strata.setdefault(clip.group, Counter())
-        of_group.update([("label", member.label), ("collection", member.collection)])
-        if kinds:
-            of_group[("kind", member.kind)] += 1
-            of_group[("groups of kind", member.kind)] = of_group[("groups of pack", member.pack)] = 1
+        strata.setdefault(clip.group, Counter()).update([("label", clip.label), ("collection", clip.collection)])
     return [Group(name, sizes[name], strata[name]) for name in sorted(sizes)]
 
 

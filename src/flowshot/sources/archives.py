@@ -29,7 +29,7 @@ def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> l
     Raises FlowshotError where the archive is damaged, or a file would be written outside of `folder`.
     """
     written = []
-    with readable(archive, "tar"), tarfile.open(fileobj=file, mode="r|*") as tar:
+    with _readable(archive, "tar"), tarfile.open(fileobj=file, mode="r|*") as tar:
         for member in tar:
             target = select(PurePosixPath(member.name)) if member.isreg() else None
             if target is not None:
@@ -41,7 +41,7 @@ def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> l
 def unpack_zip(path: Path, folder: Path, select: Select, *, archive: str) -> list[Path]:
     """As `unpack_tar`, of a zip archive, which must not be encrypted."""
     written = []
-    with readable(archive, "zip"), zipfile.ZipFile(path) as zipped:
+    with _readable(archive, "zip"), zipfile.ZipFile(path) as zipped:
         for member in zipped.infolist():
             target = None if member.is_dir() else select(PurePosixPath(member.filename))
             if target is not None:
@@ -51,8 +51,7 @@ def unpack_zip(path: Path, folder: Path, select: Select, *, archive: str) -> lis
 
 
 @contextmanager
-def readable(archive: str, kind: str) -> Iterator[None]:
-    """Raise FlowshotError, one line, where the block finds the archive damaged."""
+def _readable(archive: str, kind: str) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:

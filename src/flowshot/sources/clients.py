@@ -31,25 +31,18 @@ def missing_program(client: Client) -> str | None:
     return next((program for program in PROGRAMS[client] if shutil.which(program) is None), None)
 
 
-class UnavailableError(FlowshotError):
-    """A package that cannot be had on this machine, whatever the network does."""
-
-
 def download(package: Package, folder: Path) -> Download:
     """The package's archive in `folder`, from an earlier download where there is a whole one.
 
     Raises:
-        UnavailableError: the client is missing, or apt does not know the package.
-        FlowshotError: the network is down, or the archive has another hash than the catalog says. Nothing is left in
-            `folder` then.
+        FlowshotError: the client or the network is missing, the registry does not know the package, or the archive
+            has another hash than the catalog says. Nothing is left in `folder` then.
     """
     if (earlier := kept_download(package, folder)) is not None:
         return earlier
     name = package.name
     if (program := missing_program(package.client)) is not None:
-        raise UnavailableError(
-            f"{name}: the program `{program}` is not on this machine; install it, or fetch elsewhere"
-        )
+        raise FlowshotError(f"{name}: the program `{program}` is not on this machine; install it, or fetch there")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:
         path = (_npm if package.client == "npm" else _apt)(package, Path(fresh))
@@ -94,7 +87,7 @@ def _apt(package: Package, folder: Path) -> Path:
         # Another release of the distribution has another version, which the caller reports.
         status, _, errors = _run(["apt-get", "download", name], folder)
     if status != 0 and any(text in errors for text in APT_UNKNOWN):
-        raise UnavailableError(f"{name}: apt does not know this package; run `apt-get update` as root, then again")
+        raise FlowshotError(f"{name}: apt does not know this package; run `apt-get update` as root, then again")
     return _downloaded(name, "apt-get", status, errors, folder, ".deb")
 
 

@@ -1,10 +1,5 @@
 """Fetch a dataset: the audio of its source, unpacked, with a card of its origin and licences."""
 
-import hashlib
-import json
-import os
-import platform
-import re
 import shutil
 from pathlib import Path, PurePosixPath
 from subprocess import PIPE, Popen
@@ -12,186 +7,102 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
+from flowshot.core.files import whole_folder, write_json, writing
 from flowshot.core.process import warn, workers
 from flowshot.sources.archives import Select, unpack_tar, unpack_zip
-from flowshot.sources.catalog import LICENCES, SOURCES, TITLES, Pack
-from flowshot.sources.clients import Download, UnavailableError, download
+from flowshot.sources.catalog import LICENCES, PACKAGES, TITLES, Package
+from flowshot.sources.clients import Download, download, kept_download, missing_program
 from flowshot.sources.config import SourceConfig
-from flowshot.sources.containers import (
-    catalogue_sounds,
-    group_sounds,
-    patch_sounds,
-    wad_sounds,
-    write_sounds,
-)
-from flowshot.sources.dssi import render_presets
 from flowshot.sources.grouping import KIT_FILE
 from flowshot.sources.inputs import AUDIO_FOLDER, CARD_FILE, called_audio, user_folder, write_index
 from flowshot.sources.soundfont import write_one_shots
 
-LICENCE_FOLDER, INSIDE_FOLDER, PACK_FILE = "licences", "inside", "pack.json"
+LICENCE_FOLDER = "licences"
 LICENCE_NAMES = frozenset({"copyright", "license", "licence", "provenance.md", "readme.md", "808.txt"})
-READERS = {"patch": patch_sounds, "wad": wad_sounds, "group": group_sounds, "cat": catalogue_sounds}
-PLUGIN_MACHINES = ("x86_64", "AMD64")  # what the plugins of the catalog are compiled for
 
 
 def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None = None) -> None:
     """Write `folder` (`data/raw/<name>`) whole: `card.json`, and `audio/`, or `index.json` for a folder of the user's.
 
-    Archives are kept under their hash in `downloads`, by default beside the folder of raw data. A fetch that was
-    interrupted goes on with the pack where it stopped; one that finds all packs in `folder` does nothing.
+    Archives are kept under their hash in `downloads`, by default beside the folder of raw data.
 
     Raises FlowshotError where the source cannot be fetched; what was at `folder` stays as it was.
     """
     card: dict[str, Any] = {"name": name, "source": config.source, "origin": TITLES[config.source]}
-    if config.source in SOURCES:
-        packs = [pack for pack in SOURCES[config.source] if config.packs is None or pack.name in config.packs]
-        with writing(folder):
-            _fetch_packs(card, packs, folder, downloads or folder.parent.parent / "downloads")
-        return
     with writing(folder), whole_folder(folder) as fresh:
         if config.source == "folder":
             source = user_folder(name, config.path)
             card |= {"licence": LICENCES["folder"], "files": write_index(source, fresh)}
             if card["files"] == 0:
                 raise FlowshotError(f"{source}: holds no files; put audio there, or name another folder")
-        else:
+        elif config.source == "synth":
             # Imported here: the synthesizer needs scipy, and no other source does.
             from flowshot.sources.synthesis.synthesizer import write_clips
 
             write_clips(fresh / AUDIO_FOLDER, workers=workers())
             card |= {"licence": LICENCES["synth"]}
+        else:
+            archives = downloads or folder.parent.parent / "downloads"
+            card |= _fetch_packages(name, PACKAGES[config.source], fresh, archives)
         write_json(fresh / CARD_FILE, card)
 
 
-def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, downloads: Path) -> None:
-    name = card["name"]
-    if list(_fetched(folder)) == [_digest(pack) for pack in packs]:
-        warn(f"{name}: all {len(packs)} packs are there already; nothing to fetch")
-        return
-    rows, missing = [], []
-    with scratch_folder(folder.with_name(f".{name}.packs")) as scratch:
-        _reuse(folder, scratch, packs)
-        for number, pack in enumerate(packs, 1):
-            place = scratch / pack.name
-            if not (place / PACK_FILE).is_file():
-                warn(f"{name}: pack {number} of {len(packs)}, {pack.name}")
-                try:
-                    found = _download_all(pack, downloads)
-                except UnavailableError as error:
-                    missing.append(f"without {pack.name}, because {str(error).partition(': ')[2].partition(';')[0]}")
-                    continue
-                write_json(place / PACK_FILE, _card_row(pack, found) | {"files": _unpack(pack, found, place)})
-            rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")))
-        if not rows:
-            raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
-        if missing:
-            lines = "; ".join(missing)
-            files = sum(row["files"] for row in rows)
-            warn(
-                f"{name} is INCOMPLETE: {lines}. What is there: {', '.join(row['pack'] for row in rows)}, {files} files"
-            )
-            warn(f"{name}: its results compare only with themselves; for all of it run fetch on a Debian machine")
-        with whole_folder(folder) as fresh:
-            for row in rows:
-                for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-                    if (scratch / row["pack"] / kind).is_dir():
-                        (fresh / kind).mkdir(exist_ok=True)
-                        # Linked, not moved: what stops here can go on from what is in `scratch`.
-                        shutil.copytree(scratch / row["pack"] / kind, fresh / kind / row["pack"], copy_function=_link)
-            licence = "; ".join(f"{row['pack']}: {row['licence']}" for row in rows)
-            write_json(fresh / CARD_FILE, card | {"licence": licence, "packs": rows, "incomplete": missing})
+def _fetch_packages(name: str, packages: tuple[Package, ...], folder: Path, downloads: Path) -> dict[str, Any]:
+    available, missing = _available(name, packages, downloads)
+    rows = []
+    for package in available:
+        found = download(package, downloads)
+        if found.version != package.version:
+            warn(f"{package.name}: this system has version {found.version}, results were made with {package.version}")
+        row = {key: getattr(package, key) for key in ("name", "client", "licence", "origin")}
+        rows.append(row | {"version": found.version, "sha256": found.sha256, "files": _unpack(found, folder)})
+    licence = "; ".join(f"{row['name']}: {row['licence']}" for row in rows)
+    return {"licence": licence, "packages": rows, "incomplete": missing}
 
 
-def _fetched(folder: Path) -> dict[str, dict[str, Any]]:
-    """The rows of the packs that a card says were fetched, by their digest."""
-    try:
-        card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-        return {row["digest"]: row for row in card["packs"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+def _available(name: str, packages: tuple[Package, ...], downloads: Path) -> tuple[list[Package], list[str]]:
+    """The packages that this machine can unpack, and a line for each other one.
+
+    A machine without Debian's tools can still make a smaller dataset of npm's packages; that is said, here and in the
+    card, because its results compare with no others.
+    """
+    available, missing = [], []
+    for package in packages:
+        program = missing_program(package.client)
+        # Downloads of npm can be unpacked without it; those of apt cannot.
+        if program is None or (package.client == "npm" and kept_download(package, downloads) is not None):
+            available.append(package)
+        else:
+            missing.append(f"without {package.name}, because the program `{program}` is not on this machine")
+    if not available:
+        raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
+    for line in missing:
+        warn(f"{name} is INCOMPLETE: {line}; its results compare only with themselves")
+    return available, missing
 
 
-def _reuse(folder: Path, scratch: Path, packs: list[Pack]) -> None:
-    """Take over packs that an earlier fetch left in `folder`."""
-    fetched = _fetched(folder)
-    for pack in packs:
-        place, row = scratch / pack.name, fetched.get(_digest(pack))
-        if row is None or place.exists():
-            continue
-        for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-            if (folder / kind / pack.name).is_dir():
-                shutil.copytree(folder / kind / pack.name, place / kind, copy_function=_link)
-        write_json(place / PACK_FILE, row | {"licence": pack.licence, "origin": pack.origin, "kind": pack.kind})
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # from one disk to another
-        shutil.copy2(source, target)
-
-
-def _digest(pack: Pack) -> str:
-    return hashlib.sha256(json.dumps([pack.name, pack.contents]).encode()).hexdigest()[:16]
-
-
-def _card_row(pack: Pack, found: list[Download]) -> dict[str, Any]:
-    packages = [
-        {"client": one.package.client, "name": one.package.name, "version": one.version, "sha256": one.sha256}
-        for one in found
-    ]
-    row = {"pack": pack.name, "kind": pack.kind, "licence": pack.licence, "origin": pack.origin}
-    return row | {"digest": _digest(pack), "packages": packages}
-
-
-def _download_all(pack: Pack, downloads: Path) -> list[Download]:
-    if pack.unpack == "dssi" and platform.machine() not in PLUGIN_MACHINES:
-        raise UnavailableError(f"{pack.name}: its plugin runs on x86-64 only; fetch elsewhere")
-    found = [download(package, downloads) for package in pack.packages]
-    for one in found:
-        if one.version != one.package.version:
-            wanted = one.package.version
-            warn(f"{one.package.name}: this system has version {one.version}, results were made with {wanted}")
-    return found
-
-
-def _unpack(pack: Pack, found: list[Download], place: Path) -> int:
-    """Write a pack's audio, drum kits and licences to `place`; returns how many audio files there are."""
-    place.mkdir(parents=True, exist_ok=True)
-    audio = place / AUDIO_FOLDER
-    with TemporaryDirectory(prefix=".unpacked.", dir=place.parent) as temporary:
+def _unpack(found: Download, folder: Path) -> int:
+    """Write a package's audio, drum kits and licences; returns how many audio files there are."""
+    package = found.package
+    with TemporaryDirectory(prefix=".unpacked.", dir=folder) as temporary:
         unpacked = Path(temporary)
-        for one in found:
-            _unpack_archive(one, unpacked, _selection(pack))
-        containers = sorted((unpacked / INSIDE_FOLDER).glob("*"))
-        for container in containers:
-            _open(pack, container, audio)
+        audio = unpacked / AUDIO_FOLDER
+        paths = _unpack_archive(found, unpacked, _selection(package))
+        for path in [path for path in paths if package.nested and path.match(package.nested)]:
+            paths += unpack_zip(path, audio, _wanted, archive=f"{package.name}: {path.name}")
+        for path in [path for path in paths if package.soundfont and path.match(package.soundfont)]:
+            paths += write_one_shots(path, audio / path.stem)
         for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
             if (unpacked / kind).is_dir():
-                shutil.rmtree(place / kind, ignore_errors=True)
-                shutil.move(unpacked / kind, place / kind)
-    count = sum(called_audio(path) for path in audio.rglob("*"))
+                (folder / kind).mkdir(exist_ok=True)
+                shutil.move(unpacked / kind, folder / kind / package.collection)
+    count = sum(map(called_audio, paths))
     if count == 0:
-        name = found[0].package.name
         raise FlowshotError(
-            f"{name} {found[0].version}: holds no audio below {pack.root}; "
-            f"make version {found[0].package.version} known to {found[0].package.client}, then fetch again"
+            f"{package.name} {found.version}: holds no audio below {package.root}; "
+            f"make version {package.version} known to {package.client}, then fetch again"
         )
     return count
-
-
-def _open(pack: Pack, container: Path, audio: Path) -> None:
-    """Write the sounds of a container below `audio`."""
-    if pack.unpack == "zip":
-        unpack_zip(container, audio, _wanted, archive=f"{pack.name}: {container.name}")
-    elif pack.unpack == "soundfont":
-        write_one_shots(container, audio / container.stem)
-    elif pack.unpack in READERS:
-        write_sounds(READERS[pack.unpack], container, audio / container.stem)
-    elif container.suffix == ".so" and not container.name.startswith("lib"):
-        render_presets(container, audio, pack.share, workers())
 
 
 def _unpack_archive(found: Download, folder: Path, select: Select) -> list[Path]:
@@ -207,16 +118,16 @@ def _unpack_archive(found: Download, folder: Path, select: Select) -> list[Path]
     return paths
 
 
-def _selection(pack: Pack) -> Select:
-    root = PurePosixPath(pack.root)
+def _selection(package: Package) -> Select:
+    root = PurePosixPath(package.root)
 
     def select(path: PurePosixPath) -> PurePosixPath | None:
         if path.name.casefold() in LICENCE_NAMES:
             return PurePosixPath(LICENCE_FOLDER, path.name)
         if not path.is_relative_to(root):
             return None
-        if pack.inside:
-            return PurePosixPath(INSIDE_FOLDER, path.name) if re.search(pack.inside, str(path)) else None
+        if inside := package.nested or package.soundfont:
+            return PurePosixPath("inside", path.name) if path.match(inside) else None
         inner = _wanted(path.relative_to(root))
         return None if inner is None else AUDIO_FOLDER / inner
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
-from flowshot.sources.catalog import SOURCES, Pack
+from flowshot.sources.catalog import PACKAGES, Package
 from flowshot.sources.config import Source
 from flowshot.sources.inputs import InputFile
 
@@ -32,8 +32,6 @@ class Membership:
     label: str
     collection: str  # the part of the dataset it belongs to; splits are balanced over these
     excluded: bool
-    pack: str = ""
-    kind: str = ""
 
 
 class Groups:
@@ -65,25 +63,23 @@ def memberships(source: Source, files: Sequence[InputFile], exclude: str = "", g
     same text share a split.
     """
     kits = _kits(files)
-    packs = {pack.name: pack for pack in SOURCES.get(source, ())}
+    packages = {package.collection: package for package in PACKAGES.get(source, ())}
     members = []
     for file in files:
         name = _composed(file.source)
         path = PurePosixPath(name)
-        pack = packs.get(path.parts[0])
-        inner = path.relative_to(pack.name) if pack else path
+        package = packages.get(path.parts[0])
+        inner = path.relative_to(package.collection) if package else path
         keys: list[Hashable] = [("file", file.source)]
         keys += [("kit", str(path.parent), instrument) for instrument in kits.get(name, [])]
         if group and (found := re.search(_composed(group), name)):
             keys.append(("pattern", found.group(), found.groups()))
-        keys += _name_keys(source, path, pack)
+        keys += _name_keys(source, path, package)
         excluded = bool(exclude and re.search(_composed(exclude), name)) or bool(
-            pack and pack.exclude and re.search(pack.exclude, str(inner), re.IGNORECASE)
+            package and package.exclude and re.search(package.exclude, str(inner), re.IGNORECASE)
         )
-        label = _label(path, inner, pack, kits.get(name, []))
-        collection = path.parts[0] if len(path.parts) > 1 else ""
-        origin = (pack.name, pack.kind) if pack else ("", "")
-        members.append(Membership(tuple(keys), label, collection, excluded, *origin))
+        label = _label(path, inner, package, kits.get(name, []))
+        members.append(Membership(tuple(keys), label, path.parts[0] if len(path.parts) > 1 else "", excluded))
     return members
 
 
@@ -133,21 +129,21 @@ def _without_velocity(text: str) -> str:
     return text
 
 
-def _name_keys(source: Source, path: PurePosixPath, pack: Pack | None) -> list[Hashable]:
+def _name_keys(source: Source, path: PurePosixPath, package: Package | None) -> list[Hashable]:
     # Clips of the synthesizer are independent of each other. In a user's folder a last number may count anything, so
     # only velocities are taken for layers there.
-    if pack is None:
+    if package is None:
         return [("stem", str(path.parent), stem(path.name, takes=False))] if source == "folder" else []
-    if pack.takes in ("family", "instrument"):
-        return [(pack.takes, str(path.parent.parent if pack.takes == "family" else path.parent))]
-    where = str(path.parent) if pack.takes == "folder" else pack.name
-    return [] if pack.takes == "none" else [("stem", where, stem(path.name, takes=True))]
+    if package.takes == "family":
+        return [("family", str(path.parent.parent))]
+    where = str(path.parent) if package.takes == "folder" else package.collection
+    return [] if package.takes == "none" else [("stem", where, stem(path.name, takes=True))]
 
 
-def _label(path: PurePosixPath, inner: PurePosixPath, pack: Pack | None, instruments: list[str]) -> str:
+def _label(path: PurePosixPath, inner: PurePosixPath, package: Package | None, instruments: list[str]) -> str:
     if instruments:
         return instruments[0].partition("\0")[0].casefold()
-    if pack is not None and pack.label == "prefix":
+    if package is not None and package.label == "prefix":
         return inner.stem.casefold().partition("_")[0]
     folders = [part for part in inner.parts[:-1] if part.casefold() not in ("sound", "sounds", "samples", "audio")]
     return folders[-1] if folders else (path.parts[0] if len(path.parts) > 1 else "")

@@ -95,7 +95,7 @@ def write_one_shots(path: Path, folder: Path) -> list[Path]:
     for number, (family, instrument) in _families(font).items():
         recording, right = font.recordings[number], _right(font, number)
         if recording and (audio := one_shot(recording, right, looped=number not in plain)) is not None:
-            file = folder / family / instrument / f"{number:04d} {safe_name(recording.name)}.flac"
+            file = folder / family / instrument / f"{number:04d} {_safe(recording.name)}.flac"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(flac_bytes(audio, recording.rate))
             written.append(file)
@@ -244,8 +244,8 @@ def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
         if zone.recording in left_of:
             groups.join([("recording", zone.recording), ("recording", left_of[zone.recording])])
         else:
-            instrument = safe_name(font.instruments[zone.instrument])
-            used.setdefault(zone.recording, (safe_name(recording.name), DRUMS) if drum else (instrument, instrument))
+            instrument = _safe(font.instruments[zone.instrument])
+            used.setdefault(zone.recording, (_safe(recording.name), DRUMS) if drum else (instrument, instrument))
     folders: dict[Hashable, str] = {}
     taken: set[str] = set()
     families = {}
@@ -266,6 +266,5 @@ def _right(font: SoundFont, number: int) -> Recording | None:
     return font.recordings[font.right_of[number]] if number in font.right_of and font.recordings[number] else None
 
 
-def safe_name(name: str) -> str:
-    """The name without what some file system refuses; never empty, `.` or `..`."""
+def _safe(name: str) -> str:
     return UNSAFE.sub("_", name).strip(" .") or "unnamed"
