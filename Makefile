@@ -18,8 +18,8 @@ endif
 	@bash scripts/setup.sh
 
 repro: setup ## The plan that params.yaml chooses, from raw audio to the tables in reports/; JOBS=2: side by side
-	@flowshot check
-	@$(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro)
+	@python -m flowshot.execution.unchanged || { flowshot check \
+	  && $(if $(JOBS),flowshot run --jobs $(JOBS),dvc repro) && python -m flowshot.execution.unchanged --remember; }
 
 lint: setup ## Format, lint and types
 	@ruff format --check . && ruff check . && mypy

@@ -38,7 +38,7 @@ KEPT = (0.8, 0.65, 0.5, 0.35, 0.25)  # of all clips, by whole classes
 COPIED = (0.1, 0.25, 0.5, 0.75, 1.0)
 FOLLOWS = 0.94  # of six grades in order, at most two neighbours exchanged
 # Intervals are not looked at here.
-CONFIG = replace(project_params().section("score", ScoreConfig), folds=2, splits=4, permutations=999)
+CONFIG = replace(project_params().section("score", ScoreConfig), folds=2, splits=4, resamples=999)
 # What grows as clips get worse; the others fall.
 WORSE_IS_MORE = ("fad", "fad_infinity", "kid", "kad")
 

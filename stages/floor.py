@@ -1,4 +1,4 @@
-"""Score held-out real clips against the reference: `python stages/floor.py DATASET`.
+"""Score held-out real clips against each other: `python stages/floor.py DATASET`.
 
 Writes `scores/DATASET/real/real/0.json`, the floor that no arm can be expected to fall below.
 """
@@ -9,14 +9,17 @@ from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.plan import REAL
 from flowshot.core.process import stage
+from flowshot.generation.config import SampleConfig
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.scores import score_floor, write_scores
 
 
 def main(dataset: str) -> None:
-    """Compare validation clips with the reference."""
-    config = read_params().section("score", ScoreConfig)
-    write_scores(Path("scores", dataset, REAL, REAL, "0.json"), score_floor(read_prepared(PREPARED / dataset), config))
+    """Compare halves of the held-out clips."""
+    params, prepared = read_params(), read_prepared(PREPARED / dataset)
+    n = params.section("sample", SampleConfig).clips_of_arm(params.plan)
+    scores = score_floor(prepared, params.section("score", ScoreConfig), n)
+    write_scores(Path("scores", dataset, REAL, REAL, "0.json"), scores)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Draw clips from one arm: `python stages/sample.py DATASET AUTOENCODER PRIOR SEED`.
 
-Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: as many clips as the reference has.
+Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: `sample.clips` clips.
 """
 
 from pathlib import Path
 
-from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.process import prepare_threads, stage, workers
 from flowshot.core.randomness import torch_generator
@@ -21,7 +20,7 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
     arm = Path(dataset, autoencoder, prior, str(seed))
     params = read_params()
     config = params.section("sample", SampleConfig)
-    count = read_prepared(PREPARED / dataset).reference_size
+    count = config.clips_of_arm(params.plan)
     prepare_threads(workers())
     model, card = load_autoencoder(Path("models", dataset, autoencoder, str(seed)))
     fitted = make_prior(prior, prior_config(params, prior), model)

@@ -1,11 +1,10 @@
 """Draw clips from a generator: `python stages/sample_generator.py DATASET GENERATOR SEED`.
 
-Writes `generated/DATASET/GENERATOR/direct/SEED/`: as many clips as the reference has.
+Writes `generated/DATASET/GENERATOR/direct/SEED/`: `sample.clips` clips.
 """
 
 from pathlib import Path
 
-from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.core.process import prepare_threads, stage, workers
@@ -19,7 +18,7 @@ def main(dataset: str, generator: str, seed: int) -> None:
     """Load the generator, sample and write."""
     params = read_params()
     config = params.section("sample", SampleConfig)
-    count = read_prepared(PREPARED / dataset).reference_size
+    count = config.clips_of_arm(params.plan)
     prepare_threads(workers())
     model, card = load_generator(Path("models", dataset, generator, str(seed)))
     generated = sample_directly(model, count, config.batch_size, torch_generator(seed, "sample", dataset, generator))

@@ -138,7 +138,7 @@ def tiny_params() -> dict:
     budget = {"steps": 2, "batch_size": 4}
     axes = {"datasets": ["mine"], "autoencoders": [*AUTOENCODERS], "generators": [*GENERATORS]}
     axes |= {"priors": [*PRIORS], "seeds": [0]}
-    params["plan"] = {"name": "mine", **axes, "budget": budget}
+    params["plan"] = {"name": "mine", **axes, "budget": budget, "clips": 6}
     clips = params["clips"] | {"sample_rate": RATE, "clip_seconds": 0.25}
     params["datasets"]["mine"] = clips | {"source": "folder", "path": "sounds"}
     tiny = {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4, "flow_width": 8, "flow_layers": 1}
@@ -148,7 +148,7 @@ def tiny_params() -> dict:
     params["fit_prior"]["nf"] |= {"layers": 1, "width": 8, "steps": 2, "batch_size": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [128]
-    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "permutations": 10}
+    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "resamples": 10, "halves": 2}
     return params
 
 

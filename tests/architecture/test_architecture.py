@@ -40,6 +40,7 @@ SECTIONS_OF = {
     "training_config": {"train"},
     "run_training": {"plan"},
     "prior_config": {"fit_prior"},
+    "clips_of_arm": {"plan"},
     "write_plan_report": {"plan", "report", "score"},
 }
 # The first stage that uses a room.

@@ -46,7 +46,7 @@ def project(tmp_path, monkeypatch):
         "priors": ["own", "gmm"],
         "seeds": [3, 4],
     }
-    params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}}
+    params["plan"] = {**axes, "budget": {"steps": 1, "batch_size": 1}, "clips": 6}
     params["plans"] = {}  # they name other datasets
     params["fit_prior"]["gmm"] |= {"components": 2, "iterations": 5}
     clips = {**params["clips"], "sample_rate": RATE, "clip_seconds": SECONDS}

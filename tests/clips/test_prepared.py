@@ -69,10 +69,6 @@ def test_the_manifest_is_read_anew_and_knows_its_length(folder):
     assert dict(manifest.counts) == COUNTS
 
 
-def test_comparisons_use_as_many_clips_as_the_smaller_held_out_split_has(folder):
-    assert read_prepared(folder).reference_size == 2
-
-
 def test_a_folder_that_is_not_there_is_one_line(tmp_path):
     error_of(tmp_path / "nothing")
 

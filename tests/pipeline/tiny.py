@@ -39,13 +39,14 @@ def tiny_params(folder: Path) -> dict:
         "priors": list(PRIORS),
         "seeds": [0],
         "budget": {"steps": 4, "batch_size": 4},
+        "clips": 6,
     }
     clips = params["clips"] | {"sample_rate": SAMPLE_RATE, "clip_seconds": 0.25}
     params["datasets"]["mine"] = clips | {"source": "folder", "path": str(folder / "sounds")}
     params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4, "flow_width": 8}
     params["train"] |= {"validate_every": 2, "log_every": 1, "threads": 1}
     params["train"]["loss"]["fft_sizes"] = [512, 128]
-    params["score"] |= {"embeddings": ["logmel"], "folds": 3}
+    params["score"] |= {"embeddings": ["logmel"], "folds": 3, "halves": 3}
     return params
 
 

@@ -325,7 +325,7 @@ def wav_bytes(seed):
 def params_with(config):
     plan = {
         "name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own"], "seeds": [0],
-        "budget": {"steps": 1, "batch_size": 1},
+        "budget": {"steps": 1, "batch_size": 1}, "clips": None,
     }  # fmt: skip
     return json.dumps({"plan": plan, "datasets": {"mine": to_dict(config)}, "autoencoders": {"no_nf": {}}})
 

@@ -119,7 +119,7 @@ def run_stage(tmp_path, stage, config, largest_file=None):
 
     plan = {
         "name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own"], "seeds": [0],
-        "budget": {"steps": 1, "batch_size": 1},
+        "budget": {"steps": 1, "batch_size": 1}, "clips": None,
     }  # fmt: skip
     params = {"plan": plan, "datasets": {"mine": to_dict(config)}, "autoencoders": {"no_nf": {}}}
     (tmp_path / "params.yaml").write_text(json.dumps(params))

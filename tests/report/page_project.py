@@ -24,7 +24,9 @@ SOURCES = ['kits/<script>window.pwned = 1</script> "rim".wav', "kits/o'hat & ðŸ¥
 
 def make_plan(**changes: object) -> PlanConfig:
     axes = {"datasets": ("drums",), "autoencoders": ("no_nf", "flow"), "generators": (), "priors": ("own", "nf")}
-    return PlanConfig(**{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), **changes})
+    return PlanConfig(
+        **{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), "clips": None, **changes}
+    )
 
 
 def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, difference: float = -4.0) -> None:

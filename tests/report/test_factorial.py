@@ -11,7 +11,7 @@ from flowshot.report.results import COLUMNS, Report
 
 
 def plan(autoencoders=("no_nf", "rave"), priors=("own", "gmm"), generators=()):
-    return PlanConfig("factorial", ("toy",), autoencoders, generators, priors, (0, 1), BudgetConfig(100, 16))
+    return PlanConfig("factorial", ("toy",), autoencoders, generators, priors, (0, 1), BudgetConfig(100, 16), None)
 
 
 def report(frame, chosen=None):

@@ -30,7 +30,7 @@ needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="ne
 def tables(folder: Path, seeds: tuple[int, ...], language: str) -> list[Table]:
     """Every table that a report can have, of arms with awkward names and an external system."""
     axes = (("drums",), ("no_nf", AWKWARD), ("copies",), ("own", "nf"), seeds)
-    plan = PlanConfig("tiny", *axes, BudgetConfig(250, 32))
+    plan = PlanConfig("tiny", *axes, BudgetConfig(250, 32), None)
     write_scores_of(folder / "scores", plan, external="a_gan")
     report = read_report(plan, Project(folder), default(ReportConfig, "report", language=language), 0.95)
     found = report_tables(report, "drums")

@@ -20,7 +20,7 @@ from flowshot.scoring.embeddings.registry import EMBEDDERS
 def make_plan(
     seeds: tuple[int, ...] = (0,), autoencoders: tuple[str, ...] = ("no_nf", "flow"), generators: tuple[str, ...] = ()
 ) -> PlanConfig:
-    return PlanConfig("tiny", ("drums",), autoencoders, generators, ("own", "nf"), seeds, BudgetConfig(250, 32))
+    return PlanConfig("tiny", ("drums",), autoencoders, generators, ("own", "nf"), seeds, BudgetConfig(250, 32), None)
 
 
 def entry(metric: str, value: float, n: int = 120, **details: object) -> dict[str, object]:

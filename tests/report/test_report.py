@@ -30,7 +30,9 @@ Row = tuple[str, str, float, float | None, float | None, int]
 
 def make_plan(**changes: object) -> PlanConfig:
     axes = {"datasets": ("drums",), "autoencoders": ("plain", "flow"), "generators": (), "priors": ("own", "nf")}
-    return PlanConfig(**{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), **changes})
+    return PlanConfig(
+        **{"name": "tiny", **axes, "seeds": (0,), "budget": BudgetConfig(250, 32), "clips": None, **changes}
+    )
 
 
 def arm_scores(fad: float, kid: float = 0.02, nats: float = 100.0) -> list[Row]:
@@ -305,7 +307,10 @@ def test_the_stage_replaces_its_plan_and_leaves_the_others_alone(tmp_path: Path)
     write_all(tmp_path / "scores", plan)
     budget = {"steps": 250, "batch_size": 32}
     axes = {"datasets": ["drums"], "autoencoders": ["plain"], "generators": [], "priors": ["own"], "seeds": [0]}
-    params = {"plan": {"name": "tiny", **axes, "budget": budget}, "autoencoders": {"plain": {}, "other": {}}}
+    params = {
+        "plan": {"name": "tiny", **axes, "budget": budget, "clips": None},
+        "autoencoders": {"plain": {}, "other": {}},
+    }
     params |= {key: COMMITTED.values[key] for key in ("score", "report", "fit_prior")}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     for name in ("tiny/old.md", "thesis/results.csv", "notes.txt"):

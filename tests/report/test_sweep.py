@@ -13,7 +13,7 @@ from flowshot.report.results import COLUMNS, Report
 
 
 def plan(*autoencoders, seeds=(0, 1)):
-    return PlanConfig("sweep", ("toy",), autoencoders, (), ("own", "gmm"), seeds, BudgetConfig(100, 16))
+    return PlanConfig("sweep", ("toy",), autoencoders, (), ("own", "gmm"), seeds, BudgetConfig(100, 16), None)
 
 
 def report(frame, chosen):

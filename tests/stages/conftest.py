@@ -36,7 +36,7 @@ def tone_project_at():
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "generators": []}
         axes |= {"priors": ["own"], "seeds": [0]}
-        params |= {"plan": {**axes, "budget": budget}, "plans": {}}
+        params |= {"plan": {**axes, "budget": budget, "clips": 6}, "plans": {}}
         params["datasets"]["tones"] = params["datasets"]["synth"]
         params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}
         params["train"] |= {"threads": 1, **training}

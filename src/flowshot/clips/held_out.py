@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowshot.clips.prepared import PreparedDataset, Split
-from flowshot.core.randomness import numpy_generator
 
-# Not the seed of an arm: every arm of a dataset must meet the same reference.
+# Not the seed of an arm: every arm of a dataset must meet the same floor.
 REFERENCE_SEED = 0
 
 
@@ -33,21 +32,7 @@ class NamedClips:
         return NamedClips(self.clips[rows], [self.names[row] for row in rows], [self.groups[row] for row in rows])
 
 
-def reference_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
-    """The test clips that every set is compared with, and that the row `reconstruction` reconstructs in this order:
-    `prepared.reference_size` of them, drawn without replacement by `seed`, in the order of the dataset.
-    """
-    return _held_out(prepared, "test", seed)
-
-
-def floor_clips(prepared: PreparedDataset, seed: int = REFERENCE_SEED) -> NamedClips:
-    """As many validation clips: their distance from the reference is what real clips reach."""
-    return _held_out(prepared, "valid", seed)
-
-
-def _held_out(prepared: PreparedDataset, split: Split, seed: int) -> NamedClips:
+def reference_clips(prepared: PreparedDataset, split: Split = "test") -> NamedClips:
+    """The test clips, with which every set is compared and of which `reconstruction` has one each, in this order."""
     clips, groups = prepared.clips(split), prepared.groups(split)
-    drawn = numpy_generator(seed, "held out", split).permutation(len(clips))[: prepared.reference_size]
-    chosen = np.sort(drawn)
-    names = [f"clip {i}" for i in range(len(chosen))]
-    return NamedClips(np.asarray(clips[chosen]), names, [groups[i] for i in chosen])
+    return NamedClips(np.asarray(clips), [f"clip {i}" for i in range(len(clips))], groups)

@@ -81,14 +81,6 @@ class PreparedDataset:
         """What tells this dataset from any other: its card, and the hash of every clip in its manifest."""
         return self.folder / "dataset.json", self.folder / "manifest.csv"
 
-    @property
-    def reference_size(self) -> int:
-        """How many clips every comparison uses: as many as the smaller of the two held-out splits has.
-
-        Distances such as FAD depend on the number of clips, so reference, floor and every arm are compared at one n.
-        """
-        return min(self.manifest.counts["valid"], self.manifest.counts["test"])
-
     @contextmanager
     def required_unchanged(self) -> Iterator[None]:
         """Raise FlowshotError at the end of the block where the dataset was replaced by another one meanwhile."""

@@ -49,7 +49,7 @@ class Params:
 
     def named_plan(self, name: str) -> dict[str, Any]:
         """The plan `name` of `plans` with its budget, as plain values."""
-        entry = {"name": name, **self.entry("plans", name)}
+        entry = {"name": name, "clips": None, **self.entry("plans", name)}
         if isinstance(budget := entry.get("budget"), str):
             entry["budget"] = self.entry("budgets", budget)
         return entry

@@ -51,6 +51,7 @@ class PlanConfig(Section):
     priors: tuple[str, ...]
     seeds: tuple[int, ...]
     budget: BudgetConfig
+    clips: int | None  # that an arm draws, where not `sample.clips`
 
     def __post_init__(self) -> None:
         require(NAME.fullmatch(self.name) is not None, f"name {NAME_RULE}, found {self.name!r}")
@@ -61,6 +62,7 @@ class PlanConfig(Section):
         require(bool(self.seeds), "seeds must name at least one")
         require(bool(self.autoencoders or self.generators), "autoencoders or generators must name at least one")
         require(bool(self.priors) or not self.autoencoders, "priors must name at least one")
+        require(self.clips is None or self.clips > 1, "clips must be at least 2, or null")
         both = sorted({*self.autoencoders} & {*self.generators})
         require(
             not both, f"{', '.join(both)} cannot be both an autoencoder and a generator: their folders are the same"

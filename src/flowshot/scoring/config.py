@@ -30,7 +30,8 @@ class ScoreConfig(Section):
     neighbours: int
     splits: int
     folds: int
-    permutations: int
+    resamples: int
+    halves: int
     confidence: float
     checkpoints: str | None
     on_bad_clip: Literal["fail", "skip"]
@@ -39,8 +40,8 @@ class ScoreConfig(Section):
     def __post_init__(self) -> None:
         require(self.folds >= 2, "folds must be at least 2")
         require(
-            min(self.neighbours, self.splits, self.permutations) >= 1,
-            "neighbours, splits and permutations must be at least 1",
+            min(self.neighbours, self.splits, self.resamples, self.halves) >= 1,
+            "neighbours, splits, resamples and halves must be at least 1",
         )
         require(len(set(self.metrics)) == len(self.metrics), "metrics names one twice")
         require(0 < self.confidence < 1, "confidence must lie between 0 and 1")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowshot.clips.held_out import REFERENCE_SEED, NamedClips, floor_clips, reference_clips
+from flowshot.clips.held_out import NamedClips, reference_clips
 from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
@@ -17,8 +17,10 @@ from flowshot.scoring.comparison.base import Comparison
 from flowshot.scoring.comparison.embedded import ClipSets, embedded_sets, skipped_clip
 from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.embeddings.base import Embedder
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
+from flowshot.scoring.floor import floor_scores, joined
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.control import control_scores
 from flowshot.scoring.metrics.pitch import pitch_kept
@@ -61,9 +63,15 @@ def score_arm(
     return scores
 
 
-def score_floor(prepared: PreparedDataset, config: ScoreConfig) -> list[Score]:
-    """Every score of held-out real clips: no arm can be expected to fall below their distance from the reference."""
-    return _scores(floor_clips(prepared), reference_clips(prepared), prepared, config, REFERENCE_SEED)
+def score_floor(prepared: PreparedDataset, config: ScoreConfig, n: int) -> list[Score]:
+    """What held-out real clips score against each other, for arms of `n` clips: see `flowshot.scoring.floor`."""
+    pool = joined(reference_clips(prepared, "valid"), reference_clips(prepared))
+    sets = ClipSets(pool, pool, training_clips(prepared), prepared.sample_rate)
+    scores = []
+    for embedded, metrics, details in embedded_sets(sets, _embedders(config), config, EmbeddingCache()):
+        found = floor_scores(embedded, list(metrics), n, config)
+        scores += [replace(score, details={**details, **score.details}) for score in found]
+    return scores + tone_scores(pool.clips, prepared.sample_rate)
 
 
 def training_clips(prepared: PreparedDataset) -> NamedClips:
@@ -96,13 +104,8 @@ def score_against_reference(
         raise FlowshotError(
             f"scoring needs at least 2 clips in each set, found {len(candidate)} and {len(reference)}; add audio"
         )
-    for metric in config.metrics:
-        if metric not in METRICS:
-            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
-    # All of them, before hours may go into the first.
-    embedders = [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
     scores = []
-    for embedded, metrics, details in embedded_sets(sets, embedders, config, cache or EmbeddingCache()):
+    for embedded, metrics, details in embedded_sets(sets, _embedders(config), config, cache or EmbeddingCache()):
 
         def draws(metric: str, name: str = embedded.embedding) -> np.random.Generator:
             return numpy_generator(seed, "score", metric, name)
@@ -188,6 +191,14 @@ def read_clips(path: Path) -> np.ndarray:
     if clips.ndim != 2 or not np.issubdtype(clips.dtype, np.floating):
         raise FlowshotError(f"{path}: expected floating-point clips as [n, samples], found {clips.dtype} {clips.shape}")
     return clips
+
+
+def _embedders(config: ScoreConfig) -> list[Embedder]:
+    """All of them, before hours may go into the first; raises FlowshotError for a metric that is none."""
+    for metric in config.metrics:
+        if metric not in METRICS:
+            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
+    return [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
 
 
 def _scores(

@@ -11,8 +11,8 @@ from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.score import Score
 
-CONFIG = default(ScoreConfig, "score", folds=5, permutations=99)
-DRAWN = ("fad_infinity", "kid_p", "kad_p")  # values that depend on a draw of halves or permutations
+CONFIG = default(ScoreConfig, "score", folds=5, resamples=99)
+DRAWN = ("fad_infinity", "kid_p", "kad_p")  # values that depend on a draw of halves or resamples
 PROPORTIONS = ("precision", "recall", "coverage", "authenticity")
 D = 6
 
@@ -66,7 +66,7 @@ def test_every_metric_has_a_value_an_interval_and_its_n() -> None:
     assert list(found) == list(METRICS)
     assert_sound(found)
     for name, score in found.items():
-        assert score.n == (24 if name.endswith("_p") else 30)
+        assert score.n == 30
         assert (score.ci_low is None) == (name in DRAWN)
 
 

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kstest
 
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.metrics.diversity import class_entropy, directions, label_diversity, vendi_score
 from flowshot.scoring.metrics.holm import holm
-from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance, polynomial_kernel
-from flowshot.scoring.metrics.permutation import independent_clips, permutation_p_value
+from flowshot.scoring.metrics.kernel import gaussian_kernel, kernel_distance, median_distance, polynomial_kernel
+from flowshot.scoring.metrics.null_test import null_p_value
 
 
 def test_the_vendi_score_counts_different_clips() -> None:
@@ -44,51 +43,39 @@ def test_influences_of_label_diversity_are_derivatives_by_the_weights_of_clips()
         assert influence[i] == pytest.approx(9 * (up - down) / 2e-5, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("kernel", ["cubic", "gaussian"])
-def test_p_values_are_uniform_where_nothing_lies_between_the_sets(kernel: str) -> None:
-    generator = np.random.default_rng(2)
-    values = []
-    for _ in range(200):
-        clips = generator.normal(size=(50, 6))
-        k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(clips[25:]))
-        values.append(permutation_p_value(k(clips, clips), 25, 199, generator))
-    assert kstest(values, "uniform").pvalue > 0.01
+def clustered(generator: np.random.Generator, sources: int, tied: bool) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """Real clips of sources of 1 to 16 clips with their sources, and as many that a perfect model drew."""
+    centres = generator.normal(size=(300, 4))
+    centres = centres[centres[:, 0].argsort()] if tied else centres  # large sources may sound different
+    sizes = np.ceil(np.arange(1, 301) / 300 * 16).astype(int)
+    drawn = generator.integers(0, 300, size=sources)
+    real, groups = np.repeat(centres[drawn], sizes[drawn], axis=0), np.repeat(np.arange(sources), sizes[drawn])
+    return real, groups.tolist(), centres[generator.choice(300, size=80, p=sizes / sizes.sum())]
 
 
-def test_independent_clips_follow_the_distribution_of_clips_and_not_of_sources() -> None:
-    groups = ["large"] * 6 + ["half"] * 3 + ["small"] + ["equal"] * 6
-    counts = np.zeros(len(groups))
-    for seed in range(1500):
-        rows = independent_clips(groups, np.random.default_rng(seed))
-        assert len({groups[row] for row in rows}) == len(rows)
-        counts[rows] += 1
-    assert counts / 1500 == pytest.approx(1 / 6, abs=0.035)  # every clip as often
-    alone = [str(i) for i in range(9)]
-    assert independent_clips(alone, np.random.default_rng(0)).tolist() == list(range(9))
-
-
-@pytest.mark.parametrize("tied", [False, True])
-def test_a_perfect_model_is_rejected_at_the_level_of_the_test(tied: bool) -> None:
-    """Candidates are real clips drawn at random; large sources have more of them, and may sound different."""
+@pytest.mark.parametrize(("kernel", "tied"), [("cubic", True), ("gaussian", False)])
+def test_a_perfect_model_is_rejected_at_the_level_of_the_test(kernel: str, tied: bool) -> None:
     generator, p_values = np.random.default_rng(14), []
-    for _ in range(400):
-        centres = generator.normal(size=(400, 4))
-        population = np.sort(centres, axis=0) if tied else centres
-        weights = np.ceil(np.arange(1, 401) / 25)
-        model = population[generator.choice(400, size=60, p=weights / weights.sum())]
-        drawn = generator.integers(0, 400, size=40)
-        sizes = weights[drawn].astype(int)
-        real, groups = np.repeat(population[drawn], sizes, axis=0), np.repeat(np.arange(40), sizes).tolist()
-        clips = np.concatenate([model, real[independent_clips(groups, generator)]])
-        p_values.append(permutation_p_value(polynomial_kernel(clips, clips), 60, 99, generator))
-    assert 0.025 <= np.mean(np.array(p_values) <= 0.05) <= 0.08
+    for _ in range(200):
+        real, groups, model = clustered(generator, 40, tied)
+        k = polynomial_kernel if kernel == "cubic" else gaussian_kernel(median_distance(real))
+        p_values.append(null_p_value(kernel_distance(model, real, None, groups, k), 99, generator))
+    assert 0.015 <= np.mean(np.array(p_values) <= 0.05) <= 0.1
+    assert 0.1 <= np.mean(np.array(p_values) <= 0.2) <= 0.3
 
 
 def test_sets_that_differ_have_the_smallest_p_value_there_is() -> None:
     generator = np.random.default_rng(3)
-    clips = np.concatenate([generator.normal(size=(30, 4)) + 2, generator.normal(size=(25, 4))])
-    assert permutation_p_value(polynomial_kernel(clips, clips), 30, 999, generator) == 0.001
-    assert permutation_p_value(np.ones((8, 8)), 4, 99, generator) == 1.0
+    x, y = generator.normal(size=(30, 4)) + 2, generator.normal(size=(25, 4))
+    assert null_p_value(kernel_distance(x, y), 999, generator) == 0.001
+    assert null_p_value(kernel_distance(np.ones((8, 4)), np.ones((9, 4))), 99, generator) == 1.0
+
+
+def test_merged_sources_still_tell_sets_apart_and_reject_no_perfect_model() -> None:
+    generator = np.random.default_rng(4)
+    x, y = generator.normal(size=(2, 1000, 3))
+    assert null_p_value(kernel_distance(x, y), 199, generator) > 0.01
+    assert null_p_value(kernel_distance(x + 0.2, y), 199, generator) == 1 / 200
 
 
 def test_holm_multiplies_the_smallest_p_value_most_and_never_reorders() -> None:

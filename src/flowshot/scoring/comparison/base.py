@@ -10,7 +10,14 @@ import numpy as np
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
-from flowshot.scoring.metrics.kernel import median_distance
+from flowshot.scoring.metrics.kernel import (
+    Kernel,
+    KernelDistance,
+    gaussian_kernel,
+    kernel_distance,
+    median_distance,
+    polynomial_kernel,
+)
 from flowshot.scoring.metrics.neighbours import NearestTraining, distances, nearest_training
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import require_comparable, source_influence
@@ -64,9 +71,19 @@ class Comparison:
         )
 
     @cached_property
-    def bandwidth(self) -> float:
-        """Of the Gaussian kernel."""
-        return median_distance(self.sets.reference)
+    def cubic(self) -> KernelDistance:
+        """The distance under the cubic kernel, for KID."""
+        return self._kernel_distance(polynomial_kernel)
+
+    @cached_property
+    def gaussian(self) -> KernelDistance:
+        """The distance under the Gaussian kernel, for KAD."""
+        return self._kernel_distance(gaussian_kernel(median_distance(self.sets.reference)))
+
+    def _kernel_distance(self, kernel: Kernel) -> KernelDistance:
+        """Clips count as independent where a set has one source only."""
+        x, y = self.groups if min(map(len, map(set, self.groups))) > 1 else (None, None)
+        return kernel_distance(self.sets.candidate, self.sets.reference, x, y, kernel)
 
     @cached_property
     def within(self) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from flowshot.scoring.embeddings.base import Embedder
 EMBEDDERS = {
     "yamnet": ("yamnet", "Yamnet"),
     "logmel": ("logmel", "LogMel"),
+    "aisfx": ("aisfx", "Aisfx"),
     "clap": ("package_networks", "Clap"),
     "vggish": ("package_networks", "Vggish"),
     "pann": ("package_networks", "Pann"),

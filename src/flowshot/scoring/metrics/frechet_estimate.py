@@ -29,8 +29,9 @@ class FrechetEstimate:
     """The distance at n clips and its limit, with what is known of their certainty.
 
     `interval` is that of the distance as an estimate of its expectation at this n, bias included, and
-    `infinity_interval` that of the limit; `influence` is what each source contributes. All are None with one source
-    in a set, and the limit is None with fewer than 4 clips in a set.
+    `infinity_interval` that of the limit; `influence` is what each source contributes, and `repeated` the variance that
+    the influences count more than once. All are None with one source in a set, and the limit is None with fewer than 4
+    clips in a set.
     """
 
     value: float
@@ -38,6 +39,7 @@ class FrechetEstimate:
     infinity: float | None
     infinity_interval: tuple[float, float] | None
     influence: SourceInfluence | None
+    repeated: float = 0.0
 
 
 def estimate_frechet(
@@ -80,7 +82,7 @@ def estimate_frechet(
     # Which clips the halves happened to hold is noise of the limit alone.
     drawn = float(np.var(slopes, ddof=1)) / len(slopes) if len(slopes) > 1 else 0.0
     beyond = None if infinity is None else interval(infinity, variance + drawn)
-    return FrechetEstimate(value, interval(value, variance), infinity, beyond, influence)
+    return FrechetEstimate(value, interval(value, variance), infinity, beyond, influence, influence.variance - variance)
 
 
 def _distance(x: np.ndarray, y: np.ndarray, groups_x: Groups, groups_y: Groups) -> tuple[float, SourceInfluence | None]:

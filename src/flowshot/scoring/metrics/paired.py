@@ -1,0 +1,87 @@
+"""Two arms on the same reference: how much nearer one is, how sure that is, and what could have been found.
+
+What a reference source adds to both distances cancels, so a difference is far surer than either distance. Arms are
+paired by seed: with several seeds what varies is the training and the sampling, with one seed the sampling alone.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowshot.core.mean_interval import student_interval, student_quantile
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance from the reference with its influences, as the entry of a score holds them.
+
+    `candidate_variance` is the jackknife's variance over candidates, `reference` the influence of each source of the
+    reference, and `repeated` the variance that both count twice.
+    """
+
+    value: float
+    candidate_variance: float
+    reference: Mapping[str, float]
+    repeated: float = 0.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much larger a distance is than another's, with its standard error and degrees of freedom."""
+
+    value: float
+    error: float
+    freedom: float
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Student's t."""
+        low, high = student_interval(self.value, (self.error, self.freedom), confidence)
+        assert low is not None and high is not None
+        return low, high
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of no difference."""
+        return min(1.0, 2 * self._tail(abs(self.value))) if self.error else float(self.value == 0)
+
+    def equivalence(self, margin: float) -> float:
+        """The p-value of two one-sided tests: small where the true difference lies within `margin` above and below 0.
+
+        Schuirmann (1987), "A comparison of the two one-sided tests procedure and the power approach".
+        """
+        return self._tail(margin - abs(self.value)) if self.error else float(abs(self.value) >= margin)
+
+    def detectable(self, power: float, confidence: float) -> float:
+        """The smallest true difference that a test at 1 - `confidence` would have found with probability `power`."""
+        found, beyond = student_quantile(self.freedom, confidence), student_quantile(self.freedom, 2 * power - 1)
+        return (found + beyond) * self.error
+
+    def _tail(self, distance: float) -> float:
+        from scipy.special import stdtr  # half a second to import
+
+        return float(stdtr(self.freedom, -distance / self.error))
+
+
+def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> Difference:
+    """The mean difference of two arms over their seeds, one distance a seed in the same order.
+
+    The variance is that of the mean over seeds (with one seed, that of the candidates) and that of drawing other
+    sources of the reference, by the jackknife; degrees of freedom by Satterthwaite (1946).
+    """
+    sources = [source for source in arm[0].reference if source in baseline[0].reference]
+    each = np.array([one.value - other.value for one, other in zip(arm, baseline, strict=True)])
+    moved = np.array([[a.reference[s] - b.reference[s] for s in sources] for a, b in zip(arm, baseline, strict=True)])
+    shared = len(sources) / (len(sources) - 1) * float(np.square(moved.mean(axis=0)).sum())
+    if len(each) > 1:
+        own, freedom = float(each.var(ddof=1)) / len(each), len(each) - 1.0
+    else:
+        own, freedom = arm[0].candidate_variance + baseline[0].candidate_variance, math.inf
+    variance = own + shared
+    if len(each) == 1:
+        variance = max(variance - arm[0].repeated - baseline[0].repeated, variance / 2)
+    if variance == 0:
+        return Difference(float(each.mean()), 0.0, len(sources) - 1.0)
+    freedom = (own + shared) ** 2 / (own**2 / freedom + shared**2 / (len(sources) - 1))
+    return Difference(float(each.mean()), math.sqrt(variance), freedom)
