@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 RATE, SAMPLES = 8000, 2000
 ALL = default(ScoreConfig, "score", embeddings=["logmel"], folds=5, resamples=99)
 LOGMEL = replace(ALL, metrics=("fad", "kid"))
+PAIRED = ["mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"]
 
 
 def sounds(n: int, seed: int) -> np.ndarray:
@@ -90,9 +91,11 @@ def score(
 def test_a_shared_tone_is_scored_over_what_sounds_and_not_at_all_where_nothing_does() -> None:
     clips = sounds(6, 0)
     clips[4:] = 0.0
-    (found,) = tone_scores(clips, RATE)
-    assert (found.metric, found.embedding, found.n) == ("constant_tone", "none", 4)
-    assert found.details["hertz"] > 0
+    shared, tonal = tone_scores(clips, RATE)
+    assert (shared.metric, shared.embedding, shared.n) == ("constant_tone", "none", 4)
+    assert shared.details["hertz"] > 0
+    assert (tonal.metric, tonal.embedding, tonal.n) == ("tonality", "none", 4)
+    assert 0 < tonal.value < 1
     assert tone_scores(np.zeros_like(clips), RATE) == []
 
 
@@ -238,19 +241,36 @@ def test_written_scores_keep_the_contract(tmp_path: Path) -> None:
     assert entries[1]["ci_low"] is None
 
 
+def test_of_reconstructions_whose_originals_have_a_pitch_it_is_scored() -> None:
+    time = np.arange(RATE, dtype=np.float32) / RATE
+    tones = np.stack([0.5 * np.sin(2 * np.pi * pitch * time) for pitch in (220.0, 330.0, 440.0)])
+    clips = np.concatenate([tones, np.zeros_like(tones[:1])])
+    originals = named(clips, "test")
+    sharp = np.concatenate([0.5 * np.sin(2 * np.pi * 233.1 * time)[None], clips[1:]])
+    found = {
+        each.metric: each for each in reconstruction_scores(replace(originals, clips=sharp), originals, RATE, 0.95)
+    }
+    assert found["voiced_kept"].value > 0.9 and found["voiced_kept"].n == 3
+    assert found["pitch_within_50_cents"].value == pytest.approx(2 / 3, abs=0.05)
+    silent = named(np.zeros_like(clips), "test")
+    assert not {"voiced_kept", "pitch_within_50_cents"} & {
+        each.metric for each in reconstruction_scores(silent, silent, RATE, 0.95)
+    }
+
+
 def test_reconstructions_are_scored_in_pairs_with_an_interval() -> None:
     clips = sounds(10, 5)
     noisy = clips + 0.01 * np.random.default_rng(0).normal(size=clips.shape).astype(np.float32)
     originals = replace(named(clips, "test"), groups=[str(i // 2) for i in range(10)])
     found = reconstruction_scores(replace(originals, clips=noisy), originals, RATE, 0.95)
-    assert [each.metric for each in found] == ["mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"]
-    for each in found:
+    assert [each.metric for each in found[:4]] == PAIRED
+    for each in found[:4]:
         assert (each.embedding, each.n) == ("none", 10)
         assert each.ci_low is not None and each.ci_high is not None
         assert each.ci_low < each.value < each.ci_high
     one = replace(originals, groups=["a"] * 10)
     exact = reconstruction_scores(one, one, RATE, 0.95)
-    assert [(each.value, each.ci_low, each.ci_high) for each in exact] == [
+    assert [(each.value, each.ci_low, each.ci_high) for each in exact[:4]] == [
         (0.0, None, None), (0.0, None, None), (100.0, None, None), (1.0, None, None)
     ]  # fmt: skip
 
@@ -360,8 +380,9 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
         assert result.returncode == 0, result.stderr
     floor, own = metrics_of("scores/toy/real/real/0.json"), metrics_of("scores/toy/no_nf/own/0.json")
     reconstruction = metrics_of("scores/toy/no_nf/reconstruction/0.json")
-    shared = set(ALL.metrics) - {"label_diversity"} | {"constant_tone"}  # the former only yamnet has
-    paired = {"mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"}
+    # Only yamnet has the former.
+    shared = set(ALL.metrics) - {"label_diversity"} | {"constant_tone", "tonality"}
+    paired = {*PAIRED, "voiced_kept", "pitch_within_50_cents"}
     assert set(floor) == shared - {"kid_p", "kad_p"}
     assert set(own) == shared
     assert set(reconstruction) == shared - {"kid_p", "kad_p"} | paired

@@ -34,13 +34,14 @@ def validate(
     either. The gap between the two reconstructions grows as training clips are learned by heart; they are the same at
     every call, at most as many as there are validation clips, and not augmented.
     """
-    reconstruction, kl, posterior = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
+    reconstruction, extra, kl, posterior = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)
     charged = float(charged_divergence(torch.tensor([kl], dtype=torch.double), config, model.latent_size))
     seen_clips = evenly_spaced(train_clips, min(len(valid_clips), GAP_CLIPS))
-    seen, _, _ = evaluate(model, seen_clips, reconstruction_loss, config, batch_size)
+    seen, _, _, _ = evaluate(model, seen_clips, reconstruction_loss, config, batch_size)
     return {
-        "valid_loss": reconstruction + config.beta * charged,
+        "valid_loss": reconstruction + extra + config.beta * charged,
         "valid_reconstruction": reconstruction,
+        "valid_extra": extra,
         "valid_kl": kl,
         "train_reconstruction_clean": seen,
         "reconstruction_gap": reconstruction - seen,
@@ -51,20 +52,22 @@ def validate(
 @torch.no_grad()
 def evaluate(
     model: Autoencoder, clips: np.ndarray, reconstruction_loss: ReconstructionLoss, config: TrainConfig, batch_size: int
-) -> tuple[float, float, Posterior]:
-    """Mean loss and KL over `clips: [n, samples]`, with the same noise at every call, and the posterior of each."""
+) -> tuple[float, float, float, Posterior]:
+    """Mean loss, extra loss and KL of `clips: [n, samples]`, with the same noise at every call, and the posteriors."""
     model.eval()
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)
-    reconstruction, kl, posteriors = 0.0, 0.0, []
+    reconstruction, extra, kl, posteriors = 0.0, 0.0, 0.0, []
     for batch in ordered_batches(clips, batch_size):
         batch = batch.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
             output = model(batch, noise)
         reconstruction += float(reconstruction_loss(output.clips, batch)[0].sum())
+        extra += float(output.extra_loss.sum())
         kl += float(output.kl.sum())
         posteriors.append(output.posterior)
-    return reconstruction / len(clips), kl / len(clips), join_posteriors(posteriors)
+    n = len(clips)
+    return reconstruction / n, extra / n, kl / n, join_posteriors(posteriors)
 
 
 @torch.no_grad()

@@ -23,8 +23,10 @@ from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.floor import floor_scores, joined
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.control import control_scores
+from flowshot.scoring.metrics.pitch import pitch_kept
 from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
+from flowshot.scoring.metrics.tonality import tonality
 from flowshot.scoring.metrics.waveform import envelope_correlation, si_sdr
 
 # What every score has; what else is in its entry are its details.
@@ -118,8 +120,9 @@ def reconstruction_scores(
 ) -> list[Score]:
     """How far each clip is from its original, the clip at its place in `originals`, on average.
 
-    `mrstft`, `log_spectral_distance`, `si_sdr` and `envelope_correlation`, with t intervals over their sources. With
-    `skip`, pairs with NaN or infinity are left out and listed in the scores' `details`.
+    `mrstft`, `log_spectral_distance`, `si_sdr` and `envelope_correlation`, and of the pairs whose original has a pitch
+    `voiced_kept` and `pitch_within_50_cents`, with t intervals over their sources. With `skip`, pairs with NaN or
+    infinity are left out and listed in the scores' `details`.
 
     Raises:
         FlowshotError: the shapes differ, or a clip holds NaN or infinity.
@@ -138,21 +141,33 @@ def reconstruction_scores(
         "si_sdr": si_sdr(*pairs),
         "envelope_correlation": envelope_correlation(*pairs, sample_rate),
     }
+    kept = pitch_kept(*pairs, sample_rate)
+    found |= {"voiced_kept": kept.voiced, "pitch_within_50_cents": kept.within_50_cents}
     scores = []
     for metric, values in found.items():
-        value = float(values.mean())
-        low, high = student_interval(value, mean_standard_error(values, originals.groups), confidence)
-        scores.append(Score(metric, NO_EMBEDDING, value, low, high, len(values), details))
+        measured = np.flatnonzero(np.isfinite(values))
+        if len(measured) == 0:  # no original has a pitch
+            continue
+        value, groups = float(values[measured].mean()), [originals.groups[row] for row in measured]
+        low, high = student_interval(value, mean_standard_error(values[measured], groups), confidence)
+        scores.append(Score(metric, NO_EMBEDDING, value, low, high, len(measured), details))
     return scores
 
 
 def tone_scores(clips: np.ndarray, sample_rate: int) -> list[Score]:
-    """`constant_tone` of `clips: [n, samples]` in dB, with its place in `hertz` among the details.
+    """`constant_tone` of `clips: [n, samples]` in dB, with its place in `hertz` among the details, and `tonality`.
 
-    Its n is the number of clips that sound; where none does there is no tone to speak of, and no score.
+    Their n is the number of clips that sound; where none does there is no tone to speak of, and no score.
     """
     decibels, hertz, n = constant_tone(clips, sample_rate)
-    return [Score("constant_tone", NO_EMBEDDING, decibels, None, None, n, {"hertz": hertz})] if n else []
+    if n == 0:
+        return []
+    tonal = tonality(clips[np.isfinite(clips).all(axis=1)], sample_rate)
+    tonal = tonal[np.isfinite(tonal)]
+    return [
+        Score("constant_tone", NO_EMBEDDING, decibels, None, None, n, {"hertz": hertz}),
+        Score("tonality", NO_EMBEDDING, float(tonal.mean()), None, None, len(tonal)),
+    ]
 
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:

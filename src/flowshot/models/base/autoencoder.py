@@ -14,12 +14,16 @@ from flowshot.models.base.generator import Generator
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """`clips: [batch, samples]`, `latent: [batch, latent_size]`, a draw of `posterior`, and `kl: [batch]` in nats."""
+    """`clips: [batch, samples]`, `latent: [batch, latent_size]`, a draw of `posterior`, and `kl: [batch]` in nats.
+
+    `extra_loss: [batch]` is what a model wants to be trained on besides reconstruction and divergence.
+    """
 
     clips: Tensor
     latent: Tensor
     kl: Tensor
     posterior: Posterior
+    extra_loss: Tensor
 
 
 class Autoencoder(Generator):
@@ -73,7 +77,7 @@ class Autoencoder(Generator):
         """Encode, draw and decode `clips: [batch, samples]`."""
         posterior = self.posterior(clips)
         latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
-        return Reconstruction(self.decode(latent, generator), latent, kl, posterior)
+        return Reconstruction(self.decode(latent, generator), latent, kl, posterior, torch.zeros_like(kl))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` clips `[count, samples]`, decoded from draws of the prior that it was trained with."""

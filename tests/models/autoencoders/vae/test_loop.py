@@ -52,12 +52,12 @@ def test_the_history_has_its_columns_at_its_steps():
     validated = [row["step"] for row in rows if "valid_loss" in row]
     assert validated == [4, 8, 10], "every four steps, and at the end"
     for row in rows:
-        expected = set(HISTORY_COLUMNS) | set(TERMS)
-        if "valid_loss" not in row:
-            expected -= VALIDATION_COLUMNS
+        expected = set(HISTORY_COLUMNS) | set(TERMS) | {"pitch"}
+        expected = expected | {"valid_extra"} if "valid_loss" in row else expected - VALIDATION_COLUMNS
         assert set(row) == expected
         assert all(math.isfinite(value) for value in row.values())
-        assert row["train_loss"] == pytest.approx(row["train_reconstruction"] + row["beta"] * row["train_kl"], rel=1e-4)
+        parts = row["train_reconstruction"] + row["pitch"] + row["beta"] * row["train_kl"]
+        assert row["train_loss"] == pytest.approx(parts, rel=1e-4)
         reconstruction = sum(getattr(LOSS, term) * row[term] for term in TERMS)
         assert row["train_reconstruction"] == pytest.approx(reconstruction, rel=1e-4)
     assert rows[0]["beta"] == pytest.approx(0.01 / 5) and rows[-1]["beta"] == pytest.approx(0.01)
@@ -92,7 +92,8 @@ def test_validation_repeats_itself_and_weighs_every_clip_once():
     model, clips, loss = tiny_vae(), sines(7), ReconstructionLoss(LOSS, 16000)
     one, two = (validate(model, clips, clips, loss, settings(beta=0.5), size) for size in (7, 7))
     assert one == two
-    assert one["valid_loss"] == pytest.approx(one["valid_reconstruction"] + 0.5 * one["valid_kl"], rel=1e-6)
+    parts = one["valid_reconstruction"] + one["valid_extra"] + 0.5 * one["valid_kl"]
+    assert one["valid_loss"] == pytest.approx(parts, rel=1e-6)
     # The divergence between Gaussians is exact, whatever the noise: only the batches differ.
     assert validate(model, clips, clips, loss, settings(), 3)["valid_kl"] == pytest.approx(one["valid_kl"], rel=1e-4)
 

@@ -16,12 +16,27 @@ def signal_to_noise(signal, estimate):
     return float(10 * torch.log10(signal.square().sum() / (signal - estimate).square().sum()))
 
 
+def there_and_back(bands, signal):
+    """Analysis and synthesis with the silence around it that encoder and decoder add and cut off."""
+    bank, edge = PQMF(bands), PQMF.EDGE * bands
+    padded = functional.pad(signal, (edge, edge + -signal.shape[-1] % bands))
+    return bank.synthesis(bank.analysis(padded))[:, edge : edge + signal.shape[-1]]
+
+
 @pytest.mark.parametrize("bands", BANDS)
 def test_synthesis_undoes_analysis_up_to_the_edges(bands):
-    bank, signal = PQMF(bands), noise(256 * bands)
-    edge = 16 * bands
-    inner = slice(edge, -edge)
-    assert signal_to_noise(signal[:, inner], bank.synthesis(bank.analysis(signal))[:, inner]) > 55
+    signal = noise(256 * bands + 1)
+    back = there_and_back(bands, signal)
+    for part in (slice(None), slice(2 * bands), slice(-2 * bands, None)):
+        assert signal_to_noise(signal[:, part], back[:, part]) > 55
+
+
+@pytest.mark.parametrize("bands", BANDS)
+@pytest.mark.parametrize("at", [0, 1, 31, -1])
+def test_a_click_comes_back_wherever_it_is(bands, at):
+    click = torch.zeros(1, 100 * bands)
+    click[0, at] = 1.0
+    assert signal_to_noise(click, there_and_back(bands, click)) > 55
 
 
 @pytest.mark.parametrize("bands", BANDS)

@@ -42,7 +42,8 @@ def test_with_everything_off_training_is_the_plain_loop_to_the_last_bit():
         output = model(batch, noise)
         beta = beta_at(step, config.beta, config.beta_warmup_steps)
         optimizer.zero_grad()
-        (distance(output.clips, batch)[0].mean() + beta * output.kl.mean()).backward()
+        loss = distance(output.clips, batch)[0].mean() + output.extra_loss.mean() + beta * output.kl.mean()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
         optimizer.step()
     assert differing(run(steps, clips=clips, seed=3, config=config).last, copy_weights(model)) == []

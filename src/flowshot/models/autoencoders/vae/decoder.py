@@ -1,5 +1,7 @@
 """The decoder: one latent vector per clip to a waveform."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,12 +14,16 @@ from flowshot.models.autoencoders.vae.blocks import (
     residual_stack,
 )
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.encoder import frames_of
+from flowshot.models.autoencoders.vae.encoder import frames_of, padding_of
+from flowshot.models.autoencoders.vae.pitch import PitchHead
 from flowshot.models.autoencoders.vae.pqmf import PQMF
+from flowshot.models.autoencoders.vae.slots import SLOT_FRAMES, Slots
 from flowshot.models.autoencoders.vae.tones import ToneBank
 
 # Amplitudes start near -40 dB: the loss hears them, but the first steps are not spent on removing them.
 INITIAL_AMPLITUDE_LOGIT = -2.2
+# Of the noise that stays beside a tone, 20 dB below: no slot is a single line between two holes.
+BESIDE_TONE = 0.1
 # The mean over this many frames is subtracted from each sub-band: 16 ms with 32 bands at 16 kHz.
 CENTRED_FRAMES = 8
 
@@ -25,15 +31,16 @@ CENTRED_FRAMES = 8
 class Decoder(nn.Module):
     """The encoder's mirror: latent to frames, levels of residual blocks with upsampling, sub-bands, waveform.
 
-    Each sub-band is the sum of three parts, each with a learned amplitude in (0, 1):
+    Each sub-band is the sum of two parts, each with a learned amplitude in (0, 1):
 
     * a waveform. A plain decoder hisses where the clip is silent, because an exact zero is a single point of its
       output; an amplitude reaches silence over a whole half-line of its logit. The waveform has no constant part: a
       constant sub-band is a tone where two bands meet, and convolutions make constants easily. So the last kernels have
       no mean, and the running mean that tanh may have brought back is subtracted;
-    * white noise. Hats, snares and tails are noise, whose phase no latent can hold; a deterministic decoder can only
-      blur it (DDSP: Engel et al. 2020, 2001.04643; RAVE: Caillon & Esling 2021, 2111.05011);
-    * a sinusoid at a random frequency of the band. What rings has a steady level, which noise does not have.
+    * white noise or a tone, as a gate decides every 8 frames: hats and tails are noise, whose phase no latent can hold
+      (DDSP: Engel et al. 2020, 2001.04643; RAVE: Caillon & Esling 2021, 2111.05011), and what rings has a steady level,
+      which noise does not have. Never both in full: noise at the level of a tone hides it. `PitchHead` predicts the
+      gate and the tone's frequency.
 
     The latent also raises and lowers the amplitudes of each band directly, by a linear map, over the whole clip and
     over each innermost frame. docs/decoder.md says what each part is worth.
@@ -43,9 +50,9 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VAEConfig, clip_samples: int) -> None:
         super().__init__()
-        self.clip_samples = clip_samples
+        self.clip_samples, self.edge = clip_samples, padding_of(config, clip_samples)[0]
         self.frames = frames_of(config, clip_samples)
-        self.bank = PQMF(config.bands)
+        self.bank, self.tones = PQMF(config.bands), ToneBank(config.bands)
         widths = [*config.channels, config.channels[-1]]
         self.inner = nn.Linear(config.latent_size, widths[-1] * self.frames)
         layers: list[nn.Module] = []
@@ -54,34 +61,50 @@ class Decoder(nn.Module):
             layers.append(residual_stack(widths[level], config.decoder_dilations))
         self.layers = nn.Sequential(*layers, nn.SiLU())
         self.waveform = CentredConvolution(widths[0], config.bands, 7)
-        self.amplitude = convolution(widths[0], config.bands, 7)
-        self.noise_amplitude = convolution(widths[0], config.bands, 7)
-        self.tones = ToneBank(config.bands)
-        self.tone_amplitude = convolution(widths[0], config.bands, 7)
-        self.levels = nn.Linear(config.latent_size, 3 * config.bands * (1 + self.frames))
+        self.amplitudes = convolution(widths[0], 2 * config.bands, 7)
+        self.levels = nn.Linear(config.latent_size, 2 * config.bands * (1 + self.frames))
+        self.pitch = PitchHead(config.latent_size, widths[-1], config.bands, self.frames)
         initialise(self)
+        self.pitch.start_undecided()
         nn.init.zeros_(self.levels.weight)
-        for head in (self.amplitude, self.noise_amplitude, self.tone_amplitude):
-            assert head.bias is not None
-            nn.init.constant_(head.bias, INITIAL_AMPLITUDE_LOGIT)
+        assert self.amplitudes.bias is not None
+        nn.init.constant_(self.amplitudes.bias, INITIAL_AMPLITUDE_LOGIT)
 
     def forward(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Clips of latents; each call draws its own noise and tones from `generator`, without one always the same."""
-        frames = self.layers(self.inner(latent).unflatten(1, (-1, self.frames)))
-        # What is added to the logits of the amplitudes, `[batch, bands, frames]` each.
+        return self._sound(latent, None, generator)[0]
+
+    def follow(
+        self, latent: Tensor, measured: Slots, generator: torch.Generator | None, guided: bool
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, if `guided` with tones where they were measured; and how far `self.pitch` is from that,
+        `[batch]`."""
+        clips, logits = self._sound(latent, measured if guided else None, generator)
+        return clips, self.pitch.loss(logits, measured)
+
+    def _sound(
+        self, latent: Tensor, measured: Slots | None, generator: torch.Generator | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        inner = self.inner(latent).unflatten(1, (-1, self.frames))
+        frames = self.layers(inner)
+        length = frames.shape[-1]
+        # What is added to the logits of the amplitudes, `[batch, 2 * bands, frames]`.
         whole, parts = self.levels(latent).unflatten(1, (-1, 1 + self.frames)).split([1, self.frames], dim=-1)
-        levels = whole + functional.interpolate(parts, size=frames.shape[-1], mode="linear")
-        of_waveform, of_noise, of_tones = levels.chunk(3, dim=1)
+        levels = whole + functional.interpolate(parts, size=length, mode="linear")
+        envelope, loudness = _amplitude(self.amplitudes(frames) + levels).chunk(2, dim=1)
         signal = self.waveform(frames)
         noise, draws = _draw(signal, generator)
-        signal = torch.tanh(signal) * _amplitude(self.amplitude(frames) + of_waveform)
-        hiss = _amplitude(self.noise_amplitude(frames) + of_noise)
-        ringing = _amplitude(self.tone_amplitude(frames) + of_tones)
+        signal = torch.tanh(signal) * envelope
+        logits = self.pitch(latent, inner)
+        slots = measured or self.pitch.choose(logits, draws[..., 0], -(-length // SLOT_FRAMES))
         # What is rounded to bfloat16 here is heard as it is; a mean in it would leave a rest of every constant.
         with torch.autocast(signal.device.type, enabled=False):
-            signal = without_mean(signal.float(), CENTRED_FRAMES) + hiss.float() * noise
-            clips = self.bank.synthesis(signal) + self.tones(ringing.float(), draws)
-        return _soft_limit(clips)[:, : self.clip_samples]
+            gate, places = slots.gate_at_frames(length), slots.places_at_frames(length)
+            signal, loudness = without_mean(signal.float(), CENTRED_FRAMES), loudness.float()
+            clips = self.bank.synthesis(signal + (1 - (1 - BESIDE_TONE) * gate) * loudness * noise)
+            # A sinusoid of amplitude sqrt(2) has the power of unit noise.
+            clips = clips + self.tones(math.sqrt(2) * gate * loudness, places, draws[..., 1])
+        return _soft_limit(clips)[:, self.edge : self.edge + self.clip_samples], logits
 
 
 def without_mean(signal: Tensor, frames: int) -> Tensor:

@@ -8,24 +8,29 @@ from torch.nn import functional
 
 from flowshot.models.autoencoders.vae.blocks import Downsample, convolution, initialise, residual_stack
 from flowshot.models.autoencoders.vae.config import VAEConfig
+from flowshot.models.autoencoders.vae.fine_spectrum import FineSpectrum
+from flowshot.models.autoencoders.vae.levels import log_level
 from flowshot.models.autoencoders.vae.pqmf import PQMF
+from flowshot.models.autoencoders.vae.slots import Slots
 
 # One residual block each, in every level.
 DILATIONS = (1,)
 # The mu of the mu-law: levels below about -60 dB are linear.
 COMPANDING = 1000.0
-# Power below this, relative to full scale, is silence.
-SILENT_POWER = 1e-8
+# Of the numbers that a clip's statistics are mixed to before the heads.
+MIXED = 256
 
 
 def frames_of(config: VAEConfig, clip_samples: int) -> int:
-    """Frames at the innermost level: the clip is padded to a whole number of them."""
-    return math.ceil(clip_samples / (config.bands * math.prod(config.strides)))
+    """Frames at the innermost level: the clip and the edges of the filter bank are padded to a whole number of them."""
+    return math.ceil((clip_samples + 2 * PQMF.EDGE * config.bands) / (config.bands * math.prod(config.strides)))
 
 
-def padded_samples(config: VAEConfig, clip_samples: int) -> int:
-    """The length to which clips are padded with zeros before the encoder, and which the decoder makes."""
-    return frames_of(config, clip_samples) * config.bands * math.prod(config.strides)
+def padding_of(config: VAEConfig, clip_samples: int) -> tuple[int, int]:
+    """Zeros before and behind a clip, in samples, with which it goes through encoder and decoder."""
+    padded = frames_of(config, clip_samples) * config.bands * math.prod(config.strides)
+    before = PQMF.EDGE * config.bands
+    return before, padded - before - clip_samples
 
 
 def compand(signal: Tensor) -> Tensor:
@@ -46,39 +51,57 @@ def log_levels(bands: Tensor, parts: int) -> Tensor:
     levels = power.mean(-1, keepdim=True)
     if parts > 0:
         levels = torch.cat([levels, power.unflatten(-1, (parts, -1)).mean(-1)], dim=-1)
-    nepers = 0.5 * (levels + SILENT_POWER).log()
-    return nepers * (4 / -math.log(SILENT_POWER**0.5)) + 2
+    return log_level(levels)
 
 
 class Encoder(nn.Module):
-    """Sub-bands, levels of residual blocks with downsampling between them, and pooling over time.
+    """Sub-bands, levels of residual blocks with downsampling between them, and pooling over time; and statistics.
 
-    Shapes: clips `[batch, samples]` -> features `[batch, self.size]`.
+    Shapes: clips with `self.padding` around them `[batch, samples]`, and what was measured of them -> features
+    `[batch, self.size]`.
 
     With pooling `flatten` the features keep the time of events; with `mean` they are the average over frames, so the
-    heads see a pooled vector and averaging does not narrow the posterior. The log levels of the sub-bands follow the
-    features, over the clip and, with `flatten`, over each innermost frame: the heads need not guess how loud and how
-    bright a clip is.
+    heads see a pooled vector and averaging does not narrow the posterior. Statistics follow, so that the heads need not
+    guess what the convolutions see badly: the log levels and the tonality of the sub-bands, over the clip and, with
+    `flatten`, over each innermost frame, and the fine spectrum; as they are, and mixed by one nonlinear layer.
     """
 
     def __init__(self, config: VAEConfig, clip_samples: int) -> None:
         super().__init__()
-        self.padding = padded_samples(config, clip_samples) - clip_samples
+        self.padding = padding_of(config, clip_samples)
         self.pooling = config.pooling
         self.bank = PQMF(config.bands)
+        self.fine = FineSpectrum(sum(self.padding) + clip_samples)
         widths = [*config.channels, config.channels[-1]]
         layers: list[nn.Module] = [convolution(config.bands, widths[0], 7)]
         for level, stride in enumerate(config.strides):
             layers.append(residual_stack(widths[level], DILATIONS))
             layers.append(Downsample(widths[level], widths[level + 1], stride))
         self.layers = nn.Sequential(*layers, nn.SiLU())
-        initialise(self.layers)
         self.frames = frames_of(config, clip_samples) if self.pooling == "flatten" else 0
-        self.size = widths[-1] * max(self.frames, 1) + config.bands * (1 + self.frames)
+        averages = config.bands * (1 + self.frames)
+        # Without their common rise and fall, which the levels have, and which many steps of Adam would add up.
+        pitches = self.fine.size + averages
+        self.pitches = nn.Sequential(
+            nn.LayerNorm(pitches, elementwise_affine=False), nn.Linear(pitches, MIXED), nn.SiLU()
+        )
+        initialise(self)
+        self.size = widths[-1] * max(self.frames, 1) + averages + MIXED
 
-    def forward(self, clips: Tensor) -> Tensor:
-        sub_bands = self.bank.analysis(functional.pad(clips, (0, self.padding)))
+    def forward(self, clips: Tensor, measured: Slots) -> Tensor:
+        sub_bands = self.bank.analysis(clips)
         features = self.layers(compand(sub_bands))
         features = features.flatten(1) if self.pooling == "flatten" else features.mean(-1)
-        levels = log_levels(sub_bands, self.frames).flatten(1).to(features.dtype)
-        return torch.cat([features, levels], dim=1)
+        levels = log_levels(sub_bands, self.frames).flatten(1)
+        tonality = 4 * averages(measured.tonality, self.frames).flatten(1) - 1
+        parts = features, levels, self.pitches(torch.cat([self.fine(clips), tonality], dim=1))
+        return torch.cat([part.to(features.dtype) for part in parts], dim=1)
+
+
+def averages(values: Tensor, parts: int) -> Tensor:
+    """Means of `values: [batch, bands, slots]` over all slots, and over each of `parts` (or 0) parts.
+
+    Returns `[batch, bands, 1 + parts]`.
+    """
+    whole = values.mean(-1, keepdim=True)
+    return torch.cat([whole, functional.adaptive_avg_pool1d(values, parts)], dim=-1) if parts else whole

@@ -22,6 +22,9 @@ KAISER_BETA = 9.0
 class PQMF(nn.Module):
     """Split a waveform into `bands` sub-bands at 1/`bands` of its sample rate, and put it together again.
 
+    What lies within `EDGE` frames of either end does not come back whole: pad by that before the analysis, and cut
+    after the synthesis.
+
     Example:
         >>> bank = PQMF(bands=16)
         >>> x = torch.randn(2, 16000)
@@ -33,6 +36,9 @@ class PQMF(nn.Module):
 
     analysis_filters: Tensor
     synthesis_kernel: Tensor
+
+    # Frames of silence before and behind a clip without which its first and last samples do not come back.
+    EDGE = PERIODS // 2
 
     def __init__(self, bands: int) -> None:
         super().__init__()

@@ -19,12 +19,12 @@ KAISER_BETA = 7.0
 
 
 class ToneBank(nn.Module):
-    """One sinusoid in each sub-band.
+    """One sinusoid in each sub-band, which may move within it.
 
     Example:
         >>> bank = ToneBank(bands=32)
-        >>> amplitudes, draws = torch.ones(3, 32, 500), torch.rand(3, 32, 2)
-        >>> bank(amplitudes, draws).shape
+        >>> amplitudes, places, phases = torch.ones(3, 32, 500), torch.rand(3, 32, 500), torch.rand(3, 32)
+        >>> bank(amplitudes, places, phases).shape
         torch.Size([3, 16000])
     """
 
@@ -36,21 +36,19 @@ class ToneBank(nn.Module):
         # Not in the weights file: they follow from the number of bands.
         self.register_buffer("carriers", polyphase_kernel(_carriers(bands), bands), persistent=False)
 
-    def forward(self, amplitudes: Tensor, draws: Tensor) -> Tensor:
+    def forward(self, amplitudes: Tensor, places: Tensor, phases: Tensor) -> Tensor:
         """`amplitudes: [batch, bands, frames]` -> `[batch, frames * bands]`.
 
         Args:
             amplitudes: of each sinusoid in each frame, from the lowest band upwards.
-            draws: `[batch, bands, 2]`, uniform in [0, 1]: where in its band each sinusoid lies, and its phase at the
-                start in cycles.
+            places: where in its band each sinusoid lies, 0 to 1 from the lower edge, `[batch, bands, frames]`.
+            phases: at the start, in cycles, `[batch, bands]`.
         """
-        bands = torch.arange(self.bands, device=draws.device)
-        # In cycles a frame; a band is half a cycle wide. Whole cycles make no difference at whole frames, but would
-        # cost digits: in long clips the phase would be noise.
-        frequencies = ((bands + draws[..., 0]) / 2).unsqueeze(-1) % 1
-        frames = torch.arange(amplitudes.shape[-1], device=draws.device)
-        # The modulo keeps the digits that a float has left for the fraction of a cycle.
-        angles = 2 * math.pi * ((frequencies * frames + draws[..., 1:]) % 1)
+        bands = torch.arange(self.bands, device=places.device).unsqueeze(-1)
+        # In cycles a frame; a band is half a cycle wide. Whole cycles make no difference at whole frames. In double
+        # precision, or the phase would be noise at the end of a long clip.
+        frequencies = (bands % 2 + places.double()) / 2
+        angles = 2 * math.pi * ((frequencies.cumsum(-1) - frequencies + phases.unsqueeze(-1)) % 1).float()
         parts = torch.stack([angles.cos(), angles.sin()], dim=1) * amplitudes.unsqueeze(1)
         return overlap_add(parts.flatten(1, 2), self.carriers)
 

@@ -42,6 +42,7 @@ def train(model: VAE, job: TrainingJob) -> Trained:
     # A generator of its own, so that the same clips come in the same order whatever is changed in them.
     changes = torch.Generator().manual_seed(noise.initial_seed() + 1)
     latent_loss = LatentLoss(config)
+    model.guided = config.loss.likelihood == "none"
     objective = Objective(model, reconstruction_loss, latent_loss, noise, uses_bfloat16(config, device))
     order = EndlessBatches(train_clips, budget.batch_size, generator)
     batches = (augment(clips.to(device, non_blocking=True), config.augment, sample_rate, changes) for clips in order)
@@ -116,10 +117,11 @@ class Objective:
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.bfloat16):
             output = self.model(clips, self.noise)
         reconstruction, terms = self.reconstruction_loss(output.clips, clips)
-        reconstruction, kl = reconstruction.mean(), output.kl.mean()
+        reconstruction, kl, pitch = reconstruction.mean(), output.kl.mean(), output.extra_loss.mean()
         charged = charged_divergence(output.kl, self.latent_loss.config, self.model.latent_size)
-        loss = reconstruction + self.latent_loss.weight(step) * charged
-        return output, loss, {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, **terms}
+        loss = reconstruction + pitch + self.latent_loss.weight(step) * charged
+        parts = {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, "pitch": pitch}
+        return output, loss, parts | terms
 
 
 def _require_finite(norm: Tensor, terms: dict[str, Tensor], step: int, rate: float) -> None:
