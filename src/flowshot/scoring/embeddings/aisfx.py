@@ -7,6 +7,7 @@ network heard: mel spectrograms by Essentia, with triangles in mel, of clips who
 
 import _codecs
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,14 +40,10 @@ class Aisfx(nn.Module):
         self.policy = clip_policy(policy, self.sample_rate, window=FRAMES * HOP, shortest=FRAMES * HOP // 10)
         self.runtime = versions("torch", "numpy")
         for number, (inputs, outputs) in enumerate(((1, 64), (64, 128), (128, 256), (256, 512)), start=1):
-            block = nn.Module()
-            block.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-            block.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-            block.bn1, block.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
-            self.add_module(f"conv_block{number}", block)
+            self.add_module(f"conv_block{number}", _Block(inputs, outputs))
         path = packaged_file("aisfx", "models/checkpoint.pth", WEIGHTS_SHA256, REMEDY)
         # Beside tensors the file has numbers of numpy's; nothing else is admitted.
-        numbers = [
+        numbers: list[Any] = [
             np.float64(0).__reduce__()[0],
             np.dtype,
             *map(type, map(np.dtype, ("f8", "f4", "i8"))),
@@ -76,11 +73,21 @@ class Aisfx(nn.Module):
         levels = torch.log10(1e4 * (self.filters @ power[..., :FRAMES]) + 1) / LARGEST_LEVEL
         x = levels.transpose(1, 2)[:, None]
         for number in range(1, 5):
-            block = self.get_submodule(f"conv_block{number}")
-            x = functional.relu(block.bn1(block.conv1(x)))
-            x = functional.relu(block.bn2(block.conv2(x)))
+            x = self.get_submodule(f"conv_block{number}")(x)
             x = functional.max_pool2d(x, 2 if number < 4 else 1)
         return x.mean(dim=3).amax(dim=2)
+
+
+class _Block(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.bn1(self.conv1(x)))
+        return functional.relu(self.bn2(self.conv2(x)))
 
 
 def mel_filters() -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.metrics.kernel import squared_distances
 
+PIECE = 1000  # clips whose distances from training clips are held at a time
 SORTED = 64  # nearest clips of a clip, far more than a neighbourhood has
 
 
@@ -104,7 +105,13 @@ def nearest_training(clips: np.ndarray, training: np.ndarray) -> NearestTraining
     Raises:
         FlowshotError: fewer than 2 training clips.
     """
-    apart = radii(distances(training, training), 1)
+    if len(training) < 2:
+        raise FlowshotError(
+            f"nearest training clips: needs at least 2 clips to learn from, found {len(training)}; add clips"
+        )
+    # Piece by piece: all distances of 10,000 training clips would take a gigabyte. A clip is the nearest of itself.
+    pieces = np.array_split(training, -(-len(training) // PIECE))
+    apart = np.concatenate([np.partition(distances(piece, training), 1, axis=1)[:, 1] for piece in pieces])
     between = distances(clips, training)
     row = between.argmin(axis=1)
     distance = between[np.arange(len(clips)), row]
