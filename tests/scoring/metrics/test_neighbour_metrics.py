@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from flowshot.core.errors import FlowshotError
 from flowshot.scoring.metrics.neighbours import (
+    Nearest,
     coverage,
     density,
     distances,
@@ -35,6 +36,15 @@ def test_a_set_against_itself_is_all_real_and_all_there() -> None:
     found = of(x, x)
     assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
     assert found["density"] == pytest.approx(4 / 3)  # a clip is in its own ball, too
+
+
+@pytest.mark.parametrize("clips", [normal(90, 0), np.repeat(normal(3, 1), 40, axis=0)])
+def test_radii_within_a_part_are_those_of_the_part_alone(clips: np.ndarray) -> None:
+    within, part = distances(clips, clips), np.arange(0, len(clips), 3)
+    for kept in (part, part[:20], np.arange(len(clips))):
+        assert (Nearest(within).radii(kept, 5) == radii(within[np.ix_(kept, kept)], 5)).all()
+    with pytest.raises(FlowshotError, match="at least 6 clips"):
+        Nearest(within).radii(part[:5], 5)
 
 
 def test_sets_apart_have_nothing_in_common() -> None:

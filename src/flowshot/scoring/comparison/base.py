@@ -18,7 +18,7 @@ from flowshot.scoring.metrics.kernel import (
     median_distance,
     polynomial_kernel,
 )
-from flowshot.scoring.metrics.neighbours import NearestTraining, distances, nearest_training
+from flowshot.scoring.metrics.neighbours import Nearest, NearestTraining, distances, nearest_training
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import require_comparable, source_influence
 
@@ -86,10 +86,10 @@ class Comparison:
         return kernel_distance(self.sets.candidate, self.sets.reference, x, y, kernel)
 
     @cached_property
-    def within(self) -> tuple[np.ndarray, np.ndarray]:
+    def within(self) -> tuple[Nearest, Nearest]:
         """Distances within the candidates `[n, n]` and within the reference `[m, m]`."""
         candidate, reference = self.sets.candidate, self.sets.reference
-        return distances(candidate, candidate), distances(reference, reference)
+        return Nearest(distances(candidate, candidate)), Nearest(distances(reference, reference))
 
     @cached_property
     def between(self) -> np.ndarray:

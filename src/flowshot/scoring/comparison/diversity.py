@@ -9,32 +9,35 @@ from flowshot.core.mean_interval import mean_standard_error, proportion_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
 from flowshot.scoring.metrics import diversity, neighbours
 from flowshot.scoring.metrics.intervals import two_sample_jackknife
-from flowshot.scoring.metrics.neighbours import radii
 from flowshot.scoring.metrics.score import Score
 
 CLOSEST_PAIRS = 10
-# Of the distances within the candidates, within the reference and between them, and the number of neighbours.
-NeighbourStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
+# Of the rows of candidates and of the reference that count, and the distances between them.
+NeighbourStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 
 def precision(both: Comparison) -> Score:
     """Fidelity."""
-    return _proportion("precision", both, lambda x, y, xy, k: neighbours.precision(xy, radii(y, k)))
+    k, reference = both.config.neighbours, both.within[1]
+    return _proportion("precision", both, lambda x, y, xy: neighbours.precision(xy, reference.radii(y, k)))
 
 
 def recall(both: Comparison) -> Score:
     """Diversity, by balls around candidates."""
-    return _proportion("recall", both, lambda x, y, xy, k: neighbours.recall(xy, radii(x, k)))
+    k, candidates = both.config.neighbours, both.within[0]
+    return _proportion("recall", both, lambda x, y, xy: neighbours.recall(xy, candidates.radii(x, k)))
 
 
 def coverage(both: Comparison) -> Score:
     """Diversity, by balls around real clips."""
-    return _proportion("coverage", both, lambda x, y, xy, k: neighbours.coverage(xy, radii(y, k)))
+    k, reference = both.config.neighbours, both.within[1]
+    return _proportion("coverage", both, lambda x, y, xy: neighbours.coverage(xy, reference.radii(y, k)))
 
 
 def density(both: Comparison) -> Score:
     """Fidelity, by how many real clips are near."""
-    value, error = _jackknifed("density", both, lambda x, y, xy, k: neighbours.density(xy, y, k))
+    k, within = both.config.neighbours, both.within[1].within
+    value, error = _jackknifed("density", both, lambda x, y, xy: neighbours.density(xy, within[np.ix_(y, y)], k))
     return both.score("density", value, student_interval(value, error, both.config.confidence), 0.0)
 
 
@@ -96,12 +99,12 @@ def _jackknifed(
     metric: str, both: Comparison, statistic: NeighbourStatistic
 ) -> tuple[float, tuple[float, float] | None]:
     """The value, and its standard error with degrees of freedom where there are enough clips and sources."""
-    k, (within_x, within_y), between = both.config.neighbours, both.within, both.between
+    k, between = both.config.neighbours, both.between
     if min(between.shape) <= k:
         raise Undefined(f"{k} nearest neighbours need at least {k + 1} clips in each set, found {min(between.shape)}")
 
     def of(x: np.ndarray, y: np.ndarray) -> float:
-        return statistic(within_x[np.ix_(x, x)], within_y[np.ix_(y, y)], between[np.ix_(x, y)], k)
+        return statistic(x, y, between[np.ix_(x, y)])
 
     x, y = (np.arange(size) for size in between.shape)
     try:
