@@ -1,16 +1,11 @@
-import csv
 import json
-import os
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_scores import ALL, LOGMEL, PAIRED, RATE, SAMPLES, named, sounds, workplace
 
-from defaults import default
 from flowshot.clips.held_out import NamedClips
 from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
@@ -27,49 +22,7 @@ from flowshot.scoring.scores import (
     write_scores,
 )
 
-ROOT = Path(__file__).parents[2]
-RATE, SAMPLES = 8000, 2000
-ALL = default(ScoreConfig, "score", embeddings=["logmel"], folds=5, resamples=99)
-LOGMEL = replace(ALL, metrics=("fad", "kid"))
-PAIRED = ["mrstft", "log_spectral_distance", "si_sdr", "envelope_correlation"]
-
-
-def sounds(n: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    time = np.arange(SAMPLES) / RATE
-    tones = np.sin(2 * np.pi * generator.uniform(80, 2000, (n, 1)) * time) * np.exp(
-        -time * generator.uniform(5, 40, (n, 1))
-    )
-    return (0.8 * tones).astype(np.float32)
-
-
-def prepare(folder: Path, sizes: dict[str, int]) -> None:
-    """A prepared dataset as the stage `prepare` writes it, two clips a group."""
-    folder.mkdir(parents=True)
-    rows = []
-    for seed, (split, n) in enumerate(sizes.items()):
-        np.save(folder / f"{split}.npy", sounds(n, seed))
-        rows += [{"clip": f"{split}{i}", "split": split, "group": f"{split} {i // 2}"} for i in range(n)]
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["clip", "split", "group"])
-        writer.writeheader()
-        writer.writerows(rows)
-    card = {"name": "toy", "source": "folder", "sample_rate": RATE, "clip_samples": SAMPLES}
-    (folder / "dataset.json").write_text(json.dumps(card))
-
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for every test, so that no cache is shared."""
-    monkeypatch.chdir(tmp_path)
-    prepare(tmp_path / "data/prepared/toy", {"train": 8, "valid": 16, "test": 30})
-    return tmp_path
-
-
-def named(clips: np.ndarray, what: str) -> NamedClips:
-    """Clips called `clip i`, each of the source `what i`."""
-    numbers = range(len(clips))
-    return NamedClips(clips, [f"clip {i}" for i in numbers], [f"{what} {i}" for i in numbers])
+__all__ = ["workplace"]  # the fixture that gives every test a folder with a prepared dataset
 
 
 def score(
@@ -346,63 +299,3 @@ def test_a_file_that_is_no_array_of_clips_is_refused_in_one_line(tmp_path: Path)
     np.save(tmp_path / "clips.npy", np.zeros((3, 4), dtype=np.int16))
     with pytest.raises(FlowshotError, match="floating-point clips"):
         read_clips(tmp_path / "clips.npy")
-
-
-def write_arm(prior: str, clips: np.ndarray) -> None:
-    folder = Path("generated/toy/no_nf") / prior / "0"
-    folder.mkdir(parents=True)
-    np.save(folder / "clips.npy", clips)
-
-
-def run_stage(name: str, *arguments: str, on_bad_clip: str = "fail") -> subprocess.CompletedProcess:
-    params = (ROOT / "params.yaml").read_text()
-    params = params.replace("\ndatasets:\n", "\ndatasets:\n  toy: { <<: *clips, source: synth }\n")
-    params = params.replace("[yamnet, logmel]", "[logmel]").replace("on_bad_clip: fail", f"on_bad_clip: {on_bad_clip}")
-    Path("params.yaml").write_text(params)
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, str(ROOT / "stages" / name), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def metrics_of(path: str) -> dict[str, dict]:
-    return {entry["metric"]: entry for entry in json.loads(Path(path).read_text())}
-
-
-def test_the_stages_score_floor_samples_and_reconstructions() -> None:
-    reference = reference_clips(read_prepared("data/prepared/toy")).clips
-    write_arm("own", 0.1 * np.random.default_rng(0).normal(size=reference.shape).astype(np.float32))
-    write_arm("reconstruction", 0.9 * reference)
-    for name, arguments in (
-        ("floor.py", ["toy"]),
-        *(("score.py", ["toy", "no_nf", p, "0"]) for p in ("own", "reconstruction")),
-    ):
-        result = run_stage(name, *arguments)
-        assert result.returncode == 0, result.stderr
-    floor, own = metrics_of("scores/toy/real/real/0.json"), metrics_of("scores/toy/no_nf/own/0.json")
-    reconstruction = metrics_of("scores/toy/no_nf/reconstruction/0.json")
-    # Only yamnet has the former.
-    shared = set(ALL.metrics) - {"label_diversity"} | {"constant_tone", "tonality"}
-    paired = {*PAIRED, "voiced_kept", "pitch_within_50_cents"}
-    assert set(floor) == shared - {"kid_p", "kad_p"}
-    assert set(own) == shared
-    assert set(reconstruction) == shared - {"kid_p", "kad_p"} | paired
-    for scores in (own, reconstruction):
-        assert {scores[name]["n"] for name in ("fad", "kid", "vendi")} == {30}
-    # The floor of FAD is for as many clips as the default plan draws; other metrics have what half of 46 clips allow.
-    assert floor["fad"]["n"] == 256 and floor["kid"]["n"] in (22, 23, 24) and floor["fad"]["halves"] == 20
-    assert floor["kid"]["reference_n"] + floor["kid"]["n"] in (45, 46, 47)
-    assert reconstruction["fad"]["value"] < floor["fad"]["value"] < own["fad"]["value"]
-
-
-def test_a_failing_stage_says_one_line_and_leaves_earlier_scores_alone() -> None:
-    write_arm("nf", sounds(16, 0)[:, :-1])
-    earlier = Path("scores/toy/no_nf/nf/0.json")
-    earlier.parent.mkdir(parents=True)
-    earlier.write_text("earlier")
-    result = run_stage("score.py", "toy", "no_nf", "nf", "0")
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1 and "clips of the same length" in result.stderr
-    assert earlier.read_text() == "earlier"
-    shutil.rmtree("data")
-    result = run_stage("floor.py", "toy")
-    assert result.returncode == 1 and result.stderr.count("\n") == 1
