@@ -20,7 +20,7 @@ def test_every_file_has_a_row_and_every_reason_a_count(sounds, found):
     assert len(rows) == 6
     assert rows["a tone 0.wav"] == {
         "source": "a tone 0.wav", "status": "kept", "reason": "", "seconds": 0.5, "sample_rate": 8000, "channels": 1,
-        "copy_of": "",
+        "copy_of": "", "note": "",
     }  # fmt: skip
     assert (rows["broken.wav"]["status"], rows["broken.wav"]["reason"]) == ("dropped", "unreadable")
 
@@ -47,6 +47,15 @@ def test_a_terminal_of_80_columns_holds_every_line_and_both_ends_of_a_long_path(
     assert str((deep / "the last part.wav").relative_to(sounds)) in {
         row["source"] for row in found("audit", sounds)["rows"]
     }
+
+
+def test_a_recording_whose_header_gives_no_length_is_kept_and_told(sounds, found, flowshot):
+    content = bytearray((sounds / "a tone 0.wav").read_bytes())
+    content[40:44] = bytes(4)  # the size of the chunk `data`
+    (sounds / "a tone 0.wav").write_bytes(content)
+    (row,) = [row for row in found("audit", sounds)["rows"] if row["source"] == "a tone 0.wav"]
+    assert (row["status"], row["seconds"]) == ("kept", 0.5) and "gives no length" in row["note"]
+    assert "1 of the kept: its header gives no length" in flowshot("audit", sounds)[1]
 
 
 def test_options_change_what_is_kept(sounds, found):

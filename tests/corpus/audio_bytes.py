@@ -3,11 +3,13 @@
 import io
 import struct
 
+import av
 import numpy as np
 import soundfile
 
 RATE = 8000  # Hz, of the sounds where nothing else is said
 SECONDS = 0.25
+FRAMES_OF = {"flac": 4608, "alac": 4096, "wmav2": 2048}  # samples that an encoder wants at once
 
 
 def tone(frequency: float, rate: int = RATE, seconds: float = SECONDS) -> np.ndarray:
@@ -21,6 +23,48 @@ def encoded(audio: np.ndarray, container: str, subtype: str, rate: int = RATE, e
     buffer = io.BytesIO()
     soundfile.write(buffer, audio, rate, format=container, subtype=subtype, endian=endian)
     return buffer.getvalue()
+
+
+def through_ffmpeg(audio: np.ndarray, container: str, codec: str, rate: int = RATE, channels: int = 1) -> bytes:
+    """The audio `[frames]` as FFmpeg writes it, in each of the channels."""
+    content = io.BytesIO()
+    layout = "mono" if channels == 1 else "stereo"
+    frame = av.AudioFrame.from_ndarray(np.frombuffer(int16(np.repeat(audio, channels)), "<i2")[None], "s16", layout)
+    frame.sample_rate, frame.pts = rate, 0
+    with av.open(content, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=rate, layout=layout)
+        context = stream.codec_context
+        context.format = context.codec.audio_formats[0]
+        context.bit_rate = 160_000 if codec == "aac" and rate > RATE else 48_000
+        size = FRAMES_OF.get(codec, 1024)
+        resampler = av.AudioResampler(context.format, layout, rate, frame_size=size)
+        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+            file.mux(stream.encode(piece))
+    return content.getvalue()
+
+
+def faststart(content: bytes) -> bytes:
+    """An MP4 file with its index in front of its sound, as those that are played while they load."""
+    boxes, place = {}, 0
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 4], "big")
+        boxes[content[place + 4 : place + 8]] = content[place : place + size]
+        place += size
+    index, place = bytearray(boxes[b"moov"]), boxes[b"moov"].index(b"stco") + 4
+    for entry in range(int.from_bytes(index[place + 4 : place + 8], "big")):
+        at = slice(place + 8 + 4 * entry, place + 12 + 4 * entry)
+        index[at] = (int.from_bytes(index[at], "big") + len(index)).to_bytes(4, "big")
+    return boxes[b"ftyp"] + bytes(index) + b"".join(boxes[key] for key in boxes if key not in (b"ftyp", b"moov"))
+
+
+def texts(*lengths: int) -> bytes:
+    """A chunk of texts in a WAV file, each padded to four bytes, as some programs write them."""
+    names = (b"INAM", b"IART", b"ICMT")
+    items = [
+        name + struct.pack("<I", size) + b"k" * size + bytes(-size % 4)
+        for name, size in zip(names, lengths, strict=False)
+    ]
+    return chunk(b"LIST", b"INFO" + b"".join(items))
 
 
 def int16(audio: np.ndarray) -> bytes:

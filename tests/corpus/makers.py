@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from corpus.audio_bytes import RATE, SECONDS, encoded, int16, tone, wav
+from corpus.audio_bytes import RATE, SECONDS, encoded, int16, through_ffmpeg, tone, wav
 
 SPARSE = 2 << 30  # bytes
 
@@ -30,6 +30,18 @@ def of_tone(make: Callable[[np.ndarray], bytes], rate: int = RATE, seconds: floa
 def written(container: str, subtype: str, rate: int = RATE, endian: str = "FILE") -> Make:
     """The tone as libsndfile writes it."""
     return of_tone(lambda audio: encoded(audio, container, subtype, rate, endian), rate)
+
+
+def with_ffmpeg(
+    container: str,
+    codec: str,
+    rate: int = RATE,
+    channels: int = 1,
+    seconds: float = SECONDS,
+    change: Callable[[bytes], bytes] = bytes,
+) -> Make:
+    """The tone as FFmpeg writes it, and changed then."""
+    return of_tone(lambda audio: change(through_ffmpeg(audio, container, codec, rate, channels)), rate, seconds)
 
 
 def halved(container: str, subtype: str, rate: int = RATE) -> Make:

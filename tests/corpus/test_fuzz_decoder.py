@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.audio_bytes import encoded, int16, tone, wav
+from corpus.audio_bytes import encoded, int16, texts, through_ffmpeg, tone, wav
 from corpus.fuzzing import damaged, fuzz
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import DatasetConfig
@@ -35,8 +35,16 @@ FORMATS = [
     ("PAF", "PCM_16"), ("NIST", "PCM_16"), ("IRCAM", "PCM_16"), ("XI", "DPCM_16"), ("MAT4", "FLOAT"), ("MAT5", "FLOAT"),
     ("PVF", "PCM_16"), ("HTK", "PCM_16"), ("SDS", "PCM_16"), ("AVR", "PCM_16"), ("MPC2K", "PCM_16"), ("WVE", "ALAW"),
 ]  # fmt: skip
+# And those that FFmpeg decodes.
+OTHERS = [
+    ("ipod", "aac"), ("ipod", "alac"), ("caf", "alac"), ("adts", "aac"), ("ogg", "flac"), ("voc", "pcm_u8"),
+    ("wv", "wavpack"), ("tta", "tta"),
+]  # fmt: skip
 SOUND = tone(500, 8000)
 AUDIO = [encoded(SOUND, container, subtype) for container, subtype in FORMATS] + [wav(int16(SOUND), channels=2)]
+AUDIO += [through_ffmpeg(SOUND, container, codec) for container, codec in OTHERS]
+AUDIO += [through_ffmpeg(tone(500, 44_100), "asf", "wmav2", 44_100), wav(int16(SOUND), before=texts(1), promised=0)]
+AUDIO += [encoded(SOUND, "FLAC", "PCM_16") + b"TAG" + bytes(125)]
 CUTS = [dataset("synth", sample_rate=8000, clip_seconds=0.1, hop_seconds=0.05, cut=cut) for cut in ("file", "windows")]
 
 

@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     report = {"folder": arguments.folder, **counts, "rows": [asdict(row) for row in rows]}
     columns = get_terminal_size().columns
     text = _summary(len(rows) - len(dropped), reasons, REASONS, columns)
+    for note, count in Counter(row.note for row in rows if row.note).items():
+        text += f"\n{count} of the kept: {note}"
     return Outcome(report, f"{text}\n\n{_listed(dropped, columns)}" if dropped else text)
 
 

@@ -22,6 +22,7 @@ REASONS = {
     "unreadable_folder": "a folder that may not be read; change its permissions, or move it away",
     "excluded": "excluded by the catalog or by `exclude`",
     "unreadable": "could not be opened, or not decoded to its end, or its header makes no sense",
+    "unsupported": "audio that is protected, or in an encoding that cannot be decoded; convert it to WAV or FLAC",
     "empty": "holds no samples",
     "not_finite": "holds NaN or infinity",
     "too_short": "shorter than `minimum_seconds`, or with `cut: windows` than one clip",
@@ -44,6 +45,7 @@ class AuditRow:
     sample_rate: int | None
     channels: int | None
     copy_of: str = ""  # the kept file that a duplicate of any kind repeats
+    note: str = ""  # what else is to be known of a kept file
 
 
 @dataclass(frozen=True)
@@ -178,4 +180,4 @@ def _audit_row(source: str, found: FileSurvey, kept: bool, lost: str, copy_of: s
     reason = "" if kept else found.reason or lost
     facts = vars(found.facts) if found.facts else dict.fromkeys(("seconds", "sample_rate", "channels"))
     status = "kept" if kept else "dropped"
-    return AuditRow(source, status, reason, **facts, copy_of=copy_of if reason == lost else "")
+    return AuditRow(source, status, reason, **facts, copy_of=copy_of if reason == lost else "", note=found.note)

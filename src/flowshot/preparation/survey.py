@@ -20,6 +20,9 @@ from flowshot.preparation.duplicates import fingerprint, sketches
 from flowshot.sources.decode import FileFacts, UnusableAudio, quiet_decoders
 from flowshot.sources.grouping import Membership
 from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
+from flowshot.sources.parts import lacks_length
+
+NO_LENGTH = "its header gives no length; what follows it was taken"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class FileSurvey:
     facts: FileFacts | None
     clips: tuple[ClipFacts, ...] = ()
     silent_windows: int = 0
+    note: str = ""  # what else is to be known of a file that gave clips
 
 
 def survey(
@@ -85,7 +89,7 @@ def _read(config: DatasetConfig, spools: Path | None, file: InputFile) -> FileSu
     try:
         with quiet_decoders():
             facts, silent = read_clips(file.path, config, lambda clip: clips.append(_keep(config, spools, clip)))
-        result = FileSurvey("", facts, tuple(clips), silent)
+        result = FileSurvey("", facts, tuple(clips), silent, NO_LENGTH if lacks_length(file.path) else "")
     except UnusableAudio as problem:
         result = FileSurvey(problem.reason, problem.facts)
     if file.changed():

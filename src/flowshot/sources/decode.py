@@ -7,16 +7,18 @@ import math
 import os
 import re
 import stat
-import struct
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import BinaryIO, Literal, TypeAlias
 
 import numpy as np
 import soundfile
 import soxr
+
+from flowshot.sources.ffmpeg import VOC, FfmpegFile, NotDecoded, demuxer
+from flowshot.sources.parts import Part, parts
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000  # Hz; a header that says otherwise is damaged
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MiB of float32
@@ -33,11 +35,9 @@ CUT_OFF = re.compile(
 FRAME_SIZE = re.compile(r"^ *Block Align *: (\d+)(?: .*)?\n *Bit Width *: (\d+)", re.MULTILINE)
 STREAMED = 0x7FFF0000  # bytes; programs that write to a pipe promise at least this, because they do not know the length
 MISCOUNTED = 128  # bytes by which a promise may be wrong because a program counted its header, or padding, as audio
-# A page of an Ogg file: capture pattern, version, flags, position, serial, sequence, checksum, segments.
-OGG_PAGE = struct.Struct("<4sBBqIIIB")
-FIRST_PAGE = 0x02  # the flag of the page that begins a stream
 
-Reason = Literal["unreadable", "empty", "silent", "too_short", "too_long", "not_finite"]
+SoundFile: TypeAlias = soundfile.SoundFile | FfmpegFile
+Reason = Literal["unreadable", "unsupported", "empty", "silent", "too_short", "too_long", "not_finite"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def quiet_decoders() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
+def _opened(path: Path) -> Iterator[list[SoundFile]]:
     """The sound of a file; the parts of one that is chained of several Ogg streams, in their order."""
     with contextlib.ExitStack() as stack:
         try:
@@ -163,11 +163,9 @@ def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
                 raise UnusableAudio("unreadable")
             if found.st_size == 0:
                 raise UnusableAudio("empty")
-            # As bytes, because a name need not be valid text.
-            sources: list[Any] = [*_chained_parts(path)] or [os.fsencode(path)]
-            files = [stack.enter_context(soundfile.SoundFile(source)) for source in sources]
-        # soundfile raises TypeError for suffixes that it takes for headerless audio.
-        except (OSError, soundfile.SoundFileError, TypeError) as error:
+            sources: list[Part | None] = [*parts(path)] or [None]
+            files = [_decoder(path, part, stack) for part in sources]
+        except OSError as error:
             raise UnusableAudio("unreadable") from error
         formats = {(file.samplerate, file.channels) for file in files}
         plausible = len(formats) == 1 and LOWEST_RATE <= files[0].samplerate <= HIGHEST_RATE
@@ -176,7 +174,25 @@ def _opened(path: Path) -> Iterator[list[soundfile.SoundFile]]:
         yield files
 
 
-def _cut_off(file: soundfile.SoundFile) -> bool:
+def _decoder(path: Path, part: Part | None, stack: contextlib.ExitStack) -> SoundFile:
+    """Of a part of a file, or of all of it: libsndfile's, or FFmpeg's where that has none, or a wrong one."""
+    file: BinaryIO = path.open("rb") if part is None else io.BufferedReader(part)
+    stack.callback(file.close)
+    name = demuxer(file)
+    file.seek(0)
+    if name != VOC:  # libsndfile plays the mark of its end
+        with contextlib.suppress(soundfile.SoundFileError, TypeError):  # that of suffixes of headerless audio
+            # The name as bytes, because it need not be valid text.
+            return stack.enter_context(soundfile.SoundFile(os.fsencode(path) if part is None else file))
+    if not name:
+        raise UnusableAudio("unreadable")
+    try:
+        return stack.enter_context(FfmpegFile(file, name))
+    except NotDecoded as problem:
+        raise UnusableAudio(problem.reason) from None
+
+
+def _cut_off(file: SoundFile) -> bool:
     """Whether the end of the audio is missing: decoders of plain samples take what there is without a word."""
     for match in CUT_OFF.finditer(file.extra_info):
         size, should_be, frames, promised_frames = (int(group or 0) for group in match.groups())
@@ -185,7 +201,7 @@ def _cut_off(file: soundfile.SoundFile) -> bool:
     return False
 
 
-def _contradicts_itself(file: soundfile.SoundFile) -> bool:
+def _contradicts_itself(file: SoundFile) -> bool:
     """Whether plain samples take another number of bytes than the header says: libsndfile would decode noise."""
     found = FRAME_SIZE.search(file.extra_info)
     if found is None or not file.subtype.startswith(("PCM", "FLOAT", "DOUBLE")):
@@ -194,30 +210,14 @@ def _contradicts_itself(file: soundfile.SoundFile) -> bool:
     return align != file.channels * math.ceil(bits / 8)
 
 
-def _counts(files: Iterable[soundfile.SoundFile], buffer: np.ndarray) -> Iterator[int]:
+def _counts(files: Iterable[SoundFile], buffer: np.ndarray) -> Iterator[int]:
     """How many frames each read of the files leaves in `buffer`."""
     for file in files:
         try:
             # Not read(), which stops at the length in the header, and that may be wrong.
             while count := int(file.buffer_read_into(buffer, dtype="float32")):
                 yield count
+        except NotDecoded as problem:
+            raise UnusableAudio(problem.reason) from None
         except (OSError, soundfile.SoundFileError) as error:
             raise UnusableAudio("unreadable") from error
-
-
-def _chained_parts(path: Path) -> list[io.BytesIO]:
-    """The streams of an Ogg file that is chained of several: libsndfile decodes the first alone. Otherwise none."""
-    starts = [0]
-    with path.open("rb") as file:
-        body = False
-        while len(head := file.read(OGG_PAGE.size)) == OGG_PAGE.size and head.startswith(b"OggS"):
-            flags, segments = OGG_PAGE.unpack(head)[2], head[-1]
-            # Streams that are multiplexed begin one after the other, before the first page of any body.
-            if flags & FIRST_PAGE and body:
-                starts.append(file.tell() - OGG_PAGE.size)
-            body = not flags & FIRST_PAGE
-            file.seek(sum(file.read(segments)), io.SEEK_CUR)
-    if len(starts) == 1:
-        return []
-    content = path.read_bytes()
-    return [io.BytesIO(content[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]

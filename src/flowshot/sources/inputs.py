@@ -15,17 +15,18 @@ from flowshot.sources.config import SourceConfig
 AUDIO_FOLDER, INDEX_FILE, CARD_FILE = "audio", "index.json", "card.json"
 # The first bytes of what macOS keeps beside a file on foreign disks, in a file with `._` in front of the name.
 APPLE_DOUBLE = bytes.fromhex("00051607")
-# What is taken for audio by its name. libsndfile cannot decode all of these.
+# What is taken for audio by its name.
 AUDIO_SUFFIXES = (
     ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64",
-    ".rf64", ".m4a", ".aac", ".wma",
+    ".rf64", ".bwf", ".m4a", ".aac", ".wma", ".sph", ".nist", ".voc", ".sf", ".ircam", ".wv", ".tta",
 )  # fmt: skip
 FOLDER_PROBLEMS = ("linked_folder", "unreadable_folder")
 
 
 def called_audio(name: str | PurePath) -> bool:
     """Whether a file is taken for audio, by its name."""
-    return PurePath(name).suffix.casefold() in AUDIO_SUFFIXES
+    # Spaces at the end of a name are seldom seen, and mean nothing.
+    return PurePath(str(name).rstrip()).suffix.casefold() in AUDIO_SUFFIXES
 
 
 @dataclass(frozen=True)
