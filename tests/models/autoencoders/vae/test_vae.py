@@ -14,7 +14,8 @@ from flowshot.densities.distributions import gaussian_kl
 from flowshot.models.autoencoders.vae.blocks import ResidualBlock
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder, without_mean
-from flowshot.models.autoencoders.vae.encoder import Encoder, frames_of, log_levels, padding_of
+from flowshot.models.autoencoders.vae.encoder import Encoder, averages, frames_of, padding_of
+from flowshot.models.autoencoders.vae.levels import log_level
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.slots import measure
 from flowshot.models.autoencoders.vae.vae import LOG_SCALE_RANGE, VAE
@@ -187,14 +188,17 @@ def test_no_constant_is_left_of_a_sub_band_that_was_computed_in_bfloat16():
     assert clips[0, 160:320].mean().abs() < 1e-5
 
 
-def test_log_levels_are_of_the_clip_and_of_its_parts():
-    bands = torch.zeros(1, 2, 12)
-    bands[0, 0, :4] = 1.0
-    levels = log_levels(bands, parts=3)
-    assert levels.shape == (1, 2, 4)
-    torch.testing.assert_close(levels[0, 1], torch.full((4,), -2.0))
-    torch.testing.assert_close(levels[0, 0, 1:], torch.tensor([2.0, -2.0, -2.0]))
-    assert -2.0 < levels[0, 0, 0] < 2.0
+def test_averages_are_of_the_clip_and_of_its_parts():
+    power = torch.zeros(1, 2, 12)
+    power[0, 0, :4] = 1.0
+    means = averages(power, parts=3)
+    assert means.shape == (1, 2, 4)
+    torch.testing.assert_close(means[0], torch.tensor([[1 / 3, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]))
+    torch.testing.assert_close(averages(power, 0), means[..., :1])
+
+
+def test_levels_reach_from_silence_to_full_scale():
+    torch.testing.assert_close(log_level(torch.tensor([0.0, 1.0])), torch.tensor([-2.0, 2.0]))
 
 
 def test_the_latent_sets_the_level_of_bands_and_of_parts_directly():

@@ -42,16 +42,13 @@ def compand(signal: Tensor) -> Tensor:
     return signal.sign() * (COMPANDING * signal.abs()).log1p() * (4 / math.log1p(COMPANDING))
 
 
-def log_levels(bands: Tensor, parts: int) -> Tensor:
-    """Log levels of `bands: [batch, bands, frames]` over all frames, and over each of `parts` (or 0) equal parts.
+def averages(values: Tensor, parts: int) -> Tensor:
+    """Means of `values: [batch, bands, frames]` over all frames, and over each of `parts` (or 0) equal parts.
 
-    Returns `[batch, bands, 1 + parts]`, about -2 for silence (-80 dB) and 2 for full scale.
+    Returns `[batch, bands, 1 + parts]`.
     """
-    power = bands.float().square()
-    levels = power.mean(-1, keepdim=True)
-    if parts > 0:
-        levels = torch.cat([levels, power.unflatten(-1, (parts, -1)).mean(-1)], dim=-1)
-    return log_level(levels)
+    whole = values.mean(-1, keepdim=True)
+    return torch.cat([whole, functional.adaptive_avg_pool1d(values, parts)], dim=-1) if parts else whole
 
 
 class Encoder(nn.Module):
@@ -79,29 +76,20 @@ class Encoder(nn.Module):
             layers.append(Downsample(widths[level], widths[level + 1], stride))
         self.layers = nn.Sequential(*layers, nn.SiLU())
         self.frames = frames_of(config, clip_samples) if self.pooling == "flatten" else 0
-        averages = config.bands * (1 + self.frames)
+        means = config.bands * (1 + self.frames)
         # Without their common rise and fall, which the levels have, and which many steps of Adam would add up.
-        pitches = self.fine.size + averages
+        pitches = self.fine.size + means
         self.pitches = nn.Sequential(
             nn.LayerNorm(pitches, elementwise_affine=False), nn.Linear(pitches, MIXED), nn.SiLU()
         )
         initialise(self)
-        self.size = widths[-1] * max(self.frames, 1) + averages + MIXED
+        self.size = widths[-1] * max(self.frames, 1) + means + MIXED
 
     def forward(self, clips: Tensor, measured: Slots) -> Tensor:
         sub_bands = self.bank.analysis(clips)
         features = self.layers(compand(sub_bands))
         features = features.flatten(1) if self.pooling == "flatten" else features.mean(-1)
-        levels = log_levels(sub_bands, self.frames).flatten(1)
+        levels = log_level(averages(sub_bands.float().square(), self.frames)).flatten(1)
         tonality = 4 * averages(measured.tonality, self.frames).flatten(1) - 1
         parts = features, levels, self.pitches(torch.cat([self.fine(clips), tonality], dim=1))
         return torch.cat([part.to(features.dtype) for part in parts], dim=1)
-
-
-def averages(values: Tensor, parts: int) -> Tensor:
-    """Means of `values: [batch, bands, slots]` over all slots, and over each of `parts` (or 0) parts.
-
-    Returns `[batch, bands, 1 + parts]`.
-    """
-    whole = values.mean(-1, keepdim=True)
-    return torch.cat([whole, functional.adaptive_avg_pool1d(values, parts)], dim=-1) if parts else whole
