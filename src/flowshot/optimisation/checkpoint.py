@@ -14,6 +14,7 @@ import torch
 from flowshot.core.errors import FlowshotError, Interrupted
 
 CHECKPOINTS = Path(".flowshot/checkpoints")  # of trainings and fits that run, by name and digest
+FINISHED = Path(".flowshot/finished")  # the last state of trainings, with which they can be continued
 # Between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -56,6 +57,8 @@ class Checkpoint:
         stop_requested: called after every step; if it returns true, the state is written and `Interrupted` raised.
         every_seconds: time between two states.
         say: prints a warning of one line.
+        earlier: the last state of a training that differs in its steps alone; used where the folder has none.
+        final: where the last state is kept.
     """
 
     def __init__(
@@ -64,10 +67,13 @@ class Checkpoint:
         stop_requested: Callable[[], bool] = lambda: False,
         every_seconds: float = EVERY_SECONDS,
         say: Callable[[str], None] = lambda line: None,
+        earlier: Path | None = None,
+        final: Path | None = None,
     ) -> None:
         self.folder = folder or Path()
         self._keeps = folder is not None
         self._newest, self._previous = self.folder / "state.pt", self.folder / "previous.pt"
+        self._earlier, self._final = earlier, final
         self._stop_requested, self._every_seconds, self._say = stop_requested, every_seconds, say
         # Monotonic: a clock that jumps must neither flood the disk nor end the checkpoints.
         self._written = time.monotonic()
@@ -76,18 +82,20 @@ class Checkpoint:
     def restore(self, parts: Mapping[str, Stateful]) -> bool:
         """Set `parts` to the newest state that is whole; False, with everything as it was, where there is none.
 
+        A state of fewer steps than planned sets the schedules to what they are at its step of this training.
+
         Raises:
             FlowshotError: a whole state does not fit the parts.
         """
-        for path in (self._newest, self._previous) if self._keeps else ():
-            state = self._read(path)
+        for path in (self._newest, self._previous, self._earlier) if self._keeps else ():
+            state = self._read(path) if path else None
             if state is None:
                 continue
             try:
                 for name, part in parts.items():
                     part.load_state_dict(state[name])
             except (KeyError, ValueError, RuntimeError, TypeError) as error:
-                raise FlowshotError(f"{path}: no state of this training ({error}); delete {self.folder}") from None
+                raise FlowshotError(f"{path}: no state of this training ({error}); delete {path}") from None
             return True
         return False
 
@@ -100,32 +108,34 @@ class Checkpoint:
         if not self._keeps:
             return
         stop = self._stop_requested()
-        if stop or time.monotonic() - self._written >= self._every_seconds:
-            self._save(parts)
+        if self._final and step == steps:
+            self._save(parts, self._final)
+        elif stop or time.monotonic() - self._written >= self._every_seconds:
+            self._save(parts, self._newest)
         if stop and step < steps:
             kept = "nothing could be kept" if self._failed else "the same command goes on from there"
             raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
 
-    def _save(self, parts: Mapping[str, Stateful]) -> None:
+    def _save(self, parts: Mapping[str, Stateful], path: Path) -> None:
         buffer = io.BytesIO()
         torch.save({name: part.state_dict() for name, part in parts.items()}, buffer)
-        fresh = self.folder / ".state.pt"
+        fresh = path.with_name(f".{path.name}")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with fresh.open("wb") as file:
                 file.write(hashlib.sha256(buffer.getbuffer()).digest() + buffer.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            if self._newest.exists():
-                self._newest.replace(self._previous)
-            fresh.replace(self._newest)
+            if path == self._newest and path.exists():
+                path.replace(self._previous)
+            fresh.replace(path)
             self._failed = False
         except OSError as error:
             # A full disk must not end a training that may yet find room for what it leaves.
             with suppress(OSError):
                 fresh.unlink()
             if not self._failed:
-                self._say(f"{self.folder}: no checkpoint could be written ({error.strerror}); training goes on without")
+                self._say(f"{path.parent}: no checkpoint could be written ({error.strerror}); training goes on without")
             self._failed = True
         self._written = time.monotonic()
 

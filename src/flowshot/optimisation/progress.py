@@ -94,6 +94,14 @@ def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def decaying_rate(optimizer: torch.optim.Optimizer, warmup: int, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+class DecayingRate(torch.optim.lr_scheduler.LambdaLR):
     """The schedule of `learning_rate_factor` for `optimizer`."""
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, warmup, steps))
+
+    def __init__(self, optimizer: torch.optim.Optimizer, warmup: int, steps: int) -> None:
+        super().__init__(optimizer, lambda step: learning_rate_factor(step, warmup, steps))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the step in `state`, with the rate that it has here: it may be of a training of fewer steps."""
+        super().load_state_dict(state)
+        for group, rate, factor in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
+            group["lr"] = rate * factor(self.last_epoch)

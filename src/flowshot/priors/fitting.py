@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from flowshot.core.sections import Section, require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
-from flowshot.optimisation.progress import Progress, copy_weights, decaying_rate
+from flowshot.optimisation.progress import DecayingRate, Progress, copy_weights
 
 VALIDATE_EVERY_STEPS = 25
 WARMUP_STEPS = 10
@@ -49,7 +49,7 @@ def fit_network(
         return found if math.isfinite(found) else math.inf
 
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    schedule = decaying_rate(optimizer, WARMUP_STEPS, config.steps)
+    schedule = DecayingRate(optimizer, WARMUP_STEPS, config.steps)
     progress = Progress(copy_weights(network), best_loss=judged())
     parts: dict[str, Stateful] = {
         "network": network, "optimizer": optimizer, "schedule": schedule, "rows": GeneratorState(generator),

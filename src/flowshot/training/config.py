@@ -74,6 +74,7 @@ class TrainConfig(Section):
     validate_every: int
     precision: Precision
     threads: int
+    start_from: str | None
     loss: LossConfig
     augment: AugmentConfig
     adversarial: AdversarialConfig

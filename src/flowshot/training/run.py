@@ -1,6 +1,7 @@
 """A training from an entry of params.yaml to the folder of a trained model, whatever kind of model it is."""
 
 import csv
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,10 +20,11 @@ from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelEntry, save_model
-from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
+from flowshot.optimisation.checkpoint import CHECKPOINTS, FINISHED, Checkpoint
 from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Weights
 from flowshot.training.config import TrainConfig
 from flowshot.training.job import TrainingJob, choose_device, train_function
+from flowshot.training.start import WEIGHTS, load_start, start_folder
 
 Diagnose = Callable[[Generator, PreparedDataset, list[Row]], dict[str, Any]]
 
@@ -49,7 +51,8 @@ def run_training(
     """Train, diagnose, and write `models/DATASET/MODEL/SEED/` and `runs/train/DATASET/MODEL/SEED/`.
 
     While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A
-    training that was interrupted resumes from there when the same command runs again.
+    training that was interrupted resumes from there when the same command runs again. Its last state is kept in
+    `.flowshot/finished/`: with more steps, and nothing else changed, it goes on from there.
 
     Returns:
         What `diagnostics.json` holds.
@@ -66,9 +69,19 @@ def run_training(
         "kind": entry.kind_name, "model": to_dict(entry.config), "train": to_dict(training), "budget": to_dict(budget),
     }  # fmt: skip
     train_function(entry)  # the digest is of all code that is imported by now
-    digest = work_digest(parameters | {"name": name.parts}, *dataset.files)
+    files = list(dataset.files)
+    if training.start_from:
+        start = start_folder(training.start_from)
+        load_start(start, model, card)
+        files.append(start / WEIGHTS)
+    # Of all but the steps, with which a finished training may be continued.
+    key = work_digest(parameters | {"name": name.parts, "budget": to_dict(budget) | {"steps": None}}, *files)[:16]
+    finished = FINISHED.joinpath(*name.parts)
+    final = finished / f"{key}-{budget.steps}.pt"
+    before = [(int(path.stem.partition("-")[2]), path) for path in finished.glob(f"{key}-*.pt")]
+    done, earlier = max((each for each in before if each[0] < budget.steps), default=(0, None))
     with (
-        scratch_folder(CHECKPOINTS.joinpath(*name.parts, digest[:16])) as scratch,
+        scratch_folder(CHECKPOINTS.joinpath(*name.parts, f"{key}-{budget.steps}")) as scratch,
         stop_requests() as stop_requested,
     ):
         record: dict[str, Any] = {
@@ -79,7 +92,9 @@ def run_training(
             write_record(scratch, seconds=None, **record)
         with dataset.required_unchanged(), following(scratch), Watched(scratch, name, budget.steps, entry, card) as bar:
             generator = torch_generator(name.seed, "train", name.dataset, name.model)
-            checkpoint = Checkpoint(scratch, stop_requested, say=warn)
+            if earlier and not (scratch / "state.pt").exists():
+                print(f"{'/'.join(name.parts)}: continues the finished training of {done} steps", file=sys.stderr)
+            checkpoint = Checkpoint(scratch, stop_requested, say=warn, earlier=earlier, final=final)
             job = TrainingJob(dataset, training, budget, generator, bar.show, bar.keep, checkpoint, warn)
             trained = train_function(entry)(model, job)
             model.load_state_dict(trained.best)
@@ -101,6 +116,8 @@ def run_training(
         with whole_file(runs / "times.csv") as fresh:
             lines = [f"{step},{seconds:.3f}\n" for step, seconds in trained.times]
             fresh.write_text("step,seconds\n" + "".join(lines), encoding="utf-8")
+        for other in set(finished.glob("*.pt")) - {final}:
+            other.unlink(missing_ok=True)
     send(runs)
     return said
 

@@ -1,0 +1,84 @@
+"""A training with more steps than the one that ended, and one that starts from a trained model."""
+
+import csv
+
+import pytest
+
+from flowshot.core.errors import FlowshotError
+from flowshot.models.autoencoders.vae.model import KIND
+from flowshot.models.base.kind import ModelCard, save_model
+from flowshot.training.start import WEIGHTS, load_start, start_folder
+from tiny_vae import RATE, SAMPLES, tiny_config, tiny_vae
+
+# While the rate warms up it does not depend on how many steps follow.
+SETTINGS = {"validate_every": 5, "log_every": 5, "beta_warmup_steps": 5, "warmup_steps": 100}
+FINISHED = ".flowshot/finished/tones/no_nf/0"
+
+
+def budget(steps):
+    return {"steps": steps, "batch_size": 4}
+
+
+def weights_of(folder, name="no_nf"):
+    return (folder / f"models/tones/{name}/0/last.safetensors").read_bytes()
+
+
+@pytest.fixture
+def trained(tone_project_at, start_train_stage):
+    """Trains in a folder; returns what the stage printed on standard error."""
+
+    def run(folder, steps, name="no_nf", **settings):
+        folder.mkdir(exist_ok=True)
+        tone_project_at(folder, name, {}, budget(steps), **{**SETTINGS, **settings})
+        process = start_train_stage(folder, name, FLOWSHOT_TRACKING="later")
+        err = process.communicate()[1]
+        return process.returncode, err
+
+    return run
+
+
+def test_more_steps_go_on_from_the_finished_model_and_other_changes_do_not(trained, tmp_path):
+    assert trained(tmp_path / "long", 20)[0] == 0
+    folder = tmp_path / "short"
+    assert trained(folder, 10) == (0, "")
+    (state,) = (folder / FINISHED).iterdir()
+    status, err = trained(folder, 20)
+    assert (status, err) == (0, "tones/no_nf/0: continues the finished training of 10 steps\n")
+    assert weights_of(folder) == weights_of(tmp_path / "long")
+    with (folder / "models/tones/no_nf/0/history.csv").open(newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "5", "10", "15", "20"]
+    (last,) = (folder / FINISHED).iterdir()
+    assert last != state, "one state is kept of each model"
+    assert trained(folder, 25, beta=0.02) == (0, ""), "another training starts at step 0"
+
+
+def test_a_training_starts_from_a_trained_model(trained, tmp_path):
+    assert trained(tmp_path, 10)[0] == 0
+    before = weights_of(tmp_path)
+    assert trained(tmp_path, 1, "fine", start_from="tones/no_nf/0", learning_rate=1e-30) == (0, "")
+    assert weights_of(tmp_path, "fine") == before
+    with pytest.raises(FlowshotError, match=r"start_from: tones/other/0: no trained model; name DATASET/MODEL/SEED"):
+        start_folder("tones/other/0")
+
+
+@pytest.mark.parametrize(
+    ("changed", "card", "message"),
+    [
+        ({}, {"sample_rate": 8000}, "its sample_rate is 8000, but that of this model is 16000"),
+        ({}, {"clip_samples": 128}, "its clip_samples is 128, but that of this model is 256"),
+        ({}, {"kind": "rave"}, "its kind is rave, but that of this model is vae"),
+        ({"latent_size": 3}, {}, r"is \[.*3\].*, but that of this model is \[.*4\]"),
+        ({"prior_flow": "nsf"}, {}, "but that of this model is missing"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_in_one_line(tmp_path, changed, card, message):
+    ours = ModelCard("vae", tiny_config(), "tones", RATE, SAMPLES, {})
+    theirs = {"kind": "vae", "sample_rate": RATE, "clip_samples": SAMPLES} | card
+    start = tiny_vae(**changed)
+    save_model(tmp_path, KIND, ModelCard(config=start.config, dataset="a", files={}, **theirs), start.state_dict())
+    with pytest.raises(FlowshotError, match=message) as caught:
+        load_start(start_folder(str(tmp_path)), tiny_vae(), ours)
+    assert "\n" not in str(caught.value)
+    (tmp_path / WEIGHTS).write_bytes(b"damaged")
+    with pytest.raises(FlowshotError, match="no usable model"):
+        load_start(tmp_path, tiny_vae(), ours)
