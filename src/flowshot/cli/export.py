@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
 LARGEST_DIFFERENCE = 1e-4
+# Another library rounds otherwise, and a tone adds the rounding of its frequency up over the clip.
+LARGEST_ONNX_DIFFERENCE = 1e-3
 GENERATED = "sample(n, seed)"
 METHODS = ("encode(clips)", "encode_draw(clips, seed)", "decode(latents)", GENERATED)
 
@@ -53,7 +55,7 @@ def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
     model, prior = arm.encoding()
     with working("recording and comparing"), writing(out), whole_folder(out) as folder:
         difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
-        require_small(arm.name, difference)
+        require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
     return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json, which says what they take"
 
@@ -65,7 +67,7 @@ def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str,
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
         fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
         difference = compare(fresh)
-        require_small(arm.name, difference)
+        require_small(arm.name, difference, LARGEST_DIFFERENCE)
     seed = arm.generator(0).initial_seed()  # that `flowshot sample ARM --seed 0` makes of its own
     text = (
         f"torch.jit.load gives an object with {', '.join(facts['methods'])}\n"
@@ -100,9 +102,9 @@ def new_file(arguments: argparse.Namespace) -> Path:
     return out
 
 
-def require_small(arm: str, difference: float) -> None:
+def require_small(arm: str, difference: float, largest: float) -> None:
     """Raise FlowshotError where what was recorded differs from the model."""
-    if not difference <= LARGEST_DIFFERENCE:  # also where it is NaN
+    if not difference <= largest:  # also where it is NaN
         raise FlowshotError(
             f"{arm}: cannot be exported: what was recorded differs from the model by {difference:g}; "
             "use `flowshot sample`, and report this with the model's config.json"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from flowshot.core.errors import FlowshotError
@@ -58,6 +59,22 @@ class _InOpset(TorchFunctionMode):
             identity = torch.eye(len(matrix), dtype=torch.double)
             inverse = torch.linalg.solve_triangular(matrix.detach().double(), identity, **options)
             return torch.from_numpy(inverse.float().numpy()) @ right, matrix
+        if function is torch.Tensor.unfold:  # of the last axis
+            tensor, _, size, step = args
+            starts = range(0, int(tensor.shape[-1]) - size + 1, step)
+            return torch.stack([tensor[..., start : start + size] for start in starts], -2)
+        if function is functional.adaptive_avg_pool1d:
+            size, parts = int(args[0].shape[-1]), args[1]
+            begins, ends = (torch.arange(k, parts + k) * size for k in (0, 1))
+            place = torch.arange(size)[:, None]
+            inside = ((place >= begins // parts) & (place < -(-ends // parts))).float()
+            return args[0] @ (inside / inside.sum(0))
+        if function is torch.fft.rfft:  # as real numbers, which `view_as_real` then leaves as they are
+            size = int(args[0].shape[-1])
+            turns = torch.outer(torch.arange(size), torch.arange(size // 2 + 1)) % size * (2 * torch.pi / size)
+            return torch.stack((args[0] @ turns.cos(), args[0] @ -turns.sin()), -1)
+        if function is torch.view_as_real:
+            return args[0]
         return function(*args, **(kwargs or {}))
 
 

@@ -38,5 +38,5 @@ class FineSpectrum(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         quarters = clips.float().unfold(-1, self.length, self.length)[:, :QUARTERS] * self.window
-        magnitudes = torch.fft.rfft(quarters).abs()[..., 1:] * (2 / self.window.sum())
+        magnitudes = torch.view_as_real(torch.fft.rfft(quarters)).norm(dim=-1)[..., 1:] * (2 / self.window.sum())
         return log_level(magnitudes.square() @ self.filters).flatten(1)

@@ -54,16 +54,15 @@ def measure(clips: Tensor, bands: int) -> Slots:
     window = torch.hann_window(size, device=clips.device)
     frames = functional.pad(clips.float(), (margin, margin + -clips.shape[-1] % hop)).unfold(-1, size, hop) * window
     # [batch, slots and `beyond` on either side, bins]
-    spectrum = torch.fft.rfft(frames) * (2 / window.sum())
-    slots = spectrum.shape[1] - 2 * beyond
-    real, imaginary = spectrum.real, spectrum.imag
+    real, imaginary = (torch.view_as_real(torch.fft.rfft(frames)) * (2 / window.sum())).unbind(-1)
+    slots = real.shape[1] - 2 * beyond
     power = real.square() + imaginary.square()
     now = power[:, beyond:-beyond]
     bins = _strongest(now, bands)
     low, centre, high = (now.gather(-1, bins + shift).clamp_min(1e-20).log() for shift in (-1, 0, 1))
     # The parabola through the logarithms of three bins.
     frequency = bins + (0.5 * (low - high) / (low - 2 * centre + high).clamp_max(-1e-6)).clamp(-0.5, 0.5)
-    tonality = torch.ones_like(frequency)
+    agreements = []
     for apart in (beyond // 2, beyond):
         before, after = (slice(beyond + shift, beyond + shift + slots) for shift in (-apart, apart))
         cosine = real[:, before] * real[:, after] + imaginary[:, before] * imaginary[:, after]
@@ -71,8 +70,8 @@ def measure(clips: Tensor, bands: int) -> Slots:
         found = _around(cosine, bins), _around(sine, bins)
         largest = (_around(power[:, before], bins) * _around(power[:, after], bins)).clamp_min(1e-20).sqrt()
         turn = 2 * math.pi * ((frequency * (2 * apart / WINDOW_SLOTS)) % 1)
-        tonality *= ((found[0] * turn.cos() + found[1] * turn.sin()) / largest).clamp_min(0)
-    steady = functional.avg_pool1d(tonality.transpose(1, 2), 3, 1, 1, count_include_pad=False)
+        agreements.append(((found[0] * turn.cos() + found[1] * turn.sin()) / largest).clamp_min(0))
+    steady = functional.avg_pool1d((agreements[0] * agreements[1]).transpose(1, 2), 3, 1, 1, count_include_pad=False)
     place = (frequency / BINS - torch.arange(bands, device=clips.device)).clamp(0, 1)
     level = (centre / (-2 * math.log(FLOOR)) + 1).clamp(0, 1)
     return Slots(steady, place.transpose(1, 2), level.transpose(1, 2))
