@@ -1,6 +1,6 @@
 """Draw clips from one arm: `python stages/sample.py DATASET AUTOENCODER PRIOR SEED`.
 
-Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: `sample.clips` clips.
+Writes `generated/DATASET/AUTOENCODER/PRIOR/SEED/`: `sample.clips` clips, or as many as the plan names.
 """
 
 from pathlib import Path

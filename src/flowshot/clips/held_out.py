@@ -33,6 +33,6 @@ class NamedClips:
 
 
 def reference_clips(prepared: PreparedDataset, split: Split = "test") -> NamedClips:
-    """The test clips, with which every set is compared and of which `reconstruction` has one each, in this order."""
+    """All clips of a held-out split in its order; every arm is compared with those of `test`."""
     clips, groups = prepared.clips(split), prepared.groups(split)
     return NamedClips(np.asarray(clips), [f"clip {i}" for i in range(len(clips))], groups)
