@@ -62,7 +62,7 @@ def test_the_folder_says_what_is_to_be_known_and_loads_in_a_process_without_the_
     result = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     name, clips = torch.load(elsewhere / "x.pt", weights_only=True)
-    assert name == ARM and torch.allclose(clips, expected, atol=1e-5)
+    assert name == ARM and torch.allclose(clips, expected, atol=1e-4)
 
 
 def test_without_scores_there_is_no_table_and_a_folder_is_replaced_only_by_force(trained, found, fails):
