@@ -68,14 +68,14 @@ def without_copies(arm: "Arm", count: int, draw: "Callable[[int], np.ndarray]") 
     from flowshot.clips.prepared import PREPARED, read_prepared
     from flowshot.scoring.config import PolicyConfig
     from flowshot.scoring.embeddings.registry import embedder
-    from flowshot.scoring.metrics.neighbours import nearest_training
+    from flowshot.scoring.metrics.neighbours import distances as apart
 
     prepared = read_prepared(arm.project / PREPARED / arm.names[0])
     embed = embedder("logmel", read_params().section("score.policy", PolicyConfig)).embed
     training = embed(np.asarray(prepared.clips("train")), prepared.sample_rate)
 
     def distances(clips: np.ndarray) -> np.ndarray:
-        return nearest_training(embed(clips, prepared.sample_rate), training).distance
+        return apart(embed(clips, prepared.sample_rate), training).min(axis=1)
 
     least = float(np.quantile(distances(np.asarray(prepared.clips("valid"))), COPY_QUANTILE))
     found = drawn = 0

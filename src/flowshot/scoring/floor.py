@@ -55,7 +55,7 @@ def floor_scores(sets: EmbeddedSets, metrics: list[str], n: int, config: ScoreCo
 
 def at(sets: EmbeddedSets, candidate: np.ndarray, reference: np.ndarray) -> EmbeddedSets:
     """The clips at these rows."""
-    x, y = sets.candidate_classes, sets.reference_classes
+    x, y, nearest = sets.candidate_classes, sets.reference_classes, sets.nearest
     return replace(
         sets,
         candidate=sets.candidate[candidate],
@@ -64,6 +64,7 @@ def at(sets: EmbeddedSets, candidate: np.ndarray, reference: np.ndarray) -> Embe
         reference_groups=[sets.reference_groups[row] for row in reference],
         candidate_classes=None if x is None else x[candidate],
         reference_classes=None if y is None else y[reference],
+        nearest=None if nearest is None else (nearest[0].at(candidate), nearest[1].at(reference)),
         candidate_names=[sets.candidate_names[row] for row in candidate] if sets.candidate_names else (),
     )
 

@@ -9,6 +9,7 @@ from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison, EmbeddedSets
 from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
+from flowshot.scoring.metrics.neighbours import nearest_others, nearest_training
 from flowshot.scoring.metrics.score import Score
 
 CONFIG = default(ScoreConfig, "score", folds=5, resamples=99)
@@ -29,6 +30,7 @@ def embedded(x: np.ndarray, y: np.ndarray, order: np.ndarray | None = None, pair
     """Both sets with training clips like the reference, and classes of sound that follow the embedding."""
     order = np.arange(len(x)) if order is None else order
     training = np.concatenate([y[::2], normal(20, 99)])
+    apart = nearest_others(training)
     classes = [np.maximum(each[:, :4], 0) for each in (x, y)]
     return EmbeddedSets(
         "simulated",
@@ -36,7 +38,7 @@ def embedded(x: np.ndarray, y: np.ndarray, order: np.ndarray | None = None, pair
         y,
         np.array(labels("y" if paired else "x", len(x)))[order].tolist(),
         labels("y", len(y)),
-        training,
+        (nearest_training(x[order], training, apart), nearest_training(y, training, apart)),
         classes[0][order],
         classes[1],
         np.array(labels("clip ", len(x)))[order].tolist(),
@@ -162,6 +164,7 @@ def test_a_reference_that_is_largely_silent_keeps_a_width_for_the_rest() -> None
     ],
 )
 def test_sets_that_do_not_fit_are_refused_in_one_line(metric: str, x: np.ndarray, y: np.ndarray, words: str) -> None:
+    sets = EmbeddedSets("simulated", x, y, labels("x", len(x)), labels("y", len(y)))
     with pytest.raises(FlowshotError, match=words) as caught:
-        compare(Comparison(embedded(x, y), CONFIG, numpy_generator), (metric,))
+        compare(Comparison(sets, CONFIG, numpy_generator), (metric,))
     assert "\n" not in str(caught.value)

@@ -9,6 +9,7 @@ from flowshot.scoring.metrics.neighbours import (
     coverage,
     density,
     distances,
+    nearest_others,
     nearest_training,
     precision,
     radii,
@@ -87,11 +88,12 @@ def test_copies_are_told_from_clips_that_are_merely_near() -> None:
     training = normal(200, 0)
     candidates = normal(100, 1)
     candidates[:30] = training[50:80] + 1e-4
-    found = nearest_training(candidates, training)
+    apart = nearest_others(training)
+    found = nearest_training(candidates, training, apart)
     assert not found.authentic[:30].any()
     assert found.row[:30].tolist() == list(range(50, 80))
     assert found.distance[:30] == pytest.approx(2e-4, rel=1e-3)
-    honest = nearest_training(normal(100, 2), training)
+    honest = nearest_training(normal(100, 2), training, apart)
     assert found.authentic[30:].mean() == pytest.approx(honest.authentic.mean(), abs=0.15)
 
 
@@ -105,4 +107,4 @@ def test_the_distance_from_training_clips_is_one_for_real_clips_and_zero_for_cop
 
 def test_a_single_training_clip_has_no_other_to_compare_with() -> None:
     with pytest.raises(FlowshotError, match="at least 2 clips"):
-        nearest_training(normal(3, 0), normal(1, 1))
+        nearest_others(normal(1, 1))

@@ -18,7 +18,7 @@ from flowshot.scoring.metrics.kernel import (
     median_distance,
     polynomial_kernel,
 )
-from flowshot.scoring.metrics.neighbours import Nearest, NearestTraining, distances, nearest_training
+from flowshot.scoring.metrics.neighbours import Nearest, NearestTraining, distances
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import require_comparable, source_influence
 
@@ -31,9 +31,9 @@ class Undefined(Exception):
 class EmbeddedSets:
     """Two sets in one embedding: `candidate: [n, d]` and `reference: [m, d]`, with the source of each clip.
 
-    `training: [t, d]` are the clips a model learned from, where they are known; the classes are class scores
-    `[n, classes]` and `[m, classes]`, where the embedding has some. The names of candidates and training clips are
-    needed with `training` only.
+    `nearest` are the nearest training clips of both sets, where a model's training clips are known; the classes are
+    class scores `[n, classes]` and `[m, classes]`, where the embedding has some. The names of candidates and training
+    clips are needed with `nearest` only.
     """
 
     embedding: str
@@ -41,7 +41,7 @@ class EmbeddedSets:
     reference: np.ndarray
     candidate_groups: Sequence[Hashable]
     reference_groups: Sequence[Hashable]
-    training: np.ndarray | None = None
+    nearest: tuple[NearestTraining, NearestTraining] | None = None
     candidate_classes: np.ndarray | None = None
     reference_classes: np.ndarray | None = None
     candidate_names: Sequence[str] = ()
@@ -95,15 +95,6 @@ class Comparison:
     def between(self) -> np.ndarray:
         """Distances from candidates to the reference, `[n, m]`."""
         return distances(self.sets.candidate, self.sets.reference)
-
-    @cached_property
-    def nearest(self) -> tuple[NearestTraining, NearestTraining]:
-        """The nearest training clips of the candidates and of the reference."""
-        training = self.sets.training
-        assert training is not None
-        if len(training) < 2:
-            raise Undefined("needs at least 2 training clips")
-        return nearest_training(self.sets.candidate, training), nearest_training(self.sets.reference, training)
 
     def score(
         self,

@@ -63,7 +63,8 @@ def label_diversity(both: Comparison) -> Score:
 
 def authenticity(both: Comparison) -> Score:
     """The fraction of candidates that are no copies. Its interval is over candidates; the closest pairs are listed."""
-    nearest, _ = both.nearest
+    assert both.sets.nearest is not None
+    nearest, _ = both.sets.nearest
     groups, names, training = both.groups[0], both.sets.candidate_names, both.sets.training_names
     value = float(nearest.authentic.mean())
     error = mean_standard_error(nearest.authentic.astype(np.float64), groups)
@@ -82,7 +83,8 @@ def authenticity(both: Comparison) -> Score:
 
 def training_distance(both: Comparison) -> Score:
     """How far the nearest training clip is, as a multiple of how far it is from real clips that no model has seen."""
-    candidates, held_out = both.nearest
+    assert both.sets.nearest is not None
+    candidates, held_out = both.sets.nearest
     value, x, y = neighbours.relative_training_distance(candidates.distance, held_out.distance)
     if np.isnan(value):
         raise Undefined("every held-out clip is a copy of a training clip")

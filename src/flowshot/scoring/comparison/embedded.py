@@ -3,6 +3,7 @@
 A clip that cannot be embedded makes the comparison fail, or is left out and listed.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.base import Embedder, UnusableClips, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.logmel import MelSpectrogram
+from flowshot.scoring.metrics.neighbours import NearestTraining, nearest_others, nearest_training
 
 COUNTERPART = "left out, so that both sets keep the same number of clips"
 
@@ -46,7 +48,7 @@ def embedded_sets(
     """
     for each in embedders:
         yield _embedded(sets, each, config, cache, config.metrics)
-    about_training = [metric for metric in config.metrics if NEEDS.get(metric) == "training"]
+    about_training = [metric for metric in config.metrics if NEEDS.get(metric) == "nearest"]
     if sets.training is not None and about_training:
         mel = MelSpectrogram(sets.reference.clips.shape[1], sets.sample_rate, config.policy)
         yield _embedded(sets, mel, config, cache, about_training)
@@ -78,20 +80,27 @@ def _embedded(
     skipped = [skipped_clip(role, pair[role].names[row], bad[role][row]) for role in pair for row in sorted(bad[role])]
     candidate, reference = (one.at(rows[role]) for role, one in pair.items())
     (x, x_classes), (y, y_classes) = (np.split(vectors[role][rows[role]], [each.dimensions], axis=1) for role in pair)
-    training = sets.training if "training" in needed else None
+    nearest: tuple[NearestTraining, NearestTraining] | None = None
+    names: Sequence[str] = ()
+    if "nearest" in needed and sets.training is not None and len(sets.training.names) < 2:
+        print(f"{each.name}: copies cannot be looked for among fewer than 2 training clips", file=sys.stderr)
+    elif "nearest" in needed and sets.training is not None:
+        names = sets.training.names
+        training = _embed(cache, each, sets.training, rate, False, "training")[0][:, : each.dimensions]
+        apart = cache.keep("nearest others", training, nearest_others)
+        of_reference = nearest_training(y, training, apart)
+        nearest = (of_reference if np.array_equal(x, y) else nearest_training(x, training, apart), of_reference)
     embedded = EmbeddedSets(
         each.name,
         x,
         y,
         candidate.groups,
         reference.groups,
-        training=None
-        if training is None
-        else _embed(cache, each, training, rate, False, "training")[0][:, : each.dimensions],
+        nearest=nearest,
         candidate_classes=x_classes if each.classes else None,
         reference_classes=y_classes if each.classes else None,
         candidate_names=candidate.names,
-        training_names=training.names if training else (),
+        training_names=names,
     )
     return embedded, metrics, {**description(each), "reference_n": len(reference.names), "skipped": skipped}
 

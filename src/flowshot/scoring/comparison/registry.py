@@ -26,8 +26,8 @@ METRICS: dict[str, Callable[[Comparison], Score]] = {
 # What else a metric compares, an attribute of EmbeddedSets. Sets without it are not asked for the metric.
 NEEDS = {
     "label_diversity": "candidate_classes",
-    "authenticity": "training",
-    "training_distance": "training",
+    "authenticity": "nearest",
+    "training_distance": "nearest",
 }
 
 

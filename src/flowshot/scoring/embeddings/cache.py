@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,21 @@ class EmbeddingCache:
         Raises:
             UnusableClips, FlowshotError: as the embedder's own `embed`.
         """
-        path = self.folder / f"{cache_key(embedder, clips, sample_rate)}.npy"
+        return self._kept(cache_key(embedder, clips, sample_rate), lambda: embedder.embed(clips, sample_rate))
+
+    def keep(self, name: str, vectors: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """`compute(vectors)` from the folder, or computed and kept there; `name` says what it is."""
+        key = hashlib.sha256(f"{name} {vectors.shape} {vectors.dtype}".encode() + vectors.tobytes()).hexdigest()
+        return self._kept(key, lambda: compute(vectors))
+
+    def _kept(self, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        path = self.folder / f"{key}.npy"
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             try:
                 kept = _read(path)
                 if kept is None:
-                    kept = embedder.embed(clips, sample_rate)
+                    kept = compute()
                     with whole_file(path) as fresh, fresh.open("wb") as file:
                         np.save(file, kept, allow_pickle=False)
                     self._prune(path)
@@ -87,6 +96,6 @@ def _read(path: Path) -> np.ndarray | None:
     except FileNotFoundError:
         return None
     except (ValueError, EOFError, OSError):
-        print(f"{path}: damaged; embedding these clips again", file=sys.stderr)
+        print(f"{path}: damaged; computing it again", file=sys.stderr)
         return None
     return np.asarray(kept)

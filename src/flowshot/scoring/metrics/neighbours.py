@@ -95,23 +95,32 @@ class NearestTraining:
     distance: np.ndarray
     authentic: np.ndarray
 
+    def at(self, rows: np.ndarray) -> "NearestTraining":
+        """The same of the clips in these rows."""
+        return NearestTraining(self.row[rows], self.distance[rows], self.authentic[rows])
 
-def nearest_training(clips: np.ndarray, training: np.ndarray) -> NearestTraining:
-    """Compare `clips: [n, d]` with `training: [t, d]`.
+
+def nearest_others(clips: np.ndarray) -> np.ndarray:
+    """How far each of `clips: [n, d]` is from the nearest other one, `[n]`.
+
+    Raises:
+        FlowshotError: fewer than 2 clips.
+    """
+    if len(clips) < 2:
+        raise FlowshotError(
+            f"nearest training clips: need at least 2 clips to learn from, found {len(clips)}; add clips"
+        )
+    # Piece by piece: all distances of 10,000 clips would take a gigabyte. A clip is the nearest of itself.
+    pieces = np.array_split(clips, -(-len(clips) // PIECE))
+    return np.concatenate([np.partition(distances(piece, clips), 1, axis=1)[:, 1] for piece in pieces])
+
+
+def nearest_training(clips: np.ndarray, training: np.ndarray, apart: np.ndarray) -> NearestTraining:
+    """Compare `clips: [n, d]` with `training: [t, d]`, which are `apart: [t]` from the nearest of each other.
 
     A clip is a copy where it lies closer to a training clip than the nearest other training clip does: Alaa et al.
     (2022), "How faithful is your synthetic data?" (arXiv:2102.08921), section 3.3.
-
-    Raises:
-        FlowshotError: fewer than 2 training clips.
     """
-    if len(training) < 2:
-        raise FlowshotError(
-            f"nearest training clips: needs at least 2 clips to learn from, found {len(training)}; add clips"
-        )
-    # Piece by piece: all distances of 10,000 training clips would take a gigabyte. A clip is the nearest of itself.
-    pieces = np.array_split(training, -(-len(training) // PIECE))
-    apart = np.concatenate([np.partition(distances(piece, training), 1, axis=1)[:, 1] for piece in pieces])
     between = distances(clips, training)
     row = between.argmin(axis=1)
     distance = between[np.arange(len(clips)), row]
