@@ -1,5 +1,6 @@
 """`make ui`: which ports it takes, and what it says of the others."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -7,7 +8,8 @@ import sys
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.tracking.__main__ import HOST, check_port
+from flowshot.tracking.__main__ import HOST, check_port, save_views
+from flowshot.tracking.mlflow_runs import find_store, open_store
 
 
 @pytest.fixture
@@ -34,3 +36,18 @@ def test_the_command_ends_with_one_line_where_the_port_is_in_use(busy_port, repo
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: port {busy_port}: Address already in use; try another: make ui PORT=5001\n"
     assert [path.name for path in repository.iterdir()] == ["params.yaml"], "no store for a UI that does not start"
+
+
+def test_views_are_saved_with_the_columns_of_metrics_that_runs_have(repository):
+    pages = save_views(find_store())
+    client, experiment = open_store(find_store())
+    tags = client.get_experiment(experiment).tags
+    columns = [
+        column
+        for name, value in tags.items()
+        if name.startswith("mlflow.sharedViewState.")
+        for column in json.loads(json.loads(value)["state"])["selectedColumns"]
+    ]
+    assert len(pages) == 2 and all(f"experiments/{experiment}/runs" in page for page in pages.values())
+    for metric in ("kid_yamnet", "fad_yamnet", "prior_nats", "kl", "active_units"):
+        assert f"metrics.`{metric}`" in columns

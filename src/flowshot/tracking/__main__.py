@@ -1,5 +1,6 @@
 """`python -m flowshot.tracking`: `prepare` | `follow FOLDER PID_OF_TRAINING` | `ui PORT`."""
 
+import json
 import logging
 import os
 import signal
@@ -73,11 +74,23 @@ def check_port(port: str) -> None:
         raise FlowshotError(f"port {port}: {os.strerror(error.errno or 0)}; try another: make ui PORT=5001") from None
 
 
+def save_views(store: str) -> dict[str, str]:
+    """Give the experiment the views of `views.json`, with columns, order and charts chosen; their pages by name."""
+    client, experiment = open_store(store)
+    pages = {}
+    for key, view in json.loads(Path(__file__).with_name("views.json").read_text("utf-8")).items():
+        saved = {"name": view["name"], "createdAt": 0, "state": json.dumps(view["state"])}
+        client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", json.dumps(saved))
+        pages[view["name"]] = f"experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={key}"
+    return pages
+
+
 def show(port: str) -> None:
     """Say where the UI will be, and become its server."""
     check_port(port)
-    page = f"experiments/{open_store(find_store())[1]}/runs?workflowType=machine_learning"
-    print(f"MLflow: http://{HOST}:{port}/#/{page} (Ctrl-C ends it)", flush=True)
+    print("MLflow (Ctrl-C ends it):", flush=True)
+    for name, page in save_views(find_store()).items():
+        print(f"  {name}: http://{HOST}:{port}/#/{page}", flush=True)
     command = ["-m", "mlflow", "ui", "--backend-store-uri", find_store(), "--host", HOST, "--port", port]
     os.execv(sys.executable, [sys.executable, *command])
 
