@@ -12,7 +12,9 @@ import torch
 import flowshot
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
+from flowshot.core.records import write_record
 from flowshot.priors.registry import make_prior, prior_config
+from flowshot.tracking.mlflow_runs import find_store
 
 ARM = "mine/no_nf/gmm"
 
@@ -70,3 +72,28 @@ def test_without_scores_there_is_no_table_and_a_folder_is_replaced_only_by_force
     assert found("card", ARM, "--out", "published")["metrics"] == 0
     assert "Metrics" not in Path("published/README.md").read_text()
     assert "published: is not empty" in fails("card", ARM, "--out", "published")
+
+
+def test_a_registered_arm_is_loaded_by_mlflow_and_draws_the_same_clips(trained, found, tmp_path):
+    expected = flowshot.load(ARM).sample(2, seed=5)
+    write_record(
+        Path("runs/score", ARM, "3"), stage="score", plan="p", dataset="mine", model="no_nf", prior="gmm", seed=3,
+        parameters={}, seconds=1.0,
+    )  # fmt: skip
+    assert found("sync", "--all")["sent"]
+    assert found("card", ARM, "--out", "published", "--register", "best")["registered"] == "models:/best/1"
+    assert found("card", ARM, "--out", "published", "--force", "--register", "best")["registered"] == "models:/best/2"
+    code = f"import mlflow, pandas, torch; mlflow.set_tracking_uri({find_store()!r})\n"
+    code += "model = mlflow.pyfunc.load_model('models:/best/2')\n"
+    code += "drawn = model.predict(pandas.DataFrame({'clips': [2], 'seed': [5]}))\n"
+    code += "torch.save(torch.from_numpy(drawn), 'drawn.pt')"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert torch.allclose(torch.load(tmp_path / "drawn.pt"), expected, atol=1e-4)
+
+
+def test_a_card_of_an_arm_that_mlflow_does_not_know_is_not_registered(trained, fails, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
+    assert "MLflow has no run of it; `flowshot sync --all` sends it" in fails(
+        "card", ARM, "--out", "published", "--register", "best"
+    )

@@ -44,8 +44,21 @@ def run(arguments: argparse.Namespace) -> Outcome:
         write_json(folder / "dataset.json", dataset)
         (folder / "README.md").write_text(readme(arm, dataset, scores, out.name), encoding="utf-8")
     files = sorted(path.name for path in out.iterdir())
-    report = {"arm": arm.name, "model_seed": arm.seed, "out": str(out), "files": files, "metrics": len(scores)}
-    return Outcome(report, "\n".join(str(out / name) for name in files))
+    report: dict[str, Any] = {
+        "arm": arm.name,
+        "model_seed": arm.seed,
+        "out": str(out),
+        "files": files,
+        "metrics": len(scores),
+    }
+    text = "\n".join(str(out / name) for name in files)
+    if arguments.register:
+        from flowshot.tracking.registered import register  # imported here because MLflow takes seconds
+
+        version = register(out, arguments.register, arm.names, arm.seed)
+        report |= {"registered": f"models:/{arguments.register}/{version}"}
+        text += f"\n{report['registered']}"
+    return Outcome(report, text)
 
 
 def readme(arm: Arm, dataset: dict[str, Any], scores: list[dict[str, Any]], folder: str) -> str:

@@ -19,6 +19,7 @@ EXPERIMENT, PARENT = "flowshot", "mlflow.parentRunId"
 TABLE = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on traces of language models
 SETTINGS = {"HTTP_REQUEST_MAX_RETRIES": "1", "HTTP_REQUEST_TIMEOUT": "15", "LOGGING_LEVEL": "ERROR"}
 SETTINGS |= {"DISABLE_TELEMETRY": "true", "SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+SETTINGS |= {"ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 SHOWN = {"models": "model", "priors": "prior", "generated": "generated", "scores": "scores"}  # and as what
 
 
