@@ -110,7 +110,7 @@ def test_the_best_arm_is_bold_and_neither_floor_nor_reconstruction(tmp_path: Pat
     write_all(tmp_path / "scores", plan)
     out = write_tables(tmp_path, plan, tmp_path / "out")
     markdown = (out / "drums" / "table-quality.md").read_text()
-    fad = [line.split("|")[3].strip() for line in markdown.splitlines() if line.startswith("| ")]
+    fad = [line.split("|")[4].strip() for line in markdown.splitlines() if line.startswith("| ")]
     assert fad[0] == "FAD YAMNet ↓"
     assert fad[2:] == [
         r"3.9 \[3.5, 4.3\]",

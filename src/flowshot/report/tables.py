@@ -117,7 +117,7 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words("The prior's negative log-likelihood compares within one autoencoder only."): (
             any(one.within_autoencoder for one in metrics)
         ),
-        words("p: of a permutation test against the reference, with one clip of each source."): (
+        words("p: of a bootstrap test against the reference by signs of whole sources."): (
             any(one.name.endswith("_p") for one in metrics)
         ),
         words(FEW): any(cell.few for cell in cells),

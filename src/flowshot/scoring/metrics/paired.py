@@ -12,6 +12,9 @@ import numpy as np
 
 from flowshot.core.mean_interval import student_interval, student_quantile
 
+# Under these names the entry of a score holds what a paired comparison needs.
+INFLUENCE, REPEATED = "influence", "repeated"
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -96,5 +99,5 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
         variance = max(own + shared - arm[0].repeated - baseline[0].repeated, (own + shared) / 2)
     if variance == 0:
         return Difference(value, 0.0, len(sources) - 1.0)
-    freedom = (own + shared) ** 2 / (own**2 / freedom + shared**2 / (len(sources) - 1))
-    return Difference(value, math.sqrt(variance), freedom)
+    uncertainty = own**2 / freedom + shared**2 / (len(sources) - 1)
+    return Difference(value, math.sqrt(variance), (own + shared) ** 2 / uncertainty if uncertainty else math.inf)
