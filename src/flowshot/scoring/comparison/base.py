@@ -33,7 +33,7 @@ class EmbeddedSets:
 
     `training: [t, d]` are the clips a model learned from, where they are known; the classes are class scores
     `[n, classes]` and `[m, classes]`, where the embedding has some. The names of candidates and training clips are
-    needed with `training` only.
+    needed with `training` only. `reference_kinds` are the kinds of sound of the reference, where they are known.
     """
 
     embedding: str
@@ -46,6 +46,7 @@ class EmbeddedSets:
     reference_classes: np.ndarray | None = None
     candidate_names: Sequence[str] = ()
     training_names: Sequence[str] = ()
+    reference_kinds: Sequence[str] = ()
 
 
 class Comparison:

@@ -92,6 +92,7 @@ def _embedded(
         reference_classes=y_classes if each.classes else None,
         candidate_names=candidate.names,
         training_names=training.names if training else (),
+        reference_kinds=reference.kinds,
     )
     return embedded, metrics, {**description(each), "reference_n": len(reference.names), "skipped": skipped}
 
