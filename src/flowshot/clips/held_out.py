@@ -13,12 +13,11 @@ REFERENCE_SEED = 0
 
 @dataclass(frozen=True)
 class NamedClips:
-    """Clips `[n, samples]` in [-1, 1], what each is called, its source, and where known its kind of sound."""
+    """Clips `[n, samples]` in [-1, 1], what each is called, and the source that each comes from."""
 
     clips: np.ndarray
     names: Sequence[str]
     groups: Sequence[str]
-    kinds: Sequence[str] = ()
 
     @classmethod
     def independent(cls, clips: np.ndarray) -> "NamedClips":
@@ -30,12 +29,10 @@ class NamedClips:
         """The clips at these rows."""
         if len(rows) == len(self.names):  # keeps a memory-mapped file one
             return self
-        names, groups, kinds = ([of[row] for row in rows] if of else () for of in (self.names, self.groups, self.kinds))
-        return NamedClips(self.clips[rows], names, groups, kinds)
+        return NamedClips(self.clips[rows], [self.names[row] for row in rows], [self.groups[row] for row in rows])
 
 
 def reference_clips(prepared: PreparedDataset, split: Split = "test") -> NamedClips:
     """All clips of a held-out split in its order; every arm is compared with those of `test`."""
-    clips, rows = prepared.clips(split), prepared.rows(split)
-    groups, kinds = [row["group"] for row in rows], [row.get("kind", "") for row in rows]
-    return NamedClips(np.asarray(clips), [f"clip {i}" for i in range(len(clips))], groups, kinds)
+    clips, groups = prepared.clips(split), prepared.groups(split)
+    return NamedClips(np.asarray(clips), [f"clip {i}" for i in range(len(clips))], groups)

@@ -208,5 +208,7 @@ def _embedders(config: ScoreConfig) -> list[Embedder]:
 def _scores(
     candidate: NamedClips, reference: NamedClips, prepared: PreparedDataset, config: ScoreConfig, seed: int
 ) -> list[Score]:
-    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate)
+    kinds = [row.get("kind", "") for row in prepared.rows("test")]
+    known = dict(zip(reference.names, kinds, strict=True))
+    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, known)
     return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)
