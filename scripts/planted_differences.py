@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from interval_coverage import write_part
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from flowshot.clips.held_out import reference_clips
@@ -26,7 +27,7 @@ from flowshot.scoring.metrics.kernel import polynomial_kernel
 from flowshot.scoring.metrics.paired import Distance, paired_difference
 
 CANDIDATES, GROUPS, DROPPED = 4000, 300, 0.05
-CLASSES = "5 % of the classes dropped"
+LABELS, CLUSTERS = "5 % of the instruments dropped", "one of 20 classes of sound dropped"
 CUTOFF_HZ, SNR_DB, FASTER = 6000.0, 30.0, (16, 19)  # 19 / 16 is 2.98 semitones
 Plant = Callable[[np.ndarray, int], np.ndarray]
 
@@ -52,7 +53,8 @@ def higher(clips: np.ndarray, _: int) -> np.ndarray:
 
 PLANTS: dict[str, Plant | None] = {
     "nothing": None,
-    CLASSES: None,
+    LABELS: None,
+    CLUSTERS: None,
     "low-pass at 6 kHz": low_passed,
     "noise at 30 dB below the clip": noisy,
     "3 semitones up": higher,
@@ -71,19 +73,26 @@ def main() -> None:
     prepared = read_prepared(arguments.data)
     rows = np.sort(numpy_generator(0, "planted", "pool").permutation(len(prepared.clips("train")))[: arguments.pool])
     held_out = joined(reference_clips(prepared, "valid"), reference_clips(prepared))
-    labels = np.array([row["label"] for row in prepared.rows("train")])[rows]
     network = embedder("yamnet", project_params().section("score", ScoreConfig).policy)
     embed = lambda clips: EmbeddingCache(arguments.cache).embed(network, clips, prepared.sample_rate)[:, :1024]  # noqa: E731
     reference = embed(held_out.clips)
-    clean = Arm(embed(planted(prepared, rows, None)), reference)
+    embedded = embed(planted(prepared, rows, None))
+    clean = Arm(embedded, reference)
+    labels = {
+        LABELS: np.array([row["label"] for row in prepared.rows("train")])[rows],
+        CLUSTERS: fcluster(linkage(embedded, "ward"), round(1 / DROPPED), "maxclust"),
+    }
     lines = []
     for name, plant in PLANTS.items():
         spoiled = Arm(embed(planted(prepared, rows, plant)), reference) if plant else clean
         redraws = arguments.redraws if name != "nothing" else 2 * arguments.redraws
-        found = [redraw(spoiled, clean, np.array(held_out.groups), labels, name, i) for i in range(redraws)]
+        found = [
+            redraw(spoiled, clean, np.array(held_out.groups), labels.get(name, labels[LABELS]), name, i)
+            for i in range(redraws)
+        ]
         lines.append(line(name, found))
         print(lines[-1], flush=True)
-    write_part(arguments.out, "planted", page(lines, prepared, arguments.pool, len(set(labels))))
+    write_part(arguments.out, "planted", page(lines, prepared, arguments.pool, len(set(labels[LABELS]))))
 
 
 def planted(prepared: PreparedDataset, rows: np.ndarray, plant: Plant | None) -> np.ndarray:
@@ -133,7 +142,7 @@ def redraw(
     reference = np.flatnonzero(np.isin(groups, generator.permutation(np.unique(groups))[:GROUPS]))
     source = np.unique(groups[reference], return_inverse=True)[1]
     classes = generator.permutation(np.unique(labels))
-    dropped = classes[: round(DROPPED * len(classes))] if name == CLASSES else []
+    dropped = classes[: round(DROPPED * len(classes))] if name in (LABELS, CLUSTERS) else []
     allowed = np.flatnonzero(~np.isin(labels, dropped)), np.arange(len(labels))
     drawn = (np.bincount(generator.choice(of, CANDIDATES), minlength=len(labels)).astype(float) for of in allowed)
     pair = [arm.distance(counts, reference, source) for arm, counts in zip((spoiled, clean), drawn, strict=True)]
@@ -155,8 +164,9 @@ def page(lines: Sequence[str], prepared: PreparedDataset, pool: int, classes: in
     return f"""## Planted differences
 
 `scripts/planted_differences.py`: {CANDIDATES:,} clips an arm, drawn with replacement from {pool:,} training clips of
-`{prepared.name}` ({classes} classes), against the held-out clips of {GROUPS} sources, all drawn anew for each redraw.
-The spoiled arm and a clean one are compared by the paired test of KID under YAMNet.
+`{prepared.name}`, against the held-out clips of {GROUPS} sources, all drawn anew for each redraw.
+The spoiled arm and a clean one are compared by the paired test of KID under YAMNet. Instruments are the {classes:,}
+labels of the files; classes of sound are clusters of the embedding (Ward), drawn anew as well.
 
 | planted | difference of KID ×10³, median (range) | found from, power 0.8 | p < 0.05 |
 |:--|--:|--:|--:|
