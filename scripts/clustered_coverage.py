@@ -187,22 +187,18 @@ def rejection_row(regime: Regime, found: dict[str, np.ndarray]) -> str:
 def page(covered: list[str], rejected: list[str], replications: int) -> str:
     """The part of the document."""
     error = 100 * np.sqrt(0.05 * 0.95 / replications)
-    return f"""## Clustered clips
+    return f"""## Intervals
 
-{replications} replications of each regime, written by `scripts/clustered_coverage.py`; the standard error of a share of
-95 or 5 % is {error:.1f} points. Sources of the reference have 1 to 30 near-identical clips, 4.5 on average, in {D}
-dimensions; where sizes are tied to content, sources on one side of the space have more clips. An arm has {CANDIDATES}
-clips, drawn as clips are; a floor holds whole sources. In brackets: half an interval over 1.96 deviations.
+{replications} replications of each regime by `scripts/clustered_coverage.py`: how often a 95 % interval covers
+(standard error {error:.1f} points), in brackets half of its median width over 1.96 deviations. References hold whole
+sources of 1 to 30 near-identical clips (4.5 on average) in {D} dimensions; an arm has {CANDIDATES} clips, drawn as
+clips are; a floor holds whole sources.
 
 | regime | sources | FAD | KID | KAD |
 |:--|--:|--:|--:|--:|
 {chr(10).join(covered)}
 
-KID is cubic, so its variance needs sixth moments, and Student's t with 3 degrees of freedom has not even three: no
-interval of KID means anything there, although it covers. FAD needs fourth moments. KAD's kernel is bounded. Embeddings
-of the networks and of log-mel are bounded as well.
-
-### p-values
+## p-values
 
 How often a perfect model is rejected at 5 % (in brackets: how often an arm that differs is), and how often two arms of
 one kind are found different by the paired test.

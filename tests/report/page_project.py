@@ -29,14 +29,16 @@ def make_plan(**changes: object) -> PlanConfig:
     )
 
 
-def write_project(root: Path, plan: PlanConfig, *, seconds: float = 0.25, difference: float = -4.0) -> None:
+def write_project(
+    root: Path, plan: PlanConfig, *, seconds: float = 0.25, difference: float = -4.0, noise: float = 1.0
+) -> None:
     """Write everything of every arm. The FAD of the flows differs from that of no_nf by `difference`."""
     draws = np.random.default_rng(0)
     for dataset in plan.datasets:
         write_dataset(root / "data" / "prepared" / dataset, dataset, seconds, draws)
     for arm in planned_arms(plan):
         dataset, model, prior, seed = arm
-        write_json(Project(root).scores(arm), arm_scores(plan, model, prior, seed, difference))
+        write_json(Project(root).scores(arm), arm_scores(plan, model, prior, seed, difference, noise))
         if model == REAL:
             continue
         place = Path(dataset, model, prior, str(seed))
@@ -75,7 +77,9 @@ def build_page(root: Path, plan: PlanConfig, out: Path, language: Language = "en
     return (out / "index.html").read_text(encoding="utf-8")
 
 
-def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int, difference: float) -> list[dict]:
+def arm_scores(
+    plan: PlanConfig, autoencoder: str, prior: str, seed: int, difference: float, noise: float = 1.0
+) -> list[dict]:
     """Scores under two embeddings, as the `score` stage writes them."""
     place = plan.autoencoders.index(autoencoder) if autoencoder in plan.autoencoders else 0
     fad = {"real": 2.0, "reconstruction": 8.0, "direct": 3.0 if autoencoder == "copies" else 9.0}.get(
@@ -87,7 +91,7 @@ def arm_scores(plan: PlanConfig, autoencoder: str, prior: str, seed: int, differ
         about |= {"runtime": "numpy 1.26.4", "policy": {"pad": "zero", "hop": 1.0}, "skipped": []}
         influences = {
             metric: {
-                "candidate_variance": (0.1 * unit) ** 2,
+                "candidate_variance": (0.1 * noise * unit) ** 2,
                 "reference": {f"source {i}": moved[i] * unit for i in range(40)},
             }
             for metric, unit in (("fad", 1.0), ("kid", 0.001))

@@ -1,13 +1,14 @@
 """The page before a browser sees it: sentences from planted numbers, its facts, and what is missing."""
 
 import ast
+import json
 import re
 import string
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from page_project import build_page, make_plan, write_json, write_project
+from page_project import arm_scores, build_page, make_plan, write_json, write_project
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import PlanConfig
@@ -22,7 +23,25 @@ from flowshot.report.results import Report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "src" / "flowshot" / "report"
-SAID = ("said", "subject", "spread", "sentence", "sentences", "alone", "how", "direct", "corrected", "FIGURES", "FEW")
+SAID = (
+    "said",
+    "subject",
+    "spread",
+    "sentence",
+    "sentences",
+    "alone",
+    "how",
+    "direct",
+    "further",
+    "closer",
+    "apart",
+    "same",
+    "corrected",
+    "power",
+    "equal",
+    "FIGURES",
+    "FEW",
+)
 ROLES = {"copies": "baseline", "real": "floor", "reconstruction": "reconstruction"}
 
 
@@ -43,7 +62,7 @@ def report(metric: str, values: dict[tuple[str, str], float], embedding: str = "
     ]
     names = ["dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "role"]
     plan = make_plan(generators=("copies", "gan"))
-    return Report(plan, pd.DataFrame(rows, columns=names), 3, 0.95, Words())
+    return Report(plan, pd.DataFrame(rows, columns=names), 3, 0.95, 0.1, Words())
 
 
 def fad(values: dict[tuple[str, str], float]) -> Distances:
@@ -93,7 +112,7 @@ def test_the_figure_has_everything_in_its_order_within_its_axis() -> None:
 
 
 def test_of_a_single_autoencoder_it_is_asked_how_close_it_comes(tmp_path: Path) -> None:
-    said = " ".join(page_of(tmp_path, make_plan(autoencoders=("no_nf",), seeds=(0,))).split())
+    said = " ".join(page_of(tmp_path, make_plan(autoencoders=("no_nf",), seeds=(0,), priors=("nf",))).split())
     assert "How close do generated clips come to real ones?" in said
     assert "Nearest to real clips is no_nf / nf: KID ×10³ (YAMNet) 14.0 [12.6, 15.4]." in said  # noqa: RUF001
     assert "held-out real clips 2.0 [1.8, 2.2]" in said
@@ -103,9 +122,9 @@ def test_of_a_single_autoencoder_it_is_asked_how_close_it_comes(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("difference", "said"),
     [
-        (-4.0, "Yes, those of 4 of 4 arms. The largest gain is that of"),
-        (4.0, "No, those of all 4 arms are further away. The smallest loss is that of"),
-        (0.0, "Not shown for any of 4 arms."),
+        (-4.0, "Yes, 4 of 4 arms do, most of all flow / "),
+        (4.0, "No, all 4 arms are further away, the least of them flow / "),
+        (0.0, "No, all 4 arms are equal within the margin; the lowest difference is that of flow / "),
     ],
 )
 def test_the_answer_is_yes_no_or_not_shown(tmp_path: Path, difference: float, said: str) -> None:
@@ -138,17 +157,45 @@ def test_a_tone_that_all_clips_of_an_arm_share_is_bad_news_unless_real_clips_hav
 
 
 def test_differences_and_collapse_are_found_with_their_numbers(page: str) -> None:
-    assert "4 of 4 arms are closer to real clips than no_nf with the same prior (p &lt; 0.05, Holm)." in page
-    assert re.search(r"flow / own: FAD \(YAMNet\) −3\.9 \[−4\.\d, −3\.\d\], p &lt; 0\.001; FAD \(log-mel\)", page)  # noqa: RUF001
+    said = "In 4 of 4 comparisons with no_nf the arm is closer to real clips (KID ×10³ (YAMNet), p &lt; 0.05, Holm)."  # noqa: RUF001
+    assert said in page
+    line = r"flow / own against no_nf / own: KID ×10³ \(YAMNet\) −3\.9 \[−4\.\d, −3\.\d\], p &lt; 0\.001"  # noqa: RUF001
+    assert re.search(line, page)
     assert "In 1 of 3 trainings the decoder ignores the latent" in page
     assert "collapsed: 0 of 8 dimensions vary over clips" in page
     assert "raises the loss by 1 %." in page
 
 
-def test_what_could_not_be_decided_is_one_line(tmp_path: Path) -> None:
+def test_answer_and_findings_count_the_same_tests(page: str) -> None:
+    (answered,) = re.findall(r"Yes, (\d of \d) arms do", page)
+    assert re.findall(r"In (\d of \d) comparisons with no_nf the arm is closer", page) == [answered]
+
+
+def test_arms_that_are_alike_are_equal_within_the_margin(tmp_path: Path) -> None:
     page = page_of(tmp_path, make_plan(), difference=0.0)
-    assert "No difference from no_nf with the same prior could be shown for flow / own, flow / nf." in page
-    assert "closer to real clips than" not in page
+    assert "In 2 of 2 comparisons both arms are equal within the margin (KID" in page
+    assert "Neither different nor equal" not in page and "closer to real clips (" not in page
+
+
+def test_what_could_not_be_decided_is_one_line(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_project(tmp_path, plan, seconds=0.05, difference=0.0, noise=20.0)
+    page = build_page(tmp_path, plan, tmp_path / "out")
+    said = "Neither different nor equal could be shown: flow / own against no_nf / own; flow / nf against no_nf / nf; "
+    assert said in page and re.search(r"A difference of KID \S+ \(YAMNet\) [\d.]+ would have been found in each", page)
+    assert re.search(
+        r"Not shown for any of 2 arms; the lowest difference is that of flow / \w+: KID .* would have", page
+    )
+
+
+def test_without_rivals_it_is_asked_whether_the_prior_matters(tmp_path: Path) -> None:
+    plan = make_plan(autoencoders=("vae",), seeds=(0, 1))
+    write_project(tmp_path, plan, seconds=0.05)
+    for seed in (0, 1):
+        path = tmp_path / "scores/drums/vae/nf" / f"{seed}.json"
+        path.write_text(json.dumps(arm_scores(plan, "vae", "own", seed, 0.0)))
+    page = build_page(tmp_path, plan, tmp_path / "out")
+    assert "Does one prior come closer to real clips than another?" in page
 
 
 def test_several_seeds_are_compared_as_trainings(tmp_path: Path) -> None:

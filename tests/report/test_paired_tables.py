@@ -4,23 +4,24 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 from score_files import write_tables
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.paired import influence_error, seeds_error, t_test
 from flowshot.report.registry import EMBEDDINGS
-from flowshot.report.results import Influence, planned_arms
+from flowshot.report.results import planned_arms
 from flowshot.scoring.embeddings.registry import EMBEDDERS
 
 
 def make_plan(
-    seeds: tuple[int, ...] = (0,), autoencoders: tuple[str, ...] = ("no_nf", "flow"), generators: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,),
+    autoencoders: tuple[str, ...] = ("no_nf", "flow"),
+    generators: tuple[str, ...] = (),
+    priors: tuple[str, ...] = ("own", "nf"),
 ) -> PlanConfig:
-    return PlanConfig("tiny", ("drums",), autoencoders, generators, ("own", "nf"), seeds, BudgetConfig(250, 32), None)
+    return PlanConfig("tiny", ("drums",), autoencoders, generators, priors, seeds, BudgetConfig(250, 32), None)
 
 
 def entry(metric: str, value: float, n: int = 120, **details: object) -> dict[str, object]:
@@ -53,20 +54,10 @@ def build(folder: Path, plan: PlanConfig) -> Path:
     return write_tables(folder, plan, folder / "out")
 
 
-def test_trainings_are_paired_by_seed() -> None:
-    differences = pd.Series([1.0 - 2.0, 1.5 - 2.2, 0.5 - 1.9])
-    test = ttest_rel([1.0, 1.5, 0.5], [2.0, 2.2, 1.9])
-    found = t_test(differences.mean(), seeds_error(differences), 0.95)
-    assert found == pytest.approx((differences.mean(), *test.confidence_interval(), test.pvalue))
-    assert t_test(0.0, seeds_error(pd.Series([0.0, 0.0])), 0.95)[-1] == 1
-
-
-def test_what_the_reference_does_to_both_distances_cancels() -> None:
-    wild = {f"s{i}": float(value) for i, value in enumerate(np.random.default_rng(0).normal(size=40) * 100)}
-    _, low, high, p = t_test(1.0, influence_error(Influence(0.01, wild), Influence(0.01, wild)), 0.95)
-    assert high - low < 1 and p < 1e-6
-    other = Influence(0.01, {name: -value for name, value in wild.items()})
-    assert t_test(1.0, influence_error(Influence(0.01, wild), other), 0.95)[-1] > 0.5
+def row_of(folder: Path, *labels: str, metric: str = "fad") -> list[str]:
+    """The cells of a row of the comparisons: difference, p, found from, verdict."""
+    lines = (folder / f"drums/table-paired-{metric}.csv").read_text().splitlines()
+    return next(line.split(",") for line in lines if line.startswith(",".join(labels)))[2:]
 
 
 def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:
@@ -74,28 +65,75 @@ def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:
     write_plan(tmp_path, plan, flow_own=10.0, flow_nf=19.5)
     out = build(tmp_path, plan)
     markdown = (out / "drums/table-paired-fad.md").read_text()
-    assert "mean FAD YAMNet | difference YAMNet | p (Holm) YAMNet" in markdown
-    assert "over clips (not over trainings)" in markdown and "2 comparisons of a column" in markdown
-    rows = {
-        tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in markdown.splitlines() if "| flow" in line
-    }
-    assert "| -10.0 \\[-" in rows["flow", "own"]
-    p_own, p_nf = (float(rows["flow", prior].split("|")[-2]) for prior in ("own", "nf"))
-    assert p_own == pytest.approx(0.0197, abs=1e-3) and p_nf > 0.5
+    assert (
+        "| arm | against | FAD difference YAMNet | p (Holm) YAMNet | found from YAMNet | verdict YAMNet |" in markdown
+    )
+    assert "over clips (not over trainings)" in markdown
+    assert "2 comparisons of autoencoders and 2 of priors" in markdown
+    difference, _, high, p, found_from, verdict = row_of(out, "flow / own", "no_nf / own")
+    # The influences of the reference are the same in both arms, so what is left are two variances of 0.5.
+    assert (float(difference), float(high)) == (-10.0, pytest.approx(-10 + 1.96, abs=0.06))
+    assert (float(p), float(found_from), verdict) == (0.0, pytest.approx(1.96 + 0.84, abs=0.06), "differs")
+    *_, p, _, verdict = row_of(out, "flow / nf", "no_nf / nf")
+    assert float(p) == pytest.approx(0.617, abs=0.01) and verdict == "undecided"
 
 
-def test_several_seeds_have_t_intervals_of_means_and_differences(tmp_path: Path) -> None:
-    plan = make_plan(seeds=(0, 1))
-    write_plan(tmp_path, plan, flow_own=10.0)
+def test_each_family_is_corrected_by_itself_and_priors_are_compared_within_an_autoencoder(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_plan(tmp_path, plan, flow_own=17.5)
+    out = build(tmp_path, plan)
+    alone, priors = row_of(out, "flow / own", "no_nf / own"), row_of(out, "flow / nf", "flow / own")
+    assert float(priors[0]) == 2.5 == -float(alone[0]) and priors[3] == alone[3] == "0.025"  # 2 times 0.0124
+    assert not (out / "drums/table-paired-fad.md").read_text().count("| flow / own | no\\_nf / nf |")
+
+
+def test_several_seeds_are_paired_and_what_lies_between_them_counts(tmp_path: Path) -> None:
+    plan = make_plan(seeds=(0, 1, 2))
+    write_plan(tmp_path, plan)
+    wild = {f"s{i}": float(value) for i, value in enumerate(np.random.default_rng(0).normal(size=40) * 100)}
+    for seed, (own, other) in enumerate(zip((1.0, 1.5, 0.5), (2.0, 2.2, 1.9), strict=True)):
+        for arm in planned_arms(plan):
+            value = {"flow": own, "no_nf": other}.get(arm[1], 0.0)
+            influence = {"candidate_variance": 9.0, "reference": wild}
+            write(
+                tmp_path,
+                (*arm[:3], seed if arm[1] in ("flow", "no_nf") else arm[3]),
+                entry("fad", value, influence=influence),
+            )
+    out = build(tmp_path, plan)
+    test = ttest_rel([1.0, 1.5, 0.5], [2.0, 2.2, 1.9])
+    difference, low, high, p, *_ = (float(cell) for cell in row_of(out, "flow / own", "no_nf / own")[:4])
+    assert (difference, low, high) == pytest.approx((-1.03, *test.confidence_interval()), abs=0.01)
+    assert p == pytest.approx(2 * test.pvalue, abs=0.001)
+    markdown = (out / "drums/table-paired-fad.md").read_text()
+    assert "Differences over 3 seeds" in markdown and "the variance between seeds is part of them" in markdown
+
+
+def test_arms_are_equal_within_a_share_of_what_separates_them_from_the_floor(tmp_path: Path) -> None:
+    plan = make_plan()
+    for floor, verdict in ((10.0, "undecided"), (-60.0, "equal within the margin")):
+        write_plan(tmp_path, plan, real_real=floor)
+        out = write_tables(tmp_path, plan, tmp_path / str(floor))
+        assert row_of(out, "flow / own", "no_nf / own")[-1] == verdict
+
+
+def test_scores_without_influences_have_a_difference_and_no_verdict(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_plan(tmp_path, plan)
+    write(tmp_path, ("drums", "flow", "own", 0), entry("fad", 12.0))
     markdown = (build(tmp_path, plan) / "drums/table-paired-fad.md").read_text()
-    row = next(line for line in markdown.splitlines() if line.startswith("| flow | own |"))
-    assert r"| 10.1 \[9.4, 10.7\] | -10.0 \[-10.0, -10.0\] | 0.000 |" in row
-    assert "over 2 seeds" in markdown
+    assert "| flow / own | no\\_nf / own | -8.00 | \u2013 | \u2013 | \u2013 |" in markdown
 
 
-@pytest.mark.parametrize("autoencoders", [("flow", "other"), ("no_nf",)])
-def test_without_a_baseline_or_rivals_there_is_no_such_table(tmp_path: Path, autoencoders: tuple[str, ...]) -> None:
-    plan = make_plan(autoencoders=autoencoders)
+def test_without_a_baseline_priors_alone_are_compared(tmp_path: Path) -> None:
+    plan = make_plan(autoencoders=("flow", "other"))
+    write_plan(tmp_path, plan)
+    markdown = (build(tmp_path, plan) / "drums/table-paired-fad.md").read_text()
+    assert "| other / nf | other / own |" in markdown and "0 comparisons of autoencoders and 2 of priors" in markdown
+
+
+def test_without_anything_to_compare_there_is_no_such_table(tmp_path: Path) -> None:
+    plan = make_plan(autoencoders=("flow", "other"), priors=("own",))
     write_plan(tmp_path, plan)
     assert not list((build(tmp_path, plan) / "drums").glob("table-paired-*"))
 
@@ -104,7 +142,7 @@ def test_a_generator_is_compared_with_the_first_prior_of_the_baseline(tmp_path: 
     plan = make_plan(generators=("gan",))
     write_plan(tmp_path, plan, gan_direct=10.0, no_nf_nf=30.0)
     markdown = (build(tmp_path, plan) / "drums/table-paired-fad.md").read_text()
-    assert r"| gan | direct | 10.0 | -10.0 \[" in markdown and "3 comparisons of a column" in markdown
+    assert r"| gan | no\_nf / own | -10.0 \[" in markdown and "3 comparisons of autoencoders" in markdown
     assert "Generators have no prior; they are compared with no\\_nf / own." in markdown
 
 
@@ -116,7 +154,7 @@ def test_a_number_from_too_few_clips_for_its_dimension_is_marked(tmp_path: Path)
     write(tmp_path, ("drums", "flow", "own", 0), entry("fad", 4.0, n=1024), entry("kid", 0.1))
     out = build(tmp_path, plan)
     quality, distances = ((out / f"drums/table-{name}.md").read_text() for name in ("quality", "distances"))
-    assert "| flow | own | **4.00**† \\[3.00, 5.00\\] |" in quality and quality.count("†") == 2  # one in the caption
+    assert "**4.00**† \\[3.00, 5.00\\] |\n" in quality and quality.count("†") == 2  # one in the caption
     assert "3.00†" in distances and "† Too few clips" in distances
     assert r"{\bfseries\boldmath\num{4.00}}$^\dagger$" in (out / "drums/table-quality.tex").read_text()
 

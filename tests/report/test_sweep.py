@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from flowshot.core.plan import BudgetConfig, PlanConfig
-from flowshot.report.designs import LATENT, fad_column, sweep_runs, sweep_table
+from flowshot.report.designs import LATENT, distance_column, sweep_runs, sweep_table
 from flowshot.report.language import Words
 from flowshot.report.latex import latex_table
 from flowshot.report.markup import markdown_table
@@ -17,7 +17,7 @@ def plan(*autoencoders, seeds=(0, 1)):
 
 
 def report(frame, chosen):
-    return Report(chosen, frame, 3, 0.95, Words())
+    return Report(chosen, frame, 3, 0.95, 0.1, Words())
 
 
 def results(autoencoders=("no_nf", "high_beta"), seeds=(0, 1), without=()):
@@ -28,6 +28,7 @@ def results(autoencoders=("no_nf", "high_beta"), seeds=(0, 1), without=()):
                 if metric not in without:
                     rows.append(("toy", name, "reconstruction", seed, metric, "none", 10.0 * (i + 1) + k + seed))
             for prior, value in (("own", 20.0), ("gmm", 15.0), ("reconstruction", 12.0)):
+                rows.append(("toy", name, prior, seed, "kid", "yamnet", value / 1000))
                 rows.append(("toy", name, prior, seed, "fad", "yamnet", value + i + seed))
                 rows.append(("toy", name, prior, seed, "fad", "logmel", value))
     rows.append(("toy", "real", "real", 0, "fad", "yamnet", 7.0))
@@ -41,15 +42,18 @@ def test_every_training_is_one_row_with_its_rate_its_distortion_and_its_distance
     ]  # fmt: skip
     assert runs["kl"].tolist() == [20.0, 21.0, 10.0, 11.0]
     assert runs["mrstft"].tolist() == [24.0, 25.0, 14.0, 15.0]
-    assert runs[fad_column("own", "yamnet")].tolist() == [21.0, 22.0, 20.0, 21.0]
-    assert runs[fad_column("reconstruction", "yamnet")].tolist() == [13.0, 14.0, 12.0, 13.0]
+    assert runs[distance_column("fad", "own", "yamnet")].tolist() == [21.0, 22.0, 20.0, 21.0]
+    assert runs[distance_column("fad", "reconstruction", "yamnet")].tolist() == [13.0, 14.0, 12.0, 13.0]
 
 
 def test_the_table_has_a_row_for_each_autoencoder_in_the_order_of_the_plan():
     table = sweep_table(report(results(), plan("no_nf", "high_beta")), "toy")
     assert [row.autoencoder for row in table.groups[0]] == ["no_nf", "high_beta"]
     titles = [column.metric.title for column in table.columns]
-    assert titles[0].startswith("KL") and titles.count("FAD own") == 2
+    assert titles[0].startswith("KL") and [title.split()[::2] for title in titles[-6:-3]] == [
+        ["KID", prior] for prior in ("reconstruction", "own", "gmm")
+    ]
+    assert titles[-3:] == ["FAD reconstruction", "FAD own", "FAD gmm"]
     text = markdown_table(table)
     assert "10.5 ± 0.7" in text and "2 seeds" in text
     assert "no\\_nf" in latex_table(table, "sweep")

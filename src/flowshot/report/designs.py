@@ -8,12 +8,13 @@ import pandas as pd
 
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.report.layout import Column, Row, Table, best_marked, decimals, seeds_cell
+from flowshot.report.paired import COMPARED
 from flowshot.report.registry import metric
 from flowshot.report.results import Frame, Report
 from flowshot.report.tables import budget, seeds_spread
 from flowshot.scoring.metrics.score import NO_EMBEDDING
 
-SHOWN = ("fad", "kid", "prior_nats", "clips_per_second")  # each has a column for every prior
+SHOWN = ("kid", "fad", "prior_nats", "clips_per_second")  # each has a column for every prior
 KEYS = ["autoencoder", "seed"]
 # Of each training, from the row of its reconstructions; the first one is the rate.
 RATE, DISTORTION = "kl", "mrstft"
@@ -48,30 +49,31 @@ def factorial_table(report: Report, dataset: str) -> Table | None:
 
 
 def sweep_runs(report: Report, dataset: str) -> Frame:
-    """One row a training of an autoencoder on `dataset`, `KEYS` first, then `LATENT`, then FAD.
+    """One row a training of an autoencoder on `dataset`, `KEYS` first, then `LATENT`, then KID and FAD.
 
-    FAD has a column for each prior, `reconstruction` among them, and embedding, see `fad_column`. Trainings without a
-    divergence are left out; columns that no training has too.
+    These have a column for each prior, `reconstruction` among them, see `distance_column`, under the first embedding
+    that was used. Trainings without a divergence are left out; columns that no training has too.
     """
     plan, frame = report.plan, report.of(dataset)
     latent = frame[(frame["prior"] == RECONSTRUCTION) & (frame["embedding"] == NO_EMBEDDING)]
-    fad = frame[frame["metric"] == "fad"]
-    fad = fad.assign(metric=[fad_column(*by) for by in zip(fad["prior"], fad["embedding"], strict=True)])
-    runs = pd.concat([latent, fad]).pivot_table("value", KEYS, "metric")
+    known = distance_columns(report, dataset)
+    names = [distance_column(*by) for by in zip(frame["metric"], frame["prior"], frame["embedding"], strict=True)]
+    runs = pd.concat([latent, frame.assign(metric=names)]).pivot_table("value", KEYS, "metric")
     runs = runs.reindex(pd.MultiIndex.from_tuples(product(plan.autoencoders, plan.seeds), names=KEYS))
-    runs = runs.reindex(columns=[*LATENT, *fad_columns(report, dataset)])
+    runs = runs.reindex(columns=[*LATENT, *known])
     return runs[runs[RATE].notna()].dropna(axis="columns", how="all").reset_index()
 
 
-def fad_column(prior: str, embedding: str) -> str:
-    """What `sweep_runs` calls the FAD of clips from `prior`; a name has no spaces."""
-    return f"fad {prior} {embedding}"
+def distance_column(name: str, prior: str, embedding: str) -> str:
+    """What `sweep_runs` calls KID or FAD of clips from `prior`; a name has no spaces."""
+    return f"{name} {prior} {embedding}"
 
 
-def fad_columns(report: Report, dataset: str) -> dict[str, tuple[str, str]]:
-    """The prior and the embedding of every FAD that a training may have."""
+def distance_columns(report: Report, dataset: str) -> dict[str, tuple[str, str, str]]:
+    """The metric, prior and embedding of every distance that a training may have."""
     priors = (RECONSTRUCTION, *report.plan.priors)
-    return {fad_column(*by): by for by in ((of, one) for one in report.embeddings(dataset, "fad") for of in priors)}
+    found = ((name, of, one) for name in COMPARED for one in report.embeddings(dataset, name)[:1] for of in priors)
+    return {distance_column(*by): by for by in found}
 
 
 def sweep_table(report: Report, dataset: str) -> Table | None:
@@ -79,12 +81,14 @@ def sweep_table(report: Report, dataset: str) -> Table | None:
     words, runs = report.words, sweep_runs(report, dataset)
     if runs["autoencoder"].nunique() < 2:
         return None
-    fad = metric("fad")
     known = {name: (metric(name), NO_EMBEDDING) for name in LATENT} | {
-        key: (replace(fad, title=f"{fad.title} {prior}"), embedding)
-        for key, (prior, embedding) in fad_columns(report, dataset).items()
+        key: (replace(metric(name), title=f"{metric(name).title} {prior}"), embedding)
+        for key, (name, prior, embedding) in distance_columns(report, dataset).items()
     }
-    columns = {key: Column(*known[key], decimals(runs[key].dropna(), report.digits)) for key in runs.columns[2:]}
+    columns = {
+        key: Column(*known[key], decimals(runs[key].dropna(), report.digits, known[key][0].scale))
+        for key in runs.columns[2:]
+    }
     rows = tuple(
         Row(str(name), "", tuple(seeds_cell(mine[key]) for key in columns))
         for name, mine in runs.groupby("autoencoder", sort=False)

@@ -56,7 +56,9 @@ def _tabular(table: Table) -> str:
         labels = [rf"\textit{{{label}}}" if row.apart and label else label for label in labels]
         begins = any(row is group[0] for group in table.groups[1:])
         labels[0] = rf"\midrule {labels[0]}" if begins else labels[0]
-        rows.append(labels + [_cell(cell, column) for cell, column in zip(row.cells, table.columns, strict=True)])
+        rows.append(
+            labels + [_cell(cell, column, table) for cell, column in zip(row.cells, table.columns, strict=True)]
+        )
     shown = pd.DataFrame(rows).style.hide(axis="index")
     shown.format_index(lambda place: headers[int(str(place))], axis="columns")
     columns = f"@{{}}{'l' * len(table.headers)}{'r' * len(table.columns)}@{{}}"
@@ -71,9 +73,11 @@ def _header(column: Column, table: Table) -> str:
     return r"\shortstack[r]{" + r"\\".join(words) + "}"
 
 
-def _cell(cell: Cell | None, column: Column) -> str:
+def _cell(cell: Cell | None, column: Column, table: Table) -> str:
     if cell is None:
         return "--"
+    if cell.word:
+        return escape_latex(table.words(cell.word))
     text = _number(column.text(cell.value))
     text = rf"{{\bfseries\boldmath{text}}}" if cell.best else text
     text += r"$^\dagger$" if cell.few else ""

@@ -25,6 +25,7 @@ class Cell:
     interval: tuple[float, float] | None = None
     best: bool = False
     few: bool = False  # from too few clips for the dimension of the embedding
+    word: str = ""  # English, shown instead of the value, which still sorts
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Table:
     groups: tuple[tuple[Row, ...], ...]
     words: Words  # its language; `caption` is written in it already, titles and numbers are not
     shows_prior: bool = True
+    header: tuple[str, str] = ("autoencoder", "prior")  # English
 
     @property
     def heading(self) -> str:
@@ -91,7 +93,7 @@ class Table:
     @property
     def headers(self) -> tuple[str, ...]:
         """What stands above the labels of the rows."""
-        return tuple(map(self.words, ("autoencoder", "prior")[: 1 + self.shows_prior]))
+        return tuple(map(self.words, self.header[: 1 + self.shows_prior]))
 
     def labels(self, row: Row) -> tuple[str, ...]:
         """What stands at the left of a row; in the table's language where no one named it in `params.yaml`."""
@@ -106,8 +108,8 @@ class Table:
         return f"{self.words(column.metric.title)} {column.by}".rstrip()
 
     def number(self, cell: Cell, column: Column) -> str:
-        """The value of a cell as text."""
-        return self.words.number(column.text(cell.value))
+        """The value of a cell as text, or its word."""
+        return self.words(cell.word) if cell.word else self.words.number(column.text(cell.value))
 
     def spread(self, cell: Cell, column: Column) -> str:
         """The standard deviation or interval of a cell as text; empty where it has neither."""

@@ -46,7 +46,7 @@ def csv_table(table: Table) -> str:
         cells = [row.cells[j] for row in table.rows]
         ends = [(cell and column.interval(cell)) or ("", "") for cell in cells]
         parts = {
-            "": [column.text(cell.value) if cell else "" for cell in cells],
+            "": [(table.words(cell.word) if cell.word else column.text(cell.value)) if cell else "" for cell in cells],
             "±": [column.spread(cell) if cell else "" for cell in cells],
             "low": [low for low, _ in ends],
             "high": [high for _, high in ends],

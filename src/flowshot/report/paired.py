@@ -1,135 +1,198 @@
-"""Every arm against `no_nf` with the same prior and the same reference clips: differences, intervals, p-values.
+"""Arm against arm on the same reference: differences, what could have been found, and whether arms are equal.
 
-A generator has no prior; it is compared with `no_nf` under the plan's first one. With several seeds the trainings are
-what varies: arms are paired by seed, and the test is Student's for paired samples. With one seed nothing can be said
-about trainings. The difference is then that of two sets of clips, whose uncertainty follows from the influence of
-every reference source on both distances: what moves both alike cancels.
+Two families of comparisons: each autoencoder with `no_nf` under the same prior (a generator, which has no prior, with
+`no_nf` under the plan's first one), and every two priors of one autoencoder. Arms are paired by seed and by the sources
+of the reference, see `flowshot.scoring.metrics.paired`.
 """
 
-import math
-from dataclasses import replace
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
-import numpy as np
-import pandas as pd
-
-from flowshot.core.mean_interval import mean_standard_error, student_interval
-from flowshot.core.plan import DIRECT
+from flowshot.core.plan import DIRECT, REAL
 from flowshot.report.layout import Cell, Column, Row, Table, decimals
 from flowshot.report.registry import metric
-from flowshot.report.results import Frame, Influence, Pair, Report
+from flowshot.report.results import Pair, Report, arm_name
 from flowshot.scoring.metrics.holm import holm
+from flowshot.scoring.metrics.paired import Difference, paired_difference
 
 BASELINE = "no_nf"
-COMPARED = ("fad", "kid")
+COMPARED = ("kid", "fad")
+POWER = 0.8
 P_DECIMALS = 3
-Error = tuple[float, float]  # a standard error and its degrees of freedom
+DIFFERS, EQUAL, UNDECIDED = VERDICTS = ("differs", "equal within the margin", "undecided")
+Family = Literal["autoencoders", "priors"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
-def has_rivals(report: Report) -> bool:
-    """Whether the plan has a `no_nf` and something to compare with it."""
-    return BASELINE in report.plan.autoencoders and len(report.plan.models) > 1
+@dataclass(frozen=True)
+class Test:
+    """What a difference of two arms says: see `compared`."""
+
+    interval: tuple[float, float]
+    p: float
+    equal_p: float
+    found_from: float
+    verdict: str = UNDECIDED
+
+
+@dataclass(frozen=True)
+class Compared:
+    """By how much `arm` is further from real clips than `other`, the mean over seeds; no test without influences."""
+
+    arm: Pair
+    other: Pair
+    difference: float
+    margin: float
+    test: Test | None
+
+
+def comparisons(report: Report) -> dict[Family, list[tuple[Pair, Pair]]]:
+    """The pairs of arms of each family: an arm, and the one that it is compared with. Baselines compete with none."""
+    plan, rivals = report.plan, [arm for arm in report.competing if arm[0] != BASELINE]
+    alike = [(arm, (BASELINE, plan.priors[0] if arm[1] == DIRECT else arm[1])) for arm in rivals if plan.priors]
+    priors = [
+        ((model, prior), (model, other))
+        for model in plan.autoencoders
+        for other, prior in itertools.combinations(plan.priors, 2)
+    ]
+    return {"autoencoders": alike if BASELINE in plan.autoencoders else [], "priors": priors}
+
+
+def compared(report: Report, dataset: str, name: str, embedding: str, family: Family) -> list[Compared]:
+    """The pairs of arms of a family that have scores of the same seeds.
+
+    p-values, two-sided, and those of two one-sided tests against the margin are corrected by Holm's method within this
+    list; `found_from` is the smallest true difference that one test would have found with probability `POWER`.
+    """
+    values = report.seeds(dataset, name, embedding)
+    floor = float(values.loc[[(REAL, REAL)]].mean(axis=None)) if (REAL, REAL) in values.index else 0.0
+    found = []
+    for arm, other in comparisons(report)[family]:
+        if not {arm, other} <= set(values.index):
+            continue
+        own, against = values.loc[arm].dropna(), values.loc[other].dropna()
+        if list(own.index) != list(against.index):
+            continue
+        margin = report.equivalence_margin * max(float(against.mean()) - floor, 0.0)
+        difference = _difference(report, (dataset, name, embedding), (arm, other), list(own.index))
+        test = None if difference is None else _test(difference, margin, report.confidence)
+        found.append(Compared(arm, other, float((own - against).mean()), margin, test))
+    return _decided(found, 1 - report.confidence)
+
+
+def _decided(found: Sequence[Compared], alpha: float) -> list[Compared]:
+    """With corrected p-values, and verdicts."""
+    tests = [one.test for one in found if one.test]
+    corrected = zip(*(holm([getattr(test, name) for test in tests]) for name in ("p", "equal_p")), strict=True)
+    decided = []
+    for one in found:
+        if one.test is not None:
+            p, equal_p = map(float, next(corrected))
+            verdict = DIFFERS if p < alpha else EQUAL if equal_p < alpha else UNDECIDED
+            one = replace(one, test=replace(one.test, p=p, equal_p=equal_p, verdict=verdict))
+        decided.append(one)
+    return decided
+
+
+def _test(found: Difference, margin: float, confidence: float) -> Test:
+    equal_p, found_from = found.equivalence(margin), found.detectable(POWER, confidence)
+    return Test(found.interval(confidence), found.p_value, equal_p, found_from)
 
 
 def paired_tables(report: Report, dataset: str) -> list[Table]:
     """A table for each compared metric; none where there is nothing to compare."""
-    compared = COMPARED if has_rivals(report) else ()
+    compared = COMPARED if any(comparisons(report).values()) else ()
     return [_table(report, dataset, name) for name in compared if report.embeddings(dataset, name)]
 
 
-def paired_differences(report: Report, dataset: str, name: str, embedding: str) -> Frame:
-    """By how much each arm is further from real clips than `no_nf` with the same prior.
+def _difference(
+    report: Report, what: tuple[str, str, str], pair: tuple[Pair, Pair], seeds: Sequence[int]
+) -> Difference | None:
+    """None where a score of `what` (dataset, metric, embedding) has no influences, as that of a single source.
 
-    A row for each arm of the plan, NaN where there is no such number: `mean` over seeds between `mean_low` and
-    `mean_high`, `difference` between `low` and `high`, and `p`, two-sided and corrected by Holm's method.
+    Or where the scores are of different references.
     """
-    seeds = report.seeds(dataset, name, embedding).reindex(list(report.plan.arms))
-    found = {}
-    for arm, own in seeds.iterrows():
-        reference = (BASELINE, report.plan.priors[0] if arm[1] == DIRECT else arm[1])
-        differences = own - seeds.loc[reference]
-        if arm[0] == BASELINE or (own.isna() != seeds.loc[reference].isna()).any():
-            differences[:] = np.nan
-        error = seeds_error(differences) or _clips_error(report, (dataset, name, embedding), (arm, reference))
-        compared = t_test(differences.mean(), error, report.confidence)
-        found[arm] = (*t_test(own.mean(), seeds_error(own), report.confidence)[:3], *compared)
-    names = ["mean", "mean_low", "mean_high", "difference", "low", "high", "p"]
-    frame = pd.DataFrame(list(found.values()), pd.MultiIndex.from_tuples(found), names, dtype=float)
-    known = frame["p"].notna()
-    frame.loc[known, "p"] = holm(frame.loc[known, "p"].tolist())
-    return frame
-
-
-def t_test(value: float, error: Error | None, confidence: float) -> tuple[float, float, float, float]:
-    """The value, the ends of its interval, and its two-sided p by Student's t; NaN where they are not known."""
-    from scipy.special import stdtr  # half a second, and only these tables need it
-
-    if error is None or np.isnan(value):
-        return value, np.nan, np.nan, np.nan
-    p = 2 * stdtr(error[1], -abs(value) / error[0]) if error[0] else value == 0
-    return value, *student_interval(value, error, confidence), float(p)
-
-
-def seeds_error(values: Frame) -> Error | None:
-    """Of the mean over seeds; None with fewer than two."""
-    found = values.dropna()
-    return mean_standard_error(found.to_numpy(), found.index)
-
-
-def influence_error(influence: Influence, other: Influence) -> Error:
-    """Of the difference of two distances from the same reference."""
-    sources = [source for source in influence.reference if source in other.reference]
-    moved = np.array([influence.reference[source] - other.reference[source] for source in sources])
-    shared = len(moved) / (len(moved) - 1) * float(np.square(moved).sum())
-    return math.sqrt(influence.candidate_variance + other.candidate_variance + shared), len(moved) - 1
-
-
-def _clips_error(report: Report, what: tuple[str, str, str], pairs: tuple[Pair, Pair]) -> Error | None:
-    """Of one seed; `what`: dataset, metric and embedding. Scores of sets from one source have none."""
     dataset, name, embedding = what
-    (seed, *others) = report.plan.seeds
-    own, other = (report.influences.get(((dataset, *pair, seed), name, embedding)) for pair in pairs)
-    return influence_error(own, other) if own and other and not others else None
+    arms = [[report.distances.get(((dataset, *arm, seed), name, embedding)) for seed in seeds] for arm in pair]
+    known = [[one for one in arm if one is not None] for arm in arms]
+    try:
+        return paired_difference(*known) if seeds and known == arms else None
+    except ValueError:
+        return None
 
 
 def _table(report: Report, dataset: str, name: str) -> Table:
     shown, words = metric(name), report.words
-    mean = replace(shown, title=words("mean {metric}", metric=shown.title), better=None)
     columns: list[Column] = []
-    cells: dict[Pair, list[Cell | None]] = {arm: [] for arm in report.plan.arms}
+    groups: dict[Family, dict[tuple[Pair, Pair], list[Cell | None]]] = {
+        family: {pair: [] for pair in pairs} for family, pairs in comparisons(report).items()
+    }
     for embedding in report.embeddings(dataset, name):
-        seeds = report.seeds(dataset, name, embedding).reindex(list(cells))
-        places = decimals(seeds.stack(), report.digits, shown.scale)
-        columns += [Column(one, embedding, places) for one in (mean, replace(mean, title="difference"))]
-        columns += [Column(replace(mean, title="p (Holm)", scale=1.0), embedding, P_DECIMALS)]
-        for arm, row in paired_differences(report, dataset, name, embedding).iterrows():
-            numbers = [row.iloc[:3], row.iloc[3:6], (row["p"], np.nan, np.nan)]
-            cells[arm] += [_cell(*number) for number in numbers]
-    groups = tuple(
-        tuple(Row(*arm, tuple(cells[arm]), arm[0] in report.baselines) for arm in cells if arm[0] == model)
-        for model in report.plan.models
+        found = {family: compared(report, dataset, name, embedding, family) for family in groups}
+        everything = [one.difference for family in found.values() for one in family]
+        difference = replace(shown, title=words("{metric} difference", metric=words(shown.title)), better=None)
+        columns += [Column(difference, embedding, decimals(everything, report.digits, shown.scale))]
+        columns += [Column(replace(difference, title="p (Holm)", scale=1.0), embedding, P_DECIMALS)]
+        columns += [replace(columns[-2], metric=replace(difference, title="found from"))]
+        columns += [Column(replace(difference, title="verdict", scale=1.0), embedding)]
+        for family, rows in groups.items():
+            cells = {(one.arm, one.other): _cells(one) for one in found[family]}
+            for pair, line in rows.items():
+                line += cells.get(pair, [None] * 4)
+    kept = (
+        tuple(Row(arm_name(arm), arm_name(other), tuple(line)) for (arm, other), line in rows.items() if any(line))
+        for rows in groups.values()
     )
-    caption = _caption(report, dataset, shown.title)
-    return Table(f"paired-{name}", dataset, caption, tuple(columns), groups, words)
+    caption, header = _caption(report, dataset, shown.title), ("arm", "against")
+    return Table(f"paired-{name}", dataset, caption, tuple(columns), tuple(filter(None, kept)), words, header=header)
 
 
-def _cell(value: float, low: float, high: float) -> Cell | None:
-    return None if np.isnan(value) else Cell(value, None, None if np.isnan(low) else (low, high))
+def _cells(one: Compared) -> list[Cell | None]:
+    test = one.test
+    if test is None:
+        return [Cell(one.difference), None, None, None]
+    verdict = Cell(float(VERDICTS.index(test.verdict)), word=test.verdict)
+    return [Cell(one.difference, interval=test.interval), Cell(test.p), Cell(test.found_from), verdict]
 
 
 def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
     plan, words = report.plan, report.words
-    seeds, confidence = len(plan.seeds), f"{report.confidence:.0%}"
-    if seeds > 1:
-        how = "Means and differences over {seeds} seeds, {confidence} t intervals; paired by seed, Student's test."
+    confidence = f"{report.confidence:.0%}"
+    if len(plan.seeds) > 1:
+        how = (
+            "Differences over {seeds} seeds with {confidence} t intervals, paired by seed and by reference source; "
+            "the variance between seeds is part of them."
+        )
     else:
-        how = "One seed: differences with {confidence} intervals over clips (not over trainings), by reference clips."
-    subject = "{metric} of every arm against {baseline} with the same prior, dataset {dataset}."
+        how = (
+            "One seed: differences with {confidence} intervals over clips (not over trainings), paired by reference "
+            "source."
+        )
+    subject = "{metric} of one arm less that of another on the same reference, dataset {dataset}: below 0 is closer."
     direct = "Generators have no prior; they are compared with {baseline} / {prior}."
-    corrected = "p-values are corrected by Holm's method for the {comparisons} comparisons of a column."
-    comparisons = sum(arm[0] != BASELINE for arm in plan.arms)
-    return (
-        words(subject, metric=title, baseline=BASELINE, dataset=dataset),
-        *([words(direct, baseline=BASELINE, prior=plan.priors[0])] if plan.generators else []),
-        words(how, seeds=seeds, confidence=confidence),
-        words(corrected, comparisons=comparisons),
+    families = {family: len(pairs) for family, pairs in comparisons(report).items()}
+    corrected = (
+        "p-values are corrected by Holm's method within two families of a column: {autoencoders} comparisons of "
+        "autoencoders and {priors} of priors."
     )
+    power = "Found from: the smallest true difference that one test at {alpha} finds with probability {power}."
+    equal = (
+        "Equal within the margin: two one-sided tests, corrected alike, place the difference within {margin} of what "
+        "separates the other arm from the floor."
+    )
+    numbers = {"alpha": f"{1 - report.confidence:.0%}", "power": words.number(f"{POWER}")}
+    return (
+        words(subject, metric=words(title), dataset=dataset),
+        *([words(direct, baseline=BASELINE, prior=plan.priors[0])] if _direct(report) else []),
+        words(how, seeds=len(plan.seeds), confidence=confidence),
+        words(corrected, **families),
+        words(power, **numbers),
+        words(equal, margin=f"{report.equivalence_margin:.0%}"),
+    )
+
+
+def _direct(report: Report) -> bool:
+    """Whether a generator is compared with an arm that has a prior."""
+    return any(arm[1] == DIRECT for arm, _ in comparisons(report)["autoencoders"])

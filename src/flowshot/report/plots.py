@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION
-from flowshot.report.designs import DISTORTION, RATE, fad_column, sweep_runs
+from flowshot.report.designs import DISTORTION, RATE, distance_column, sweep_runs
 from flowshot.report.language import Words
 from flowshot.report.registry import embedding_title, metric
 from flowshot.report.results import Frame, Pair, Report
@@ -80,7 +80,7 @@ def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
     """
     plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
     embedding = next(iter(report.embeddings(dataset, "fad")), "")
-    of_prior, of_decoder = (fad_column(prior, embedding) for prior in (*plan.priors[:1], RECONSTRUCTION))
+    of_prior, of_decoder = (distance_column("fad", prior, embedding) for prior in (*plan.priors[:1], RECONSTRUCTION))
     fad = words("FAD ({embedding})", embedding=embedding_title(embedding))
     filled = words("{fad} of {prior}, hollow: of reconstructions", fad=fad, prior=plan.priors[0])
     titles = {DISTORTION: words(metric(DISTORTION).title), of_prior: filled}

@@ -16,6 +16,7 @@ from flowshot.report.config import ReportConfig
 from flowshot.report.language import Words
 from flowshot.report.project import Arm, Project, Training, stage_of
 from flowshot.report.registry import in_order
+from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED, Distance
 from flowshot.scoring.metrics.score import Score
 
 COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n", "role")
@@ -25,28 +26,22 @@ Frame = Any  # a pandas.DataFrame or Series whose cells and index are what its d
 
 
 @dataclass(frozen=True)
-class Influence:
-    """What a paired comparison needs of a distance: see `flowshot.scoring.comparison.distances`."""
-
-    candidate_variance: float
-    reference: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Report:
     """All numbers of a plan, and how they are written: what every table, figure and sentence is made from.
 
-    `frame`: in long form with `COLUMNS`. `dimensions`: of the embeddings. `influences`: by arm, metric and embedding.
-    `confidence`: level of the intervals in the scores. `trainings`: what is known of them, by dataset of the plan.
+    `frame`: in long form with `COLUMNS`. `dimensions`: of the embeddings. `distances`: what a paired comparison needs,
+    by arm, metric and embedding. `confidence`: level of the intervals in the scores. `equivalence_margin`: see
+    `ReportConfig`. `trainings`: what is known of them, by dataset of the plan.
     """
 
     plan: PlanConfig
     frame: pd.DataFrame
     digits: int
     confidence: float
+    equivalence_margin: float
     words: Words
     dimensions: Mapping[str, int] = field(default_factory=dict)
-    influences: Mapping[tuple[Arm, str, str], Influence] = field(default_factory=dict)
+    distances: Mapping[tuple[Arm, str, str], Distance] = field(default_factory=dict)
     trainings: Mapping[str, list[Training]] = field(default_factory=dict)
 
     @cached_property
@@ -125,15 +120,18 @@ def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confid
     roles = {arm: _role(arm, project) for arm, _ in scores}
     rows = [(*arm, *(getattr(one, name) for name in NUMBER), roles[arm]) for arm, one in scores]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
-    influences = {
-        (arm, one.metric, one.embedding): Influence(**one.details["influence"])
+    distances = {
+        (arm, one.metric, one.embedding): Distance(
+            one.value, **one.details[INFLUENCE], repeated=one.details.get(REPEATED, 0.0)
+        )
         for arm, one in scores
-        if "influence" in one.details
+        if INFLUENCE in one.details
     }
     dimensions = {one.embedding: int(one.details["dimensions"]) for _, one in scores if "dimensions" in one.details}
     frame = frame.sort_values(list(COLUMNS[:6]), ignore_index=True)
     trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
-    return Report(plan, frame, config.digits, confidence, Words(config.language), dimensions, influences, trainings)
+    written = (config.digits, confidence, config.equivalence_margin, Words(config.language))
+    return Report(plan, frame, *written, dimensions, distances, trainings)
 
 
 def _role(arm: Arm, project: Project) -> str:

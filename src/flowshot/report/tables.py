@@ -117,9 +117,13 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words("The prior's negative log-likelihood compares within one autoencoder only."): (
             any(one.within_autoencoder for one in metrics)
         ),
-        words("p: of a permutation test against the reference, with one clip of each source."): (
+        words("p: of a bootstrap test against the reference by signs of whole sources."): (
             any(one.name.endswith("_p") for one in metrics)
         ),
+        words(
+            "Reconstructions of a kind meet real clips of that kind. Samples have no kind: all of them meet the real "
+            "clips that are no rendered synthesizers, which compares arms with each other and with the baseline."
+        ): name == "kinds",
         words(FEW): any(cell.few for cell in cells),
     }
     return tuple(text for text, holds in said.items() if holds)

@@ -21,6 +21,7 @@ from flowshot.scoring.embeddings.base import Embedder
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.floor import floor_scores, joined
+from flowshot.scoring.kinds import kind_scores
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.control import control_scores
 from flowshot.scoring.metrics.pitch import pitch_kept
@@ -87,8 +88,9 @@ def score_against_reference(
 
     A source that occurs in both sets is one source (a clip and its reconstruction). `seed` is that of halves, folds and
     permutations. Without training clips, copies are not looked for. The sets may differ in number of clips: a score's
-    `n` counts the candidates, its detail `reference_n` the reference. The `details` also say which embedder with which
-    weights, libraries and clip policy was used, and which clips `config.on_bad_clip` left out.
+    `n` counts the candidates, its detail `reference_n` the reference. Where the reference has several kinds of sound,
+    the first embedding also has distances by kind. The `details` also say which embedder with which weights, libraries
+    and clip policy was used, and which clips `config.on_bad_clip` left out.
 
     Raises:
         FlowshotError: the sets differ in the length of clips, hold fewer than 2 clips, a clip cannot be embedded
@@ -111,6 +113,8 @@ def score_against_reference(
             return numpy_generator(seed, "score", metric, name)
 
         found = compare(Comparison(embedded, config, draws), metrics)
+        if embedded.embedding == config.embeddings[0]:
+            found += kind_scores(embedded, config, seed)
         scores += [replace(score, details={**details, **score.details}) for score in found]
     return scores
 
@@ -204,5 +208,7 @@ def _embedders(config: ScoreConfig) -> list[Embedder]:
 def _scores(
     candidate: NamedClips, reference: NamedClips, prepared: PreparedDataset, config: ScoreConfig, seed: int
 ) -> list[Score]:
-    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate)
+    kinds = [row.get("kind", "") for row in prepared.rows("test")]
+    known = dict(zip(reference.names, kinds, strict=True))
+    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, known)
     return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)

@@ -12,15 +12,40 @@ def distance(candidates: np.ndarray, reference: np.ndarray) -> Distance:
     return Distance(found.value, of_candidates, {str(i): v for i, v in enumerate(y)}, found.repeated)
 
 
-def test_two_arms_of_one_kind_are_found_different_at_the_level_of_the_test() -> None:
+@pytest.mark.parametrize(("shift", "seeds", "training"), [(0.0, 1, 0.0), (0.6, 1, 0.0), (0.6, 2, 0.1), (0.6, 5, 0.3)])
+def test_two_arms_of_one_kind_are_found_different_at_the_level_of_the_test(
+    shift: float, seeds: int, training: float
+) -> None:
+    """`training`: how far trainings of one kind lie apart."""
     generator = np.random.default_rng(0)
-    for shift, seeds, least, most in ((0.0, 1, 0.01, 0.09), (0.6, 1, 0.01, 0.09), (0.6, 3, 0.01, 0.09)):
-        p_values = []
-        for _ in range(200):
-            y = generator.normal(size=(50, 4))
-            arms = [[distance(generator.normal(size=(80, 4)) + shift, y) for _ in range(seeds)] for _ in range(2)]
-            p_values.append(paired_difference(*arms).p_value)
-        assert least <= np.mean(np.array(p_values) <= 0.05) <= most
+    p_values = []
+    for _ in range(200):
+        y = generator.normal(size=(50, 4))
+        moved = shift + training * generator.normal(size=(2, seeds, 1, 4))
+        arms = [[distance(generator.normal(size=(80, 4)) + by, y) for by in arm] for arm in moved]
+        p_values.append(paired_difference(*arms).p_value)
+    assert 0.01 <= np.mean(np.array(p_values) <= 0.05) <= 0.09
+
+
+def test_the_variance_is_that_of_other_seeds_and_of_another_reference() -> None:
+    """Arms of different kinds, of which each seed and each reference source moves the difference."""
+    generator = np.random.default_rng(3)
+    found = []
+    for _ in range(300):
+        y = generator.normal(size=(30, 4)) * (2.0, 1.0, 1.0, 1.0)
+        moved = np.zeros((2, 3, 1, 4))
+        moved[:, :, 0, 0] = ((0.5,), (-0.5,)) + 0.1 * generator.normal(size=(2, 3))
+        arms = [[distance(generator.normal(size=(60, 4)) + by, y) for by in arm] for arm in moved]
+        found.append(paired_difference(*arms))
+    spread = np.std([one.value for one in found])
+    assert np.sqrt(np.mean([one.error**2 for one in found])) == pytest.approx(spread, rel=0.15)
+    low, high = np.array([one.interval(0.95) for one in found]).T
+    assert 0.92 <= np.mean((low < 0) & (high > 0)) <= 0.99
+
+
+def test_distances_from_other_references_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="2 sources of the reference in common"):
+        paired_difference([Distance(1.0, 0.1, {"a": 0.1, "b": -0.1})], [Distance(1.0, 0.1, {"c": 0.1, "d": -0.1})])
 
 
 def test_what_the_reference_does_to_both_cancels() -> None:

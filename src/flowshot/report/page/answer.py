@@ -1,15 +1,15 @@
 """The first screen of the page: a question, its answer in numbers, and the distance of every arm from real clips."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-import pandas as pd
 
 from flowshot.core.plan import DIRECT, REAL, RECONSTRUCTION
 from flowshot.report.layout import Column, decimals
-from flowshot.report.paired import BASELINE, COMPARED, has_rivals, paired_differences
+from flowshot.report.paired import BASELINE, COMPARED, DIFFERS, EQUAL, Compared, Family, compared
 from flowshot.report.registry import embedding_title, metric
-from flowshot.report.results import Frame, Pair, Report, arm_name
+from flowshot.report.results import Pair, Report, arm_name
 
 NAMED = 4  # models that a question names; more are counted
 
@@ -24,25 +24,23 @@ class Distances:
         self.arms: list[Pair] = [arm for arm in self.means.index if arm in report.competing]  # the nearest first
         self.title = f"{self.words(metric(name).title)} ({embedding_title(embedding)})"
         self.column = Column(metric(name), embedding, decimals(self.means, report.digits, metric(name).scale))
-        self._paired = lambda: paired_differences(report, dataset, name, embedding)
+        self._compared = cache(lambda family: compared(report, dataset, name, embedding, family))
 
-    def tested(self) -> Frame:
-        """The differences of the arms that compete with `no_nf`."""
-        if not has_rivals(self.report):
-            return pd.DataFrame(columns=["difference", "p"])
-        rivals = [arm for arm in self.report.competing if arm[0] != BASELINE]
-        return self._paired().loc[rivals].dropna(subset="difference")
+    def compared(self, family: Family) -> list[Compared]:
+        """The pairs of arms of a family that were compared in this distance."""
+        return self._compared(family)
 
     def text(self, value: float, low: float = np.nan, high: float = np.nan) -> str:
         """A value as text, with its interval where it has one."""
         ends = "" if np.isnan(low) else f" {self.words.interval(self.column.text(low), self.column.text(high))}"
         return f"{self.words.number(self.column.text(value))}{ends}"
 
-    def difference(self, row: Frame) -> str:
-        """A row of `paired_differences` as text."""
-        sign, p = "+" if row["difference"] > 0 else "", row["p"]
-        said = f"{sign}{self.text(row['difference'], row['low'], row['high'])}"
-        return said if np.isnan(p) else f"{said}, {p_text(p, self.report)}"
+    def difference(self, one: Compared) -> str:
+        """A difference as text, with its interval and p-value where it has them."""
+        low, high = one.test.interval if one.test else (np.nan, np.nan)
+        sign = "+" if one.difference > 0 else ""
+        said = f"{sign}{self.text(one.difference, low, high)}"
+        return f"{said}, {p_text(one.test.p, self.report)}" if one.test else said
 
     def of(self, arm: Pair) -> str:
         """The value of an arm with the interval of its only seed, or with its spread over seeds."""
@@ -59,7 +57,7 @@ def p_text(p: float, report: Report) -> str:
 
 def main_distances(report: Report, dataset: str) -> Distances | None:
     """KID where it was measured, in the first embedding; None where no arm of the plan has a distance."""
-    known = ((name, embedding) for name in reversed(COMPARED) for embedding in report.embeddings(dataset, name))
+    known = ((name, embedding) for name in COMPARED for embedding in report.embeddings(dataset, name))
     return next((found for by in known if (found := Distances(report, dataset, *by)).arms), None)
 
 
@@ -73,36 +71,61 @@ class Answer:
 
 
 def answer(found: Distances) -> Answer:
-    """Whether any model comes closer to real clips than `no_nf`; without it, how close the nearest comes."""
+    """Whether any model comes closer to real clips than `no_nf`, or one prior than another; else how close."""
     report, words, best = found.report, found.words, found.arms[0]
     others = [(words("held-out real clips"), (REAL, REAL)), *((name, (name, DIRECT)) for name in report.baselines)]
     beside = "; ".join(f"{name} {found.of(arm)}" for name, arm in others if arm in found.means.index)
     said = "Nearest to real clips is {arm}: {metric} {value}."
     nearest = words(said, arm=arm_name(best), metric=found.title, value=found.of(best))
-    compared = words("For comparison: {others}.", others=beside) if beside else ""
-    tested = found.tested()
-    if tested.empty:
-        return Answer(words("How close do generated clips come to real ones?"), nearest, compared)
-    rivals = [name for name in report.plan.models if name not in (BASELINE, *report.baselines)]
-    named = ", ".join(rivals) if len(rivals) <= NAMED else words("the other {count} models", count=len(rivals))
-    said = "Do clips of {rivals} come closer to real ones than those of {baseline}?"
-    question = words(said, rivals=named, baseline=BASELINE)
-    return Answer(question, _verdict(found, tested), f"{nearest} {compared}".rstrip())
+    beside = words("For comparison: {others}.", others=beside) if beside else ""
+    if rivals := found.compared("autoencoders"):
+        named = [name for name in report.plan.models if name not in (BASELINE, *report.baselines)]
+        listed = ", ".join(named) if len(named) <= NAMED else words("the other {count} models", count=len(named))
+        said = "Do clips of {rivals} come closer to real ones than those of {baseline}?"
+        question = words(said, rivals=listed, baseline=BASELINE)
+        return Answer(question, _about_autoencoders(found, rivals), f"{nearest} {beside}".rstrip())
+    if priors := found.compared("priors"):
+        question = words("Does one prior come closer to real clips than another?")
+        return Answer(question, _about_priors(found, priors), f"{nearest} {beside}".rstrip())
+    return Answer(words("How close do generated clips come to real ones?"), nearest, beside)
 
 
-def _verdict(found: Distances, tested: Frame) -> str:
-    decided = tested[tested["p"] < 1 - found.report.confidence]
-    closer = decided[decided["difference"] < 0]
-    if len(closer):
-        said = "Yes, those of {count} of {total} arms. The largest gain is that of {arm}:"
-    elif len(decided) == len(tested):
-        said = "No, those of all {total} arms are further away. The smallest loss is that of {arm}:"
+def _about_autoencoders(found: Distances, rivals: list[Compared]) -> str:
+    """In one sentence how many arms come closer than `no_nf` with the same prior, and the one that says most."""
+    decided = [one for one in rivals if one.test and one.test.verdict == DIFFERS]
+    closer = [one for one in decided if one.difference < 0]
+    if closer:
+        said = "Yes, {count} of {total} arms do, most of all {arm}: {difference}."
+    elif len(decided) == len(rivals):
+        said = "No, all {total} arms are further away, the least of them {arm}: {difference}."
+    elif all(one.test and one.test.verdict == EQUAL for one in rivals):
+        said = "No, all {total} arms are equal within the margin; the lowest difference is that of {arm}: {difference}."
     else:
-        said = "Not shown for any of {total} arms. The lowest difference is that of {arm}:"
-    arm = (closer if len(closer) else tested)["difference"].idxmin()
-    about = {"metric": found.title, "difference": found.difference(tested.loc[arm]), "baseline": BASELINE}
-    against = found.words("{metric} {difference}, against {baseline} with the same prior.", **about)
-    return f"{found.words(said, count=len(closer), total=len(tested), arm=arm_name(arm))} {against}"
+        said = "Not shown for any of {total} arms; the lowest difference is that of {arm}: {difference}{power}."
+    one = min(closer or rivals, key=lambda each: each.difference)
+    return found.words(said, count=len(closer), total=len(rivals), arm=arm_name(one.arm), **_numbers(found, one))
+
+
+def _about_priors(found: Distances, pairs: list[Compared]) -> str:
+    """In one sentence how often one prior comes closer than another on the same autoencoder, and where by most."""
+    decided = [one for one in pairs if one.test and one.test.verdict == DIFFERS]
+    said = "Not shown in any of {total} comparisons; the largest difference is that of {arm}: {difference}{power}."
+    if decided:
+        said = "Yes, in {count} of {total} comparisons, most of all {arm}: {difference}."
+    elif all(one.test and one.test.verdict == EQUAL for one in pairs):
+        said = "No, in all {total} comparisons both are equal within the margin; furthest apart is {arm}: {difference}."
+    one = max(decided or pairs, key=lambda each: abs(each.difference))
+    return found.words(said, count=len(decided), total=len(pairs), arm=arm_name(one.arm), **_numbers(found, one))
+
+
+def _numbers(found: Distances, one: Compared) -> dict[str, str]:
+    """What a sentence says of a comparison."""
+    said = found.words("{metric} {difference}, against {other}", metric=found.title,
+                       difference=found.difference(one), other=arm_name(one.other))  # fmt: skip
+    missed = (
+        found.words("; one of {least} would have been found", least=found.text(one.test.found_from)) if one.test else ""
+    )
+    return {"difference": said, "power": missed}
 
 
 @dataclass(frozen=True)

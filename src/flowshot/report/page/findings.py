@@ -9,7 +9,7 @@ from typing import Literal
 
 from flowshot.core.plan import REAL, RECONSTRUCTION
 from flowshot.report.page.answer import Distances, p_text
-from flowshot.report.paired import BASELINE, COMPARED
+from flowshot.report.paired import BASELINE, DIFFERS, EQUAL, FAMILIES, UNDECIDED, Compared
 from flowshot.report.project import Training
 from flowshot.report.registry import embedding_title
 from flowshot.report.results import Pair, Report, arm_name
@@ -34,7 +34,7 @@ class Finding:
 
 def findings(report: Report, dataset: str, distances: Distances) -> tuple[list[Finding], str]:
     """Everything that stands out in a dataset of the plan, and in one line what could not be decided."""
-    different, undecided = differences(report, dataset)
+    different, undecided = differences(distances)
     faults = [*collapsed(report, dataset), *copies(report, dataset), *shared_tones(report, dataset)]
     return [*different, *decoder_or_prior(distances), *like_real_clips(report, dataset), *faults], undecided
 
@@ -61,30 +61,52 @@ def decoder_or_prior(found: Distances) -> list[Finding]:
     return [Finding(words(said, share=f"{share:.0%}", arm=arm_name(best), **texts))]
 
 
-def differences(report: Report, dataset: str) -> tuple[list[Finding], str]:
-    """The arms that differ from `no_nf` in any compared metric after Holm's correction; in a line those that do not."""
-    words, alpha = report.words, 1 - report.confidence
-    evidence: dict[Pair, tuple[list[str], list[str]]] = {}
-    for found in (Distances(report, dataset, name, by) for name in COMPARED for by in report.embeddings(dataset, name)):
-        for arm, row in found.tested().dropna(subset="p").iterrows():
-            closer, further = evidence.setdefault(arm, ([], []))
-            if row["p"] < alpha:
-                line = f"{found.title} {found.difference(row)}"
-                (closer if row["difference"] < 0 else further).append(line)
-    kinds: tuple[Kind, Kind] = ("good", "bad")
-    sentences = (
-        "{count} of {total} arms are closer to real clips than {baseline} with the same prior (p < {alpha}, Holm).",
-        "{count} of {total} arms are further from real clips than {baseline} with the same prior (p < {alpha}, Holm).",
+def differences(distances: Distances) -> tuple[list[Finding], str]:
+    """What the comparisons of arms in the main distance say, and in a line those that say nothing.
+
+    They are the tests that the answer rests on, so both count the same arms.
+    """
+    words, told, undecided = distances.words, [], []
+    alpha = words.number(f"{1 - distances.report.confidence:.2g}")
+    for family in FAMILIES:
+        tested = [(one, one.test.verdict) for one in distances.compared(family) if one.test]
+        different = [one for one, verdict in tested if verdict == DIFFERS]
+        equal = [one for one, verdict in tested if verdict == EQUAL]
+        undecided += [one for one, verdict in tested if verdict == UNDECIDED]
+        further = "In {count} of {total} comparisons with {baseline} the arm is further from real clips ({why})."
+        closer = "In {count} of {total} comparisons with {baseline} the arm is closer to real clips ({why})."
+        apart = "In {count} of {total} comparisons one prior is closer to real clips than another ({why})."
+        same = "In {count} of {total} comparisons both arms are equal within the margin ({why})."
+        below, above = ([one for one in different if (one.difference < 0) == sign] for sign in (True, False))
+        of_priors: list[tuple[str, Kind, list[Compared]]] = [(apart, "plain", different)]
+        of_models: list[tuple[str, Kind, list[Compared]]] = [(closer, "good", below), (further, "bad", above)]
+        for said, kind, shown in [*(of_priors if family == "priors" else of_models), (same, "plain", equal)]:
+            why = words("{metric}, p < {alpha}, Holm", metric=distances.title, alpha=alpha)
+            about = {"count": len(shown), "total": len(tested), "baseline": BASELINE, "why": why}
+            told += (
+                [Finding(words(said, **about), kind, tuple(_line(distances, one) for one in shown))] if shown else []
+            )
+    return told, _undecided(distances, undecided)
+
+
+def _line(distances: Distances, one: Compared) -> str:
+    words, metric = distances.words, distances.title
+    about = {"arm": arm_name(one.arm), "other": arm_name(one.other), "metric": metric}
+    return words("{arm} against {other}: {metric} {difference}", difference=distances.difference(one), **about)
+
+
+def _undecided(distances: Distances, pairs: list[Compared]) -> str:
+    """One line with the difference that would have been found."""
+    if not pairs:
+        return ""
+    words = distances.words
+    missed = [one.test.found_from for one in pairs if one.test]
+    named = "; ".join(words("{arm} against {other}", arm=arm_name(one.arm), other=arm_name(one.other)) for one in pairs)
+    said = (
+        "Neither different nor equal could be shown: {pairs}. A difference of {metric} {least} would have been "
+        "found in each."
     )
-    told = []
-    for place, (kind, sentence) in enumerate(zip(kinds, sentences, strict=True)):
-        lines = {arm: "; ".join(both[place]) for arm, both in evidence.items() if both[place]}
-        about = {"count": len(lines), "total": len(evidence), "baseline": BASELINE}
-        if lines:
-            told.append(_counted(kind, words(sentence, alpha=words.number(f"{alpha:.2g}"), **about), lines))
-    open_arms = [arm_name(arm) for arm, both in evidence.items() if not any(both)]
-    said = "No difference from {baseline} with the same prior could be shown for {arms}."
-    return told, words(said, baseline=BASELINE, arms=", ".join(open_arms)) if open_arms else ""
+    return words(said, pairs=named, metric=distances.title, least=distances.text(max(missed)))
 
 
 def collapsed(report: Report, dataset: str) -> list[Finding]:

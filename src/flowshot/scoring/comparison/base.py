@@ -33,7 +33,8 @@ class EmbeddedSets:
 
     `nearest` are the nearest training clips of both sets, where a model's training clips are known; the classes are
     class scores `[n, classes]` and `[m, classes]`, where the embedding has some. The names of candidates and training
-    clips are needed with `nearest` only.
+    clips are needed with `nearest` only. `reference_kinds` are the kinds of sound of the reference, where they are
+    known.
     """
 
     embedding: str
@@ -46,6 +47,7 @@ class EmbeddedSets:
     reference_classes: np.ndarray | None = None
     candidate_names: Sequence[str] = ()
     training_names: Sequence[str] = ()
+    reference_kinds: Sequence[str] = ()
 
 
 class Comparison:

@@ -8,12 +8,11 @@ from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
 from flowshot.scoring.metrics.kernel import KernelDistance
 from flowshot.scoring.metrics.null_test import null_p_value
+from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import SourceInfluence
 
-# Under these names the details of a score hold what a paired comparison needs.
-INFLUENCE, REPEATED = "influence", "repeated"
 FEWEST_SOURCES = 5  # of an interval or a test
 
 

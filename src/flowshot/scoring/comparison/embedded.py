@@ -5,7 +5,7 @@ A clip that cannot be embedded makes the comparison fail, or is left out and lis
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,16 @@ COUNTERPART = "left out, so that both sets keep the same number of clips"
 
 @dataclass(frozen=True)
 class ClipSets:
-    """Candidates and reference clips of one length, and the clips a model learned from, where they are known."""
+    """Candidates and reference clips of one length, and the clips a model learned from, where they are known.
+
+    `kinds` are the kinds of sound of the reference by the names of its clips, where these are known.
+    """
 
     candidate: NamedClips
     reference: NamedClips
     training: NamedClips | None
     sample_rate: int
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def embedded_sets(
@@ -101,6 +105,7 @@ def _embedded(
         reference_classes=y_classes if each.classes else None,
         candidate_names=candidate.names,
         training_names=names,
+        reference_kinds=[sets.kinds[name] for name in reference.names] if sets.kinds else (),
     )
     return embedded, metrics, {**description(each), "reference_n": len(reference.names), "skipped": skipped}
 

@@ -12,6 +12,9 @@ import numpy as np
 
 from flowshot.core.mean_interval import student_interval, student_quantile
 
+# Under these names the entry of a score holds what a paired comparison needs.
+INFLUENCE, REPEATED = "influence", "repeated"
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -67,21 +70,34 @@ class Difference:
 def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> Difference:
     """The mean difference of two arms over their seeds, one distance a seed in the same order.
 
-    The variance is that of the mean over seeds (with one seed, that of the candidates) and that of drawing other
-    sources of the reference, by the jackknife; degrees of freedom by Satterthwaite (1946).
+    With S seeds the variance is s^2 / S, of the differences d_s between seeds, plus what drawing other sources of the
+    reference does to all seeds alike: with m_sj the influence of source j on d_s and M_j its mean over seeds,
+
+        J / (J - 1) * (sum_j M_j^2 - sum_j var_s(m_sj) / S).
+
+    What a source does to one seed alone is in s^2 already, so it is taken out here: the variance of a mean over two
+    crossed factors, V_seeds + V_sources - V_both (Cameron, Gelbach and Miller 2011, "Robust inference with multiway
+    clustering"). With one seed the first part is the jackknife's variance over both arms' candidates, and what that and
+    the influences of the sources count twice is taken out. Degrees of freedom by Satterthwaite (1946).
+
+    Raises:
+        ValueError: the distances have fewer than 2 sources of the reference in common.
     """
-    sources = [source for source in arm[0].reference if source in baseline[0].reference]
+    sources = sorted(set.intersection(*(set(one.reference) for one in (*arm, *baseline))))
+    if len(sources) < 2:
+        raise ValueError("two distances need at least 2 sources of the reference in common")
     each = np.array([one.value - other.value for one, other in zip(arm, baseline, strict=True)])
     moved = np.array([[a.reference[s] - b.reference[s] for s in sources] for a, b in zip(arm, baseline, strict=True)])
-    shared = len(sources) / (len(sources) - 1) * float(np.square(moved.mean(axis=0)).sum())
+    factor, value = len(sources) / (len(sources) - 1), float(each.mean())
+    shared = factor * float(np.square(moved.mean(axis=0)).sum())
     if len(each) > 1:
         own, freedom = float(each.var(ddof=1)) / len(each), len(each) - 1.0
+        shared = max(shared - factor * float(moved.var(axis=0, ddof=1).sum()) / len(each), 0.0)
+        variance = own + shared
     else:
         own, freedom = arm[0].candidate_variance + baseline[0].candidate_variance, math.inf
-    variance = own + shared
-    if len(each) == 1:
-        variance = max(variance - arm[0].repeated - baseline[0].repeated, variance / 2)
+        variance = max(own + shared - arm[0].repeated - baseline[0].repeated, (own + shared) / 2)
     if variance == 0:
-        return Difference(float(each.mean()), 0.0, len(sources) - 1.0)
-    freedom = (own + shared) ** 2 / (own**2 / freedom + shared**2 / (len(sources) - 1))
-    return Difference(float(each.mean()), math.sqrt(variance), freedom)
+        return Difference(value, 0.0, len(sources) - 1.0)
+    uncertainty = own**2 / freedom + shared**2 / (len(sources) - 1)
+    return Difference(value, math.sqrt(variance), (own + shared) ** 2 / uncertainty if uncertainty else math.inf)
