@@ -5,7 +5,7 @@
     python scripts/bench.py --list             # their names
 
 Ratios compare with the named peer in turns in one run, because machines differ and are shared; absolute numbers say
-little. docs/performance.md says how to install the peers.
+little. docs/running.md says how to install the peers.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from flowshot.core import tracked
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELL = ("sh", "bash", "shell", "console")
-OTHER = ("yaml", "latex", "python", "text", "json", "")  # blocks that hold no commands
+OTHER = ("yaml", "latex", "python", "text", "json", "mermaid", "")  # blocks that hold no commands
 
 # Commands that take minutes, a network or the reader's own shell, by how they begin. They are parsed, no more.
 ONLY_PARSED = {

@@ -20,6 +20,10 @@ NEAREST = 32  # of them, those most like what is asked for give what is not aske
 class Drumgan(AskedGenerator):
     """A GAN of spectrograms; its network holds the moving average of the trained weights.
 
+    Nistal, Lattner & Richard 2020, 2008.12073. Differences: penalty and drift are means over the batch, as in the
+    paper of the penalty; batches have one size at every scale; spectrograms are scaled by the root of the window's
+    length; clips are padded to whole frames.
+
     `known: [rows, attributes]` are attributes of training clips, from which those that nobody asks for are drawn.
     """
 
