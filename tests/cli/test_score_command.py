@@ -110,7 +110,7 @@ def test_missing_folders_and_few_files_are_named(folders, score, fails, tmp_path
 def test_an_unknown_embedding_is_wrong_use_and_the_known_ones_are_named(folders, score, flowshot):
     status, out, err = flowshot(*score, "--embedding", "sung")
     assert status == 2 and out == ""
-    assert "'sung' is no embedding; use one of: " in err.splitlines()[-1] and "yamnet" in err.splitlines()[-1]
+    assert "'sung' is not an embedding; use one of: " in err.splitlines()[-1] and "yamnet" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

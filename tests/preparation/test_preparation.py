@@ -291,7 +291,7 @@ def test_a_file_that_changes_while_it_is_prepared_is_one_line(ten_sounds, folder
         return listed(*arguments)
 
     monkeypatch.setattr(preparation, "memberships", meanwhile)
-    with pytest.raises(FlowshotError, match=r"sound 3\.wav: vanished or changed"):
+    with pytest.raises(FlowshotError, match=r"sound 3\.wav: was removed or changed"):
         prepare("mine", config, tmp_path / "data/raw/mine", tmp_path / "out", 1)
     assert not (tmp_path / "out").exists()
 

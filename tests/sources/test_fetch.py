@@ -122,7 +122,7 @@ def test_without_apt_the_rest_is_fetched_and_said_to_be_incomplete(tmp_path, reg
     assert [row["pack"] for row in card["packs"]] == ["shots"]
     assert card["incomplete"] == ["without game, because the program `apt-get` is not on this machine"]
     said = capsys.readouterr().err
-    assert "samples is INCOMPLETE: without game" in said and "What is there: shots, 1 files" in said
+    assert "samples is INCOMPLETE: without game" in said and "Available: shots, 1 files" in said
 
 
 def test_without_any_client_there_is_one_line(tmp_path, registry):
@@ -191,7 +191,7 @@ def test_a_folder_is_indexed_and_not_copied(tmp_path, write_audio, folder_config
 
 
 @pytest.mark.parametrize(
-    ("made", "message"), [("nothing", "does not exist"), ("file", "is no folder"), ("empty", "holds no files")]
+    ("made", "message"), [("nothing", "does not exist"), ("file", "is not a folder"), ("empty", "holds no files")]
 )
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, folder_config, made, message):
     if made == "file":

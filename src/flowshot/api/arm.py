@@ -204,7 +204,7 @@ class ExportedArm:
             self.name, self.sample_rate = str(self.file.arm), int(self.file.sample_rate)
             self.clip_samples, self.latent_size = int(self.file.clip_samples), int(self.file.latent_size)
         except (OSError, RuntimeError, AttributeError):
-            raise FlowshotError(f"{path}: is no file that `flowshot export` wrote") from None
+            raise FlowshotError(f"{path}: was not written by `flowshot export`") from None
         dataset, model, prior = self.name.split("/")
         self.names = dataset, model, prior
 
@@ -308,7 +308,7 @@ def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
             f"model was trained on {card.clip_samples} at {card.sample_rate} Hz; train it again with `dvc repro`"
         )
     if not path.is_file():
-        raise FlowshotError(f"{path}: is no file; give a sound")
+        raise FlowshotError(f"{path}: is not a file; give a sound")
     found: list[Clip] = []
     try:
         with quiet_decoders():

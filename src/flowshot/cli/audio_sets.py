@@ -89,7 +89,7 @@ def read_set(
         if not isinstance(found, str):
             drawn += [Drawn(place, found, name, name)] if len(drawn) < most else []
         elif scoring.on_bad_clip == "fail":
-            raise FlowshotError(f"{path}: {found}; mend it or take it out, or score with --on-bad-clip skip")
+            raise FlowshotError(f"{path}: {found}; repair or remove it, or score with --on-bad-clip skip")
         else:
             unusable[name] = found
     return AudioSet(drawn, unusable, {"folder": folder, "files": len(audio)})

@@ -106,6 +106,6 @@ def require_small(arm: str, difference: float, largest: float) -> None:
     """Raise FlowshotError where what was recorded differs from the model."""
     if not difference <= largest:  # also where it is NaN
         raise FlowshotError(
-            f"{arm}: cannot be exported: what was recorded differs from the model by {difference:g}; "
+            f"{arm}: cannot be exported: the exported model differs from the original by {difference:g}; "
             "use `flowshot sample`, and report this with the model's config.json"
         )

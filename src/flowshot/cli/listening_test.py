@@ -54,7 +54,7 @@ def make(arguments: argparse.Namespace) -> Outcome:
     out = replaceable(arguments.out, arguments.force)
     key_path = out.with_name(out.name + ".key.json")
     if key_path.exists() and not arguments.force:
-        raise FlowshotError(f"{key_path}: exists, and without it its answers say nothing; choose another --out")
+        raise FlowshotError(f"{key_path}: exists, and its answers cannot be read without it; choose another --out")
 
     prepared = read_prepared(PREPARED / datasets.pop())
     sources = {name: find_clips(arm, arguments.model_seed) for name, arm in arms.items()}
@@ -111,13 +111,13 @@ def read_source(source: Path, prepared: PreparedDataset) -> np.ndarray:
                 "long; sample again with `dvc repro`"
             )
         if not np.isfinite(clips).all():
-            raise FlowshotError(f"{source}: holds NaN or infinity; the arm's training went wrong, train it again")
+            raise FlowshotError(f"{source}: contains NaN or infinity, so the arm's training failed; train it again")
         return clips
     heard = []
     files = audio_files(str(source))[0]
     for path, found in decoded(str(source), files, prepared.sample_rate, prepared.clip_samples):
         if isinstance(found, str):
-            raise FlowshotError(f"{path}: {found}; mend it or take it out")
+            raise FlowshotError(f"{path}: {found}; repair or remove it")
         heard.append(found.audio)
     return np.stack(heard)
 
@@ -128,7 +128,7 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
     key = read_key(Path(arguments.key).expanduser() if arguments.key else find_key(files))
     answers = read_all(files, key)
     if answers.unfinished:
-        print(f"not finished, but counted as far as they came: {', '.join(answers.unfinished)}", file=sys.stderr)
+        print(f"not finished, counted as far as they were answered: {', '.join(answers.unfinished)}", file=sys.stderr)
     systems = [*key.arms, *RESERVED]
     pairs = list(combinations(key.arms if len(key.arms) > 1 else [*key.arms, "real"], 2))
     generator = numpy_generator(arguments.seed, "listening-test", "analysis")

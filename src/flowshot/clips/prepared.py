@@ -88,8 +88,7 @@ class PreparedDataset:
         yield
         if self._contents() != before:
             raise FlowshotError(
-                f"{self.folder}: changed while this ran, so nothing of it is kept; run `dvc repro` to start anew with "
-                "what is there now"
+                f"{self.folder}: changed while this ran, so the result was discarded; run `dvc repro` to start again"
             )
 
     def _contents(self) -> list[str | None]:
@@ -113,7 +112,7 @@ def read_prepared(folder: Path | str) -> PreparedDataset:
     for split in SPLITS:
         if found[split] != expected[split]:
             raise FlowshotError(
-                f"{folder}: {split}.npy has shape {found[split]}, but manifest.csv and dataset.json ask for "
+                f"{folder}: {split}.npy has shape {found[split]}, but manifest.csv and dataset.json say "
                 f"{expected[split]}; run `dvc repro --force prepare@{folder.name}`"
             )
     return dataset

@@ -106,8 +106,8 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
         with suppress(Timeout), FileLock(f"{other}.lock", timeout=0):
             if other != folder:
                 print(
-                    f"warning: {folder.parent}: starts anew, because parameters, code or data are others than those of "
-                    "the work that was interrupted; its state is removed",
+                    f"warning: {folder.parent}: starts again, because parameters, code or data have changed since it "
+                    "was interrupted; its state is deleted",
                     file=sys.stderr,
                 )
                 shutil.rmtree(other, ignore_errors=True)

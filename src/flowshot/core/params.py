@@ -44,7 +44,7 @@ class Params:
     def plan(self) -> PlanConfig:
         """The plan that runs."""
         if isinstance(name := self.values.get("plan"), str):
-            raise FlowshotError(f"{self.path}: plan: its values belong there; `flowshot plan {name}` writes them")
+            raise FlowshotError(f"{self.path}: plan: expected the values of a plan; `flowshot plan {name}` writes them")
         return self.section("plan", PlanConfig)
 
     def named_plan(self, name: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Params:
             )
         entry = entries[name]
         if entry is not None and not isinstance(entry, Mapping):
-            raise FlowshotError(f"{self.path}: {section}.{name} must be a mapping of what differs, found {entry!r}")
+            raise FlowshotError(f"{self.path}: {section}.{name} must be a mapping of differences, found {entry!r}")
         return dict(entry or {})
 
     def names(self, section: str) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
         raw = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         remedy = "; `flowshot plan NAME` chooses a plan" if "undefined alias" in str(error) else ""
-        raise FlowshotError(f"{path}: no valid YAML: {' '.join(str(error).split())[:300]}{remedy}") from None
+        raise FlowshotError(f"{path}: not valid YAML: {' '.join(str(error).split())[:300]}{remedy}") from None
     if not isinstance(raw, dict):
         raise FlowshotError(f"{path}: expected sections such as `plan:` and `datasets:`, found {type(raw).__name__}")
     return raw
@@ -167,7 +167,7 @@ def _check_names(entries: Any, section: str, path: Path) -> None:
         raise FlowshotError(f"{path}: {section} must be a mapping of names to entries")
     for name in entries:
         if not isinstance(name, str):
-            raise FlowshotError(f"{path}: {section}: {name!r} is no text; put the name in quotes")
+            raise FlowshotError(f"{path}: {section}: {name!r} is not a string; put the name in quotes")
         if not NAME.fullmatch(name):
             raise FlowshotError(f"{path}: {section}: the name {name!r} {NAME_RULE}")
 

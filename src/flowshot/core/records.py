@@ -57,7 +57,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_json(folder / RECORD)
     missing = [name for name in NEEDED if not isinstance(record, dict) or name not in record]
     if missing:
-        raise FlowshotError(f"{folder / RECORD}: no record, it lacks {', '.join(missing)}; run its stage again")
+        raise FlowshotError(f"{folder / RECORD}: incomplete record without {', '.join(missing)}; run its stage again")
     return dict(record)
 
 

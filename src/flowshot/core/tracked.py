@@ -88,7 +88,7 @@ def _warn() -> None:
     said, missing = repository() / UNSENT / SAID, len(unsent_copies())
     store, _, reason = (said.read_text("utf-8") if said.exists() else "MLflow: not sent yet").partition(": ")
     runs = f"{missing} run{'s' * (missing != 1)}"
-    warn(f"{store} misses {runs}: {reason}; they are kept, and `flowshot sync` sends them")
+    warn(f"{store} misses {runs}: {reason}; `flowshot sync` sends them later")
 
 
 def _start_drain() -> bool:

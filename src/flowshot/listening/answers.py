@@ -52,7 +52,7 @@ def find_key(answers: Sequence[Path]) -> Path:
             if read_key(path).test == test:
                 return path
     raise FlowshotError(
-        f"{answers[0]}: answers test {test}, of which no *{KEY_SUFFIX} lies here or beside it; name it with --key"
+        f"{answers[0]}: answers test {test}, and no *{KEY_SUFFIX} lies here or beside it; name it with --key"
     )
 
 
@@ -81,7 +81,7 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
         if len(raw["ratings"]) + len(raw["preferences"]) < sum(map(len, key.screens)) + len(key.pairs):
             unfinished.append(listener)
     if not ratings and not preferences:
-        raise FlowshotError(f"{paths[0]}: nothing is answered in the files; answer at least one screen or pair")
+        raise FlowshotError(f"{paths[0]}: no answers found; answer at least one screen or pair")
     frames = pd.DataFrame(ratings, columns=RATINGS), pd.DataFrame(preferences, columns=PREFERENCES)
     return Answers(list(file_of), unfinished, *frames)
 
@@ -96,7 +96,7 @@ def _read(path: Path, form: str, problem: str) -> dict[str, Any]:
     except OSError as error:
         raise FlowshotError(f"{path}: cannot be read ({error.strerror}); give a file that exists") from None
     except ValueError as error:
-        raise FlowshotError(f"{path}: is no JSON ({error}): {problem}") from None
+        raise FlowshotError(f"{path}: is not JSON ({error}): {problem}") from None
     if not isinstance(raw, dict) or raw.get("format") != form:
         raise FlowshotError(f"{path}: {problem}")
     return raw

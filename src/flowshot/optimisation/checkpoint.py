@@ -113,7 +113,7 @@ class Checkpoint:
         elif stop or time.monotonic() - self._written >= self._every_seconds:
             self._save(parts, self._newest)
         if stop and step < steps:
-            kept = "nothing could be kept" if self._failed else "the same command goes on from there"
+            kept = "nothing could be kept" if self._failed else "the same command resumes from there"
             raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
 
     def _save(self, parts: Mapping[str, Stateful], path: Path) -> None:
@@ -135,7 +135,9 @@ class Checkpoint:
             with suppress(OSError):
                 fresh.unlink()
             if not self._failed:
-                self._say(f"{path.parent}: no checkpoint could be written ({error.strerror}); training goes on without")
+                self._say(
+                    f"{path.parent}: no checkpoint could be written ({error.strerror}); training continues without"
+                )
             self._failed = True
         self._written = time.monotonic()
 

@@ -130,8 +130,8 @@ def _splits(config: DatasetConfig, selection: Selection, where: str) -> Splits:
     if min(counts["valid"], counts["test"]) < FEWEST_HELD_OUT:
         raise FlowshotError(
             f"{where}: {counts['valid']} clips for validation and {counts['test']} for test, but scoring needs at "
-            f"least {FEWEST_HELD_OUT}; add files (with this `split` about {files_needed(config.split)} that may be "
-            "separated), or change `split`"
+            f"least {FEWEST_HELD_OUT}; add files (with this `split` about {files_needed(config.split)} of "
+            "different groups), or change `split`"
         )
     return splits
 

@@ -31,8 +31,8 @@ def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.
     """
     if len(groups) < len(SPLITS):
         raise FlowshotError(
-            f"only {len(groups)} {'group' if len(groups) == 1 else 'groups'} of clips that may be separated, but "
-            f"training, validation and test need one each; add more files, or change `group` or `cut`"
+            f"only {len(groups)} {'group' if len(groups) == 1 else 'groups'} of clips, but training, "
+            f"validation and test need one each; add more files, or change `group` or `cut`"
         )
     share = np.array([fractions.train, fractions.valid, fractions.test])
     sizes: Counter[Hashable] = Counter()

@@ -93,7 +93,7 @@ def _read(config: DatasetConfig, spools: Path | None, file: InputFile) -> FileSu
     except UnusableAudio as problem:
         result = FileSurvey(problem.reason, problem.facts)
     if file.changed():
-        raise FlowshotError(f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare")
+        raise FlowshotError(f"{file.path}: was removed or changed while it was prepared; fetch again, then prepare")
     return result
 
 
@@ -118,7 +118,7 @@ def _in_processes(read: "partial[FileSurvey]", files: Sequence[InputFile], worke
             yield from pool.map(read, files)
         except BrokenProcessPool:
             raise FlowshotError(
-                "preparing: a process that decodes audio was killed, perhaps for want of memory, or the calling script "
+                "preparing: a process that decodes audio was killed, perhaps for lack of memory, or the calling script "
                 'lacks `if __name__ == "__main__":`; close other programs, then run again'
             ) from None
         finally:

@@ -69,7 +69,7 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
     name = card["name"]
     there = list(_fetched(folder).values())
     if len(there) == len(packs) and all(row == row | _told(pack) for row, pack in zip(there, packs, strict=True)):
-        warn(f"{name}: all {len(packs)} packs are there already; nothing to fetch")
+        warn(f"{name}: all {len(packs)} packs are already there; nothing to fetch")
         return
     rows: list[dict[str, Any]] = []
     unavailable: dict[str, list[str]] = {}  # packs that cannot be had here, by the reason
@@ -93,10 +93,8 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
         if missing:
             lines = "; ".join(missing)
             files = sum(row["files"] for row in rows)
-            warn(
-                f"{name} is INCOMPLETE: {lines}. What is there: {', '.join(row['pack'] for row in rows)}, {files} files"
-            )
-            warn(f"{name}: its results compare only with themselves; for all of it run fetch on a Debian machine")
+            warn(f"{name} is INCOMPLETE: {lines}. Available: {', '.join(row['pack'] for row in rows)}, {files} files")
+            warn(f"{name}: its results compare only with themselves; to get all of it, fetch on a Debian machine")
         _put_together(card | {"incomplete": missing}, rows, scratch, folder)
     scratch.parent.rmdir()
 

@@ -59,7 +59,7 @@ def list_files(folder: Path) -> list[InputFile]:
     Raises FlowshotError where the folder itself does not exist, is no folder, or cannot be read.
     """
     if not folder.is_dir():
-        problem = "is no folder" if folder.exists() else "does not exist"
+        problem = "is not a folder" if folder.exists() else "does not exist"
         raise FlowshotError(f"{folder}: {problem}; name a folder that holds audio")
     return sorted(_walk(folder), key=lambda file: os.fsencode(file.source))
 
@@ -119,12 +119,12 @@ def input_files(name: str, config: SourceConfig, raw_folder: Path) -> tuple[dict
     files = read_index(raw_folder)
     folder = user_folder(name, config.path)
     if files and not files[0].path.is_relative_to(folder):
-        raise FlowshotError(f"{raw_folder}: is the index of another folder than {folder}; {again}")
+        raise FlowshotError(f"{raw_folder}: is the index of a folder other than {folder}; {again}")
     if not folder.is_dir():
-        raise FlowshotError(f"{folder}: vanished after it was indexed; bring it back, or {again}")
+        raise FlowshotError(f"{folder}: was removed after it was indexed; restore it, or {again}")
     for file in files:
         if file.changed():
-            raise FlowshotError(f"{file.path}: vanished or changed after its folder was indexed; {again}")
+            raise FlowshotError(f"{file.path}: was removed or changed after its folder was indexed; {again}")
     return card, files
 
 

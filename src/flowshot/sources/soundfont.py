@@ -155,7 +155,7 @@ def read_soundfont(path: Path) -> SoundFont:
 def _chunks(content: np.ndarray) -> Iterator[tuple[bytes, np.ndarray]]:
     """The chunks inside the lists of a RIFF file."""
     if bytes(content[:4]) != b"RIFF" or bytes(content[8:12]) != b"sfbk":
-        raise ValueError("it does not begin as one")
+        raise ValueError("its beginning is wrong")
     for name, outer in _walk(content[12:]):
         if name == b"LIST":
             yield from _walk(outer[4:])
@@ -166,7 +166,7 @@ def _walk(content: np.ndarray) -> Iterator[tuple[bytes, np.ndarray]]:
     while position + 8 <= len(content):
         name, size = struct.unpack("<4sI", bytes(content[position : position + 8]))
         if position + 8 + size > len(content):
-            raise ValueError(f"chunk {name!r} ends behind the file")
+            raise ValueError(f"chunk {name!r} ends after the end of the file")
         yield name, content[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
 

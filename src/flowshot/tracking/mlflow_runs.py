@@ -25,7 +25,9 @@ SHOWN = {"models": "model", "priors": "prior", "generated": "generated", "scores
 def find_store() -> str:
     """The URI of the store: `MLFLOW_TRACKING_URI`, or the database of this repository."""
     if "?" in str(repository()):
-        raise FlowshotError(f"{repository()}: MLflow keeps no database under a name with `?`; rename it")
+        raise FlowshotError(
+            f"{repository()}: MLflow cannot use a database in a folder with `?` in its name; rename the folder"
+        )
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repository()}/mlflow.db"
 
 

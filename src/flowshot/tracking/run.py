@@ -89,7 +89,7 @@ def read_run(folder: Path) -> Run:
     """
     record, parent = read_record(folder), None
     if record["stage"] not in STAGES:
-        raise FlowshotError(f"{folder}: {record['stage']} is no run of its own; runs are {', '.join(STAGES)}")
+        raise FlowshotError(f"{folder}: {record['stage']} has no run; runs are {', '.join(STAGES)}")
     root = project_of(folder, record["stage"])
     files = record_files(root, record)
     if record["prior"] is not None:

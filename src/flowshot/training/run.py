@@ -157,7 +157,7 @@ class Watched:
         except FlowshotError as error:
             # As with a checkpoint: a full disk must not end a training that may yet find room for its end.
             if not self.warned:
-                warn(f"{error}; training goes on")
+                warn(f"{error}; training continues")
             self.warned = True
 
 

@@ -107,7 +107,7 @@ def nearest_training(clips: np.ndarray, training: np.ndarray) -> NearestTraining
     """
     if len(training) < 2:
         raise FlowshotError(
-            f"nearest training clips: needs at least 2 clips to learn from, found {len(training)}; add clips"
+            f"nearest training clips: needs at least 2 training clips, found {len(training)}; add clips"
         )
     # Piece by piece: all distances of 10,000 training clips would take a gigabyte. A clip is the nearest of itself.
     pieces = np.array_split(training, -(-len(training) // PIECE))

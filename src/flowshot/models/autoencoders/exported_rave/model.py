@@ -52,8 +52,8 @@ def check_exported(config: ExportedRaveConfig, path: Path) -> None:
         raise FlowshotError(f"{path}: not found; `path` must name a file that `rave export` wrote")
     if not config.trust:
         raise FlowshotError(
-            f"{path}: is not loaded, because an exported RAVE is TorchScript, which is code that would run here; if "
-            "you trust its makers, set `trust: true` beside `path`"
+            f"{path}: not loaded, because an exported RAVE is TorchScript, which runs code on this machine; if you "
+            "trust its author, set `trust: true` beside `path`"
         )
 
 
@@ -195,7 +195,7 @@ def _no_rave(path: Path, error: Exception) -> FlowshotError:
     # TorchScript prints its own code before the line that says what went wrong.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     why = lines[-1] if lines else type(error).__name__
-    return FlowshotError(f"{path}: is no exported RAVE ({why}); `path` must name a file that `rave export` wrote")
+    return FlowshotError(f"{path}: is not an exported RAVE ({why}); `path` must name a file that `rave export` wrote")
 
 
 def build(card: ModelCard, folder: Path | None) -> ExportedRave:
