@@ -1,4 +1,4 @@
-"""What a clip sounds like in a few numbers from 0 to 1, which a model can be asked for.
+"""Attributes of a clip: a few numbers from 0 to 1 that can be requested from a model.
 
 Plain measures of the signal; AudioCommons' timbral models, which DrumGAN used, are others.
 """

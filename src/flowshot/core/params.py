@@ -64,7 +64,7 @@ class Params:
         return check_section(kind, value, f"{self.path}: {key}")
 
     def entry(self, section: str, name: str) -> dict[str, Any]:
-        """The entry `name` of a section of names, as plain values; raises FlowshotError where there is none."""
+        """The entry `name` of a section of names, as plain values; raises FlowshotError if there is none."""
         entries = self.values.get(section) or {}
         if name not in entries:
             known = ", ".join(sorted(entries)) or "none"
@@ -92,7 +92,7 @@ def read_params(path: Path | str = PARAMS) -> Params:
 
 
 def parse_params(text: str, path: Path) -> Params:
-    """As `read_params`, of the text of a file that is called `path`."""
+    """As `read_params`, from the text of the file `path`."""
     raw = _parse_yaml(text, path)
     unknown = sorted(set(map(str, raw)) - SECTIONS)
     if unknown:
@@ -103,7 +103,7 @@ def parse_params(text: str, path: Path) -> Params:
 
 
 def project_params() -> Params:
-    """The parameters of this folder, or those of flowshot's own project where this folder has none."""
+    """The parameters of this folder, or of flowshot's own project if this folder has none."""
     return read_params(PARAMS if PARAMS.is_file() else PROJECT_PARAMS)
 
 
@@ -138,7 +138,7 @@ def _adapter(kind: Any) -> "TypeAdapter[Any]":
 
 
 def read_text(path: Path) -> str:
-    """The text of the file. Raises FlowshotError where it is missing or cannot be read."""
+    """The text of the file. Raises FlowshotError if it is missing or cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

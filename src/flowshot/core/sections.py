@@ -19,7 +19,7 @@ class Section:
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise ValueError with `message` unless `condition` holds: the form in which dataclasses refuse a value."""
+    """Raise ValueError with `message` unless `condition` holds, as dataclasses do for a wrong value."""
     if not condition:
         raise ValueError(message)
 

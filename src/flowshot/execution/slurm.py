@@ -1,4 +1,4 @@
-"""Stages as jobs of a SLURM cluster, submitted all at once with what each waits for.
+"""Stages as jobs of a SLURM cluster, all submitted at once with their dependencies.
 
 The cluster must see the repository under the same path on every node, and the environment that runs this.
 """

@@ -1,4 +1,4 @@
-"""Is there anything to do? `make repro` asks here first, because DVC takes seconds to find that there is not.
+"""Is there anything to do? `make repro` checks here first, because DVC takes seconds for it.
 
 `python -m flowshot.execution.unchanged` fails where something may have changed since `... unchanged --remember` found
 that DVC had nothing to do. DVC takes a file for unchanged whose inode, size and times are what they were when it last
@@ -33,7 +33,7 @@ def is_unchanged() -> bool:
 
 
 def remember() -> None:
-    """Keep the digest where DVC finds everything up to date now, and forget the former one where it does not."""
+    """Store the digest if DVC finds everything up to date now; otherwise delete the stored one."""
     RECORD.unlink(missing_ok=True)
     try:
         paths = watched_paths()

@@ -1,4 +1,4 @@
-"""What listeners' answers say of the systems, with intervals over listeners and clips at once."""
+"""Analyse listeners' answers, with intervals over listeners and clips."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval, None where it cannot be told, and how many answers it rests on."""
+    """A number with its interval, None if it cannot be told, and how many answers it rests on."""
 
     value: float
     ci_low: float | None

@@ -1,4 +1,4 @@
-"""Read the key of a listening test and what listeners answered."""
+"""Read the key of a listening test, and the answers."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ PREFERENCES = ["listener", "pair", "preferred", "other"]  # systems
 
 
 class Key(NamedTuple):
-    """What was played under which identifier: the system of each clip, the screens and the pairs of identifiers."""
+    """The system behind each identifier, and the screens and pairs of identifiers."""
 
     test: str
     arms: list[str]
@@ -37,7 +37,7 @@ class Answers(NamedTuple):
 
 
 def read_key(path: Path) -> Key:
-    """The key in a file; raises FlowshotError where there is none, or where it is damaged."""
+    """The key in a file; raises FlowshotError if there is none, or where it is damaged."""
     raw = _read(path, KEY_FORMAT, "no key of a listening test; give the file that was written with the page")
     systems = {name: each["system"] for name, each in raw["clips"].items()}
     return Key(raw["test"], raw["arms"], systems, raw["screens"], raw["pairs"])

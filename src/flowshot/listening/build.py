@@ -1,4 +1,4 @@
-"""A listening test out of clips: the page for listeners, and the key to it."""
+"""Build a listening test: the page for listeners, and its key."""
 
 import base64
 import hashlib

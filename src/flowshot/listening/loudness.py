@@ -1,4 +1,4 @@
-"""How loud clips are, and clips of one loudness."""
+"""Measure and match the loudness of clips."""
 
 import math
 from typing import NamedTuple
@@ -55,7 +55,7 @@ def k_weighting(fft_size: int, sample_rate: int) -> np.ndarray:
 
 
 def match_loudness(clips: np.ndarray, sample_rate: int) -> Matched:
-    """Clips `[n, samples]` brought to one loudness that all of them can have without exceeding the ceiling.
+    """Clips `[n, samples]` at one loudness that all of them can have without exceeding the ceiling.
 
     Raises:
         ValueError: a clip holds NaN or infinity.

@@ -1,4 +1,4 @@
-"""Find clips that are the same recording: bit for bit, up to gain and dither, or cut, coded and resampled anew."""
+"""Find clips of the same recording: identical, up to gain and dither, or after another cut, encoding or resampling."""
 
 import functools
 from collections.abc import Callable, Sequence

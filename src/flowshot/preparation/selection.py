@@ -60,7 +60,7 @@ class KeptClip:
 
 @dataclass(frozen=True)
 class Selection:
-    """The clips that stay, in the order of files, the audit of every file, and how many clips were dropped why."""
+    """The clips that stay, in the order of files, the audit of all files, and the number of dropped clips by reason."""
 
     clips: list[KeptClip]
     audit: list[AuditRow]
@@ -70,7 +70,7 @@ class Selection:
 def select(
     files: Sequence[InputFile], members: Sequence[Membership], surveys: Sequence[FileSurvey], config: DatasetConfig
 ) -> Selection:
-    """Drop duplicates, of which the earliest file stays, and form groups.
+    """Drop duplicates, keeping the earliest file, and form groups.
 
     A dropped copy still ties its group to that of the clip it copies, and clips that sound alike tie theirs too,
     so that no near relative of a test clip is trained on; but not into groups too large to be split. The spools of

@@ -27,7 +27,7 @@ NO_LENGTH = "its header gives no length; what follows it was taken"
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """A clip that was read: where it lies in a spool, and what tells it from others."""
+    """A clip that was read: its place in a spool, and its hash and sketches."""
 
     start: float  # seconds
     seconds: float
@@ -45,7 +45,7 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class FileSurvey:
-    """What reading one file gave: clips, or the audit's word for why there are none."""
+    """The result of reading one file: clips, or the audit's reason for having none."""
 
     reason: str  # empty where there are clips
     facts: FileFacts | None
@@ -58,11 +58,11 @@ def survey(
     name: str, config: DatasetConfig, files: Sequence[InputFile], members: Sequence[Membership],
     spools: Path | None, workers: int,
 ) -> list[FileSurvey]:  # fmt: skip
-    """Read all files that are audio and not excluded; one result a file, in the order of `files`.
+    """Read all audio files that are not excluded; one result per file, in the order of `files`.
 
     Each process appends its clips to a spool of its own in the folder `spools`, if there is one.
 
-    Raises FlowshotError where a file changed meanwhile, or a process was killed.
+    Raises FlowshotError if a file changed meanwhile, or a process was killed.
     """
     results = [_unread(file, member) for file, member in zip(files, members, strict=True)]
     # Large files first, so that no process is left alone with one at the end.
@@ -76,7 +76,7 @@ def survey(
 
 
 def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
-    """What is said of a file that need not be read; None of the others."""
+    """The survey of a file that need not be read; None for other files."""
     if not called_audio(file.source) and file.problem not in FOLDER_PROBLEMS:
         return FileSurvey("not_audio", None)
     if member.excluded:

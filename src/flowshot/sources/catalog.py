@@ -38,7 +38,7 @@ class Pack:
 
     @property
     def contents(self) -> dict[str, Any]:
-        """What decides which files a pack gives; what only decides how they are used is left out."""
+        """The settings that decide which files a pack gives, without those that only decide how they are used."""
         return {key: asdict(self)[key] for key in ("packages", "root", "unpack", "inside", "share")}
 
 

@@ -25,7 +25,7 @@ Sounds = Iterator[tuple[str, bytes]]  # path and content of each
 def write_sounds(read: Callable[[bytes], Sounds], container: Path, folder: Path) -> list[Path]:
     """Write what `read` finds in a container below `folder`; returns the paths.
 
-    Raises FlowshotError where the container is damaged.
+    Raises FlowshotError if the container is damaged.
     """
     written = []
     with readable(container.name, container.suffix.removeprefix(".")):

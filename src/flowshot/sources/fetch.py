@@ -42,7 +42,7 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
     Archives are kept under their hash in `downloads`, by default beside the folder of raw data. A fetch that was
     interrupted goes on with the pack where it stopped; one that finds all packs in `folder` does nothing.
 
-    Raises FlowshotError where the source cannot be fetched; what was at `folder` stays as it was.
+    Raises FlowshotError if the source cannot be fetched; what was at `folder` stays as it was.
     """
     card: dict[str, Any] = {"name": name, "source": config.source, "origin": TITLES[config.source]}
     if config.source in SOURCES:

@@ -1,4 +1,4 @@
-"""Where the sound of a file lies, for files that libsndfile would stop in too early, or read too far."""
+"""The position of the sound in a file, if libsndfile would stop too early or read too far."""
 
 import io
 import os
@@ -54,7 +54,7 @@ class Part(io.RawIOBase):
 
 
 def parts(path: Path) -> list[Part]:
-    """The parts that are decoded one after the other; none where the file is decoded as it is."""
+    """The parts that are decoded in order; none if the file is decoded as it is."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(12)
@@ -98,7 +98,7 @@ def is_wav(file: BinaryIO) -> bool:
 
 
 def _zero_data(file: BinaryIO, size: int) -> int:
-    """Where audio begins that has a length of 0 in the header of a WAV file; 0 where there is none such."""
+    """The position of audio that has a length of 0 in the header of a WAV file, or 0."""
     if not is_wav(file):
         return 0
     place = next((content for name, content, length in chunks(file) if name == b"data" and not length), 0)

@@ -33,7 +33,7 @@ def find_store() -> str:
 
 @contextmanager
 def one_line(store: str) -> Iterator[None]:
-    """Whatever MLflow raises in the block becomes a FlowshotError."""
+    """Turn any exception of MLflow in the block into a FlowshotError."""
     try:
         yield
     except FlowshotError:
@@ -90,7 +90,7 @@ class MlflowRun:
         self.doubled = len(held) > len(self.held)
 
     def hold(self, numbers: Mapping[tuple[str, int], tuple[float, int]], exactly: bool = False) -> None:
-        """Add what is missing of `numbers`; `exactly`: and let the run hold no others."""
+        """Add missing `numbers`; with `exactly`, replace a run that holds others."""
         from mlflow.entities import Metric
 
         changed = any(self.held.get(key, value) != value for key, (value, _) in numbers.items())
@@ -129,7 +129,7 @@ class MlflowRun:
 
 
 def send(store: str, run: Run, again: bool = True) -> str:
-    """Make MLflow hold a run, and the training of an arm unless it is there and has ended; the id of the run."""
+    """Send a run to MLflow, and the training of an arm unless it is already complete there; returns the run's id."""
     parent = send(store, run.parent, again=False) if run.parent else None
     with alone(record_key(run.record)), tempfile.TemporaryDirectory() as folder:
         mine = MlflowRun(store, run, parent)

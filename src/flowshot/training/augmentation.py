@@ -1,4 +1,4 @@
-"""Changes of training clips on the fly, so that a small set is never heard twice the same way.
+"""Augmentation of training clips on the fly, so that a small set never repeats exactly.
 
 Every change takes clips `[batch, samples]` in [-1, 1] and returns such clips. None raises a peak, and none puts noise
 where a clip was digital silence, which the decoder has to learn. How strongly each clip is changed is drawn on the CPU,

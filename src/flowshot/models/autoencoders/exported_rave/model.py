@@ -27,7 +27,7 @@ LARGEST_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True)
 class ExportedRaveConfig(Section):
-    """A file that `rave export` wrote. It is code that runs here, so `trust` must be true.
+    """A file that `rave export` wrote. It contains code that runs here, so `trust` must be true.
 
     `delay` is the delay of a streaming export, in samples.
     """
@@ -47,7 +47,7 @@ class ExportedRaveConfig(Section):
 
 
 def check_exported(config: ExportedRaveConfig, path: Path) -> None:
-    """Raise FlowshotError where the file `path` is missing or not trusted; nothing of it is run."""
+    """Raise FlowshotError if the file `path` is missing or not trusted; it is not run."""
     if not path.is_file():
         raise FlowshotError(f"{path}: not found; `path` must name a file that `rave export` wrote")
     if not config.trust:

@@ -38,7 +38,7 @@ def train(model: ExportedRave, job: TrainingJob) -> Trained:
 
 
 def check_latents(model: ExportedRave, latents: torch.Tensor) -> None:
-    """Raise FlowshotError where `latents: [clips, latent_size]` are codes, or a dimension is constant or not finite."""
+    """Raise FlowshotError if `latents: [clips, latent_size]` are codes, or a dimension is constant or not finite."""
     frames = latents.unflatten(1, model.latent_shape).transpose(0, 1).flatten(1)
     if frames.isfinite().all() and (frames == frames.round()).all():
         raise FlowshotError(

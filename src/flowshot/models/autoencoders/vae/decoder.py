@@ -108,7 +108,7 @@ class Decoder(nn.Module):
 
 
 def without_mean(signal: Tensor, frames: int) -> Tensor:
-    """`signal: [batch, bands, time]` minus its mean over the last `frames`; before it is silence.
+    """`signal: [batch, bands, time]` minus its mean over the last `frames`; silence comes before it.
 
     Of the past alone: an attack must not be heard before it comes.
     """
@@ -136,7 +136,7 @@ def _amplitude(logit: Tensor) -> Tensor:
 
 
 def _soft_limit(clips: Tensor) -> Tensor:
-    """Identity up to 0.9, then bent towards 1: bounded output without colouring what is not loud."""
+    """Identity up to 0.9, then bent towards 1: bounds loud output and leaves the rest unchanged."""
     knee = 0.9
     over = functional.relu(clips.abs() - knee)
     bent = knee + (1 - knee) * torch.tanh(over / (1 - knee))

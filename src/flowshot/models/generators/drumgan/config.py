@@ -63,7 +63,7 @@ def padded_samples(samples: int, hop: int, halvings: int) -> int:
 
 
 def check_drumgan(name: str, config: DrumganConfig, clip_samples: int, sample_rate: int) -> None:
-    """Raise FlowshotError where spectrograms of such clips cannot be halved often enough; says what would fit."""
+    """Raise FlowshotError if spectrograms of such clips cannot be halved often enough; says what would fit."""
     scales, unit = len(config.widths), 2 * config.halvings
     if config.fft_size % unit:
         fitting = max(1, round(config.fft_size / unit)) * unit

@@ -1,4 +1,4 @@
-"""The kind `drumgan`: clips in one pass, from noise and, if wanted, from attributes that they are to have."""
+"""The kind `drumgan`: clips in one pass, from noise and optional attributes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +41,7 @@ class Drumgan(AskedGenerator):
     def draw_attributes(
         self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
     ) -> Tensor:
-        """`[count, attributes]`: those of training clips, the ones most like what is `asked`, with what is asked."""
+        """`[count, attributes]`: those of the training clips most similar to `asked`, with the values of `asked`."""
         rows = self.known
         if asked:
             columns = [self.attribute_names.index(name) for name in asked]
