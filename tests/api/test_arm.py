@@ -113,7 +113,7 @@ def test_what_is_no_arm_is_one_line(project, tmp_path):
     with pytest.raises(FlowshotError, match="'a' is not an arm"):
         flowshot.load("a", project=project)
     (tmp_path / "odd.pt").write_text("odd")
-    with pytest.raises(FlowshotError, match="no file that `flowshot export` wrote"):
+    with pytest.raises(FlowshotError, match="was not written by `flowshot export`"):
         flowshot.load(tmp_path / "odd.pt")
     with pytest.raises(FlowshotError, match="temperature must be 0 or more"):
         flowshot.load(ARM, project=project).sample(1, temperature=-1)

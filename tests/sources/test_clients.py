@@ -86,7 +86,7 @@ def test_an_archive_that_is_no_debian_package_is_refused(tmp_path, programs):
     programs("apt-get", "printf 'x' > some-sounds_1.0.0_all.deb")
     programs("dpkg", "exit 0")
     programs("dpkg-deb", "exit 2")
-    assert "no Debian package" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
+    assert "not a Debian package" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
 
 
 def test_apt_gives_another_version_where_the_pinned_one_is_gone(tmp_path, programs):

@@ -51,7 +51,7 @@ def refusal(path, **settings):
 def test_code_is_not_loaded_before_somebody_says_that_it_is_trusted(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.jit, "load", lambda *arguments, **named: pytest.fail("it was loaded"))
     path = write_export(tmp_path / "model.ts")
-    assert "TorchScript, which is code" in refusal(path, trust=False)
+    assert "TorchScript, which runs code" in refusal(path, trust=False)
     with pytest.raises(FlowshotError, match="set `trust: true`"):
         KIND.check("my_rave", config_of(path, trust=False), SAMPLES, RATE)
 
