@@ -205,7 +205,6 @@ def test_the_documents_have_commands_and_no_reason_is_left_over() -> None:
 def inline_commands(path: Path) -> list[str]:
     """What stands between backticks and begins like a command, `flowshot audit DIR`."""
     text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-    text = re.sub(r"revision [0-9a-f]{7} by\s+`[^`]+`", "", text)  # of a revision that had other scripts
     found = (" ".join(each.split()) for each in re.findall(r"`([^`]+)`", text))
     return [each for each in found if re.match(r"(flowshot|dvc|make|python) [\w-]", each)]
 

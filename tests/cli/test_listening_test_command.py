@@ -68,7 +68,7 @@ def test_one_listener_who_has_not_finished_is_said(generated, found, flowshot):
     few = {**answers("anna"), "preferences": []}
     status, out, err = flowshot("listening-test", "--analyse", save("anna.json", few), "--key", "listen.key.json")
     assert status == 0 and "not finished, counted as far as they were answered: anna" in err
-    assert "one listener says nothing of others" in out
+    assert "one listener says nothing about others" in out
 
 
 def test_a_broken_file_or_the_key_of_another_test_is_one_line(generated, found, fails):

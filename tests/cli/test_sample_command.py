@@ -121,7 +121,9 @@ def test_a_folder_with_something_in_it_is_replaced_only_by_force(save_vae, flows
     assert len(list(Path("drawn").iterdir())) == 3
 
 
-@pytest.mark.parametrize(("out", "message"), [(".", "is the current folder"), ("..", "is the current folder"), ("a file", "not a folder")])
+@pytest.mark.parametrize(
+    ("out", "message"), [(".", "is the current folder"), ("..", "is the current folder"), ("a file", "not a folder")]
+)
 def test_what_must_not_be_replaced_is_refused_even_by_force(save_vae, fails, out, message):
     save_vae()
     Path("a file").touch()

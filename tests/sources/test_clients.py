@@ -57,8 +57,8 @@ def test_another_hash_is_refused(tmp_path, programs):
 
 
 def test_a_missing_client_is_named(tmp_path, programs):
-    assert "`npm` is not on this machine" in failure(PACKAGE, tmp_path / "downloads")
-    assert "`apt-get` is not on this machine" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
+    assert "`npm` is not installed" in failure(PACKAGE, tmp_path / "downloads")
+    assert "`apt-get` is not installed" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
 
 
 def test_a_cut_network_is_one_line_with_the_client_s_reason(tmp_path, programs):

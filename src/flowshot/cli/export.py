@@ -57,7 +57,7 @@ def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
         difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
         require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
-    return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json, which says what they take"
+    return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json with their shapes"
 
 
 def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str, Any], str]:

@@ -65,7 +65,10 @@ def make(arguments: argparse.Namespace) -> Outcome:
         real, rate = prepared.clips("test"), prepared.sample_rate
         text, key = build_test(clips, real, rate, arguments.screens, arguments.pairs, facts, generator)
     if key["unmatched"]:
-        print(f"{len(key['unmatched'])} clips are silent or too short to be as loud as the others", file=sys.stderr)
+        print(
+            f"{len(key['unmatched'])} clips are silent or too short to match the loudness of the others",
+            file=sys.stderr,
+        )
     with writing(out), whole_folder(out) as folder:
         (folder / "index.html").write_text(text, encoding="utf-8")
         write_json(key_path, key)
@@ -78,7 +81,7 @@ def make(arguments: argparse.Namespace) -> Outcome:
     text = (
         f"{page}: {report['screens']} screens and {report['pairs']} pairs of {len(arms)} arms, {report['clips']} clips "
         f"at {key['loudness_lufs']:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
-        f"{key_path}: which clip is of which arm; keep it, and give listeners the page alone"
+        f"{key_path}: says which clip belongs to which arm; keep it, and give listeners only the page"
     )
     return Outcome(report, text)
 
@@ -173,9 +176,9 @@ def _text(report: dict[str, Any]) -> str:
         if entries:
             parts.append(table((*header, *numbers[1:3], "answers"), [[each[key] for key in keys] for each in entries]))
     listeners = len(report["listeners"])
-    over = "listeners and clips" if listeners > 1 else "clips alone: one listener says nothing of others"
+    over = "listeners and clips" if listeners > 1 else "clips only: one listener says nothing about others"
     parts.append(f"{listeners} {'listener' if listeners == 1 else 'listeners'}; {CONFIDENCE:.0%} intervals over {over}")
     deaf = [name for name, points in report["real_above_anchor"].items() if points <= 0]
     if deaf:
-        parts.append(f"rated anchors no lower than real clips, but counted: {', '.join(deaf)}")
+        parts.append(f"rated anchors no lower than real clips, but included: {', '.join(deaf)}")
     return "\n\n".join(parts)

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.name:
         path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)
         write_scores(path, scores)
-        print(f"written to {path}; `flowshot report` shows it as external, and git keeps it", file=sys.stderr)
+        print(f"written to {path}; `flowshot report` shows it as external, and it can be committed", file=sys.stderr)
     skipped = [
         {"set": role, "clip": file, "reason": reason}
         for role, each in sets.items()

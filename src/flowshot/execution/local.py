@@ -65,7 +65,7 @@ def reason_of(stage: str) -> str:
     """The error that a stage ended with: its last line that says so, or its last line."""
     lines = log_file(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     said = [line for line in lines if line.startswith("error:")] or [line for line in lines if line.strip()]
-    return said[-1] if said else "it said nothing"
+    return said[-1] if said else "no output"
 
 
 def stop(processes: Sequence[Process]) -> None:

@@ -17,11 +17,11 @@ from flowshot.sources.inputs import InputFile
 
 # Every word that may stand in the audit's column `reason`, and what it means.
 REASONS = {
-    "not_audio": "no audio file, by its name or because it is a folder",
+    "not_audio": "not an audio file, by its name or because it is a folder",
     "linked_folder": "a link to a folder, which is not followed; name the folder itself as `path`",
-    "unreadable_folder": "a folder that may not be read; change its permissions, or move it away",
+    "unreadable_folder": "a folder without permission to read; change its permissions, or move it",
     "excluded": "excluded by the catalog or by `exclude`",
-    "unreadable": "could not be opened, or not decoded to its end, or its header makes no sense",
+    "unreadable": "could not be opened or decoded to its end, or its header makes no sense",
     "unsupported": "audio that is protected, or in an encoding that cannot be decoded; convert it to WAV or FLAC",
     "empty": "holds no samples",
     "not_finite": "holds NaN or infinity",

@@ -22,7 +22,7 @@ from flowshot.sources.grouping import Membership
 from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
 from flowshot.sources.parts import lacks_length
 
-NO_LENGTH = "its header gives no length; what follows it was taken"
+NO_LENGTH = "its header gives no length; read to the end of the file"
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ TITLES = {
     "samples_original": "one-shot samples: drums, percussion, instruments",
     "fx": "sound effects of games",
     "tracks": "music of games, cut into clips",
-    "folder": "a folder of the user's",
+    "folder": "a folder of the user",
 }
-LICENCES = {"synth": "made by flowshot; free of rights of others", "folder": "not known to flowshot"}
+LICENCES = {"synth": "made by flowshot; no rights of others", "folder": "not known to flowshot"}
 
 _TABLES = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))
 PACKS = {

@@ -48,7 +48,7 @@ def download(package: Package, folder: Path) -> Download:
     name = package.name
     if (program := missing_program(package.client)) is not None:
         raise UnavailableError(
-            f"{name}: the program `{program}` is not on this machine; install it, or fetch elsewhere"
+            f"{name}: the program `{program}` is not installed; install it, or fetch on another machine"
         )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:

@@ -160,12 +160,12 @@ def _card_row(pack: Pack, found: list[Download]) -> dict[str, Any]:
 
 def _download_all(pack: Pack, downloads: Path) -> list[Download]:
     if pack.unpack == "dssi" and platform.machine() not in PLUGIN_MACHINES:
-        raise UnavailableError(f"{pack.name}: its plugin runs on x86-64 only; fetch elsewhere")
+        raise UnavailableError(f"{pack.name}: its plugin runs on x86-64 only; fetch on another machine")
     found = [download(package, downloads) for package in pack.packages]
     for one in found:
         if one.version != one.package.version:
             wanted = one.package.version
-            warn(f"{one.package.name}: this system has version {one.version}, results were made with {wanted}")
+            warn(f"{one.package.name}: this system has version {one.version}; earlier results used {wanted}")
     return found
 
 

@@ -41,7 +41,7 @@ def check_crash(name: str, config: CrashConfig, clip_samples: int, sample_rate: 
         fitting = list(fitting_factors(config.factors, clip_samples))
         raise FlowshotError(
             f"{name}: factors {list(config.factors)} make {product}, which does not divide clips of {clip_samples} "
-            f"samples; {fitting} would"
+            f"samples; use {fitting}"
         )
 
 
