@@ -195,7 +195,7 @@ def page(found: dict[str, list[dict[tuple[str, str], float]]], dataset: str, n: 
         [
             "# Which metric sees which fault?",
             "",
-            f"Real clips of `{dataset}` in the place of generated ones, {n} against the {n} reference clips of the",
+            f"Real clips of `{dataset}` instead of generated ones, {n} against the {n} reference clips of the",
             "plan, spoiled in five grades; written by `scripts/sense.py`. A cell holds the value of the clips as they",
             "are and at the worst grade, and Spearman's rank correlation with the grade, positive where it gets worse.",
             f"Bold: it follows the grades ({FOLLOWS} or more; 1 is every single one).",

@@ -29,7 +29,7 @@ def attributes(clips: Tensor, sample_rate: int) -> Tensor:
     * pitch_strength: the highest normalised autocorrelation at a period from 50 to 1,000 Hz, behind the first dip;
     * bass: the share of the power below 200 Hz.
 
-    A silent clip has none of them, but for numbers that are finite.
+    For a silent clip the numbers are finite and mean nothing.
     """
     clips = clips.float()
     power = _power(clips, sample_rate)

@@ -36,7 +36,7 @@ def run_script(main: Callable[[], None]) -> None:
             raise
         sys.exit(f"error: {error.filename or 'an output'}: {reason}; free space or change permissions")
     except KeyboardInterrupt:
-        sys.exit("error: interrupted; earlier outputs are unchanged, run `dvc repro` to go on")
+        sys.exit("error: interrupted; earlier outputs are unchanged, run `dvc repro` to continue")
 
 
 def prepare_threads(threads: int) -> None:

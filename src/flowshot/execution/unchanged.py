@@ -89,7 +89,7 @@ def _token(path: str) -> str:
         found = Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return f"{path!r} missing"
-    # The time at which the inode changed, which no program sets back, beside that of the content, which some do.
+    # Besides the time of the content, which some programs reset, that of the inode, which none does.
     return f"{path!r} {found.st_mode} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 

@@ -95,7 +95,7 @@ def crossed_error(
 def strengths(
     answers: Answers, systems: Sequence[str], resamples: int, confidence: float, generator: np.random.Generator
 ) -> dict[str, Estimate]:
-    """How likely each system is to be preferred to an average one, by all its pairs at once (Bradley & Terry 1952).
+    """The probability that each system is preferred to an average one, from all pairs at once (Bradley & Terry 1952).
 
     Of a system of log strength s among those whose log strengths have mean 0, that is 1 / (1 + exp(-s)).
     """

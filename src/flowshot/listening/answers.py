@@ -37,7 +37,7 @@ class Answers(NamedTuple):
 
 
 def read_key(path: Path) -> Key:
-    """The key in a file; raises FlowshotError if there is none, or where it is damaged."""
+    """The key in a file; raises FlowshotError if there is none, or if it is damaged."""
     raw = _read(path, KEY_FORMAT, "no key of a listening test; give the file that was written with the page")
     systems = {name: each["system"] for name, each in raw["clips"].items()}
     return Key(raw["test"], raw["arms"], systems, raw["screens"], raw["pairs"])
@@ -60,7 +60,7 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
     """What all listeners answered.
 
     Raises:
-        FlowshotError: a file is missing, is none of answers, answers another test, or two are of one listener.
+        FlowshotError: a file is missing, has no answers, answers another test, or two files are from one listener.
     """
     file_of: dict[str, Path] = {}
     unfinished, ratings, preferences = [], [], []

@@ -54,8 +54,8 @@ def read_excerpt(
 ) -> Excerpt:  # fmt: skip
     """The first `samples` of a file in mono (the mean of its channels, or the first) at `sample_rate`.
 
-    A shorter file is followed by zeros, or by itself again. Unlike preparation it neither looks for an onset nor sets a
-    level, and silence is no fault: a comparison must not mend what it judges. Only what exceeds full scale is scaled
+    A shorter file is padded with zeros, or repeated. Unlike preparation it neither looks for an onset nor sets a
+    level, and silence is allowed: a comparison must not repair what it judges. Only what exceeds full scale is scaled
     down. Raises UnusableAudio where the file cannot be decoded so far, holds no samples, or NaN or infinity.
     """
     rate = read_format(path)[0]

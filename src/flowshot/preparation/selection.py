@@ -45,7 +45,7 @@ class AuditRow:
     sample_rate: int | None
     channels: int | None
     copy_of: str = ""  # the kept file that a duplicate of any kind repeats
-    note: str = ""  # what else is to be known of a kept file
+    note: str = ""  # a remark about a kept file
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class FileSurvey:
     facts: FileFacts | None
     clips: tuple[ClipFacts, ...] = ()
     silent_windows: int = 0
-    note: str = ""  # what else is to be known of a file that gave clips
+    note: str = ""  # a remark about a file that gave clips
 
 
 def survey(

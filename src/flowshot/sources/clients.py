@@ -32,7 +32,7 @@ def missing_program(client: Client) -> str | None:
 
 
 class UnavailableError(FlowshotError):
-    """A package that cannot be had on this machine, whatever the network does."""
+    """A package that is not available on this machine, with or without a network."""
 
 
 def download(package: Package, folder: Path) -> Download:

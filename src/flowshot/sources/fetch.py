@@ -40,7 +40,7 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
     """Write `folder` (`data/raw/<name>`) whole: `card.json`, and `audio/`, or `index.json` for a folder of the user's.
 
     Archives are kept under their hash in `downloads`, by default beside the folder of raw data. A fetch that was
-    interrupted goes on with the pack where it stopped; one that finds all packs in `folder` does nothing.
+    interrupted continues with the pack where it stopped; one that finds all packs in `folder` does nothing.
 
     Raises FlowshotError if the source cannot be fetched; what was at `folder` stays as it was.
     """

@@ -70,7 +70,7 @@ def parts(path: Path) -> list[Part]:
 
 
 def lacks_length(path: Path) -> bool:
-    """Whether it is a WAV file that says it holds no audio, because what recorded it did not come to an end."""
+    """Whether it is a WAV file with a length of 0 in its header, because its recorder was interrupted."""
     try:
         with path.open("rb") as file:
             return bool(_zero_data(file, os.fstat(file.fileno()).st_size))
@@ -104,7 +104,7 @@ def _zero_data(file: BinaryIO, size: int) -> int:
     place = next((content for name, content, length in chunks(file) if name == b"data" and not length), 0)
     if not 0 < place < size:
         return 0
-    # Chunks that end where the file does are no audio: then there is none indeed.
+    # Chunks that end where the file ends are not audio: then the file really has none.
     end = max((content + length for _, content, length in chunks(file, place)), default=0)
     return 0 if end in (size, size - 1) else place
 

@@ -82,7 +82,7 @@ class Run(NamedTuple):
 
 
 def read_run(folder: Path) -> Run:
-    """The run of a record folder `runs/<stage>/...`, with what the stages before it wrote, as far as it is there.
+    """The run of a record folder `runs/<stage>/...`, with the available output of the stages before it.
 
     An arm's parameters are those of its own record and, where it lacks a section, of the records before it.
     Raises FlowshotError if the record is missing, damaged, or of a stage that is no run of its own.

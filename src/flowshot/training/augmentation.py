@@ -64,7 +64,7 @@ def shelve(clips: Tensor, decibels: float, generator: torch.Generator) -> Tensor
     """Each clip through a high shelf of up to plus or minus `decibels` and a random corner, at the clip's own peak.
 
     First order by the bilinear transform (Zoelzer 2011, "DAFX", section 2.3), computed in the frequency domain:
-    minimum phase, so that nothing sounds before an attack. A low shelf is the same but for the level.
+    minimum phase, so that nothing sounds before an attack. A low shelf is the same except for the level.
     """
     root = 10 ** (_uniform(clips, -decibels, decibels, generator) / 40)
     low, high = map(math.log, CORNERS)

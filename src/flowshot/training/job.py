@@ -1,4 +1,4 @@
-"""One training: what it learns from, how long, on which device, and who is told."""
+"""One training: its clips, budget, device, and callbacks."""
 
 import importlib
 from collections.abc import Callable

@@ -52,7 +52,7 @@ def run_training(
 
     While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A
     training that was interrupted resumes from there when the same command runs again. Its last state is kept in
-    `.flowshot/finished/`: with more steps, and nothing else changed, it goes on from there.
+    `.flowshot/finished/`: with more steps, and nothing else changed, it continues from there.
 
     Returns:
         What `diagnostics.json` holds.

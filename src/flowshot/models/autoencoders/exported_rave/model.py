@@ -120,7 +120,7 @@ class ExportedRave(Autoencoder):
         parts = []
         # Only the diagnosis needs a graph, from clips to latents.
         wanted = torch.is_grad_enabled() and batch.requires_grad
-        # The profiling executor compiles anew, for minutes in all, whenever a size is new.
+        # The profiling executor compiles again for every new size, for minutes in all.
         with torch.set_grad_enabled(wanted), torch.jit.optimized_execution(False):
             for part in batch.split(max(1, rows)):
                 for cache in caches:

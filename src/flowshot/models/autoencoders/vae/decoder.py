@@ -97,7 +97,7 @@ class Decoder(nn.Module):
         signal = torch.tanh(signal) * envelope
         logits = self.pitch(latent, inner)
         slots = measured or self.pitch.choose(logits, draws[..., 0], -(-length // SLOT_FRAMES))
-        # What is rounded to bfloat16 here is heard as it is; a mean in it would leave a rest of every constant.
+        # Rounding to bfloat16 would be audible here; a rounded mean would leave a rest of every constant.
         with torch.autocast(signal.device.type, enabled=False):
             gate, places = slots.gate_at_frames(length), slots.places_at_frames(length)
             signal, loudness = without_mean(signal.float(), CENTRED_FRAMES), loudness.float()
@@ -113,7 +113,7 @@ def without_mean(signal: Tensor, frames: int) -> Tensor:
     Of the past alone: an attack must not be heard before it comes.
     """
     bands = signal.shape[1]
-    # A convolution of each band by itself costs less than torch's pooling.
+    # A convolution for each band costs less than torch's pooling.
     mean = signal.new_full((bands, 1, frames), 1 / frames)
     return signal - functional.conv1d(functional.pad(signal, (frames - 1, 0)), mean, groups=bands)
 

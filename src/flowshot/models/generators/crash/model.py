@@ -47,7 +47,7 @@ class Crash(Generator):
         return clips.clamp(-1, 1)
 
     def inpaint(self, clip: Tensor, first: int, last: int, count: int, generator: torch.Generator) -> Tensor:
-        """`count` clips that equal `clip: [samples]` but for the samples from `first` to before `last`.
+        """`count` clips that equal `clip: [samples]` except for the samples from `first` to before `last`.
 
         After every step the rest is the clip again, as noisy as that step leaves it (Song et al. 2021, 2011.13456).
         """
