@@ -30,7 +30,7 @@ test: setup lint ## Format, lint, types, and the tests
 ui: setup ## The MLflow UI on this machine only; another port: make ui PORT=5001
 	@python -m flowshot.tracking ui $(or $(PORT),5000)
 
-bench: setup ## Measure speed; the numbers go to reports/benchmarks.json
+bench: setup ## Measure speed; writes reports/benchmarks.json and benchmarks.md
 	@python scripts/bench.py
 
 fuzz: setup ## Feed 10,000 damaged files to the decoders

@@ -1,11 +1,11 @@
-"""Measure speed on this machine: `make bench` writes `reports/benchmarks.json` and the table of `docs/performance.md`.
+"""Measure speed on this machine: `make bench` writes `reports/benchmarks.json` and `reports/benchmarks.md`.
 
     python scripts/bench.py                    # all of them
     python scripts/bench.py decoding sampling  # these; the numbers of the others stay
     python scripts/bench.py --list             # their names
 
 Ratios compare with the named peer in turns in one run, because machines differ and are shared; absolute numbers say
-little. docs/performance.md says how to install the peers.
+little. docs/running.md says how to install the peers.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.catalogue import BENCHMARKS, LONG, Benchmark
-from benchmarks.table import replace_table, table
+from benchmarks.table import table
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import write_json
@@ -25,7 +25,7 @@ from flowshot.core.process import prepare_threads, workers
 from flowshot.core.provenance import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-NUMBERS, PAGE = Path("reports/benchmarks.json"), Path("docs/performance.md")
+NUMBERS, PAGE = Path("reports/benchmarks.json"), Path("reports/benchmarks.md")
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def measure(root: Path, chosen: Mapping[str, Benchmark], known: Mapping[str, Ben
 
 
 def keep(root: Path, name: str, result: Mapping[str, Any], known: Mapping[str, Benchmark]) -> None:
-    """Put a result among those that are there, and write the table anew; what is not known any more goes."""
+    """Add a result to those that are there, without benchmarks that no longer exist, and write the table again."""
     path, page = root / NUMBERS, root / PAGE
     former = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     results = {
@@ -63,9 +63,8 @@ def keep(root: Path, name: str, result: Mapping[str, Any], known: Mapping[str, B
         for each in known
         if isinstance(found := result if each == name else former.get(each), dict) and "numbers" in found
     }
-    text = replace_table(page.read_text(encoding="utf-8"), table(results, known))
     write_json(path, results)
-    page.write_text(text, encoding="utf-8")
+    page.write_text(f"# Benchmarks\n\nWritten by `make bench`.\n\n{table(results, known)}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

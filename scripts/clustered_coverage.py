@@ -1,4 +1,4 @@
-"""Do intervals cover and p-values hold on clustered clips? Writes a part of `docs/coverage.md`.
+"""Do intervals cover and p-values hold on clustered clips? Writes a part of `reports/checks/coverage.md`.
 
     python scripts/clustered_coverage.py --replications 500
 
@@ -111,7 +111,7 @@ def main() -> None:
     """Run every regime and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=500)
-    parser.add_argument("--out", type=Path, default=Path("docs/coverage.md"))
+    parser.add_argument("--out", type=Path, default=Path("reports/checks/coverage.md"))
     arguments = parser.parse_args()
     score = project_params().section("score", ScoreConfig)
     config = replace(score, splits=2, resamples=99)

@@ -1,4 +1,4 @@
-"""How often do intervals contain what they estimate? Writes a part of `docs/coverage.md`.
+"""How often do intervals contain what they estimate? Writes a part of `reports/checks/coverage.md`.
 
 Draws pairs of sets from Gaussians whose distances are known, embeds nothing, and asks the code that scores an arm for
 its intervals. What an interval is for differs: FAD, precision and their like for the expectation at this n (the mean of
@@ -92,7 +92,7 @@ def main() -> None:
     """Run every scenario and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=500)
-    parser.add_argument("--out", type=Path, default=Path("docs/coverage.md"))
+    parser.add_argument("--out", type=Path, default=Path("reports/checks/coverage.md"))
     arguments = parser.parse_args()
     lines = []
     uniform = []

@@ -50,7 +50,7 @@ def draw_clips(stem: Path, dataset: str, autoencoder: str, prior: str, seed: str
     """Three rows of spectrograms; the first two show the same clips, spread over the test split."""
     prepared = read_prepared(Path("data/prepared") / dataset)
     made = Path("generated") / dataset / autoencoder
-    real = prepared.clips("test")[: prepared.reference_size]
+    real = prepared.clips("test")
     reconstructed = np.load(made / "reconstruction" / seed / "clips.npy", mmap_mode="r")
     generated = np.load(made / prior / seed / "clips.npy", mmap_mode="r")
     places = np.linspace(0, len(real) - 1, COLUMNS).astype(int)

@@ -4,7 +4,7 @@
 
 Clips of the embedded synthesizer, a small autoencoder, and four cases that differ in one thing each: the default, a
 latent loss far too dear, a decoder that is not given the latent, and a decoder that is not given half of it. Writes
-`docs/planted.md`, one row a case; exit status 1 where a verdict is wrong.
+`reports/checks/planted.md`, one row a case; exit status 1 where a verdict is wrong.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="trainings side by side")
-    parser.add_argument("--out", type=Path, default=Path("docs/planted.md"))
+    parser.add_argument("--out", type=Path, default=Path("reports/checks/planted.md"))
     chosen = parser.parse_args()
     work = [(case, seed, chosen.steps) for seed in chosen.seeds for case in CASES]
     # Spawned, because a forked process would share the state of torch's threads.

@@ -1,7 +1,7 @@
 """Ask which error of reconstructions costs how much FAD: `python scripts/reconstruction_errors.py MODEL_DIR`.
 
 Validation clips are encoded and decoded. Then one thing at a time is put right, taken from the real clip: its phase,
-its magnitudes, or its levels in blocks of so many hertz by so many seconds. Where FAD falls far for few right numbers,
+its magnitudes, or its levels in blocks of given hertz and seconds. Where FAD falls far for few right numbers,
 there is what the next decoder or loss should learn. Printed as a Markdown table, behind the bias of the level.
 """
 

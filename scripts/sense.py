@@ -1,4 +1,4 @@
-"""Which metric sees which fault of real audio? Writes `docs/sense.md`: `python scripts/sense.py`.
+"""Which metric sees which fault of real audio? Writes `reports/checks/sense.md`: `python scripts/sense.py`.
 
 Real clips take the place of generated ones and are spoiled in five grades. A metric sees a fault where it follows the
 grades, from the clips as they are to the worst: Spearman's rank correlation of its value with the grade.
@@ -64,7 +64,7 @@ def main() -> None:
     """Score every grade of every fault and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, default=Path("data/prepared/samples_original"))
-    parser.add_argument("--out", type=Path, default=Path("docs/sense.md"))
+    parser.add_argument("--out", type=Path, default=Path("reports/checks/sense.md"))
     arguments = parser.parse_args()
     prepared, cache = read_prepared(arguments.dataset), EmbeddingCache()
     material = split_material(prepared, cache)
@@ -195,7 +195,7 @@ def page(found: dict[str, list[dict[tuple[str, str], float]]], dataset: str, n: 
         [
             "# Which metric sees which fault?",
             "",
-            f"Real clips of `{dataset}` in the place of generated ones, {n} against the {n} reference clips of the",
+            f"Real clips of `{dataset}` instead of generated ones, {n} against the {n} reference clips of the",
             "plan, spoiled in five grades; written by `scripts/sense.py`. A cell holds the value of the clips as they",
             "are and at the worst grade, and Spearman's rank correlation with the grade, positive where it gets worse.",
             f"Bold: it follows the grades ({FOLLOWS} or more; 1 is every single one).",

@@ -1,7 +1,7 @@
 """Encode a dataset with a trained autoencoder: `python stages/encode.py DATASET AUTOENCODER SEED`.
 
-Writes `latents/DATASET/AUTOENCODER/SEED/`: draws of the posterior of every clip, which all priors are fitted to and
-judged by.
+Writes `latents/DATASET/AUTOENCODER/SEED/`: draws of the posterior of every clip, on which all priors are fitted
+and evaluated.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Score held-out real clips against each other: `python stages/floor.py DATASET`.
 
-Writes `scores/DATASET/real/real/0.json`, the floor that no arm can be expected to fall below.
+Writes `scores/DATASET/real/real/0.json`, the floor: no arm is expected to be below it.
 """
 
 from pathlib import Path

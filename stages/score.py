@@ -1,7 +1,7 @@
 """Score the clips of one arm: `python stages/score.py DATASET MODEL PRIOR SEED`.
 
-Writes `scores/DATASET/MODEL/PRIOR/SEED.json`: how its clips compare with held-out real ones. Then MLflow is sent the
-arm, from the files of all of its stages.
+Writes `scores/DATASET/MODEL/PRIOR/SEED.json`: how its clips compare with held-out real ones. Then it sends
+the arm to MLflow, from the files of all of its stages.
 """
 
 import time

@@ -45,7 +45,9 @@ def main(dataset: str, autoencoder: str, seed: int) -> None:
     found = run_training(params, name, entry, training, diagnosis_of)
     said = f"{'/'.join(name.parts)}: {found['verdict']}: KL {found['kl']:.3g} nats; {found['reason']}"
     if found["verdict"] == "collapsed" and training.on_collapse == "fail":
-        raise FlowshotError(f"{said} The model is in models/{'/'.join(name.parts)}; docs/latent-loss.md names cures")
+        raise FlowshotError(
+            f"{said} The model is in models/{'/'.join(name.parts)}; docs/latent-loss.md says what to do"
+        )
     print(said)
 
 

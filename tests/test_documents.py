@@ -22,7 +22,7 @@ from flowshot.core import tracked
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELL = ("sh", "bash", "shell", "console")
-OTHER = ("yaml", "latex", "python", "text", "json", "")  # blocks that hold no commands
+OTHER = ("yaml", "latex", "python", "text", "json", "mermaid", "")  # blocks that hold no commands
 
 # Commands that take minutes, a network or the reader's own shell, by how they begin. They are parsed, no more.
 ONLY_PARSED = {
@@ -205,7 +205,6 @@ def test_the_documents_have_commands_and_no_reason_is_left_over() -> None:
 def inline_commands(path: Path) -> list[str]:
     """What stands between backticks and begins like a command, `flowshot audit DIR`."""
     text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-    text = re.sub(r"revision [0-9a-f]{7} by\s+`[^`]+`", "", text)  # of a revision that had other scripts
     found = (" ".join(each.split()) for each in re.findall(r"`([^`]+)`", text))
     return [each for each in found if re.match(r"(flowshot|dvc|make|python) [\w-]", each)]
 

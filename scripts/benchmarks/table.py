@@ -1,12 +1,9 @@
-"""The table of docs/performance.md."""
+"""The tables of `reports/benchmarks.md`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.catalogue import Benchmark
-from flowshot.core.errors import FlowshotError
-
-BEGIN, END = "<!-- benchmarks: begin, written by `make bench` -->", "<!-- benchmarks: end -->"
 
 
 def table(results: Mapping[str, Mapping[str, Any]], benchmarks: Mapping[str, Benchmark]) -> str:
@@ -19,7 +16,7 @@ def table(results: Mapping[str, Mapping[str, Any]], benchmarks: Mapping[str, Ben
             f"| {number} | {written(value)} | {verdict(benchmark, number, value)} |"
             for number, value in results[name]["numbers"].items()
         ]
-        heading = [f"### {name}", "", f"{benchmark.meaning} Measured on: {results[name]['machine']}.", ""]
+        heading = [f"## {name}", "", f"{benchmark.meaning} Measured on: {results[name]['machine']}.", ""]
         sections.append("\n".join([*heading, "| | measured | asked for |", "|---|---|---|", *rows]))
     return "\n\n".join(sections)
 
@@ -37,10 +34,3 @@ def verdict(benchmark: Benchmark, number: str, value: float | str) -> str:
         return ""
     wanted = benchmark.wanted[number]
     return f"{wanted}" if wanted.is_met(value) else f"{wanted}: **not met**"
-
-
-def replace_table(page: str, text: str) -> str:
-    """The page with `text` between the two marks; raises FlowshotError where it does not have them once each."""
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise FlowshotError(f"the page has no place for the table; put `{BEGIN}` and `{END}` there, a line each")
-    return f"{page.partition(BEGIN)[0]}{BEGIN}\n\n{text}\n\n{END}{page.partition(END)[2]}"

@@ -110,10 +110,10 @@ def test_a_folder_and_an_exported_file_give_the_same(project, tmp_path):
 def test_what_is_no_arm_is_one_line(project, tmp_path):
     with pytest.raises(FlowshotError, match="no trained model for the plan's seeds"):
         flowshot.load("mine/other/own", project=project)
-    with pytest.raises(FlowshotError, match="'a' is no arm"):
+    with pytest.raises(FlowshotError, match="'a' is not an arm"):
         flowshot.load("a", project=project)
     (tmp_path / "odd.pt").write_text("odd")
-    with pytest.raises(FlowshotError, match="no file that `flowshot export` wrote"):
+    with pytest.raises(FlowshotError, match="was not written by `flowshot export`"):
         flowshot.load(tmp_path / "odd.pt")
     with pytest.raises(FlowshotError, match="temperature must be 0 or more"):
         flowshot.load(ARM, project=project).sample(1, temperature=-1)

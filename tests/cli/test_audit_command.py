@@ -77,4 +77,4 @@ def test_an_empty_folder_has_no_rows(tmp_path, found):
 def test_what_is_no_folder_is_named(tmp_path, fails):
     assert f"{tmp_path}/none: does not exist" in fails("audit", tmp_path / "none")
     (tmp_path / "file").touch()
-    assert "file: is no folder" in fails("audit", tmp_path / "file")
+    assert "file: is not a folder" in fails("audit", tmp_path / "file")

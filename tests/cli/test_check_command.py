@@ -102,7 +102,7 @@ def test_an_exported_rave_is_checked_without_being_run_and_without_its_package(e
     monkeypatch.setattr("torch.jit.load", lambda *arguments, **named: pytest.fail("it was run"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     exported()
-    assert "mine.ts: is not loaded" in fails("check")
+    assert "mine.ts: not loaded" in fails("check")
     exported(trust=True)
     assert found("check")["take_again"] == []
     Path("mine.ts").unlink()

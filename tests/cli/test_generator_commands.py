@@ -70,7 +70,7 @@ def test_wrong_attributes_are_one_line(save, fails, flowshot, save_vae):
     for arm in ("mine/unasked", "mine/no_nf/own"):
         assert f"{arm}: cannot be asked for attributes" in fails("sample", arm, *call).replace("/direct", "")
     for text, said in (
-        ("brightness=1.5", "lies between 0 and 1"),
+        ("brightness=1.5", "must be between 0 and 1"),
         ("bass", "expected NAME=VALUE"),
         ("bass=nan", "between"),
     ):
@@ -107,7 +107,7 @@ def test_wrong_uses_and_models_of_another_kind_are_one_line(save, fails, flowsho
     save("crash"), save("copies")
     sound = next(write_sounds(Path("sounds"), 1).iterdir())
     assert "is of the kind copies, which cannot vary a sound" in fails("variations", "mine/copies", sound, "--out", "x")
-    assert "missing.wav: is no file" in fails("variations", "mine/crash", "missing.wav", "--out", "x")
+    assert "missing.wav: is not a file" in fails("variations", "mine/crash", "missing.wav", "--out", "x")
     for call in (
         ("variations", "mine/crash", sound, "--level", 0),
         ("inpaint", "mine/crash", sound, "--from", 1, "--to", 1),

@@ -64,7 +64,7 @@ def test_a_file_that_gives_no_clip_is_named_and_nothing_is_written(save_vae, sou
     save_vae(3)
     Path("broken.wav").write_text("no audio")
     soundfile.write("silent.wav", np.zeros(4000), 8000)
-    for name, message in (("none.wav", "is no file"), ("broken.wav", "unreadable"), ("silent.wav", "silent")):
+    for name, message in (("none.wav", "is not a file"), ("broken.wav", "unreadable"), ("silent.wav", "silent")):
         assert f"{name}: {message}" in fails("interpolate", ARM, "--from", sounds[0], "--to", name, "--out", "walk")
     save_vae(4, rate=16000)
     line = fails("interpolate", ARM, "--model-seed", 4, "--from", sounds[0], "--to", sounds[1], "--out", "walk")

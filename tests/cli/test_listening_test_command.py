@@ -67,8 +67,8 @@ def test_one_listener_who_has_not_finished_is_said(generated, found, flowshot):
     found(*MAKE)
     few = {**answers("anna"), "preferences": []}
     status, out, err = flowshot("listening-test", "--analyse", save("anna.json", few), "--key", "listen.key.json")
-    assert status == 0 and "not finished, but counted as far as they came: anna" in err
-    assert "one listener says nothing of others" in out
+    assert status == 0 and "not finished, counted as far as they were answered: anna" in err
+    assert "one listener says nothing about others" in out
 
 
 def test_a_broken_file_or_the_key_of_another_test_is_one_line(generated, found, fails):
@@ -77,7 +77,7 @@ def test_a_broken_file_or_the_key_of_another_test_is_one_line(generated, found, 
     found(*MAKE[:4], "--out", "other", "--seed", 1)
     assert "but the key is of" in fails("listening-test", "--analyse", good, "--key", "other.key.json")
     Path("odd.json").write_text("{")
-    assert "odd.json: is no JSON" in fails("listening-test", "--analyse", good, "odd.json")
+    assert "odd.json: is not JSON" in fails("listening-test", "--analyse", good, "odd.json")
     Path("listen.key.json").unlink()
     assert "name it with --key" in fails("listening-test", "--analyse", good)
 
@@ -127,7 +127,7 @@ def test_arms_without_clips_or_with_damaged_ones_are_named(generated, fails):
     assert "no clips of seed 9" in fails(*MAKE, "--model-seed", 9)
     path = Path("generated/mine/no_nf/own/3/clips.npy")
     clips = np.load(path)
-    for damaged, message in ((clips[:, :100], "has shape (12, 100)"), (clips * np.nan, "holds NaN")):
+    for damaged, message in ((clips[:, :100], "has shape (12, 100)"), (clips * np.nan, "contains NaN")):
         np.save(path, damaged)
         assert message in fails(*MAKE)
     path.write_bytes(b"damaged")

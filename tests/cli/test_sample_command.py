@@ -82,7 +82,7 @@ def test_a_fitted_prior_is_loaded(save_vae, fit_gmm, flowshot, fails):
 def test_a_prior_of_other_parameters_is_named(save_vae, fit_gmm, fails):
     fit_gmm(save_vae())
     Path("priors/mine/no_nf/gmm").rename("priors/mine/no_nf/nf")
-    assert "priors/mine/no_nf/nf/3: was fitted under other parameters" in fails("sample", "mine/no_nf/nf", "--out", "x")
+    assert "priors/mine/no_nf/nf/3: was fitted with other parameters" in fails("sample", "mine/no_nf/nf", "--out", "x")
 
 
 def test_the_first_trained_seed_of_the_plan_is_the_default(save_vae, found):
@@ -121,7 +121,9 @@ def test_a_folder_with_something_in_it_is_replaced_only_by_force(save_vae, flows
     assert len(list(Path("drawn").iterdir())) == 3
 
 
-@pytest.mark.parametrize(("out", "message"), [(".", "is the folder"), ("..", "is the folder"), ("a file", "no folder")])
+@pytest.mark.parametrize(
+    ("out", "message"), [(".", "is the current folder"), ("..", "is the current folder"), ("a file", "not a folder")]
+)
 def test_what_must_not_be_replaced_is_refused_even_by_force(save_vae, fails, out, message):
     save_vae()
     Path("a file").touch()
@@ -170,7 +172,7 @@ def test_the_command_passes_on_how_draws_are_controlled(save_vae, write_sounds, 
     assert (report["near"], report["temperature"]) == (sound, 0) and len(read("near")) == 4
     assert flowshot("sample", ARM, "--near", sound, "--label", "kick", "--out", "x")[0] == 2
     assert flowshot("sample", ARM, "--temperature", -1, "--out", "x")[0] == 2
-    assert "nowhere.wav: is no file" in fails("sample", ARM, "--near", "nowhere.wav", "--out", "x")
+    assert "nowhere.wav: is not a file" in fails("sample", ARM, "--near", "nowhere.wav", "--out", "x")
     assert "mine: no prepared dataset" in fails("sample", ARM, "--label", "kick", "--out", "x")
 
 
@@ -198,4 +200,4 @@ def test_an_arm_that_only_copies_is_told(project, generated, fails):
     folder.mkdir(parents=True)
     save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
     line = fails("sample", "mine/copies", "--n", 2, "--no-copies", "--out", "x")
-    assert "only 0 of 40 clips are no copies of training clips" in line and not Path("x").exists()
+    assert "only 0 of 40 clips are not copies of training clips" in line and not Path("x").exists()

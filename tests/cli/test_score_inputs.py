@@ -176,7 +176,7 @@ def test_too_few_clips_for_a_row_of_a_table_are_refused(prepared, fails):
     for path in sorted(Path("exported").iterdir())[5:]:
         path.unlink()
     assert (
-        "exported: holds 5 audio files, but every row of a table needs as many as data/prepared/mine holds out, 6"
+        "exported: holds 5 audio files, but a row of the tables needs as many as data/prepared/mine has for testing, 6"
         in fails(*prepared)
     )
 

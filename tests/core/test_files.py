@@ -115,7 +115,9 @@ def test_work_that_nobody_can_resume_is_removed_with_a_word_unless_a_process_is_
         _ = 1 / 0
     with scratch_folder(tmp_path / "busy") as busy:
         assert not old.exists()
-        assert capsys.readouterr().err.startswith(f"warning: {tmp_path}: starts anew, because parameters, code or data")
+        assert capsys.readouterr().err.startswith(
+            f"warning: {tmp_path}: starts again, because parameters, code or data"
+        )
         busy.mkdir()
         with scratch_folder(tmp_path / "new"):
             assert busy.exists() and capsys.readouterr().err == ""

@@ -93,7 +93,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("train.beta", float("nan"), r"autoencoders.\w+.train.beta: .*finite"),
         ("autoencoders.no_nf.latent_size", 0, "autoencoders.no_nf: latent_size must be at least 2"),
         ("datasets.mine.clip_seconds", 0.0, "datasets.mine: clip_seconds must lie between 0 and 60"),
-        ("datasets.mine.exclude", "(", "datasets.mine: exclude is no regular expression"),
+        ("datasets.mine.exclude", "(", "datasets.mine: exclude is not a regular expression"),
         ("datasets.mine.path", None, "datasets.mine: `path` belongs to source `folder`"),
         ("plan.seeds", [], "plan: seeds must name at least one"),
         ("plan.seeds", [1, 1], "plan: seeds names one twice"),
@@ -110,7 +110,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("generators.mine", {"kind": "gan"}, "generators.mine.kind: found 'gan'; use one of: crash"),
         # Missing.
         ("plan", MISSING, "plan: is missing; add it"),
-        ("plan", "quick", "plan: its values belong there; `flowshot plan quick` writes them"),
+        ("plan", "quick", "plan: expected the values of a plan; `flowshot plan quick` writes them"),
         ("plans", {"mine": {"budget": "quick"}}, r"plans.mine.datasets: is missing; add it"),
         ("plans", {"mine": {"budget": "eternal"}}, "budgets: 'eternal' is not defined; add it under `budgets`.*quick"),
         ("plan.budget", MISSING, "plan.budget: is missing; add it"),
@@ -124,7 +124,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         # Names become folders and parts of the names of stages.
         ("plan.name", "../up", "plan: name.*letters, digits"),
         ("datasets", {"a/b": {"source": "synth"}}, "datasets: .*'a/b'.*letters, digits"),
-        ("autoencoders.real", {}, "autoencoders.real: this name has a meaning of its own"),
+        ("autoencoders.real", {}, "autoencoders.real: this name is reserved"),
         ("datasets", {808: {"source": "synth"}}, "datasets: 808.*quotes"),
     ],
 )  # fmt: skip
@@ -136,11 +136,11 @@ def test_a_mistake_is_one_line_that_names_its_place(write, place, value, expecte
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("plan: [", "no valid YAML"),
-        ("plan: *quick", "no valid YAML.*; `flowshot plan NAME` chooses a plan"),
-        ("\tplan: 1", "no valid YAML"),
-        ("train: {beta: 1}\ntrain: {beta: 2}", "no valid YAML.*duplicate key"),
-        ("!!python/object:os.system {}", "no valid YAML"),
+        ("plan: [", "not valid YAML"),
+        ("plan: *quick", "not valid YAML.*; `flowshot plan NAME` chooses a plan"),
+        ("\tplan: 1", "not valid YAML"),
+        ("train: {beta: 1}\ntrain: {beta: 2}", "not valid YAML.*duplicate key"),
+        ("!!python/object:os.system {}", "not valid YAML"),
         ("", "expected sections"),
         ("- plan", "expected sections"),
     ],

@@ -82,5 +82,5 @@ def test_stages_run_as_jobs_that_wait_for_each_other(cluster, repository):
 
 def test_without_slurm_it_is_one_line(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(FlowshotError, match="no sbatch here"):
+    with pytest.raises(FlowshotError, match="sbatch not found"):
         submit(Schedule(StageGraph({"a": frozenset()}), {"a"}), {}, minutes=1)

@@ -52,14 +52,14 @@ def test_answers_become_ratings_and_preferences_of_systems(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is no JSON"),
-        ("{", "is no JSON"),
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
         ("[]", "no answers of a listening test"),
         ({}, "no answers of a listening test"),
         (KEY, "no answers of a listening test"),
         ({**ANSWERS, "format": "flowshot listening answers 2"}, "no answers of a listening test"),
         (changed(test="t2"), "answers test t2, but the key is of t1"),
-        (changed(ratings=[], preferences=[]), "nothing is answered"),
+        (changed(ratings=[], preferences=[]), "no answers found"),
     ],
 )
 def test_a_malformed_file_is_one_line_that_names_it(write, content, message):
@@ -94,7 +94,7 @@ def test_the_key_of_the_test_is_found_among_others_beside_the_answers(write, tmp
     answers = write("anna.json", ANSWERS)
     write("a.key.json", {**KEY, "test": "t0"})
     write("b.key.json", "damaged")
-    with pytest.raises(FlowshotError, match="answers test t1, of which no"):
+    with pytest.raises(FlowshotError, match="answers test t1, and no"):
         find_key([answers])
     write("c.key.json", KEY)
     assert find_key([answers]).name == "c.key.json"

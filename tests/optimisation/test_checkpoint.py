@@ -51,7 +51,7 @@ def test_an_interrupted_training_ends_bit_for_bit_like_one_that_was_not(name, tm
 
 
 def test_the_message_says_how_far_it_is_and_what_to_do(tmp_path):
-    with pytest.raises(Interrupted, match="stopped after step 5 of 12; the same command goes on"):
+    with pytest.raises(Interrupted, match="stopped after step 5 of 12; the same command resumes"):
         run(stopping(tmp_path, 5))
 
 

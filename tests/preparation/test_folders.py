@@ -92,7 +92,7 @@ def test_a_pattern_that_matches_nothing_is_said_wherever_it_is_used(tmp_path, wr
     for number in range(10):
         write_audio(tmp_path / f"sounds/{number}.wav", seed=number)
     prepare_folder(exclude="lopps", group="9")
-    expected = "warning: datasets.mine: exclude: 'lopps' is found in none of the 10 paths"
+    expected = "warning: datasets.mine: exclude: 'lopps' matches none of the 10 paths"
     assert expected in (prepared := capsys.readouterr().err) and "group" not in prepared
     check_folder("mine", dataset("folder", str(tmp_path / "sounds"), exclude="lopps", split=FIFTHS))
     assert expected in capsys.readouterr().err

@@ -182,7 +182,7 @@ def test_nothing_that_belongs_together_is_over_two_splits(tmp_path_factory, writ
     try:
         prepare("x", config, folder / "data/raw/x", folder / "data/prepared/x", 1)
     except FlowshotError as error:
-        assert "may be separated" in str(error)  # copies tied all instruments into fewer than three groups
+        assert "need one each" in str(error)  # copies tied all instruments into fewer than three groups
         return
     dataset = read_prepared(folder / "data/prepared/x")
     split_of = {}
@@ -250,7 +250,7 @@ def test_a_name_that_is_no_text_does_not_stop_preparation(ten_sounds, prepare_fo
         ("silence", {}, "no usable audio in 2 files (2 silent); lower silence_db"),
         ("text", {}, "no usable audio in 1 files (1 not_audio); add files in wav"),
         ("short", {"cut": "windows"}, "clip_seconds 0.25 is longer than every file (the longest lasts 0.2 s)"),
-        ("two", {}, "only 2 groups of clips that may be separated"),
+        ("two", {}, "only 2 groups of clips, but training"),
         ("two", {"exclude": "."}, "no usable audio in 2 files (2 excluded)"),
     ],
 )
@@ -291,7 +291,7 @@ def test_a_file_that_changes_while_it_is_prepared_is_one_line(ten_sounds, folder
         return listed(*arguments)
 
     monkeypatch.setattr(preparation, "memberships", meanwhile)
-    with pytest.raises(FlowshotError, match=r"sound 3\.wav: vanished or changed"):
+    with pytest.raises(FlowshotError, match=r"sound 3\.wav: was removed or changed"):
         prepare("mine", config, tmp_path / "data/raw/mine", tmp_path / "out", 1)
     assert not (tmp_path / "out").exists()
 

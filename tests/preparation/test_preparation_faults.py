@@ -73,7 +73,7 @@ def test_a_source_that_changes_before_it_is_read_is_one_line(tmp_path, fetched, 
         return listed(*arguments)
 
     monkeypatch.setattr(preparation, "memberships", meanwhile)
-    with pytest.raises(FlowshotError, match=r"sound 3\.wav: vanished or changed while it was being prepared; fetch"):
+    with pytest.raises(FlowshotError, match=r"sound 3\.wav: was removed or changed while it was prepared; fetch"):
         prepare_it(tmp_path, fetched)
     assert_untouched(tmp_path)
 
@@ -91,7 +91,7 @@ def test_a_source_that_changes_while_it_is_read_is_one_line(tmp_path, fetched, m
         return found if when == "behind" else read(path, *arguments)
 
     monkeypatch.setattr(survey, "read_clips", meanwhile)
-    with pytest.raises(FlowshotError, match=r"sound 3\.wav: vanished or changed while it was being prepared"):
+    with pytest.raises(FlowshotError, match=r"sound 3\.wav: was removed or changed while it was prepared"):
         prepare_it(tmp_path, fetched)
     assert_untouched(tmp_path)
 

@@ -166,8 +166,12 @@ def test_the_policy_changes_the_numbers() -> None:
     ("candidate", "config", "words"),
     [
         (sounds(20, 0)[:, :-1], LOGMEL, "clips of the same length"),
-        (sounds(20, 0), replace(LOGMEL, embeddings=("logmell",)), "'logmell' is no embedding; use one of: .*logmel"),
-        (sounds(20, 0), replace(LOGMEL, metrics=("fid",)), "'fid' is no metric; use one of: fad, fad_infinity, kid"),
+        (
+            sounds(20, 0),
+            replace(LOGMEL, embeddings=("logmell",)),
+            "'logmell' is not an embedding; use one of: .*logmel",
+        ),
+        (sounds(20, 0), replace(LOGMEL, metrics=("fid",)), "'fid' is not a metric; use one of: fad, fad_infinity, kid"),
     ],
 )
 def test_what_cannot_be_scored_is_one_line(candidate: np.ndarray, config: ScoreConfig, words: str) -> None:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from flowshot.core.errors import FlowshotError
-
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
@@ -23,15 +21,8 @@ def bench():
 
 @pytest.fixture
 def root(bench, tmp_path):
-    (tmp_path / "docs").mkdir()
     (tmp_path / "reports").mkdir()
-    (tmp_path / "docs/performance.md").write_text(f"before\n{marks(bench)[0]}\nold\n{marks(bench)[1]}\nafter\n")
     return tmp_path
-
-
-def marks(bench):
-    table = sys.modules["benchmarks.table"]
-    return table.BEGIN, table.END
 
 
 def known(bench, **numbers):
@@ -74,25 +65,11 @@ def test_the_table_says_what_is_asked_for_and_what_is_not_met(bench, root):
         odd={"speed": "not installed", "n": 12345.0},
     )
     bench.measure(root, all_known, all_known)
-    page = (root / "docs/performance.md").read_text()
-    assert page.startswith("before\n") and page.endswith("after\n") and "\nold\n" not in page
+    page = (root / "reports/benchmarks.md").read_text()
     assert "| speed | 2 | at least 2 |" in page and "| cost | 1.05 | at most 1.05 |" in page
     assert "| speed | 1.99 | at least 2: **not met** |" in page and "| cost | 1.2 | at most 1.05: **not met** |" in page
     assert "| speed | not installed | at least 2: **not met** |" in page and "| n | 12,345 |  |" in page
     assert "What good is. Measured on: " in page
-
-
-def test_a_page_without_a_place_for_the_table_is_one_line(bench, root):
-    (root / "docs/performance.md").write_text("nothing\n")
-    all_known = known(bench, first={"speed": 3.0})
-    with pytest.raises(FlowshotError, match="no place for the table"):
-        bench.measure(root, all_known, all_known)
-    assert not (root / "reports/benchmarks.json").exists()
-
-
-def test_the_real_page_has_a_place_for_the_table(bench):
-    page = (SCRIPTS.parent / bench.PAGE).read_text()
-    assert "written\n" in sys.modules["benchmarks.table"].replace_table(page, "written\n")
 
 
 def test_an_unknown_name_is_wrong_use(bench, monkeypatch, capsys):

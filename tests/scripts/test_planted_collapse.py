@@ -1,4 +1,4 @@
-"""The script of the planted cases, on one seed; `docs/planted.md` has eight."""
+"""The script of the planted cases, on one seed; `reports/checks/planted.md` has eight."""
 
 import importlib.util
 import sys

@@ -57,8 +57,8 @@ def test_another_hash_is_refused(tmp_path, programs):
 
 
 def test_a_missing_client_is_named(tmp_path, programs):
-    assert "`npm` is not on this machine" in failure(PACKAGE, tmp_path / "downloads")
-    assert "`apt-get` is not on this machine" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
+    assert "`npm` is not installed" in failure(PACKAGE, tmp_path / "downloads")
+    assert "`apt-get` is not installed" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
 
 
 def test_a_cut_network_is_one_line_with_the_client_s_reason(tmp_path, programs):
@@ -86,7 +86,7 @@ def test_an_archive_that_is_no_debian_package_is_refused(tmp_path, programs):
     programs("apt-get", "printf 'x' > some-sounds_1.0.0_all.deb")
     programs("dpkg", "exit 0")
     programs("dpkg-deb", "exit 2")
-    assert "no Debian package" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
+    assert "not a Debian package" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
 
 
 def test_apt_gives_another_version_where_the_pinned_one_is_gone(tmp_path, programs):

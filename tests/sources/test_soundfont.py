@@ -76,7 +76,7 @@ def test_a_loop_outside_its_recording_is_none(read):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": b"WAVE"}, "does not begin as one"),
+        ({"kind": b"WAVE"}, "its beginning is wrong"),
         ({"without": (b"shdr",)}, "shdr"),
         ({"without": (b"inst",)}, "inst"),
     ],

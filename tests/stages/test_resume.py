@@ -91,7 +91,7 @@ def test_a_request_to_stop_is_one_line_and_the_next_start_goes_on(uninterrupted,
     lines = process.communicate()[1].strip().splitlines()
     assert process.returncode == 1
     assert len(lines) == 1
-    assert "the same command goes on from there" in lines[0]
+    assert "the same command resumes from there" in lines[0]
     again = start_train_stage(folder, "no_nf", FLOWSHOT_TRACKING="now")
     assert again.wait() == 0
     assert weights_of(folder) == uninterrupted[0]

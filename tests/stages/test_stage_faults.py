@@ -82,7 +82,7 @@ def test_a_disk_that_is_full_costs_what_was_to_be_kept_meanwhile_and_the_model_i
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     *warnings, line = errors_of(process)
     assert line.startswith("error: models/tones/no_nf/0: cannot be written (File too large); free space, change")
-    assert len(warnings) == 2 and all("training goes on" in each for each in warnings)
+    assert len(warnings) == 2 and all("training continues" in each for each in warnings)
     assert [path.name for path in earlier.iterdir()] == ["weights.safetensors"]
     assert (earlier / "weights.safetensors").read_bytes() == b"earlier"
     assert [path.name for path in earlier.parent.iterdir()] == ["0"]

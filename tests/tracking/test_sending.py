@@ -123,11 +123,11 @@ def test_what_the_files_lack_is_left_out_and_what_is_infinite_too(project):
 
 def test_a_folder_that_is_no_run_is_one_line(project):
     project.score()
-    with pytest.raises(FlowshotError, match="sample is no run of its own"):
+    with pytest.raises(FlowshotError, match="sample has no run"):
         send(project.root / "runs/sample/synth/no_nf/own/0")
     folder = project.train()
     (folder / "run.json").write_text('{"stage": "train"}')
-    with pytest.raises(FlowshotError, match=r"run\.json: no record, it lacks plan, .*run its stage again"):
+    with pytest.raises(FlowshotError, match=r"run\.json: incomplete record without plan, .*run its stage again"):
         send(folder)
 
 

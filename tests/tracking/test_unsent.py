@@ -88,7 +88,7 @@ def test_a_stage_does_not_wait_for_a_server_that_never_answers(project, silent, 
     tracked.send(project.train())
     assert started[0].poll() is None and len(unsent_copies()) == 1
     tracked.flush(0.2)
-    said = "warning: MLflow misses 1 run: not sent yet; they are kept, and `flowshot sync` sends them\n"
+    said = "warning: MLflow misses 1 run: not sent yet; `flowshot sync` sends them later\n"
     assert capfd.readouterr().err == said
 
 
@@ -102,7 +102,7 @@ def test_a_dead_server_is_said_once_and_left_alone_for_a_while(project, dead, dr
     tracked.send(project.score())
     said = capfd.readouterr().err
     assert said.startswith(f"warning: MLflow at {dead} misses 2 runs: ") and said.count("\n") == 1
-    assert said.endswith("; they are kept, and `flowshot sync` sends them\n")
+    assert said.endswith("; `flowshot sync` sends them later\n")
     tracked.send(project.score(prior="other"))
     assert capfd.readouterr().err == "" and len(idle) == 1
     tracked.flush(60)  # the last stage says it again, and waits for nobody
@@ -137,7 +137,11 @@ def test_sync_sends_copies_whose_originals_are_gone_and_all_runs_on_demand(proje
     damaged.parent.mkdir()
     damaged.write_text("{}")
     status, _, err = sync(capfd, "--all")
-    assert status == 1 and err.startswith("error: sent 2 runs to MLflow, 1 run not: ") and "it lacks plan" in err
+    assert (
+        status == 1
+        and err.startswith("error: sent 2 runs to MLflow, 1 run not: ")
+        and "incomplete record without plan" in err
+    )
     assert {name: run.info.run_id for name, run in runs().items()} == {n: r.info.run_id for n, r in found.items()}
 
 
@@ -180,11 +184,10 @@ def test_a_damaged_copy_is_named_and_stops_no_other(project, drain, capfd):
     keep_unsent(project.train())
     drain()
     assert set(runs()) == {"synth/no_nf/seed0"}
-    assert (project.root / UNSENT / PROBLEM).read_text() == f"MLflow: {damaged}: no copy of a run; remove it"
+    assert (project.root / UNSENT / PROBLEM).read_text() == f"MLflow: {damaged}: is not a copy of a run; remove it"
     status, _, err = sync(capfd)
-    said = (
-        f"error: sent 0 runs to MLflow, 1 run not: {damaged}: no copy of a run; remove it; run `flowshot sync` again\n"
-    )
+    why = f"{damaged}: is not a copy of a run; remove it"
+    said = f"error: sent 0 runs to MLflow, 1 run not: {why}; run `flowshot sync` again\n"
     assert (status, err) == (1, said)
 
 

@@ -64,7 +64,7 @@ class Arm:
 
     @property
     def sample_rate(self) -> int:
-        """Of the clips, in Hz."""
+        """Sample rate of the clips, in Hz."""
         return self.card.sample_rate
 
     @property
@@ -78,7 +78,7 @@ class Arm:
         return self.encoding()[0].latent_size
 
     def encoding(self) -> tuple[Autoencoder, LatentPrior]:
-        """The autoencoder and its prior; raises FlowshotError where the model is a generator, which has no latent."""
+        """The autoencoder and its prior; raises FlowshotError if the model is a generator, which has no latent."""
         if not isinstance(self.model, Autoencoder) or self.prior is None:
             raise FlowshotError(f"{self.name}: is a generator, which has no latent; name an arm of an autoencoder")
         return self.model, self.prior
@@ -116,11 +116,11 @@ class Arm:
             return self.encoding()[0].decode(torch.as_tensor(latents, dtype=torch.float32))
 
     def show(self, clips: Clips) -> "Audio":
-        """The clips with buttons to play them, as the last line of a cell of a notebook."""
+        """Players for the clips, as the last line of a notebook cell."""
         return Audio(np.atleast_2d(torch.as_tensor(clips).numpy()), self.sample_rate)
 
     def generator(self, seed: int) -> torch.Generator:
-        """Of the draws of the `sample` stage under the plan's seed."""
+        """The generator that the `sample` stage uses under the plan's seed."""
         names = self.names[:2] if self.names[2] == DIRECT else self.names
         return torch_generator(seed, "sample", *names)
 
@@ -143,7 +143,7 @@ class Arm:
     def sampler(
         self, temperature: float = 1.0, near: "Path | str | Clips | None" = None, label: str | None = None
     ) -> LatentSampler | None:
-        """What draws latents as `sample` says; None of a generator, which can only draw."""
+        """What draws latents as `sample` says; None for a generator without latents."""
         if self.prior is None and (temperature, near, label) == (1.0, None, None):
             return None
         model, prior = self.encoding()
@@ -155,7 +155,7 @@ class Arm:
         return Tempered(prior if label is None else self._fitted_to(label), temperature)
 
     def require_attributes(self, wanted: Mapping[str, float]) -> None:
-        """Raise FlowshotError where clips of this arm cannot be asked for one of the attributes `wanted`."""
+        """Raise FlowshotError if clips of this arm cannot be asked for one of the attributes `wanted`."""
         known: tuple[str, ...] = getattr(self.model, "attribute_names", ())
         for name in wanted:
             if not known:
@@ -164,7 +164,7 @@ class Arm:
                 raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
 
     def read_clip(self, path: Path) -> Clip:
-        """The clip of a file as the model knows clips: from its first sound, at the level of its dataset."""
+        """The clip of a file, cut and levelled like those of the model's dataset."""
         return read_clip(path.expanduser(), dataset_config(self._params(), self.names[0]), self.card)
 
     def read_sound(self, path: Path) -> np.ndarray:
@@ -204,7 +204,7 @@ class ExportedArm:
             self.name, self.sample_rate = str(self.file.arm), int(self.file.sample_rate)
             self.clip_samples, self.latent_size = int(self.file.clip_samples), int(self.file.latent_size)
         except (OSError, RuntimeError, AttributeError):
-            raise FlowshotError(f"{path}: is no file that `flowshot export` wrote") from None
+            raise FlowshotError(f"{path}: was not written by `flowshot export`") from None
         dataset, model, prior = self.name.split("/")
         self.names = dataset, model, prior
 
@@ -228,7 +228,7 @@ class ExportedArm:
 
 @dataclass(frozen=True)
 class Audio:
-    """Clips `[n, samples]` that a notebook shows with buttons to play them."""
+    """Clips `[n, samples]` that a notebook shows with players."""
 
     clips: np.ndarray
     sample_rate: int
@@ -297,7 +297,7 @@ def _load_model(folder: Path) -> Arm:
 
 
 def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
-    """The clip of a file as the model knows clips: from its first sound, at the level of its dataset.
+    """The clip of a file, cut and levelled like those of the model's dataset.
 
     Raises:
         FlowshotError: the file is missing or gives no clip, or the dataset has other clips than the model.
@@ -308,7 +308,7 @@ def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
             f"model was trained on {card.clip_samples} at {card.sample_rate} Hz; train it again with `dvc repro`"
         )
     if not path.is_file():
-        raise FlowshotError(f"{path}: is no file; give a sound")
+        raise FlowshotError(f"{path}: is not a file; give a sound")
     found: list[Clip] = []
     try:
         with quiet_decoders():

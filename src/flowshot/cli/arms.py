@@ -22,11 +22,11 @@ def replaceable(folder: str, force: bool) -> Path:
     """
     out = Path(folder).expanduser().resolve()
     if out.exists() and not out.is_dir():
-        raise FlowshotError(f"{out}: is no folder; choose another --out")
+        raise FlowshotError(f"{out}: is not a folder; choose another --out")
     if Path.cwd().is_relative_to(out):
-        raise FlowshotError(f"{out}: is the folder this was called in, or holds it; choose another --out")
+        raise FlowshotError(f"{out}: is the current folder, or contains it; choose another --out")
     if out.exists() and not force and any(out.iterdir()):
-        raise FlowshotError(f"{out}: is not empty; choose another --out, or replace all that is in it with --force")
+        raise FlowshotError(f"{out}: is not empty; choose another --out, or replace all of its contents with --force")
     return out
 
 
@@ -43,7 +43,7 @@ def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digi
     with writing(out), whole_folder(out) as folder:
         for index, clip in enumerate(clips):
             if not np.isfinite(clip).all():
-                raise FlowshotError("the model gives NaN or infinity; its training went wrong, train it again")
+                raise FlowshotError("the model gives NaN or infinity, so its training failed; train it again")
             write_flac(folder / f"{index:0{digits}d}.flac", clip, sample_rate)
 
 

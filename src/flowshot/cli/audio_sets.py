@@ -89,7 +89,7 @@ def read_set(
         if not isinstance(found, str):
             drawn += [Drawn(place, found, name, name)] if len(drawn) < most else []
         elif scoring.on_bad_clip == "fail":
-            raise FlowshotError(f"{path}: {found}; mend it or take it out, or score with --on-bad-clip skip")
+            raise FlowshotError(f"{path}: {found}; repair or remove it, or score with --on-bad-clip skip")
         else:
             unusable[name] = found
     return AudioSet(drawn, unusable, {"folder": folder, "files": len(audio)})
@@ -108,11 +108,11 @@ def described(role: str, each: AudioSet, others: list[str], n: int, config: Data
     )
     files, bad = facts["files"], len(each.unusable)
     for count, what in (
-        (len(others), "files are no audio by their names and are left out"),
+        (len(others), "files are left out because their names are not those of audio files"),
         (files - bad - n, f"of {files} files are left out, so that both sets have {n}"),
-        (bad, f"of {files} files cannot be decoded, and count as skipped"),
-        (facts["cut"], f"of {n} files go on after {config.clip_seconds:g} s, and only that much is heard"),
-        (facts["padded"], f"of {n} files are shorter than {config.clip_seconds:g} s, and silence follows them"),
+        (bad, f"of {files} files cannot be decoded and are skipped"),
+        (facts["cut"], f"of {n} files are longer than {config.clip_seconds:g} s; only their beginning is used"),
+        (facts["padded"], f"of {n} files are shorter than {config.clip_seconds:g} s and are padded with silence"),
     ):
         if count:
             print(f"{role}: {count} {what}", file=sys.stderr)

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
             raise FlowshotError(f"{folder}: cannot be removed ({error.strerror}); remove it, then run again") from None
     arms = len(plan.datasets) * len(plan.arms) * len(plan.seeds)
     lines = [f"{name}: {datasets[name].path} changed; `dvc repro` will fetch it again" for name in changed]
-    lines += [f"{folder}: the exported file changed; `dvc repro` will take it again" for folder in models]
+    lines += [f"{folder}: the exported file changed; `dvc repro` will copy it again" for folder in models]
     lines.append(f"params.yaml: plan {plan.name}, {arms} {'arm' if arms == 1 else 'arms'}")
     found = {"plan": plan.name, "arms": arms, "fetch_again": changed, "take_again": list(map(str, models))}
     return Outcome(found, "\n".join(lines))

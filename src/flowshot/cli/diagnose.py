@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     found = asdict(diagnosis)
     numbers = [value for value in (*found.values(), *found["kl_per_dimension"]) if isinstance(value, float)]
     if not all(map(math.isfinite, numbers)):
-        raise FlowshotError(f"{folder}: what it gives is not finite, so the weights are no good; train it again")
+        raise FlowshotError(f"{folder}: its output is not finite, so its weights cannot be used; train it again")
     about = {"model": arguments.model, "dataset": card.dataset, "seed": arguments.seed, "loss": to_dict(loss)}
     per_dimension = sorted(found["kl_per_dimension"], reverse=True)
     shown = {name: value for name, value in found.items() if value is not None}
@@ -83,5 +83,5 @@ def training_loss(root: Path, dataset: str, folder: Path) -> LossConfig:
     path = Path(root, "runs/train", dataset, folder.resolve().parent.name, folder.resolve().name, "run.json")
     if path.is_file():
         return Params(path, read_json(path)).section("parameters.train.loss", LossConfig)
-    print(f"{path}: not found; the loss of params.yaml judges reconstructions", file=sys.stderr)
+    print(f"{path}: not found; using the loss of params.yaml", file=sys.stderr)
     return project_params().section("train.loss", LossConfig)

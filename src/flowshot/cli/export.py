@@ -57,7 +57,7 @@ def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
         difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
         require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
-    return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json, which says what they take"
+    return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json with their shapes"
 
 
 def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str, Any], str]:
@@ -106,6 +106,6 @@ def require_small(arm: str, difference: float, largest: float) -> None:
     """Raise FlowshotError where what was recorded differs from the model."""
     if not difference <= largest:  # also where it is NaN
         raise FlowshotError(
-            f"{arm}: cannot be exported: what was recorded differs from the model by {difference:g}; "
+            f"{arm}: cannot be exported: the exported model differs from the original by {difference:g}; "
             "use `flowshot sample`, and report this with the model's config.json"
         )

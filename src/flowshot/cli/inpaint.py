@@ -22,5 +22,5 @@ def run(arguments: argparse.Namespace) -> Outcome:
     first, last = (round(seconds * arm.card.sample_rate) for seconds in (arguments.first, arguments.last))
     with working(f"inpainting {arguments.file}"), torch.no_grad():
         made = model.inpaint(torch.from_numpy(clip.samples), first, last, arguments.n, generator)
-    what = f"of {arguments.file} with {arguments.first:g} to {arguments.last:g} s made anew"
+    what = f"of {arguments.file} with {arguments.first:g} to {arguments.last:g} s replaced"
     return finish(arguments, out, arm, made, what, **{"from": arguments.first, "to": arguments.last})

@@ -54,7 +54,7 @@ def make(arguments: argparse.Namespace) -> Outcome:
     out = replaceable(arguments.out, arguments.force)
     key_path = out.with_name(out.name + ".key.json")
     if key_path.exists() and not arguments.force:
-        raise FlowshotError(f"{key_path}: exists, and without it its answers say nothing; choose another --out")
+        raise FlowshotError(f"{key_path}: exists, and its answers cannot be read without it; choose another --out")
 
     prepared = read_prepared(PREPARED / datasets.pop())
     sources = {name: find_clips(arm, arguments.model_seed) for name, arm in arms.items()}
@@ -65,7 +65,10 @@ def make(arguments: argparse.Namespace) -> Outcome:
         real, rate = prepared.clips("test"), prepared.sample_rate
         text, key = build_test(clips, real, rate, arguments.screens, arguments.pairs, facts, generator)
     if key["unmatched"]:
-        print(f"{len(key['unmatched'])} clips are silent or too short to be as loud as the others", file=sys.stderr)
+        print(
+            f"{len(key['unmatched'])} clips are silent or too short to match the loudness of the others",
+            file=sys.stderr,
+        )
     with writing(out), whole_folder(out) as folder:
         (folder / "index.html").write_text(text, encoding="utf-8")
         write_json(key_path, key)
@@ -78,7 +81,7 @@ def make(arguments: argparse.Namespace) -> Outcome:
     text = (
         f"{page}: {report['screens']} screens and {report['pairs']} pairs of {len(arms)} arms, {report['clips']} clips "
         f"at {key['loudness_lufs']:.1f} LUFS, {page.stat().st_size / 1e6:.1f} MB\n"
-        f"{key_path}: which clip is of which arm; keep it, and give listeners the page alone"
+        f"{key_path}: says which clip belongs to which arm; keep it, and give listeners only the page"
     )
     return Outcome(report, text)
 
@@ -111,13 +114,13 @@ def read_source(source: Path, prepared: PreparedDataset) -> np.ndarray:
                 "long; sample again with `dvc repro`"
             )
         if not np.isfinite(clips).all():
-            raise FlowshotError(f"{source}: holds NaN or infinity; the arm's training went wrong, train it again")
+            raise FlowshotError(f"{source}: contains NaN or infinity, so the arm's training failed; train it again")
         return clips
     heard = []
     files = audio_files(str(source))[0]
     for path, found in decoded(str(source), files, prepared.sample_rate, prepared.clip_samples):
         if isinstance(found, str):
-            raise FlowshotError(f"{path}: {found}; mend it or take it out")
+            raise FlowshotError(f"{path}: {found}; repair or remove it")
         heard.append(found.audio)
     return np.stack(heard)
 
@@ -128,7 +131,7 @@ def analyse(arguments: argparse.Namespace) -> Outcome:
     key = read_key(Path(arguments.key).expanduser() if arguments.key else find_key(files))
     answers = read_all(files, key)
     if answers.unfinished:
-        print(f"not finished, but counted as far as they came: {', '.join(answers.unfinished)}", file=sys.stderr)
+        print(f"not finished, counted as far as they were answered: {', '.join(answers.unfinished)}", file=sys.stderr)
     systems = [*key.arms, *RESERVED]
     pairs = list(combinations(key.arms if len(key.arms) > 1 else [*key.arms, "real"], 2))
     generator = numpy_generator(arguments.seed, "listening-test", "analysis")
@@ -173,9 +176,9 @@ def _text(report: dict[str, Any]) -> str:
         if entries:
             parts.append(table((*header, *numbers[1:3], "answers"), [[each[key] for key in keys] for each in entries]))
     listeners = len(report["listeners"])
-    over = "listeners and clips" if listeners > 1 else "clips alone: one listener says nothing of others"
+    over = "listeners and clips" if listeners > 1 else "clips only: one listener says nothing about others"
     parts.append(f"{listeners} {'listener' if listeners == 1 else 'listeners'}; {CONFIDENCE:.0%} intervals over {over}")
     deaf = [name for name, points in report["real_above_anchor"].items() if points <= 0]
     if deaf:
-        parts.append(f"rated anchors no lower than real clips, but counted: {', '.join(deaf)}")
+        parts.append(f"rated anchors no lower than real clips, but included: {', '.join(deaf)}")
     return "\n\n".join(parts)

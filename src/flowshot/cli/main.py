@@ -66,7 +66,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         print_error(f"{error.filename or 'an output'}: {reason}; free space or change permissions")
         return 1
     except KeyboardInterrupt:
-        print_error("interrupted; earlier outputs are untouched")
+        print_error("interrupted; earlier outputs are unchanged")
         return 1
     return 0
 

@@ -16,7 +16,7 @@ EPILOG = """examples:
   flowshot sample synth/nf_prior/own --n 32 --out drawn
   flowshot score --reference ~/sounds --candidate drawn
 
-`flowshot COMMAND --help` has the options and more examples. Every COMMAND takes --json, --verbose and --no-color.
+`flowshot COMMAND --help` has options and examples. Every COMMAND takes --json, --verbose and --no-color.
 Exit status: 0 done, 1 failed (one line on standard error says why), 2 wrong use."""
 
 Arm = tuple[str, str, str]
@@ -67,7 +67,7 @@ def arm_or_folder(text: str) -> Arm | tuple[str, str]:
     if not equals:
         return arm(text)
     if not NAME.fullmatch(name) or name in ("real", "anchor") or not folder:
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=DIR; a name is of letters, digits, `_` and `-`")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR; a name has letters, digits, `_` and `-`")
     return name, folder
 
 
@@ -96,7 +96,7 @@ def option(text: str) -> tuple[str, str]:
     """The name and the value of `OPTION=VALUE`, the name as a keyword of Python."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is no OPTION=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not OPTION=VALUE")
     return name.lstrip("-").replace("-", "_"), value
 
 
@@ -108,7 +108,7 @@ def attribute(text: str) -> tuple[str, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, e.g. brightness=0.8") from None
     if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: an attribute lies between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text!r}: an attribute must be between 0 and 1")
     return name, number
 
 

@@ -33,6 +33,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise Interrupted(f"stopped with {len(report['done'])} of {len(schedule.states)} stages done; run it again")
     if report["failed"]:
         reasons = [f"{stage}: {reason_of(stage)} ({log_file(stage)})" for stage in report["failed"]]
-        skipped = f"not run, as they depend on it: {', '.join(report['skipped'])}"
+        skipped = f"not run because they depend on it: {', '.join(report['skipped'])}"
         raise FlowshotError("; ".join([*reasons, *([skipped] if report["skipped"] else [])]))
     return Outcome({**report, "seconds": seconds}, f"{len(report['done'])} stages done in {seconds:.0f} s")

@@ -82,7 +82,7 @@ def without_copies(arm: "Arm", count: int, draw: "Callable[[int], np.ndarray]") 
     while found < count:
         if drawn >= DRAWS_A_CLIP * count:
             raise FlowshotError(
-                f"{arm.name}: only {found} of {drawn} clips are no copies of training clips; leave --no-copies out"
+                f"{arm.name}: only {found} of {drawn} clips are not copies of training clips; leave out --no-copies"
             )
         clips = draw(min(AT_ONCE, count))
         drawn += len(clips)

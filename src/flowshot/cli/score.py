@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
         listed, most, found = {"reference": ([], []), **listed}, len(sets["reference"].drawn), most
         if found < most:
             raise FlowshotError(
-                f"{arguments.candidate}: holds {found} audio files, but every row of a table needs as many as "
-                f"{arguments.reference} holds out, {most}; add audio"
+                f"{arguments.candidate}: holds {found} audio files, but a row of the tables needs as many as "
+                f"{arguments.reference} has for testing, {most}; add audio"
             )
     for role, folder in folders.items():
         sets[role] = read_set(role, folder, listed[role][0], most, config, scoring, arguments.seed)
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.name:
         path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)
         write_scores(path, scores)
-        print(f"written to {path}; `flowshot report` shows it as external, and git keeps it", file=sys.stderr)
+        print(f"written to {path}; `flowshot report` shows it as external, and it can be committed", file=sys.stderr)
     skipped = [
         {"set": role, "clip": file, "reason": reason}
         for role, each in sets.items()

@@ -107,7 +107,7 @@ def _send(copy: Path, away: dict[str, str]) -> str:
     from flowshot.tracking.run import read_run
 
     if not (copy / ABOUT).is_file():
-        raise FlowshotError(f"{copy}: no copy of a run; remove it")
+        raise FlowshotError(f"{copy}: is not a copy of a run; remove it")
     about = read_json(copy / ABOUT)
     store = os.environ.get("MLFLOW_TRACKING_URI") or about["store"] or find_store()
     if store in away:

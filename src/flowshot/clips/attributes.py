@@ -1,4 +1,4 @@
-"""What a clip sounds like in a few numbers from 0 to 1, which a model can be asked for.
+"""Attributes of a clip: a few numbers from 0 to 1 that can be requested from a model.
 
 Plain measures of the signal; AudioCommons' timbral models, which DrumGAN used, are others.
 """
@@ -29,7 +29,7 @@ def attributes(clips: Tensor, sample_rate: int) -> Tensor:
     * pitch_strength: the highest normalised autocorrelation at a period from 50 to 1,000 Hz, behind the first dip;
     * bass: the share of the power below 200 Hz.
 
-    A silent clip has none of them, but for numbers that are finite.
+    For a silent clip the numbers are finite and mean nothing.
     """
     clips = clips.float()
     power = _power(clips, sample_rate)

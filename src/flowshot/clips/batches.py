@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class EndlessBatches(Iterator[Tensor]):
-    """Batches `[batch, samples]` float32 of `clips: [n, samples]`, shuffled anew in every epoch, without end.
+    """Batches `[batch, samples]` float32 of `clips: [n, samples]`, shuffled again in every epoch, without end.
 
     `clips` may be memory-mapped: a batch reads only its own rows. A set smaller than `batch_size` is repeated within a
     batch, so that every step sees the same number of clips. Nothing but the batches may draw from `generator`, or the
@@ -32,11 +32,11 @@ class EndlessBatches(Iterator[Tensor]):
         return torch.from_numpy(np.asarray(self._clips[torch.cat(rows).numpy()], dtype=np.float32))
 
     def state_dict(self) -> dict[str, Any]:
-        """What decides the order from here on."""
+        """The state that determines the following batches."""
         return {"before_epoch": self._before_epoch, "position": self._position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on as the batches did whose state this is."""
+        """Continue from this state."""
         self._generator.set_state(state["before_epoch"])
         self._begin_epoch()
         self._position = state["position"]

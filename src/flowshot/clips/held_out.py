@@ -1,4 +1,4 @@
-"""Sets of clips with their sources, and the held-out ones that every comparison of a dataset uses."""
+"""Sets of clips with their sources, and the held-out clips that every comparison uses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ REFERENCE_SEED = 0
 
 @dataclass(frozen=True)
 class NamedClips:
-    """Clips `[n, samples]` in [-1, 1], what each is called, and the source that each comes from."""
+    """Clips `[n, samples]` in [-1, 1], with the name and source of each."""
 
     clips: np.ndarray
     names: Sequence[str]
@@ -21,7 +21,7 @@ class NamedClips:
 
     @classmethod
     def independent(cls, clips: np.ndarray) -> "NamedClips":
-        """Clips known by their number, each a source of its own."""
+        """Clips named by their number, each from a different source."""
         # Groups that no source of another set can be called.
         return cls(clips, [f"clip {i}" for i in range(len(clips))], [f"\0{i}" for i in range(len(clips))])
 
@@ -33,6 +33,6 @@ class NamedClips:
 
 
 def reference_clips(prepared: PreparedDataset, split: Split = "test") -> NamedClips:
-    """All clips of a held-out split in its order; every arm is compared with those of `test`."""
+    """All clips of a held-out split, in order; every arm is compared with `test`."""
     clips, groups = prepared.clips(split), prepared.groups(split)
     return NamedClips(np.asarray(clips), [f"clip {i}" for i in range(len(clips))], groups)

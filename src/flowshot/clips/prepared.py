@@ -1,4 +1,4 @@
-"""Read a prepared dataset, whose memory does not grow with the number of clips."""
+"""Read a prepared dataset; memory does not grow with the number of clips."""
 
 import csv
 import json
@@ -73,12 +73,12 @@ class PreparedDataset:
         return [row for row in self.manifest if row["split"] == split]
 
     def groups(self, split: Split) -> list[str]:
-        """What each clip of a split must not be separated from (its track, its instrument)."""
+        """The group of each clip, which must stay in one split (its track, its instrument)."""
         return [row["group"] for row in self.rows(split)]
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What tells this dataset from any other: its card, and the hash of every clip in its manifest."""
+        """The files that identify this dataset: its card, and its manifest with the hash of every clip."""
         return self.folder / "dataset.json", self.folder / "manifest.csv"
 
     @contextmanager
@@ -88,8 +88,7 @@ class PreparedDataset:
         yield
         if self._contents() != before:
             raise FlowshotError(
-                f"{self.folder}: changed while this ran, so nothing of it is kept; run `dvc repro` to start anew with "
-                "what is there now"
+                f"{self.folder}: changed while this ran, so the result was discarded; run `dvc repro` to start again"
             )
 
     def _contents(self) -> list[str | None]:
@@ -97,7 +96,7 @@ class PreparedDataset:
 
 
 def read_prepared(folder: Path | str) -> PreparedDataset:
-    """Open a prepared dataset. Raises FlowshotError where it is missing, incomplete, or disagrees with itself."""
+    """Open a prepared dataset. Raises FlowshotError if it is missing, incomplete or inconsistent."""
     folder = Path(folder)
     try:
         card = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
@@ -113,7 +112,7 @@ def read_prepared(folder: Path | str) -> PreparedDataset:
     for split in SPLITS:
         if found[split] != expected[split]:
             raise FlowshotError(
-                f"{folder}: {split}.npy has shape {found[split]}, but manifest.csv and dataset.json ask for "
+                f"{folder}: {split}.npy has shape {found[split]}, but manifest.csv and dataset.json say "
                 f"{expected[split]}; run `dvc repro --force prepare@{folder.name}`"
             )
     return dataset

@@ -1,1 +1,1 @@
-"""What every part of flowshot stands on: errors, files, randomness, processes, parameters, provenance."""
+"""What all rooms use: errors, files, randomness, processes, parameters, provenance."""

@@ -2,7 +2,7 @@
 
 
 class FlowshotError(Exception):
-    """A mistake or a mishap that a person can mend.
+    """A problem that the user can fix.
 
     The message is one line. Stages and the command print it on standard error and exit with 1;
     anything else that escapes is a bug of ours and keeps its traceback.
@@ -13,4 +13,4 @@ class FlowshotError(Exception):
 
 
 class Interrupted(FlowshotError):
-    """Somebody asked to stop, and what was done so far is kept."""
+    """A stop was requested, and the state so far was saved."""

@@ -22,7 +22,7 @@ UNWRITABLE = frozenset({
 
 @contextmanager
 def writing(place: Path) -> Iterator[None]:
-    """Raise FlowshotError, one line about `place`, where the block fails because something cannot be written."""
+    """Raise FlowshotError, one line about `place`, if the block fails because something cannot be written."""
     try:
         yield
     except Exception as error:
@@ -45,7 +45,7 @@ def unwritable(error: Exception) -> str | None:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new empty folder that takes the place of `folder` when the block ends well.
+    """A new empty folder that replaces `folder` if the block succeeds.
 
     Where the block raises, the new folder is removed and what was at `folder` stays as it was. What a killed process
     left here is removed by the next one.
@@ -73,7 +73,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """The path of a new file that takes the place of `path` when the block ends well; else as `whole_folder`."""
+    """The path of a new file that replaces `path` if the block succeeds; otherwise as `whole_folder`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.unfinished{path.suffix}")  # numpy would add the suffix
     try:
@@ -85,7 +85,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """`folder` for this process alone; it is removed where the block ends well, and kept for the next try otherwise.
+    """`folder` for this process alone; deleted if the block succeeds, otherwise kept for the next try.
 
     Its name is a digest of all that the work depends on. What lies beside it is of work that was interrupted and that
     nobody can resume; it is removed, with a warning.
@@ -106,8 +106,8 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
         with suppress(Timeout), FileLock(f"{other}.lock", timeout=0):
             if other != folder:
                 print(
-                    f"warning: {folder.parent}: starts anew, because parameters, code or data are others than those of "
-                    "the work that was interrupted; its state is removed",
+                    f"warning: {folder.parent}: starts again, because parameters, code or data have changed since it "
+                    "was interrupted; its state is deleted",
                     file=sys.stderr,
                 )
                 shutil.rmtree(other, ignore_errors=True)
@@ -122,13 +122,13 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all. NaN and infinity are refused with ValueError."""
+    """Write `value` as indented JSON, whole or not at all. NaN and infinity raise ValueError."""
     with whole_file(path) as fresh:
         fresh.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file. Raises FlowshotError where it is missing or damaged."""
+    """The value in a JSON file. Raises FlowshotError if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Intervals of means and proportions over clips whose sources are independent, and of whatever has a standard error."""
+"""Intervals of means and proportions over clips with independent sources, and from any standard error."""
 
 from collections.abc import Hashable, Sequence
 
@@ -21,7 +21,7 @@ def mean_standard_error(values: np.ndarray, groups: Sequence[Hashable]) -> tuple
 
 
 def student_quantile(freedom: float, confidence: float) -> float:
-    """Within how many standard errors Student's t lies with this confidence."""
+    """The quantile of Student's t: the interval's half width in standard errors at this confidence."""
     # Imported here: it takes half a second, and metrics are usable without scipy.
     from scipy.special import stdtrit
 
@@ -31,7 +31,7 @@ def student_quantile(freedom: float, confidence: float) -> float:
 def student_interval(
     value: float, error: tuple[float, float] | None, confidence: float
 ) -> tuple[float, float] | tuple[None, None]:
-    """The interval that a standard error with its degrees of freedom gives; None twice where there is none."""
+    """The interval that a standard error with its degrees of freedom gives; None twice if there is none."""
     if error is None:
         return None, None
     standard_error, freedom = error
@@ -42,7 +42,7 @@ def student_interval(
 def proportion_interval(
     value: float, error: tuple[float, float] | None, sources: int, confidence: float
 ) -> tuple[float, float] | tuple[None, None]:
-    """The interval of a proportion between 0 and 1; None twice where it has no error.
+    """The interval of a proportion between 0 and 1; None twice if it has no error.
 
     Wilson (1927), "Probable inference", with the number of independent draws that the standard error implies, or the
     number of sources where the proportion is 0 or 1, for which the error is 0 and says nothing. Unlike a t interval

@@ -44,7 +44,7 @@ class Params:
     def plan(self) -> PlanConfig:
         """The plan that runs."""
         if isinstance(name := self.values.get("plan"), str):
-            raise FlowshotError(f"{self.path}: plan: its values belong there; `flowshot plan {name}` writes them")
+            raise FlowshotError(f"{self.path}: plan: expected the values of a plan; `flowshot plan {name}` writes them")
         return self.section("plan", PlanConfig)
 
     def named_plan(self, name: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Params:
         return check_section(kind, value, f"{self.path}: {key}")
 
     def entry(self, section: str, name: str) -> dict[str, Any]:
-        """The entry `name` of a section of names, as plain values; raises FlowshotError where there is none."""
+        """The entry `name` of a section of names, as plain values; raises FlowshotError if there is none."""
         entries = self.values.get(section) or {}
         if name not in entries:
             known = ", ".join(sorted(entries)) or "none"
@@ -73,7 +73,7 @@ class Params:
             )
         entry = entries[name]
         if entry is not None and not isinstance(entry, Mapping):
-            raise FlowshotError(f"{self.path}: {section}.{name} must be a mapping of what differs, found {entry!r}")
+            raise FlowshotError(f"{self.path}: {section}.{name} must be a mapping of differences, found {entry!r}")
         return dict(entry or {})
 
     def names(self, section: str) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def read_params(path: Path | str = PARAMS) -> Params:
 
 
 def parse_params(text: str, path: Path) -> Params:
-    """As `read_params`, of the text of a file that is called `path`."""
+    """As `read_params`, from the text of the file `path`."""
     raw = _parse_yaml(text, path)
     unknown = sorted(set(map(str, raw)) - SECTIONS)
     if unknown:
@@ -103,7 +103,7 @@ def parse_params(text: str, path: Path) -> Params:
 
 
 def project_params() -> Params:
-    """The parameters of this folder, or those of flowshot's own project where this folder has none."""
+    """The parameters of this folder, or of flowshot's own project if this folder has none."""
     return read_params(PARAMS if PARAMS.is_file() else PROJECT_PARAMS)
 
 
@@ -138,7 +138,7 @@ def _adapter(kind: Any) -> "TypeAdapter[Any]":
 
 
 def read_text(path: Path) -> str:
-    """The text of the file. Raises FlowshotError where it is missing or cannot be read."""
+    """The text of the file. Raises FlowshotError if it is missing or cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -156,7 +156,7 @@ def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
         raw = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         remedy = "; `flowshot plan NAME` chooses a plan" if "undefined alias" in str(error) else ""
-        raise FlowshotError(f"{path}: no valid YAML: {' '.join(str(error).split())[:300]}{remedy}") from None
+        raise FlowshotError(f"{path}: not valid YAML: {' '.join(str(error).split())[:300]}{remedy}") from None
     if not isinstance(raw, dict):
         raise FlowshotError(f"{path}: expected sections such as `plan:` and `datasets:`, found {type(raw).__name__}")
     return raw
@@ -167,7 +167,7 @@ def _check_names(entries: Any, section: str, path: Path) -> None:
         raise FlowshotError(f"{path}: {section} must be a mapping of names to entries")
     for name in entries:
         if not isinstance(name, str):
-            raise FlowshotError(f"{path}: {section}: {name!r} is no text; put the name in quotes")
+            raise FlowshotError(f"{path}: {section}: {name!r} is not a string; put the name in quotes")
         if not NAME.fullmatch(name):
             raise FlowshotError(f"{path}: {section}: the name {name!r} {NAME_RULE}")
 

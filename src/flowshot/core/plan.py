@@ -22,7 +22,7 @@ def arm_names(text: str) -> tuple[str, str, str]:
     if len(parts) == 2:
         parts.append(DIRECT)
     if len(parts) != 3 or any(part in ("", ".", "..") for part in parts):
-        raise FlowshotError(f"{text!r} is no arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
+        raise FlowshotError(f"{text!r} is not an arm: expected DATASET/AUTOENCODER/PRIOR or DATASET/GENERATOR")
     return parts[0], parts[1], parts[2]
 
 

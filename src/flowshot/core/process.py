@@ -1,4 +1,4 @@
-"""What every script in `stages/` shares: its arguments, errors of one line, threads, and requests to stop."""
+"""What scripts in `stages/` share: arguments, one-line errors, threads, and stop requests."""
 
 import argparse
 import faulthandler
@@ -36,7 +36,7 @@ def run_script(main: Callable[[], None]) -> None:
             raise
         sys.exit(f"error: {error.filename or 'an output'}: {reason}; free space or change permissions")
     except KeyboardInterrupt:
-        sys.exit("error: interrupted; earlier outputs are untouched, run `dvc repro` to go on")
+        sys.exit("error: interrupted; earlier outputs are unchanged, run `dvc repro` to continue")
 
 
 def prepare_threads(threads: int) -> None:
@@ -55,7 +55,7 @@ def prepare_threads(threads: int) -> None:
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within the block, Ctrl-C or SIGTERM only makes the yielded function true, so that a step can be finished.
+    """Within the block, Ctrl-C or SIGTERM only makes the yielded function return True, so that a step can finish.
 
     A second request ends the process at once.
     """
@@ -77,7 +77,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 def warn(line: str) -> None:
-    """Say on standard error what went wrong without ending the stage."""
+    """Print a warning on standard error; the stage continues."""
     print(f"warning: {line}", file=sys.stderr)
 
 

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 
 def git_revision(folder: Path) -> str:
-    """The commit checked out in `folder`, with `+changes` where the code differs from it.
+    """The commit checked out in `folder`, with `+changes` if the code differs from it.
 
     `unknown` where `folder` is in no git repository, or git is not installed.
     """

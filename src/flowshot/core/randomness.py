@@ -1,7 +1,7 @@
 """Every random draw comes from a generator made from the plan's seed and a name.
 
 Two stages with one seed must not share their random numbers, and a stage must not depend on what ran
-before it in the process; so the global generators are left alone, but for torch's where weights are made.
+before it in the process; so global generators are not used, except torch's for initial weights.
 """
 
 from __future__ import annotations

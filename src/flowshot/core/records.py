@@ -1,4 +1,4 @@
-"""Records of what a stage did: when, how long and on which machine; beside content, and never in it.
+"""Records of what a stage did: when, for how long and on which machine. They are kept apart from outputs.
 
 A record is `run.json` in `runs/<stage>/<dataset>/<model>[/<prior>]/<seed>/`. No stage depends on it.
 """
@@ -27,7 +27,7 @@ NEEDED = (*IDENTITY, "stage", "parameters", "seconds", "revision", "experiment",
 def write_record(
     folder: Path, *, stage: str, parameters: Mapping[str, Any], seconds: float | None, **more: Any
 ) -> Path:
-    """Write `run.json` into `folder`, in the place of an earlier one; other files stay. Returns `folder`.
+    """Write `run.json` into `folder`, instead of an earlier one; other files stay. Returns `folder`.
 
     Args:
         folder: `runs/<stage>/<dataset>/<model>[/<prior>]/<seed>`, or the folder of a training that is under way.
@@ -53,21 +53,21 @@ def write_record(
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record in a folder. Raises FlowshotError where it is missing, damaged or lacks something."""
+    """The record in a folder. Raises FlowshotError if it is missing, damaged or lacks something."""
     record = read_json(folder / RECORD)
     missing = [name for name in NEEDED if not isinstance(record, dict) or name not in record]
     if missing:
-        raise FlowshotError(f"{folder / RECORD}: no record, it lacks {', '.join(missing)}; run its stage again")
+        raise FlowshotError(f"{folder / RECORD}: incomplete record without {', '.join(missing)}; run its stage again")
     return dict(record)
 
 
 def record_key(record: Mapping[str, Any]) -> str:
-    """What tells a run from every other: equal for equal names, parameters and DVC experiment."""
+    """The key of a run: equal for equal names, parameters and DVC experiment."""
     return parameters_digest({name: record[name] for name in (*IDENTITY, "parameters", "experiment")})
 
 
 def project_of(folder: Path, stage: str) -> Path:
-    """The project whose record of `stage` is in `folder`. Raises FlowshotError where that is no place for one."""
+    """The project with the record of `stage` in `folder`. Raises FlowshotError if records do not belong there."""
     folder = folder.resolve()
     for runs in folder.parents:
         if runs.name == "runs" and runs / stage in folder.parents:
@@ -102,7 +102,7 @@ def repository() -> Path:
 
 @contextmanager
 def alone(key: str = "0", wait: bool = True) -> Iterator[None]:
-    """Within the block no other process of this repository is in one with the same key, a hexadecimal number.
+    """A lock of this repository for `key`, a hexadecimal number.
 
     Each key is a byte of one file, so that blocks of different keys may be nested, and no key leaves a file behind.
     Raises BlockingIOError where another process is in such a block and this one does not `wait`.

@@ -19,7 +19,7 @@ class Section:
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise ValueError with `message` unless `condition` holds: the form in which dataclasses refuse a value."""
+    """Raise ValueError with `message` unless `condition` holds, as dataclasses do for a wrong value."""
     if not condition:
         raise ValueError(message)
 
@@ -29,7 +29,7 @@ def require_pattern(text: str, name: str) -> None:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"{name} is no regular expression: {error}") from None
+        raise ValueError(f"{name} is not a regular expression: {error}") from None
 
 
 def to_dict(section: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What stages tell MLflow, through processes of their own, so that no stage waits for MLflow or fails with it.
+"""Send records to MLflow through other processes, so that no stage waits for MLflow or fails with it.
 
 `.flowshot/unsent/` of the repository holds copies of records that MLflow misses. One process, the drain, sends them;
 where it gives up, it says why in the file `problem` beside them. With `FLOWSHOT_TRACKING=later` no process is started,
@@ -30,7 +30,7 @@ ENDED = "ended"  # the file that tells who follows a training how it ended
 
 
 def send(record_folder: Path) -> None:
-    """Copy a record (`core/records.py`) and see that a process sends it to MLflow; wait for neither."""
+    """Copy a record (`core/records.py`) and start a process that sends it to MLflow, without waiting."""
     try:
         keep_unsent(record_folder)
         if _take_problem():
@@ -77,7 +77,7 @@ def unsent_copies() -> list[Path]:
 
 
 def _take_problem() -> bool:
-    """Whether a drain gave up and no stage has seen it; it has now."""
+    """Whether a drain gave up and no stage has reported it; marks it as reported."""
     folder = repository() / UNSENT
     with suppress(FileNotFoundError):
         return bool((folder / PROBLEM).rename(folder / SAID))  # which keeps its time
@@ -88,11 +88,11 @@ def _warn() -> None:
     said, missing = repository() / UNSENT / SAID, len(unsent_copies())
     store, _, reason = (said.read_text("utf-8") if said.exists() else "MLflow: not sent yet").partition(": ")
     runs = f"{missing} run{'s' * (missing != 1)}"
-    warn(f"{store} misses {runs}: {reason}; they are kept, and `flowshot sync` sends them")
+    warn(f"{store} misses {runs}: {reason}; `flowshot sync` sends them later")
 
 
 def _start_drain() -> bool:
-    """Start a process that sends the copies, unless one is at it; False where one gave up lately or none is wanted."""
+    """Start a process that sends the copies, unless one is running; False if one gave up recently or none is wanted."""
     if LATER:
         return False
     with suppress(FileNotFoundError):
@@ -108,7 +108,7 @@ def _start_drain() -> bool:
 
 @contextmanager
 def following(folder: Path) -> Iterator[None]:
-    """Within the block, MLflow gets the rows of `folder/history.csv` as they come, in the run of `folder/run.json`."""
+    """Within the block, MLflow receives new rows of `folder/history.csv` in the run of `folder/run.json`."""
     if LATER:
         yield
         return

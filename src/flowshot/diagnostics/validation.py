@@ -31,7 +31,7 @@ def validate(
     """Losses over all of `valid_clips: [n, samples]` with the full beta, the generalisation gap, and the latent.
 
     The validation loss, by which weights are kept, charges what the training charges: free nats cost nothing here
-    either. The gap between the two reconstructions grows as training clips are learned by heart; they are the same at
+    either. The gap between the two reconstructions grows as the model memorises training clips; they are the same at
     every call, at most as many as there are validation clips, and not augmented.
     """
     reconstruction, extra, kl, posterior = evaluate(model, valid_clips, reconstruction_loss, config, batch_size)

@@ -33,7 +33,7 @@ class StageGraph:
 
 
 def search_path() -> str:
-    """`PATH` for stages: first where this Python is, whose environment they need."""
+    """`PATH` for stages: the folder of this Python first, because they need its environment."""
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
@@ -49,7 +49,7 @@ def parse_graph(text: str) -> StageGraph:
 
 
 def read_graph() -> StageGraph:
-    """The graph of the plan in the current folder. Raises FlowshotError where DVC cannot read it."""
+    """The graph of the plan in the current folder. Raises FlowshotError if DVC cannot read it."""
     return parse_graph(_dvc("dag", "--dot"))
 
 

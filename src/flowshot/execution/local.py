@@ -40,7 +40,7 @@ def start_stage(stage: str, slot: int, slots: int, gpus: Sequence[str], alone: b
 
 
 def cores_of(slot: int, slots: int, cores: Iterable[int]) -> set[int]:
-    """The cores of a slot: all of them are dealt out; with more slots than cores, several slots share one."""
+    """The cores of a slot: all cores are assigned; with more slots than cores, slots share them."""
     dealt = sorted(cores)
     return set(dealt[slot % len(dealt) :: slots]) or {dealt[slot % len(dealt)]}
 
@@ -65,11 +65,11 @@ def reason_of(stage: str) -> str:
     """The error that a stage ended with: its last line that says so, or its last line."""
     lines = log_file(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     said = [line for line in lines if line.startswith("error:")] or [line for line in lines if line.strip()]
-    return said[-1] if said else "it said nothing"
+    return said[-1] if said else "no output"
 
 
 def stop(processes: Sequence[Process]) -> None:
-    """Ask stages to finish their step and save; those that take too long are ended."""
+    """Ask stages to finish their step and save; kill those that take too long."""
     for process in processes:
         os.killpg(process.pid, signal.SIGINT)
     for process in processes:

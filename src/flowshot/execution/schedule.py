@@ -1,4 +1,4 @@
-"""Run the stages of a graph side by side: each as soon as what it waits for is done."""
+"""Run the stages of a graph side by side, each as soon as its dependencies are done."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ POLL_SECONDS = 0.1
 
 
 class Schedule:
-    """What became of the `stages` of a graph so far; their parents that are not among them count as done."""
+    """The state of the `stages` of a graph; parents that are not among them count as done."""
 
     def __init__(self, graph: StageGraph, stages: Iterable[str]) -> None:
         self.graph, wanted = graph, set(stages)
@@ -29,7 +29,7 @@ class Schedule:
         return [stage for stage in self.named("waiting") if self.graph.parents[stage] <= done]
 
     def alone(self, stage: str) -> bool:
-        """Whether nothing runs beside `stage`, and nothing can before it has ended."""
+        """Whether no other stage runs or can run before `stage` has ended."""
         return {*self.named("waiting"), *self.named("running")} <= self.graph.with_downstream({stage})
 
     def start(self, stage: str) -> None:
@@ -61,7 +61,7 @@ def run_schedule(
     start: Callable[[str, int], Process],
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> list[Process]:
-    """Run until nothing more can, at most `slots` stages at once; `schedule` holds the outcome afterwards.
+    """Run until no stage can start, at most `slots` stages at once; `schedule` holds the outcome.
 
     `start` starts a stage in a slot, counted from 0. Returns what still runs: nothing, unless a stop was requested,
     after which nothing is started any more.

@@ -1,4 +1,4 @@
-"""Stages as jobs of a SLURM cluster, submitted all at once with what each waits for.
+"""Stages as jobs of a SLURM cluster, all submitted at once with their dependencies.
 
 The cluster must see the repository under the same path on every node, and the environment that runs this.
 """
@@ -28,7 +28,7 @@ def submit(schedule: Schedule, options: Mapping[str, Any], minutes: int) -> dict
         FlowshotError: there is no SLURM, no submitit, or an option that it does not know.
     """
     if shutil.which("sbatch") is None:
-        raise FlowshotError("there is no sbatch here; --engine slurm runs on a machine that submits to a SLURM cluster")
+        raise FlowshotError("sbatch not found; run --engine slurm on a machine that submits to a SLURM cluster")
     try:
         from submitit import SlurmExecutor  # imported here: it is an extra
         from submitit.helpers import CommandFunction
@@ -57,6 +57,6 @@ def submit(schedule: Schedule, options: Mapping[str, Any], minutes: int) -> dict
         except (ValueError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
             if jobs:
                 subprocess.run(["scancel", *jobs.values()], check=False, capture_output=True)
-            raise FlowshotError(f"SLURM did not take {stage} ({error}); what was submitted is cancelled") from None
+            raise FlowshotError(f"SLURM rejected {stage} ({error}); all submitted jobs were cancelled") from None
         schedule.start(stage)
     return jobs

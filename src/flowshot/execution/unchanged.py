@@ -1,4 +1,4 @@
-"""Is there anything to do? `make repro` asks here first, because DVC takes seconds to find that there is not.
+"""Is there anything to do? `make repro` checks here first, because DVC takes seconds for it.
 
 `python -m flowshot.execution.unchanged` fails where something may have changed since `... unchanged --remember` found
 that DVC had nothing to do. DVC takes a file for unchanged whose inode, size and times are what they were when it last
@@ -33,7 +33,7 @@ def is_unchanged() -> bool:
 
 
 def remember() -> None:
-    """Keep the digest where DVC finds everything up to date now, and forget the former one where it does not."""
+    """Store the digest if DVC finds everything up to date now; otherwise delete the stored one."""
     RECORD.unlink(missing_ok=True)
     try:
         paths = watched_paths()
@@ -89,7 +89,7 @@ def _token(path: str) -> str:
         found = Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return f"{path!r} missing"
-    # The time at which the inode changed, which no program sets back, beside that of the content, which some do.
+    # Besides the time of the content, which some programs reset, that of the inode, which none does.
     return f"{path!r} {found.st_mode} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 

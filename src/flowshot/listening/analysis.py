@@ -1,4 +1,4 @@
-"""What listeners' answers say of the systems, with intervals over listeners and clips at once."""
+"""Analyse listeners' answers, with intervals over listeners and clips."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval, None where it cannot be told, and how many answers it rests on."""
+    """A number with its interval, None if it cannot be told, and how many answers it rests on."""
 
     value: float
     ci_low: float | None
@@ -95,7 +95,7 @@ def crossed_error(
 def strengths(
     answers: Answers, systems: Sequence[str], resamples: int, confidence: float, generator: np.random.Generator
 ) -> dict[str, Estimate]:
-    """How likely each system is to be preferred to an average one, by all its pairs at once (Bradley & Terry 1952).
+    """The probability that each system is preferred to an average one, from all pairs at once (Bradley & Terry 1952).
 
     Of a system of log strength s among those whose log strengths have mean 0, that is 1 / (1 + exp(-s)).
     """

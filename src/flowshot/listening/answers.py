@@ -1,4 +1,4 @@
-"""Read the key of a listening test and what listeners answered."""
+"""Read the key of a listening test, and the answers."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ PREFERENCES = ["listener", "pair", "preferred", "other"]  # systems
 
 
 class Key(NamedTuple):
-    """What was played under which identifier: the system of each clip, the screens and the pairs of identifiers."""
+    """The system behind each identifier, and the screens and pairs of identifiers."""
 
     test: str
     arms: list[str]
@@ -37,7 +37,7 @@ class Answers(NamedTuple):
 
 
 def read_key(path: Path) -> Key:
-    """The key in a file; raises FlowshotError where there is none, or where it is damaged."""
+    """The key in a file; raises FlowshotError if there is none, or if it is damaged."""
     raw = _read(path, KEY_FORMAT, "no key of a listening test; give the file that was written with the page")
     systems = {name: each["system"] for name, each in raw["clips"].items()}
     return Key(raw["test"], raw["arms"], systems, raw["screens"], raw["pairs"])
@@ -52,7 +52,7 @@ def find_key(answers: Sequence[Path]) -> Path:
             if read_key(path).test == test:
                 return path
     raise FlowshotError(
-        f"{answers[0]}: answers test {test}, of which no *{KEY_SUFFIX} lies here or beside it; name it with --key"
+        f"{answers[0]}: answers test {test}, and no *{KEY_SUFFIX} lies here or beside it; name it with --key"
     )
 
 
@@ -60,7 +60,7 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
     """What all listeners answered.
 
     Raises:
-        FlowshotError: a file is missing, is none of answers, answers another test, or two are of one listener.
+        FlowshotError: a file is missing, has no answers, answers another test, or two files are from one listener.
     """
     file_of: dict[str, Path] = {}
     unfinished, ratings, preferences = [], [], []
@@ -81,7 +81,7 @@ def read_all(paths: Sequence[Path], key: Key) -> Answers:
         if len(raw["ratings"]) + len(raw["preferences"]) < sum(map(len, key.screens)) + len(key.pairs):
             unfinished.append(listener)
     if not ratings and not preferences:
-        raise FlowshotError(f"{paths[0]}: nothing is answered in the files; answer at least one screen or pair")
+        raise FlowshotError(f"{paths[0]}: no answers found; answer at least one screen or pair")
     frames = pd.DataFrame(ratings, columns=RATINGS), pd.DataFrame(preferences, columns=PREFERENCES)
     return Answers(list(file_of), unfinished, *frames)
 
@@ -96,7 +96,7 @@ def _read(path: Path, form: str, problem: str) -> dict[str, Any]:
     except OSError as error:
         raise FlowshotError(f"{path}: cannot be read ({error.strerror}); give a file that exists") from None
     except ValueError as error:
-        raise FlowshotError(f"{path}: is no JSON ({error}): {problem}") from None
+        raise FlowshotError(f"{path}: is not JSON ({error}): {problem}") from None
     if not isinstance(raw, dict) or raw.get("format") != form:
         raise FlowshotError(f"{path}: {problem}")
     return raw

@@ -1,4 +1,4 @@
-"""A listening test out of clips: the page for listeners, and the key to it."""
+"""Build a listening test: the page for listeners, and its key."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ def build_test(
 ) -> tuple[str, dict[str, Any]]:
     """Draw, match and name the clips of a test; returns the text of its page, and the key to its identifiers.
 
-    All clips play at `loudness_lufs` of the key, but for its `unmatched`: `(system, row)` of silence and what is short.
+    All clips play at `loudness_lufs` of the key, except its `unmatched`: `(system, row)` of silent and short clips.
 
     `real` are held-out recordings `[n, samples]`, as the clips of each arm are; they are hidden among the arms, and
     made bad as anchors. `facts` say for the key where clips came from.
@@ -49,7 +49,7 @@ def build_test(
     # Data URIs of 16-bit FLAC, which every current browser plays without a server.
     encoded = [base64.b64encode(flac_bytes(clip, sample_rate)).decode("ascii") for clip in matched.clips]
     audio = {name: f"data:audio/flac;base64,{text}" for name, text in zip(design.stimuli, encoded, strict=True)}
-    # What the page is told names no system; clips are in the order of their identifiers, which are random.
+    # The page contains no names of systems; clips are in the order of their identifiers, which are random.
     content: dict[str, Any] = {"screens": design.screens, "pairs": design.pairs, "example": design.example}
     content["clips"] = dict(sorted(audio.items()))
     test = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:ID_DIGITS]

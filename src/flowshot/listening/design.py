@@ -32,7 +32,7 @@ class Design(NamedTuple):
 def make_design(
     arms: list[str], available: dict[str, int], screens: int, pairs: int, generator: np.random.Generator
 ) -> Design:
-    """Draw the clips of each screen and pair. No clip is heard twice before all of its system were.
+    """Draw the clips of each screen and pair. No clip repeats before all clips of its system were used.
 
     `available` says how many clips of each arm and of `real` there are; anchors are made of real ones. The pairs are
     spread evenly over all pairs of arms; with one arm, over it and real clips.

@@ -1,4 +1,4 @@
-"""How loud clips are, and clips of one loudness."""
+"""Measure and match the loudness of clips."""
 
 import math
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def k_weighting(fft_size: int, sample_rate: int) -> np.ndarray:
     """Gain of the K-weighting of ITU-R BS.1770-5 (annex 1) at the bins of a spectrum, `[fft_size // 2 + 1]`.
 
     The standard gives its shelf and high-pass as digital filters for 48 kHz. At another rate its analogue response is
-    the same, so it is read off at the bins' own frequencies; above 24 kHz the gain at 24 kHz goes on.
+    the same, so it is read off at the bins' own frequencies; above 24 kHz the gain stays that at 24 kHz.
     """
     frequency = np.minimum(np.linspace(0, sample_rate / 2, fft_size // 2 + 1), 24_000)
     powers = np.exp(-2j * math.pi * frequency / 48_000)[:, None] ** np.arange(3)
@@ -55,7 +55,7 @@ def k_weighting(fft_size: int, sample_rate: int) -> np.ndarray:
 
 
 def match_loudness(clips: np.ndarray, sample_rate: int) -> Matched:
-    """Clips `[n, samples]` brought to one loudness that all of them can have without exceeding the ceiling.
+    """Clips `[n, samples]` at one loudness that all of them can have without exceeding the ceiling.
 
     Raises:
         ValueError: a clip holds NaN or infinity.

@@ -1,1 +1,1 @@
-"""What every optimisation shares: checkpoints, progress, the course of the learning rate."""
+"""What every optimisation shares: checkpoints, progress, learning rate schedules."""

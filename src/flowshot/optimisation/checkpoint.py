@@ -1,4 +1,4 @@
-"""Keep a training on disk, so that it goes on where it was interrupted and ends as if it had not been."""
+"""Save the state of a training, so that it resumes where it was interrupted and gives the same result."""
 
 import hashlib
 import io
@@ -46,7 +46,7 @@ class GeneratorState:
 
 
 class Checkpoint:
-    """The newest state of a training and the one before it, in a folder of their own.
+    """The two newest states of a training, in one folder.
 
     The folder must belong to one configuration, code and dataset (see `provenance.work_digest`), because its state is
     taken for that of the same training. A file begins with the SHA-256 of the rest; where that does not match, the
@@ -80,7 +80,7 @@ class Checkpoint:
         self._failed = False
 
     def restore(self, parts: Mapping[str, Stateful]) -> bool:
-        """Set `parts` to the newest state that is whole; False, with everything as it was, where there is none.
+        """Load the newest complete state into `parts`; returns False and changes nothing if there is none.
 
         A state of fewer steps than planned sets the schedules to what they are at its step of this training.
 
@@ -100,7 +100,7 @@ class Checkpoint:
         return False
 
     def after_step(self, parts: Mapping[str, Stateful], step: int, steps: int) -> None:
-        """Write the state of `parts` where it is time to, or where a stop is requested.
+        """Write the state of `parts` if it is time to, or if a stop is requested.
 
         Raises:
             Interrupted: a stop was requested; the state is on disk, and the message says how far the training is.
@@ -113,7 +113,7 @@ class Checkpoint:
         elif stop or time.monotonic() - self._written >= self._every_seconds:
             self._save(parts, self._newest)
         if stop and step < steps:
-            kept = "nothing could be kept" if self._failed else "the same command goes on from there"
+            kept = "nothing could be kept" if self._failed else "the same command resumes from there"
             raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
 
     def _save(self, parts: Mapping[str, Stateful], path: Path) -> None:
@@ -135,7 +135,9 @@ class Checkpoint:
             with suppress(OSError):
                 fresh.unlink()
             if not self._failed:
-                self._say(f"{path.parent}: no checkpoint could be written ({error.strerror}); training goes on without")
+                self._say(
+                    f"{path.parent}: no checkpoint could be written ({error.strerror}); training continues without"
+                )
             self._failed = True
         self._written = time.monotonic()
 

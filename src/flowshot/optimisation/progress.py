@@ -1,4 +1,4 @@
-"""How far a training is, the learning rate that goes with it, and what it leaves."""
+"""The progress of a training, its learning rate, and its result."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ HISTORY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves: the best weights, the last ones, the history, and `times`: (step, seconds) of every row."""
+    """The result of training: best and last weights, the history, and `times`: (step, seconds) of every row."""
 
     best: Weights
     best_step: int
@@ -62,7 +62,7 @@ class Progress:
         vars(self).update(state)
 
     def add(self, row: Row, seconds: float) -> None:
-        """Take a row into the history, `seconds` after the start."""
+        """Add a row to the history, `seconds` after the start."""
         self.history.append(row)
         self.times.append((int(row["step"]), seconds))
 
@@ -77,7 +77,7 @@ class Progress:
         return better
 
     def trained(self, model: torch.nn.Module) -> Trained:
-        """What the training leaves, with the weights of `model` as the last."""
+        """The result of the training, with the weights of `model` as the last ones."""
         return Trained(self.best, self.best_step, copy_weights(model), self.history, self.times)
 
 
@@ -101,7 +101,7 @@ class DecayingRate(torch.optim.lr_scheduler.LambdaLR):
         super().__init__(optimizer, lambda step: learning_rate_factor(step, warmup, steps))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from the step in `state`, with the rate that it has here: it may be of a training of fewer steps."""
+        """Continue from the step in `state` with this schedule's rate: `state` may come from a shorter training."""
         super().load_state_dict(state)
         for group, rate, factor in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
             group["lr"] = rate * factor(self.last_epoch)

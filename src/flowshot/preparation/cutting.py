@@ -37,7 +37,7 @@ class Excerpt:
 
 
 def read_clips(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts, int]:
-    """Hand every clip of a file to `keep`, one at a time, in order.
+    """Pass every clip of a file to `keep`, in order.
 
     With `cut: file` that is one clip from the first sound; with `cut: windows` every whole window. Memory is
     bounded by the length of a clip and of a hop, not by the length of the file. Returns the file's length and format,
@@ -54,8 +54,8 @@ def read_excerpt(
 ) -> Excerpt:  # fmt: skip
     """The first `samples` of a file in mono (the mean of its channels, or the first) at `sample_rate`.
 
-    A shorter file is followed by zeros, or by itself again. Unlike preparation it neither looks for an onset nor sets a
-    level, and silence is no fault: a comparison must not mend what it judges. Only what exceeds full scale is scaled
+    A shorter file is padded with zeros, or repeated. Unlike preparation it neither looks for an onset nor sets a
+    level, and silence is allowed: a comparison must not repair what it judges. Only what exceeds full scale is scaled
     down. Raises UnusableAudio where the file cannot be decoded so far, holds no samples, or NaN or infinity.
     """
     rate = read_format(path)[0]
@@ -76,7 +76,7 @@ def read_excerpt(
 
 
 def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray | None:
-    """Fade, level and pad with zeros a cut `[<= clip_samples]`; None where it is silent.
+    """Fade, level and pad with zeros a cut `[<= clip_samples]`; None if it is silent.
 
     Silence is judged about the mean, so that a constant offset is silent too. A clip is never over full scale.
 

@@ -1,4 +1,4 @@
-"""Find clips that are the same recording: bit for bit, up to gain and dither, or cut, coded and resampled anew."""
+"""Find clips of the same recording: identical, up to gain and dither, or after another cut, encoding or resampling."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from flowshot.core.randomness import numpy_generator
 SKETCH_SIZE = 16
 # Distances of clips, or of their magnitude spectra, that are scaled to norm 1.
 NEAR = 0.01  # waveforms that differ by less than -40 dB are one clip
-ALIKE = 0.15  # spectra this close are one sound, such as a copy that was cut, coded or mixed anew
+ALIKE = 0.15  # spectra this close are one sound, such as a copy with another cut, encoding or mix
 
 # The same recording, whatever was done to it.
 LIKE, CERTAIN = 0.95, 0.999  # correlations of fingerprints, see `same_recordings`

@@ -73,9 +73,9 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
 
 
 def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None) -> list[AuditRow]:
-    """What `prepare` would keep or drop of a folder, and why; nothing is written.
+    """Which files of a folder `prepare` would keep or drop, and why; nothing is written.
 
-    Raises FlowshotError where the folder does not exist or cannot be read.
+    Raises FlowshotError if the folder does not exist or cannot be read.
     """
     files = list_files(folder)
     members = _members(str(folder), config, files)
@@ -87,9 +87,9 @@ def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None
 
 
 def check_folder(name: str, config: DatasetConfig) -> None:
-    """Warn of patterns that match nothing, and refuse a folder of the user's that holds too few files to be scored.
+    """Warn of patterns that match nothing, and raise FlowshotError if the user's folder has too few files to be scored.
 
-    Raises FlowshotError where the folder of the dataset `name` is missing, empty or too small.
+    Raises FlowshotError if the folder of the dataset `name` is missing, empty or too small.
     """
     if config.source != "folder":
         return
@@ -130,8 +130,8 @@ def _splits(config: DatasetConfig, selection: Selection, where: str) -> Splits:
     if min(counts["valid"], counts["test"]) < FEWEST_HELD_OUT:
         raise FlowshotError(
             f"{where}: {counts['valid']} clips for validation and {counts['test']} for test, but scoring needs at "
-            f"least {FEWEST_HELD_OUT}; add files (with this `split` about {files_needed(config.split)} that may be "
-            "separated), or change `split`"
+            f"least {FEWEST_HELD_OUT}; add files (with this `split` about {files_needed(config.split)} of "
+            "different groups), or change `split`"
         )
     return splits
 

@@ -17,11 +17,11 @@ from flowshot.sources.inputs import InputFile
 
 # Every word that may stand in the audit's column `reason`, and what it means.
 REASONS = {
-    "not_audio": "no audio file, by its name or because it is a folder",
+    "not_audio": "not an audio file, by its name or because it is a folder",
     "linked_folder": "a link to a folder, which is not followed; name the folder itself as `path`",
-    "unreadable_folder": "a folder that may not be read; change its permissions, or move it away",
+    "unreadable_folder": "a folder without permission to read; change its permissions, or move it",
     "excluded": "excluded by the catalog or by `exclude`",
-    "unreadable": "could not be opened, or not decoded to its end, or its header makes no sense",
+    "unreadable": "could not be opened or decoded to its end, or its header makes no sense",
     "unsupported": "audio that is protected, or in an encoding that cannot be decoded; convert it to WAV or FLAC",
     "empty": "holds no samples",
     "not_finite": "holds NaN or infinity",
@@ -45,7 +45,7 @@ class AuditRow:
     sample_rate: int | None
     channels: int | None
     copy_of: str = ""  # the kept file that a duplicate of any kind repeats
-    note: str = ""  # what else is to be known of a kept file
+    note: str = ""  # a remark about a kept file
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class KeptClip:
 
 @dataclass(frozen=True)
 class Selection:
-    """The clips that stay, in the order of files, the audit of every file, and how many clips were dropped why."""
+    """The clips that stay, in the order of files, the audit of all files, and the number of dropped clips by reason."""
 
     clips: list[KeptClip]
     audit: list[AuditRow]
@@ -70,7 +70,7 @@ class Selection:
 def select(
     files: Sequence[InputFile], members: Sequence[Membership], surveys: Sequence[FileSurvey], config: DatasetConfig
 ) -> Selection:
-    """Drop duplicates, of which the earliest file stays, and form groups.
+    """Drop duplicates, keeping the earliest file, and form groups.
 
     A dropped copy still ties its group to that of the clip it copies, and clips that sound alike tie theirs too,
     so that no near relative of a test clip is trained on; but not into groups too large to be split. The spools of

@@ -23,7 +23,7 @@ class Group:
 
 
 def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.random.Generator) -> dict[str, Split]:
-    """The split of every group, by its name. Raises FlowshotError where there are fewer groups than splits.
+    """The split of every group, by its name. Raises FlowshotError if there are fewer groups than splits.
 
     Greedy stratification: from the largest group to the smallest (equal ones in random order), each goes where
     it adds least to the sum of (found - wanted)^2 / wanted over splits, taken over all clips and over each stratum that
@@ -31,8 +31,8 @@ def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.
     """
     if len(groups) < len(SPLITS):
         raise FlowshotError(
-            f"only {len(groups)} {'group' if len(groups) == 1 else 'groups'} of clips that may be separated, but "
-            f"training, validation and test need one each; add more files, or change `group` or `cut`"
+            f"only {len(groups)} {'group' if len(groups) == 1 else 'groups'} of clips, but training, "
+            f"validation and test need one each; add more files, or change `group` or `cut`"
         )
     share = np.array([fractions.train, fractions.valid, fractions.test])
     sizes: Counter[Hashable] = Counter()
@@ -64,7 +64,7 @@ def split_groups(groups: Sequence[Group], fractions: SplitConfig, generator: np.
 
 
 def files_needed(fractions: SplitConfig) -> int:
-    """The least number of files, each a clip and a group of its own, that give both held-out splits FEWEST_HELD_OUT."""
+    """The smallest number of files, each one clip and group, that gives both held-out splits FEWEST_HELD_OUT."""
 
     def suffices(count: int) -> bool:
         groups = [Group(str(number), 1, {}) for number in range(count)]

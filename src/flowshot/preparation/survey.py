@@ -22,12 +22,12 @@ from flowshot.sources.grouping import Membership
 from flowshot.sources.inputs import FOLDER_PROBLEMS, InputFile, called_audio
 from flowshot.sources.parts import lacks_length
 
-NO_LENGTH = "its header gives no length; what follows it was taken"
+NO_LENGTH = "its header gives no length; read to the end of the file"
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """A clip that was read: where it lies in a spool, and what tells it from others."""
+    """A clip that was read: its place in a spool, and its hash and sketches."""
 
     start: float  # seconds
     seconds: float
@@ -45,24 +45,24 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class FileSurvey:
-    """What reading one file gave: clips, or the audit's word for why there are none."""
+    """The result of reading one file: clips, or the audit's reason for having none."""
 
     reason: str  # empty where there are clips
     facts: FileFacts | None
     clips: tuple[ClipFacts, ...] = ()
     silent_windows: int = 0
-    note: str = ""  # what else is to be known of a file that gave clips
+    note: str = ""  # a remark about a file that gave clips
 
 
 def survey(
     name: str, config: DatasetConfig, files: Sequence[InputFile], members: Sequence[Membership],
     spools: Path | None, workers: int,
 ) -> list[FileSurvey]:  # fmt: skip
-    """Read all files that are audio and not excluded; one result a file, in the order of `files`.
+    """Read all audio files that are not excluded; one result per file, in the order of `files`.
 
     Each process appends its clips to a spool of its own in the folder `spools`, if there is one.
 
-    Raises FlowshotError where a file changed meanwhile, or a process was killed.
+    Raises FlowshotError if a file changed meanwhile, or a process was killed.
     """
     results = [_unread(file, member) for file, member in zip(files, members, strict=True)]
     # Large files first, so that no process is left alone with one at the end.
@@ -76,7 +76,7 @@ def survey(
 
 
 def _unread(file: InputFile, member: Membership) -> FileSurvey | None:
-    """What is said of a file that need not be read; None of the others."""
+    """The survey of a file that need not be read; None for other files."""
     if not called_audio(file.source) and file.problem not in FOLDER_PROBLEMS:
         return FileSurvey("not_audio", None)
     if member.excluded:
@@ -93,7 +93,7 @@ def _read(config: DatasetConfig, spools: Path | None, file: InputFile) -> FileSu
     except UnusableAudio as problem:
         result = FileSurvey(problem.reason, problem.facts)
     if file.changed():
-        raise FlowshotError(f"{file.path}: vanished or changed while it was being prepared; fetch again, then prepare")
+        raise FlowshotError(f"{file.path}: was removed or changed while it was prepared; fetch again, then prepare")
     return result
 
 
@@ -118,7 +118,7 @@ def _in_processes(read: "partial[FileSurvey]", files: Sequence[InputFile], worke
             yield from pool.map(read, files)
         except BrokenProcessPool:
             raise FlowshotError(
-                "preparing: a process that decodes audio was killed, perhaps for want of memory, or the calling script "
+                "preparing: a process that decodes audio was killed, perhaps for lack of memory, or the calling script "
                 'lacks `if __name__ == "__main__":`; close other programs, then run again'
             ) from None
         finally:

@@ -60,7 +60,7 @@ class LatentPrior(nn.Module):
             raise FlowshotError(f"{folder / FILE}: cannot be read ({error}); {REMEDY}") from None
         except RuntimeError:
             raise FlowshotError(
-                f"{folder}: was fitted under other parameters than fit_prior has now; {REMEDY}"
+                f"{folder}: was fitted with other parameters than those of fit_prior; {REMEDY}"
             ) from None
 
 
@@ -76,7 +76,9 @@ def held_out_nats(
     """
     nats = -prior.log_prob(latents.flatten(0, 1)).unflatten(0, latents.shape[:2]).mean(1).numpy()
     if not np.isfinite(nats).all():
-        raise FlowshotError("the prior gives a test latent no finite density; lower fit_prior's learning_rate or width")
+        raise FlowshotError(
+            "the prior's density of a test latent is not finite; lower fit_prior's learning_rate or width"
+        )
     value = float(nats.mean())
     low, high = student_interval(value, mean_standard_error(nats, groups), confidence)
     return {"prior_nats": value, "ci_low": low, "ci_high": high, "n": len(nats), "dimensions": latents.shape[-1]}

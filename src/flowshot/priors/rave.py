@@ -71,7 +71,7 @@ class RavePriorConfig(FitConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.fidelity <= 1, "fidelity must be 1 at most")
+        require(self.fidelity <= 1, "fidelity must be at most 1")
         require(self.bins >= 2, "bins must be at least 2")
 
 

@@ -110,7 +110,7 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words("Best in bold."): any(cell.best for cell in cells),
         words("Held-out real clips are the floor."): compares and REAL in models,
         words("Reconstructed test clips show what the decoder can do."): compares and RECONSTRUCTION in priors,
-        words("A baseline draws training clips at random: what learning by heart would score."): (
+        words("A baseline draws training clips at random: what memorising would score."): (
             compares and bool(models & {*report.baselines})
         ),
         words("External systems were not trained here; their clips come from a folder."): EXTERNAL in models,

@@ -201,7 +201,7 @@ def _embedders(config: ScoreConfig) -> list[Embedder]:
     """All of them, before hours may go into the first; raises FlowshotError for a metric that is none."""
     for metric in config.metrics:
         if metric not in METRICS:
-            raise FlowshotError(f"score.metrics: {metric!r} is no metric; use one of: {', '.join(METRICS)}")
+            raise FlowshotError(f"score.metrics: {metric!r} is not a metric; use one of: {', '.join(METRICS)}")
     return [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
 
 

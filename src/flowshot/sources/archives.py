@@ -1,4 +1,4 @@
-"""Unpack what is wanted of an archive. The readers of the standard library keep every member below its folder."""
+"""Unpack selected files of an archive. The standard library keeps every member below its folder."""
 
 import lzma
 import struct
@@ -26,7 +26,7 @@ Select = Callable[[PurePosixPath], PurePosixPath | None]
 def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> list[Path]:
     """Write the selected regular files of a tar stream (of any compression) below `folder`; returns their paths.
 
-    Raises FlowshotError where the archive is damaged, or a file would be written outside of `folder`.
+    Raises FlowshotError if the archive is damaged, or a file would be written outside of `folder`.
     """
     written = []
     with readable(archive, "tar"), tarfile.open(fileobj=file, mode="r|*") as tar:
@@ -52,7 +52,7 @@ def unpack_zip(path: Path, folder: Path, select: Select, *, archive: str) -> lis
 
 @contextmanager
 def readable(archive: str, kind: str) -> Iterator[None]:
-    """Raise FlowshotError, one line, where the block finds the archive damaged."""
+    """Raise FlowshotError, one line, if the block finds the archive damaged."""
     try:
         yield
     except DAMAGE as error:

@@ -38,7 +38,7 @@ class Pack:
 
     @property
     def contents(self) -> dict[str, Any]:
-        """What decides which files a pack gives; what only decides how they are used is left out."""
+        """The settings that decide which files a pack gives, without those that only decide how they are used."""
         return {key: asdict(self)[key] for key in ("packages", "root", "unpack", "inside", "share")}
 
 
@@ -48,9 +48,9 @@ TITLES = {
     "samples_original": "one-shot samples: drums, percussion, instruments",
     "fx": "sound effects of games",
     "tracks": "music of games, cut into clips",
-    "folder": "a folder of the user's",
+    "folder": "a folder of the user",
 }
-LICENCES = {"synth": "made by flowshot; free of rights of others", "folder": "not known to flowshot"}
+LICENCES = {"synth": "made by flowshot; no rights of others", "folder": "not known to flowshot"}
 
 _TABLES = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))
 PACKS = {

@@ -32,7 +32,7 @@ def missing_program(client: Client) -> str | None:
 
 
 class UnavailableError(FlowshotError):
-    """A package that cannot be had on this machine, whatever the network does."""
+    """A package that is not available on this machine, with or without a network."""
 
 
 def download(package: Package, folder: Path) -> Download:
@@ -48,7 +48,7 @@ def download(package: Package, folder: Path) -> Download:
     name = package.name
     if (program := missing_program(package.client)) is not None:
         raise UnavailableError(
-            f"{name}: the program `{program}` is not on this machine; install it, or fetch elsewhere"
+            f"{name}: the program `{program}` is not installed; install it, or fetch on another machine"
         )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:
@@ -57,12 +57,12 @@ def download(package: Package, folder: Path) -> Download:
         if package.client == "apt":
             status, version, _ = _run(["dpkg-deb", "--field", str(path), "Version"], Path(fresh))
             if status != 0:
-                raise FlowshotError(f"{name}: the download is no Debian package; check the network, then run again")
+                raise FlowshotError(f"{name}: the download is not a Debian package; check the network, then run again")
         sha256 = sha256_of_file(path)
         if version == package.version and sha256 != package.sha256:
             raise FlowshotError(
                 f"{name} {version}: SHA-256 is {sha256} but should be {package.sha256}; "
-                "the download is damaged or was tampered with: fetch again, and do not use it if this stays"
+                "the download is damaged or was changed: fetch again, and do not use it if this message stays"
             )
         target = folder / sha256 / path.name
         target.parent.mkdir(exist_ok=True)
@@ -94,7 +94,9 @@ def _apt(package: Package, folder: Path) -> Path:
         # Another release of the distribution has another version, which the caller reports.
         status, _, errors = _run(["apt-get", "download", name], folder)
     if status != 0 and any(text in errors for text in APT_UNKNOWN):
-        raise UnavailableError(f"{name}: apt does not know this package; run `apt-get update` as root, then again")
+        raise UnavailableError(
+            f"{name}: apt does not know this package; run `apt-get update` as root, then fetch again"
+        )
     return _downloaded(name, "apt-get", status, errors, folder, ".deb")
 
 

@@ -25,7 +25,7 @@ Sounds = Iterator[tuple[str, bytes]]  # path and content of each
 def write_sounds(read: Callable[[bytes], Sounds], container: Path, folder: Path) -> list[Path]:
     """Write what `read` finds in a container below `folder`; returns the paths.
 
-    Raises FlowshotError where the container is damaged.
+    Raises FlowshotError if the container is damaged.
     """
     written = []
     with readable(container.name, container.suffix.removeprefix(".")):
@@ -40,7 +40,7 @@ def write_sounds(read: Callable[[bytes], Sounds], container: Path, folder: Path)
 def patch_sounds(content: bytes) -> Sounds:
     """The samples of a GUS patch (.pat) as FLAC, by their number; looped ones as those of a SoundFont."""
     if not content.startswith(b"GF1PATCH"):
-        raise ValueError("it is no GUS patch")
+        raise ValueError("it is not a GUS patch")
     position = PATCH_HEADERS
     for number in range(content[PATCH_HEADERS - 41]):
         size, first, behind, rate, mode = PATCH_SAMPLE.unpack_from(content, position)
@@ -60,7 +60,7 @@ def wad_sounds(content: bytes) -> Sounds:
     """The sound effects of a Doom archive (.wad), by the names of their lumps."""
     kind, lumps, table = struct.unpack_from("<4sII", content)
     if kind not in (b"IWAD", b"PWAD"):
-        raise ValueError("it is no WAD")
+        raise ValueError("it is not a WAD")
     for lump in range(lumps):
         start, size, name = struct.unpack_from("<II8s", content, table + 16 * lump)
         if not name.startswith(b"DS") or size < 8:
@@ -91,7 +91,7 @@ def group_sounds(content: bytes) -> Sounds:
     for index in range(0, len(header) - 2, 3):
         header[index], header[index + 2] = header[index + 2], header[index]
     if not header.startswith(b"RedWolf Design GrpFolder"):
-        raise ValueError("it is no group of OpenClonk")
+        raise ValueError("it is not an OpenClonk group")
     (entries,) = struct.unpack_from("<i", header, 36)
     contents = GROUP_HEADER + entries * GROUP_ENTRY.size
     for entry in range(entries):

@@ -193,7 +193,7 @@ def _decoder(path: Path, part: Part | None, stack: contextlib.ExitStack) -> Soun
 
 
 def _cut_off(file: SoundFile) -> bool:
-    """Whether the end of the audio is missing: decoders of plain samples take what there is without a word."""
+    """Whether the end of the audio is missing: decoders of plain samples do not report this."""
     for match in CUT_OFF.finditer(file.extra_info):
         size, should_be, frames, promised_frames = (int(group or 0) for group in match.groups())
         if should_be + MISCOUNTED < size < STREAMED or frames < promised_frames:

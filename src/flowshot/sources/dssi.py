@@ -143,7 +143,7 @@ class Synthesizer:
 def render_presets(plugin: Path, folder: Path, share: float, workers: int) -> list[Path]:
     """Play NOTES of the presets of a plugin as `bank/preset/note.flac` below `folder`; returns the paths.
 
-    The presets are those of the `.bank` files beside the plugin, where there are any (of amsynth, whose programs all
+    The presets are those of the `.bank` files beside the plugin, if there are any (of amsynth, whose programs all
     sound alike), otherwise its programs. `share` of them are taken, the same each time. A bank that was rendered whole
     before is not rendered again.
     """

@@ -40,9 +40,9 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
     """Write `folder` (`data/raw/<name>`) whole: `card.json`, and `audio/`, or `index.json` for a folder of the user's.
 
     Archives are kept under their hash in `downloads`, by default beside the folder of raw data. A fetch that was
-    interrupted goes on with the pack where it stopped; one that finds all packs in `folder` does nothing.
+    interrupted continues with the pack where it stopped; one that finds all packs in `folder` does nothing.
 
-    Raises FlowshotError where the source cannot be fetched; what was at `folder` stays as it was.
+    Raises FlowshotError if the source cannot be fetched; what was at `folder` stays as it was.
     """
     card: dict[str, Any] = {"name": name, "source": config.source, "origin": TITLES[config.source]}
     if config.source in SOURCES:
@@ -69,7 +69,7 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
     name = card["name"]
     there = list(_fetched(folder).values())
     if len(there) == len(packs) and all(row == row | _told(pack) for row, pack in zip(there, packs, strict=True)):
-        warn(f"{name}: all {len(packs)} packs are there already; nothing to fetch")
+        warn(f"{name}: all {len(packs)} packs are already there; nothing to fetch")
         return
     rows: list[dict[str, Any]] = []
     unavailable: dict[str, list[str]] = {}  # packs that cannot be had here, by the reason
@@ -93,10 +93,8 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
         if missing:
             lines = "; ".join(missing)
             files = sum(row["files"] for row in rows)
-            warn(
-                f"{name} is INCOMPLETE: {lines}. What is there: {', '.join(row['pack'] for row in rows)}, {files} files"
-            )
-            warn(f"{name}: its results compare only with themselves; for all of it run fetch on a Debian machine")
+            warn(f"{name} is INCOMPLETE: {lines}. Available: {', '.join(row['pack'] for row in rows)}, {files} files")
+            warn(f"{name}: its results compare only with themselves; to get all of it, fetch on a Debian machine")
         _put_together(card | {"incomplete": missing}, rows, scratch, folder)
     scratch.parent.rmdir()
 
@@ -162,12 +160,12 @@ def _card_row(pack: Pack, found: list[Download]) -> dict[str, Any]:
 
 def _download_all(pack: Pack, downloads: Path) -> list[Download]:
     if pack.unpack == "dssi" and platform.machine() not in PLUGIN_MACHINES:
-        raise UnavailableError(f"{pack.name}: its plugin runs on x86-64 only; fetch elsewhere")
+        raise UnavailableError(f"{pack.name}: its plugin runs on x86-64 only; fetch on another machine")
     found = [download(package, downloads) for package in pack.packages]
     for one in found:
         if one.version != one.package.version:
             wanted = one.package.version
-            warn(f"{one.package.name}: this system has version {one.version}, results were made with {wanted}")
+            warn(f"{one.package.name}: this system has version {one.version}; earlier results used {wanted}")
     return found
 
 

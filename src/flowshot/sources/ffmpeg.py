@@ -34,7 +34,7 @@ class NotDecoded(Exception):
 
 
 def demuxer(file: BinaryIO) -> str:
-    """The demuxer for the content of a file; empty where there is none."""
+    """The demuxer for the content of a file; empty if there is none."""
     if is_wav(file):
         found: dict[bytes, int] = {}
         for name, content, _ in chunks(file):

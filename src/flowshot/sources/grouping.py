@@ -90,7 +90,7 @@ def memberships(source: Source, files: Sequence[InputFile], exclude: str = "", g
 def matches_nothing(files: Sequence[InputFile], **patterns: str) -> list[str]:
     """A line for each pattern, by its key, that is found in the path of no file."""
     return [
-        f"{key}: {pattern!r} is found in none of the {len(files)} paths; mend the pattern, or take it out"
+        f"{key}: {pattern!r} matches none of the {len(files)} paths; correct or remove the pattern"
         for key, pattern in patterns.items()
         if pattern and not any(re.search(_composed(pattern), _composed(file.source)) for file in files)
     ]

@@ -45,7 +45,7 @@ class InputFile:
         return called_audio(self.source) and self.problem not in ("not_audio", *FOLDER_PROBLEMS)
 
     def changed(self) -> bool:
-        """Whether the file vanished or was changed since it was listed."""
+        """Whether the file was removed or changed since it was listed."""
         return _look(self.path) != (self.bytes, self.modified_ns, self.problem)
 
 
@@ -56,10 +56,10 @@ def list_files(folder: Path) -> list[InputFile]:
     sockets and devices, companions that macOS leaves, links to folders, folders that may not be read, and folders that
     have a name of audio.
 
-    Raises FlowshotError where the folder itself does not exist, is no folder, or cannot be read.
+    Raises FlowshotError if the folder itself does not exist, is no folder, or cannot be read.
     """
     if not folder.is_dir():
-        problem = "is no folder" if folder.exists() else "does not exist"
+        problem = "is not a folder" if folder.exists() else "does not exist"
         raise FlowshotError(f"{folder}: {problem}; name a folder that holds audio")
     return sorted(_walk(folder), key=lambda file: os.fsencode(file.source))
 
@@ -82,7 +82,7 @@ def write_index(folder: Path, raw_folder: Path) -> int:
 
 
 def read_index(raw_folder: Path) -> list[InputFile]:
-    """The files of an index, as they were then. Raises FlowshotError where it is missing or damaged."""
+    """The files of an index, as they were then. Raises FlowshotError if it is missing or damaged."""
     try:
         index = json.loads((raw_folder / INDEX_FILE).read_text(encoding="utf-8"))
         folder = Path(index["folder"])
@@ -104,7 +104,7 @@ def folder_changed(name: str, config: SourceConfig, raw_folder: Path) -> bool:
 def input_files(name: str, config: SourceConfig, raw_folder: Path) -> tuple[dict[str, Any], list[InputFile]]:
     """The card of a fetched dataset, and its files.
 
-    Raises FlowshotError where it was not fetched or for another source, or a file of the user's folder changed since.
+    Raises FlowshotError if it was not fetched or for another source, or a file of the user's folder changed since.
     """
     again = _fetch_again(name)
     try:
@@ -119,12 +119,12 @@ def input_files(name: str, config: SourceConfig, raw_folder: Path) -> tuple[dict
     files = read_index(raw_folder)
     folder = user_folder(name, config.path)
     if files and not files[0].path.is_relative_to(folder):
-        raise FlowshotError(f"{raw_folder}: is the index of another folder than {folder}; {again}")
+        raise FlowshotError(f"{raw_folder}: is the index of a folder other than {folder}; {again}")
     if not folder.is_dir():
-        raise FlowshotError(f"{folder}: vanished after it was indexed; bring it back, or {again}")
+        raise FlowshotError(f"{folder}: was removed after it was indexed; restore it, or {again}")
     for file in files:
         if file.changed():
-            raise FlowshotError(f"{file.path}: vanished or changed after its folder was indexed; {again}")
+            raise FlowshotError(f"{file.path}: was removed or changed after its folder was indexed; {again}")
     return card, files
 
 

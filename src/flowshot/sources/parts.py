@@ -1,4 +1,4 @@
-"""Where the sound of a file lies, for files that libsndfile would stop in too early, or read too far."""
+"""The position of the sound in a file, if libsndfile would stop too early or read too far."""
 
 import io
 import os
@@ -54,7 +54,7 @@ class Part(io.RawIOBase):
 
 
 def parts(path: Path) -> list[Part]:
-    """The parts that are decoded one after the other; none where the file is decoded as it is."""
+    """The parts that are decoded in order; none if the file is decoded as it is."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(12)
@@ -70,7 +70,7 @@ def parts(path: Path) -> list[Part]:
 
 
 def lacks_length(path: Path) -> bool:
-    """Whether it is a WAV file that says it holds no audio, because what recorded it did not come to an end."""
+    """Whether it is a WAV file with a length of 0 in its header, because its recorder was interrupted."""
     try:
         with path.open("rb") as file:
             return bool(_zero_data(file, os.fstat(file.fileno()).st_size))
@@ -98,13 +98,13 @@ def is_wav(file: BinaryIO) -> bool:
 
 
 def _zero_data(file: BinaryIO, size: int) -> int:
-    """Where audio begins that has a length of 0 in the header of a WAV file; 0 where there is none such."""
+    """The position of audio that has a length of 0 in the header of a WAV file, or 0."""
     if not is_wav(file):
         return 0
     place = next((content for name, content, length in chunks(file) if name == b"data" and not length), 0)
     if not 0 < place < size:
         return 0
-    # Chunks that end where the file does are no audio: then there is none indeed.
+    # Chunks that end where the file ends are not audio: then the file really has none.
     end = max((content + length for _, content, length in chunks(file, place)), default=0)
     return 0 if end in (size, size - 1) else place
 

@@ -86,7 +86,7 @@ class SoundFont:
 def write_one_shots(path: Path, folder: Path) -> list[Path]:
     """Write the one-shots of a SoundFont as 16-bit FLAC below `folder`; returns their paths.
 
-    Raises FlowshotError where the file is no SoundFont that can be read.
+    Raises FlowshotError if the file is no SoundFont that can be read.
     """
     font = read_soundfont(path)
     # Looped is what every instrument plays so; drums are struck and not held.
@@ -103,7 +103,7 @@ def write_one_shots(path: Path, folder: Path) -> list[Path]:
 
 
 def one_shot(recording: Recording, right: Recording | None, *, looped: bool) -> np.ndarray | None:
-    """A recording, with its right channel if it has one, as int16 `[frames, channels]`; None where it is a wave table.
+    """A recording, with its right channel if it has one, as int16 `[frames, channels]`; None if it is a wave table.
 
     A looped one is played to the end of its loop and on through the loop until HELD_SECONDS, then released.
     """
@@ -126,7 +126,7 @@ def one_shot(recording: Recording, right: Recording | None, *, looped: bool) -> 
 def read_soundfont(path: Path) -> SoundFont:
     """Read a SoundFont of version 2; the audio stays on disk until it is used.
 
-    Raises FlowshotError where the file is damaged, no SoundFont, or compressed.
+    Raises FlowshotError if the file is damaged, no SoundFont, or compressed.
     """
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
@@ -155,7 +155,7 @@ def read_soundfont(path: Path) -> SoundFont:
 def _chunks(content: np.ndarray) -> Iterator[tuple[bytes, np.ndarray]]:
     """The chunks inside the lists of a RIFF file."""
     if bytes(content[:4]) != b"RIFF" or bytes(content[8:12]) != b"sfbk":
-        raise ValueError("it does not begin as one")
+        raise ValueError("its beginning is wrong")
     for name, outer in _walk(content[12:]):
         if name == b"LIST":
             yield from _walk(outer[4:])
@@ -166,7 +166,7 @@ def _walk(content: np.ndarray) -> Iterator[tuple[bytes, np.ndarray]]:
     while position + 8 <= len(content):
         name, size = struct.unpack("<4sI", bytes(content[position : position + 8]))
         if position + 8 + size > len(content):
-            raise ValueError(f"chunk {name!r} ends behind the file")
+            raise ValueError(f"chunk {name!r} ends after the end of the file")
         yield name, content[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
 
@@ -267,5 +267,5 @@ def _right(font: SoundFont, number: int) -> Recording | None:
 
 
 def safe_name(name: str) -> str:
-    """The name without what some file system refuses; never empty, `.` or `..`."""
+    """The name without characters that a file system may reject; never empty, `.` or `..`."""
     return UNSAFE.sub("_", name).strip(" .") or "unnamed"

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def follow(folder: Path, training: int) -> None:
-    """Send the history of a training until a file says how it ended, or its process is gone."""
+    """Send the history of a training until a file says how it ended, or its process has ended."""
     run = Run(folder, read_record(folder), [folder / "history.csv", folder / "times.csv"])
     store, mine, status, warned = find_store(), None, "", False
     os.nice(10)
@@ -52,20 +52,20 @@ def follow(folder: Path, training: int) -> None:
                     mine.client.update_run(mine.id, status or "RUNNING")
             except FlowshotError as error:
                 if not warned:
-                    warn(f"{error}; it misses rows of a training, which goes on")
+                    warn(f"{error}; it misses rows of a training, which continues")
                 mine, warned = None, True
             for _ in range(50):  # 5 s between two calls of MLflow, unless the training ends
                 time.sleep(0 if status or how_it_ended(folder, training) else 0.1)
 
 
 def how_it_ended(folder: Path, training: int) -> str:
-    """How a training ended; empty while it is under way."""
+    """How a training ended; empty while it is running."""
     said = (folder / ENDED).read_text(encoding="utf-8") if (folder / ENDED).is_file() else ""
     return said or ("" if os.getppid() == training else "KILLED")
 
 
 def check_port(port: str) -> None:
-    """Raise FlowshotError where a port of this machine is none, or in use."""
+    """Raise FlowshotError if a port is invalid or in use."""
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise FlowshotError(f"PORT={port}: a port is a number from 1 to 65535, e.g. make ui PORT=5001")
     try:
@@ -86,7 +86,7 @@ def save_views(store: str) -> dict[str, str]:
 
 
 def show(port: str) -> None:
-    """Say where the UI will be, and become its server."""
+    """Print the address of the UI and become its server."""
     check_port(port)
     print("MLflow (Ctrl-C ends it):", flush=True)
     for name, page in save_views(find_store()).items():

@@ -26,13 +26,15 @@ SHOWN = {"models": "model", "priors": "prior", "generated": "generated", "scores
 def find_store() -> str:
     """The URI of the store: `MLFLOW_TRACKING_URI`, or the database of this repository."""
     if "?" in str(repository()):
-        raise FlowshotError(f"{repository()}: MLflow keeps no database under a name with `?`; rename it")
+        raise FlowshotError(
+            f"{repository()}: MLflow cannot use a database in a folder with `?` in its name; rename the folder"
+        )
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repository()}/mlflow.db"
 
 
 @contextmanager
 def one_line(store: str) -> Iterator[None]:
-    """Whatever MLflow raises in the block becomes a FlowshotError."""
+    """Turn any exception of MLflow in the block into a FlowshotError."""
     try:
         yield
     except FlowshotError:
@@ -89,7 +91,7 @@ class MlflowRun:
         self.doubled = len(held) > len(self.held)
 
     def hold(self, numbers: Mapping[tuple[str, int], tuple[float, int]], exactly: bool = False) -> None:
-        """Add what is missing of `numbers`; `exactly`: and let the run hold no others."""
+        """Add missing `numbers`; with `exactly`, replace a run that holds others."""
         from mlflow.entities import Metric
 
         changed = any(self.held.get(key, value) != value for key, (value, _) in numbers.items())
@@ -128,7 +130,7 @@ class MlflowRun:
 
 
 def send(store: str, run: Run, again: bool = True) -> str:
-    """Make MLflow hold a run, and the training of an arm unless it is there and has ended; the id of the run."""
+    """Send a run to MLflow, and the training of an arm unless it is already complete there; returns the run's id."""
     parent = send(store, run.parent, again=False) if run.parent else None
     with alone(record_key(run.record)), tempfile.TemporaryDirectory() as folder:
         mine = MlflowRun(store, run, parent)

@@ -1,4 +1,4 @@
-"""What MLflow is to hold of a run, read from its record and from the files of the project around it."""
+"""The content of a run for MLflow, read from its record and the files of its project."""
 
 import csv
 import math
@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
     @property
     def tags(self) -> dict[str, str]:
-        """By which runs are named, grouped and found, and what the page of a run says."""
+        """Tags that name, group and find runs, and the text on a run's page."""
         record, names = self.record, [self.record[name] for name in ("dataset", "model", "prior")]
         about = f"Clips from the prior `{record['prior']}`." if record["prior"] else "A training; its arms are nested."
         again = f" Again: `dvc repro --force --single-item {record['dvc_stage']}`" if record["dvc_stage"] else ""
@@ -82,14 +82,14 @@ class Run(NamedTuple):
 
 
 def read_run(folder: Path) -> Run:
-    """The run of a record folder `runs/<stage>/...`, with what the stages before it wrote, as far as it is there.
+    """The run of a record folder `runs/<stage>/...`, with the available output of the stages before it.
 
     An arm's parameters are those of its own record and, where it lacks a section, of the records before it.
-    Raises FlowshotError where the record is missing, damaged, or of a stage that is no run of its own.
+    Raises FlowshotError if the record is missing, damaged, or of a stage that is no run of its own.
     """
     record, parent = read_record(folder), None
     if record["stage"] not in STAGES:
-        raise FlowshotError(f"{folder}: {record['stage']} is no run of its own; runs are {', '.join(STAGES)}")
+        raise FlowshotError(f"{folder}: {record['stage']} has no run; runs are {', '.join(STAGES)}")
     root = project_of(folder, record["stage"])
     files = record_files(root, record)
     if record["prior"] is not None:

@@ -1,4 +1,4 @@
-"""Changes of training clips on the fly, so that a small set is never heard twice the same way.
+"""Augmentation of training clips on the fly, so that a small set never repeats exactly.
 
 Every change takes clips `[batch, samples]` in [-1, 1] and returns such clips. None raises a peak, and none puts noise
 where a clip was digital silence, which the decoder has to learn. How strongly each clip is changed is drawn on the CPU,
@@ -64,7 +64,7 @@ def shelve(clips: Tensor, decibels: float, generator: torch.Generator) -> Tensor
     """Each clip through a high shelf of up to plus or minus `decibels` and a random corner, at the clip's own peak.
 
     First order by the bilinear transform (Zoelzer 2011, "DAFX", section 2.3), computed in the frequency domain:
-    minimum phase, so that nothing sounds before an attack. A low shelf is the same but for the level.
+    minimum phase, so that nothing sounds before an attack. A low shelf is the same except for the level.
     """
     root = 10 ** (_uniform(clips, -decibels, decibels, generator) / 40)
     low, high = map(math.log, CORNERS)

@@ -1,4 +1,4 @@
-"""How an autoencoder is trained: losses, augmentation, and the second phase."""
+"""The configuration of a training: losses, augmentation, and the second phase."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal

@@ -1,4 +1,4 @@
-"""One training: what it learns from, how long, on which device, and who is told."""
+"""One training: its clips, budget, device, and callbacks."""
 
 import importlib
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class TrainingJob:
 
 
 def training_config(params: Params, section: str, entry: ModelEntry) -> TrainConfig:
-    """The section `train` with what differs in an entry of `section`. Raises FlowshotError where a value is wrong."""
+    """The section `train` with what differs in an entry of `section`. Raises FlowshotError if a value is wrong."""
     values = merge(params.values.get("train") or {}, entry.training)
     return check_section(TrainConfig, values, f"{params.path}: {section}.{entry.name}.train")
 

@@ -52,7 +52,7 @@ def run_training(
 
     While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A
     training that was interrupted resumes from there when the same command runs again. Its last state is kept in
-    `.flowshot/finished/`: with more steps, and nothing else changed, it goes on from there.
+    `.flowshot/finished/`: with more steps, and nothing else changed, it continues from there.
 
     Returns:
         What `diagnostics.json` holds.
@@ -157,7 +157,7 @@ class Watched:
         except FlowshotError as error:
             # As with a checkpoint: a full disk must not end a training that may yet find room for its end.
             if not self.warned:
-                warn(f"{error}; training goes on")
+                warn(f"{error}; training continues")
             self.warned = True
 
 

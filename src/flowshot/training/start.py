@@ -1,4 +1,4 @@
-"""Fine-tuning: the first weights of a training are those of a trained model."""
+"""Fine-tuning: a training starts with the weights of a trained model."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ WEIGHTS = "weights.safetensors"
 
 
 def start_folder(name: str) -> Path:
-    """The folder of the model that `train.start_from` names. Raises FlowshotError where there is none."""
+    """The folder of the model that `train.start_from` names. Raises FlowshotError if there is none."""
     for folder in (Path("models", name), Path(name).expanduser()):
         if (folder / "config.json").is_file() and (folder / WEIGHTS).is_file():
             return folder
@@ -25,7 +25,7 @@ def start_folder(name: str) -> Path:
 def load_start(folder: Path, model: torch.nn.Module, card: ModelCard) -> None:
     """Give `model`, whose card is `card`, the weights of the model in `folder`.
 
-    Raises FlowshotError where that is damaged, or of another kind, sample rate, clip length or shape.
+    Raises FlowshotError if that is damaged, or of another kind, sample rate, clip length or shape.
     """
     # Imported here: models must be usable where only torch, numpy and nflows are installed.
     from safetensors import SafetensorError

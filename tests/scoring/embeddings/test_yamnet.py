@@ -115,5 +115,5 @@ def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.Monke
     (tmp_path / "yamnet.tflite").write_bytes(b"another network")
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(FlowshotError, match="not the known network"):
+    with pytest.raises(FlowshotError, match="not the expected network"):
         Yamnet(POLICY)

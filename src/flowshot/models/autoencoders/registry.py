@@ -14,7 +14,7 @@ KINDS = {
 
 
 def read_autoencoder(params: Params, name: str) -> ModelEntry:
-    """The autoencoder `name` of params.yaml; raises FlowshotError where there is none, or its entry is wrong."""
+    """The autoencoder `name` of params.yaml; raises FlowshotError if there is none, or its entry is wrong."""
     return read_entry(params, "autoencoders", name, KINDS, "vae")
 
 

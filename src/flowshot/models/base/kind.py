@@ -46,7 +46,7 @@ class ModelKind:
     """What a registry knows of one kind of model.
 
     `build` makes the untrained model of a card; its folder holds the card's files, or is None before training. `check`
-    raises FlowshotError where a configuration cannot be trained on such clips; it runs before every reproduction.
+    raises FlowshotError if a configuration cannot be trained on such clips; it runs before every reproduction.
     """
 
     config: type[Section]  # of its entry in params.yaml, without `kind` and `train`
@@ -73,18 +73,18 @@ class ModelEntry:
 
 
 def kind_named(kinds: Mapping[str, str], name: str) -> ModelKind:
-    """The kind `name` of a registry, which maps names to packages. Raises FlowshotError where there is none."""
+    """The kind `name` of a registry, which maps names to packages. Raises FlowshotError if there is none."""
     if name not in kinds:
-        raise FlowshotError(f"there is no kind of model {name!r}; use one of: {', '.join(kinds)}")
+        raise FlowshotError(f"there is no model kind {name!r}; use one of: {', '.join(kinds)}")
     kind: ModelKind = importlib.import_module(f"{kinds[name]}.model").KIND
     return kind
 
 
 def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str], usual_kind: str) -> ModelEntry:
-    """The entry `name` of `section`; raises FlowshotError where there is none, or a value is wrong."""
+    """The entry `name` of `section`; raises FlowshotError if there is none, or a value is wrong."""
     where = f"{params.path}: {section}.{name}"
     if name in RESERVED:
-        raise FlowshotError(f"{where}: this name has a meaning of its own in the tables; choose another")
+        raise FlowshotError(f"{where}: this name is reserved in the tables; choose another")
     entry = params.entry(section, name)
     kind_name = entry.pop("kind", usual_kind)
     if kind_name not in list(kinds):  # a list, because what stands in the file need not be hashable
@@ -92,7 +92,7 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
     kind = kind_named(kinds, kind_name)
     difference = entry.pop("train", None) or {}
     if not isinstance(difference, Mapping):
-        raise FlowshotError(f"{where}.train must be a mapping of what differs, found {difference!r}")
+        raise FlowshotError(f"{where}.train must be a mapping of differences, found {difference!r}")
     share = entry.pop("steps_share", 1)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < math.inf:
         raise FlowshotError(f"{where}.steps_share must be a number above 0, found {share!r}")

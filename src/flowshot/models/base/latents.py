@@ -34,7 +34,7 @@ def encode_dataset(model: Autoencoder, dataset: PreparedDataset, generator: torc
 
 
 def read_latents(folder: Path, split: str) -> Tensor:
-    """The latents of a split, `[clips, draws, latent_size]`. Raises FlowshotError where there are none."""
+    """The latents of a split, `[clips, draws, latent_size]`. Raises FlowshotError if there are none."""
     try:
         return torch.from_numpy(np.load(folder / f"{split}.npy", allow_pickle=False))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The training loop that generators share: batches, history, checkpoints, and which weights are kept."""
+"""The training loop of generators: batches, history, checkpoints, and the choice of weights."""
 
 import math
 import time
@@ -25,7 +25,7 @@ def train_by_steps(
     take_step: Callable[[Tensor, int], Terms],
     validate: Callable[[], Row] | None = None,
 ) -> Trained:
-    """Call `take_step(clips, step)` for every step of the job's budget; on resuming, for those that are left.
+    """Call `take_step(clips, step)` for every step of the job's budget, or after resuming for the remaining ones.
 
     Args:
         model: what is kept and draws clips, on the device of the training; often a moving average.
@@ -80,7 +80,7 @@ def train_by_steps(
 
 
 def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
-    """For the draws of a training on its device; the job's own generator orders the clips, and nothing else."""
+    """The random generator of a training on its device; the job's own generator only orders the clips."""
     return torch.Generator(device).manual_seed(job.generator.initial_seed() + 2)
 
 
@@ -96,7 +96,7 @@ def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> N
 
 
 def require_finite(terms: Terms, step: int) -> None:
-    """Raise FlowshotError where the gradient of a step was not finite: its loss was not, or overflowed."""
+    """Raise FlowshotError if the gradient of a step was not finite: its loss was not, or overflowed."""
     if not math.isfinite(float(terms["gradient_norm"])):
         listed = ", ".join(f"{name} {value:.4g}" for name, value in numbers(terms).items())
         raise FlowshotError(

@@ -14,7 +14,7 @@ KINDS = {
 
 
 def read_generator(params: Params, name: str) -> ModelEntry:
-    """The generator `name` of params.yaml; raises FlowshotError where there is none, or its entry is wrong."""
+    """The generator `name` of params.yaml; raises FlowshotError if there is none, or its entry is wrong."""
     return read_entry(params, "generators", name, KINDS, "copies")
 
 

@@ -62,8 +62,8 @@ def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score
     sources = min(map(len, map(set, both.groups)))
     if sources < 2:
         print(
-            f"{metric} ({both.sets.embedding}): all clips of a set come from one source; they count as independent, "
-            "without interval",
+            f"{metric} ({both.sets.embedding}): all clips of a set come from one source; they are treated as "
+            "independent, without an interval",
             file=sys.stderr,
         )
         return both.score(metric, found.value, None)

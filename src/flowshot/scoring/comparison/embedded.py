@@ -79,7 +79,7 @@ def _embedded(
     if (fewest := min(map(len, rows.values()))) < 2:
         raise FlowshotError(
             f"{each.name}: {fewest} clips of each set can be embedded, but a comparison needs at least 2; "
-            "mend the clips or add others"
+            "repair the clips or add others"
         )
     skipped = [skipped_clip(role, pair[role].names[row], bad[role][row]) for role in pair for row in sorted(bad[role])]
     candidate, reference = (one.at(rows[role]) for role, one in pair.items())
@@ -129,7 +129,7 @@ def _embed(
                 first, reason = next(iter(problems.items()))
                 more = f", and {len(problems) - 1} more clips cannot be embedded" if len(problems) > 1 else ""
                 raise FlowshotError(
-                    f"{role}: {named.names[first]} {reason}{more}; nothing was left out: mend or remove it, or set "
+                    f"{role}: {named.names[first]} {reason}{more}; no clip was left out: repair or remove it, or set "
                     "on_bad_clip to skip, which lowers n"
                 ) from None
         except FlowshotError as error:

@@ -35,7 +35,7 @@ def embedder(name: str, policy: PolicyConfig, checkpoints: str | None = None) ->
 
 def unknown_embedding(name: str) -> str | None:
     """What is wrong with a name that is no embedder's, and which ones are known; None for one that is."""
-    return None if name in EMBEDDERS else f"{name!r} is no embedding; use one of: {', '.join(sorted(EMBEDDERS))}"
+    return None if name in EMBEDDERS else f"{name!r} is not an embedding; use one of: {', '.join(sorted(EMBEDDERS))}"
 
 
 @functools.cache

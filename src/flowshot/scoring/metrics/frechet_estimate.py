@@ -8,7 +8,7 @@ evaluation", arXiv:2311.01616). Sizes between the two would add noise and no lev
 The infinitesimal jackknife alone overstates the variance: what depends on k clips at once is counted for each of them
 (Efron and Stein 1981, "The jackknife estimate of variance"), and near distance 0 nothing depends on one clip alone.
 Its value at half of the clips tells by how much, but understates the variance where few clips make most of it. The
-geometric mean of both is used: it covers best (docs/coverage.md).
+geometric mean of both is used: it covers best (reports/checks/coverage.md).
 """
 
 from collections.abc import Hashable, Iterator, Sequence

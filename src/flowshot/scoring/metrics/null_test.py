@@ -10,7 +10,7 @@ are independent and lie around 0. The statistic is the squared length of their s
 itself, an unbiased estimate of the squared MMD; it is compared with that of vectors whose signs are drawn (the wild
 bootstrap: Wu 1986, "Jackknife, bootstrap and other resampling methods"; with the hypothesis imposed and over clusters,
 Cameron, Gelbach and Miller 2008, "Bootstrap-based improvements for inference with clustered errors"). That is exact
-where the vectors are symmetric around 0; elsewhere it becomes so with the number of sources (docs/coverage.md).
+if the vectors are symmetric around 0, and becomes exact with more sources otherwise (reports/checks/coverage.md).
 """
 
 import numpy as np

@@ -107,7 +107,7 @@ def moving_filter(
 ) -> np.ndarray:
     """`audio` through a filter whose cutoff in Hz moves along `cutoffs`, `[samples]`.
 
-    The filter is set anew every BLOCK samples and keeps its state, in the transposed form, which bears that.
+    The filter changes every BLOCK samples and keeps its state; the transposed form stays stable then.
     """
     b, a = biquad(kind, cutoffs[::BLOCK], resonance, sample_rate)
     filtered, state = np.empty(len(audio)), np.zeros(2)

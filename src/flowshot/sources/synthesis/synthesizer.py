@@ -32,7 +32,7 @@ CLIP_COLUMNS = ("file", "kind", "label", "seed")
 
 @dataclass(frozen=True)
 class Range:
-    """Where a parameter of a class may lie, and on which scale it is evenly spread."""
+    """The range of a parameter of a class, and the scale on which it is uniform."""
 
     low: float
     high: float
@@ -77,7 +77,7 @@ class Clip:
 
     @property
     def values(self) -> dict[str, float]:
-        """The parameters that this clip was dealt."""
+        """The parameters of this clip."""
         return draw_parameters(self.label, numpy_generator(self.seed, "synth", "parameters", self.file))
 
 

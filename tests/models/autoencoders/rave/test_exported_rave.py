@@ -51,7 +51,7 @@ def refusal(path, **settings):
 def test_code_is_not_loaded_before_somebody_says_that_it_is_trusted(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.jit, "load", lambda *arguments, **named: pytest.fail("it was loaded"))
     path = write_export(tmp_path / "model.ts")
-    assert "TorchScript, which is code" in refusal(path, trust=False)
+    assert "TorchScript, which runs code" in refusal(path, trust=False)
     with pytest.raises(FlowshotError, match="set `trust: true`"):
         KIND.check("my_rave", config_of(path, trust=False), SAMPLES, RATE)
 
@@ -60,13 +60,13 @@ def test_a_file_that_is_missing_or_something_else_is_one_line(tmp_path):
     path = tmp_path / "model.ts"
     assert "not found" in refusal(path)
     path.write_text("no archive")
-    assert "is no exported RAVE" in refusal(path)
+    assert "is not an exported RAVE" in refusal(path)
     torch.save({"state_dict": {}}, path)
-    assert "is no exported RAVE" in refusal(path)
+    assert "is not an exported RAVE" in refusal(path)
     torch.jit.script(torch.nn.Linear(1, 1)).save(str(path))
-    assert "is no exported RAVE" in refusal(path) and "encode_params" in refusal(path)
+    assert "is not an exported RAVE" in refusal(path) and "encode_params" in refusal(path)
     path.write_bytes(write_export(tmp_path / "whole.ts").read_bytes()[:-100])
-    assert "is no exported RAVE" in refusal(path)
+    assert "is not an exported RAVE" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_file_that_is_missing_or_something_else_is_one_line(tmp_path):
     [
         ({"rate": 44100}, "is for 44100 Hz, but the clips have 16000 Hz"),
         ({"channels": 2}, "is for several channels, but clips have one"),
-        ({"kind": "noisy"}, "is no exported RAVE"),
-        ({"kind": "short"}, "is no exported RAVE (it gives the shapes [[2, 2, 3]"),
-        ({"kind": "failing"}, "is no exported RAVE (RuntimeError: AssertionError: this model is broken)"),
+        ({"kind": "noisy"}, "is not an exported RAVE"),
+        ({"kind": "short"}, "is not an exported RAVE (it gives the shapes [[2, 2, 3]"),
+        ({"kind": "failing"}, "is not an exported RAVE (RuntimeError: AssertionError: this model is broken)"),
     ],
 )
 def test_a_model_that_does_something_else_is_refused(settings, message, tmp_path):

@@ -53,7 +53,7 @@ def test_latents_that_no_prior_can_follow_are_one_line(kind, message, tmp_path):
 def test_an_export_for_streaming_is_told_to_be_late_until_its_delay_is_set(tmp_path):
     path, said = write_export(tmp_path / "model.ts", late=32), []
     late = measured(path, said).history[-1]["valid_reconstruction"]
-    assert len(said) == 1 and "clips come out 32 samples late" in said[0] and "delay to 32" in said[0]
+    assert len(said) == 1 and "clips are 32 samples late" in said[0] and "delay to 32" in said[0]
     assert measured(path, delay=32).history[-1]["valid_reconstruction"] < late
 
 

@@ -45,7 +45,7 @@ def stopping(folder, after):
 def test_an_interrupted_training_of_rave_ends_bit_for_bit_like_one_that_was_not(tmp_path):
     """Interrupted behind a validation, and in the second phase, where discriminator and decoder take turns."""
     expected = run(Checkpoint(None))
-    with pytest.raises(Interrupted, match="stopped after step 2 of 6; the same command goes on from there"):
+    with pytest.raises(Interrupted, match="stopped after step 2 of 6; the same command resumes from there"):
         run(stopping(tmp_path, 2))
     with pytest.raises(Interrupted, match="stopped after step 5 of 6"):
         run(stopping(tmp_path, 3))

@@ -27,7 +27,7 @@ LARGEST_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True)
 class ExportedRaveConfig(Section):
-    """A file that `rave export` wrote. It is code that runs here, so `trust` must be true.
+    """A file that `rave export` wrote. It contains code that runs here, so `trust` must be true.
 
     `delay` is the delay of a streaming export, in samples.
     """
@@ -47,13 +47,13 @@ class ExportedRaveConfig(Section):
 
 
 def check_exported(config: ExportedRaveConfig, path: Path) -> None:
-    """Raise FlowshotError where the file `path` is missing or not trusted; nothing of it is run."""
+    """Raise FlowshotError if the file `path` is missing or not trusted; it is not run."""
     if not path.is_file():
         raise FlowshotError(f"{path}: not found; `path` must name a file that `rave export` wrote")
     if not config.trust:
         raise FlowshotError(
-            f"{path}: is not loaded, because an exported RAVE is TorchScript, which is code that would run here; if "
-            "you trust its makers, set `trust: true` beside `path`"
+            f"{path}: not loaded, because an exported RAVE is TorchScript, which runs code on this machine; if you "
+            "trust its author, set `trust: true` beside `path`"
         )
 
 
@@ -120,7 +120,7 @@ class ExportedRave(Autoencoder):
         parts = []
         # Only the diagnosis needs a graph, from clips to latents.
         wanted = torch.is_grad_enabled() and batch.requires_grad
-        # The profiling executor compiles anew, for minutes in all, whenever a size is new.
+        # The profiling executor compiles again for every new size, for minutes in all.
         with torch.set_grad_enabled(wanted), torch.jit.optimized_execution(False):
             for part in batch.split(max(1, rows)):
                 for cache in caches:
@@ -195,7 +195,7 @@ def _no_rave(path: Path, error: Exception) -> FlowshotError:
     # TorchScript prints its own code before the line that says what went wrong.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     why = lines[-1] if lines else type(error).__name__
-    return FlowshotError(f"{path}: is no exported RAVE ({why}); `path` must name a file that `rave export` wrote")
+    return FlowshotError(f"{path}: is not an exported RAVE ({why}); `path` must name a file that `rave export` wrote")
 
 
 def build(card: ModelCard, folder: Path | None) -> ExportedRave:

@@ -28,7 +28,7 @@ def train(model: ExportedRave, job: TrainingJob) -> Trained:
     late = delay_of(seen, model.decode(latents)) if model.caches else 0
     if late:
         delay = model.delay + late
-        job.say(f"{model.path}: is for streaming, and clips come out {late} samples late; set delay to {delay}")
+        job.say(f"{model.path}: is a streaming export, and its clips are {late} samples late; set delay to {delay}")
     loss = ReconstructionLoss(job.training.loss, model.sample_rate).to(seen.device)
     # Compiled code of others runs in the precision that it was made for.
     config = dataclasses.replace(job.training, precision="float32")
@@ -38,18 +38,18 @@ def train(model: ExportedRave, job: TrainingJob) -> Trained:
 
 
 def check_latents(model: ExportedRave, latents: torch.Tensor) -> None:
-    """Raise FlowshotError where `latents: [clips, latent_size]` are codes, or a dimension is constant or not finite."""
+    """Raise FlowshotError if `latents: [clips, latent_size]` are codes, or a dimension is constant or not finite."""
     frames = latents.unflatten(1, model.latent_shape).transpose(0, 1).flatten(1)
     if frames.isfinite().all() and (frames == frames.round()).all():
         raise FlowshotError(
-            f"{model.path}: gives whole numbers, the codes of a discrete RAVE, to which no prior here can be fitted; "
+            f"{model.path}: gives the codes of a discrete RAVE, to which no prior can be fitted; "
             "export a variational one (v1, v2 or v2_small)"
         )
     varies = frames.amax(1) - frames.amin(1) > 1e-6 * frames.abs().amax(1)
     if not varies.all():
         raise FlowshotError(
             f"{model.path}: latent dimension {int(varies.int().argmin())} is constant or not finite for all training "
-            "clips, so no prior can be fitted; export with a lower --fidelity, or train the model longer"
+            "clips, so no prior can be fitted; export with a lower --fidelity, or train the model for longer"
         )
 
 

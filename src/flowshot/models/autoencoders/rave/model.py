@@ -60,7 +60,7 @@ class RaveConfig(Section):
 
 
 def check_rave(name: str, config: RaveConfig, clip_samples: int, sample_rate: int) -> None:
-    """Raise FlowshotError where clips are longer than `train_samples`, or acids-rave is not installed.
+    """Raise FlowshotError if clips are longer than `train_samples`, or acids-rave is not installed.
 
     It looks for the package without importing it, which takes seconds.
     """

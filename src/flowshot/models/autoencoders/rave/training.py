@@ -21,7 +21,7 @@ BATCH_SIZE = 16  # of clips that are only looked at
 
 
 class Surroundings:
-    """What RAVE asks of Lightning's trainer: nothing is written, and what it logs lies in `logged`."""
+    """A stand-in for Lightning's trainer: it writes nothing and keeps logged values in `logged`."""
 
     def __init__(self) -> None:
         silent = SimpleNamespace(add_audio=lambda *given: None, add_text=lambda *given: None)
@@ -113,7 +113,7 @@ def validate(model: RaveAutoencoder, clips: np.ndarray) -> float:
 
 
 def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
-    """Raise FlowshotError where `clips` validation clips have too few frames for RAVE's principal components."""
+    """Raise FlowshotError if `clips` validation clips have too few frames for RAVE's principal components."""
     frames = clips * (model.padded // model.ratio)
     if frames < model.config.latent_size:
         raise FlowshotError(

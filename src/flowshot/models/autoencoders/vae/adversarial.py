@@ -38,7 +38,7 @@ EPSILON = 1e-5
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """What a discriminator minimises, a scalar, at least 0, of its logits for real and for decoded clips.
+    """The loss of a discriminator, a scalar of at least 0, from its logits for real and decoded clips.
 
     Hinge (Lim & Ye 2017, 1705.02894): nothing more is gained beyond logits of 1 and -1.
     """
@@ -95,11 +95,11 @@ class Adversary:
         return step >= self.first_step
 
     def weight(self, step: int) -> float:
-        """The factor of the decoder's terms: linear from 0 to 1 over the phase's warm-up."""
+        """The factor of the decoder's terms: rises linearly from 0 to 1 during the phase's warm-up."""
         return min(1.0, (step - self.first_step + 1) / WARMUP_STEPS)
 
     def step(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Teach the discriminators once, then let them judge clips and what the decoder made of them, with its graph.
+        """Update the discriminators once, then apply them to clips and reconstructions, keeping the decoder's graph.
 
         Returns what is added to the decoder's loss, and for the history: both of its terms unweighted, the
         discriminators' loss, and their mean logits of real and decoded clips before they were taught.

@@ -1,4 +1,4 @@
-"""What the VAE is made of."""
+"""The configuration of the VAE."""
 
 from dataclasses import dataclass
 from typing import Literal

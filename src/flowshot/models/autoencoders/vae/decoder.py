@@ -43,7 +43,7 @@ class Decoder(nn.Module):
       gate and the tone's frequency.
 
     The latent also raises and lowers the amplitudes of each band directly, by a linear map, over the whole clip and
-    over each innermost frame. docs/decoder.md says what each part is worth.
+    over each innermost frame. docs/findings.md says what each part is worth.
 
     Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in [-1, 1].
     """
@@ -97,7 +97,7 @@ class Decoder(nn.Module):
         signal = torch.tanh(signal) * envelope
         logits = self.pitch(latent, inner)
         slots = measured or self.pitch.choose(logits, draws[..., 0], -(-length // SLOT_FRAMES))
-        # What is rounded to bfloat16 here is heard as it is; a mean in it would leave a rest of every constant.
+        # Rounding to bfloat16 would be audible here; a rounded mean would leave a rest of every constant.
         with torch.autocast(signal.device.type, enabled=False):
             gate, places = slots.gate_at_frames(length), slots.places_at_frames(length)
             signal, loudness = without_mean(signal.float(), CENTRED_FRAMES), loudness.float()
@@ -108,12 +108,12 @@ class Decoder(nn.Module):
 
 
 def without_mean(signal: Tensor, frames: int) -> Tensor:
-    """`signal: [batch, bands, time]` minus its mean over the last `frames`; before it is silence.
+    """`signal: [batch, bands, time]` minus its mean over the last `frames`; silence comes before it.
 
     Of the past alone: an attack must not be heard before it comes.
     """
     bands = signal.shape[1]
-    # A convolution of each band by itself costs less than torch's pooling.
+    # A convolution for each band costs less than torch's pooling.
     mean = signal.new_full((bands, 1, frames), 1 / frames)
     return signal - functional.conv1d(functional.pad(signal, (frames - 1, 0)), mean, groups=bands)
 
@@ -136,7 +136,7 @@ def _amplitude(logit: Tensor) -> Tensor:
 
 
 def _soft_limit(clips: Tensor) -> Tensor:
-    """Identity up to 0.9, then bent towards 1: bounded output without colouring what is not loud."""
+    """Identity up to 0.9, then bent towards 1: bounds loud output and leaves the rest unchanged."""
     knee = 0.9
     over = functional.relu(clips.abs() - knee)
     bent = knee + (1 - knee) * torch.tanh(over / (1 - knee))

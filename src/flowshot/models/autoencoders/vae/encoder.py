@@ -27,7 +27,7 @@ def frames_of(config: VAEConfig, clip_samples: int) -> int:
 
 
 def padding_of(config: VAEConfig, clip_samples: int) -> tuple[int, int]:
-    """Zeros before and behind a clip, in samples, with which it goes through encoder and decoder."""
+    """Zeros before and after a clip for encoder and decoder, in samples."""
     padded = frames_of(config, clip_samples) * config.bands * math.prod(config.strides)
     before = PQMF.EDGE * config.bands
     return before, padded - before - clip_samples

@@ -46,7 +46,7 @@ class PitchHead(nn.Module):
         return gate, places.unflatten(1, (self.bands, PLACES))
 
     def loss(self, logits: tuple[Tensor, Tensor], measured: Slots) -> Tensor:
-        """What the logits are wrong by, `[batch]` in weighted nats: cross-entropies, weighted by level.
+        """The error of the logits, `[batch]` in weighted nats: cross-entropies, weighted by level.
 
         A frequency counts where there is a tone, and a place next to the right one is nearly right.
         """
@@ -64,7 +64,7 @@ class PitchHead(nn.Module):
         return (GATE_WEIGHT * gates + PLACE_WEIGHT * wrong) / loud
 
     def choose(self, logits: tuple[Tensor, Tensor], draws: Tensor, slots: int) -> Slots:
-        """What is heard where nothing was measured; `draws: [batch, bands]` are uniform in [0, 1]."""
+        """Gates and frequencies without measurement; `draws: [batch, bands]` are uniform in [0, 1]."""
         gate, places = (each.float() for each in logits)
         heard = (functional.interpolate(gate, size=slots, mode="linear") > 0).float()
         place = functional.interpolate(drawn_places(places.softmax(2), draws), size=slots, mode="linear")

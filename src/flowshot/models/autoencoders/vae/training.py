@@ -23,7 +23,7 @@ from flowshot.training.optimizer import clipped_gradients, scheduled_adam
 
 
 def train(model: VAE, job: TrainingJob) -> Trained:
-    """Train `model`, which is on the device where it is to be trained, for the steps of the job's budget.
+    """Train `model` on its device for the steps of the job's budget.
 
     The best weights have the lowest validation loss. An adversarial phase makes that loss worse on purpose, and
     `target_kl` changes what a nat costs: with one of them, the last weights are the best.

@@ -1,1 +1,1 @@
-"""The baseline that memorises: training clips, drawn at random."""
+"""A baseline that memorises: training clips, drawn at random."""

@@ -1,4 +1,4 @@
-"""The kind `copies`: what a model would score that had memorised its training clips."""
+"""The kind `copies`: the score of a model that memorised its training clips."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from flowshot.models.base.kind import ModelKind
 
 @dataclass(frozen=True)
 class CopiesConfig(Section):
-    """Copies have nothing to set."""
+    """`copies` has no parameters."""
 
 
 class Copies(Generator):
@@ -29,7 +29,7 @@ class Copies(Generator):
         self.register_buffer("count", torch.tensor(0))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` training clips, `[count, samples]`. Raises FlowshotError where the dataset has changed."""
+        """`count` training clips, `[count, samples]`. Raises FlowshotError if the dataset has changed."""
         clips = read_prepared(self.dataset).clips("train")
         if len(clips) != int(self.count):
             raise FlowshotError(

@@ -7,7 +7,7 @@ from flowshot.training.job import TrainingJob
 
 
 def train(model: Copies, job: TrainingJob) -> Trained:
-    """Store the number of training clips; raises FlowshotError where there are none."""
+    """Store the number of training clips; raises FlowshotError if there are none."""
     count = job.dataset.manifest.counts["train"]
     if count == 0:
         raise FlowshotError(f"{job.dataset.folder}: has no training clips to draw")

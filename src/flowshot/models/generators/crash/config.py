@@ -35,13 +35,13 @@ class CrashConfig(Section):
 
 
 def check_crash(name: str, config: CrashConfig, clip_samples: int, sample_rate: int) -> None:
-    """Raise FlowshotError where the factors do not divide the clips' length; the message names factors that do."""
+    """Raise FlowshotError if the factors do not divide the clips' length; the message names factors that do."""
     product = math.prod(config.factors)
     if clip_samples % product:
         fitting = list(fitting_factors(config.factors, clip_samples))
         raise FlowshotError(
             f"{name}: factors {list(config.factors)} make {product}, which does not divide clips of {clip_samples} "
-            f"samples; {fitting} would"
+            f"samples; use {fitting}"
         )
 
 

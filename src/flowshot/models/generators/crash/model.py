@@ -14,7 +14,12 @@ from flowshot.models.generators.crash.schedules import SCHEDULES
 
 
 class Crash(Generator):
-    """A diffusion model of raw clips; its network holds the moving average of the trained weights."""
+    """A diffusion model of raw clips; its network holds the moving average of the trained weights.
+
+    Rouard & Hadjeres 2021, 2106.07431. Differences: the learning rate follows a cosine, as in all trainings here; the
+    average follows faster in the first steps, or a short training would keep its initial weights; no classifier guides
+    it.
+    """
 
     def __init__(self, config: CrashConfig, clip_samples: int, sample_rate: int) -> None:
         super().__init__(clip_samples, sample_rate)
@@ -42,7 +47,7 @@ class Crash(Generator):
         return clips.clamp(-1, 1)
 
     def inpaint(self, clip: Tensor, first: int, last: int, count: int, generator: torch.Generator) -> Tensor:
-        """`count` clips that equal `clip: [samples]` but for the samples from `first` to before `last`.
+        """`count` clips that equal `clip: [samples]` except for the samples from `first` to before `last`.
 
         After every step the rest is the clip again, as noisy as that step leaves it (Song et al. 2021, 2011.13456).
         """

@@ -1,4 +1,4 @@
-"""How much noise there is at time t: x_t = m(t) x_0 + sigma(t) eps, and the equations that lead there.
+"""Noise schedules: x_t = m(t) x_0 + sigma(t) eps, and their differential equations.
 
 The forward equation is dx = -beta/2 x dt + g dw. Its coefficients follow from m and sigma: beta = -2 m'/m and
 g^2 = (sigma^2)' + beta sigma^2 (Rouard & Hadjeres 2021, arXiv:2106.07431, section 3).

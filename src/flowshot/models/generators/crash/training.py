@@ -1,4 +1,4 @@
-"""Training of CRASH: the network learns to tell the noise in clips."""
+"""Training of CRASH: the network learns to estimate the noise in clips."""
 
 import copy
 

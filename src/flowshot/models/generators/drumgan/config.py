@@ -32,7 +32,7 @@ class DrumganConfig(Section):
     def __post_init__(self) -> None:
         require(
             self.fft_size >= 4 and 0 < self.hop <= self.fft_size // 2,
-            "hop must be above 0, and half of fft_size at most",
+            "hop must be above 0 and at most half of fft_size",
         )
         require(self.latent_size > 0 and len(self.widths) > 0 and min(self.widths) > 0, "sizes must be above 0")
         require(
@@ -63,13 +63,13 @@ def padded_samples(samples: int, hop: int, halvings: int) -> int:
 
 
 def check_drumgan(name: str, config: DrumganConfig, clip_samples: int, sample_rate: int) -> None:
-    """Raise FlowshotError where spectrograms of such clips cannot be halved often enough; says what would fit."""
+    """Raise FlowshotError if spectrograms of such clips cannot be halved often enough; says what would fit."""
     scales, unit = len(config.widths), 2 * config.halvings
     if config.fft_size % unit:
         fitting = max(1, round(config.fft_size / unit)) * unit
         raise FlowshotError(
             f"{name}: fft_size {config.fft_size} gives {config.bins} frequencies, which {scales} scales cannot halve "
-            f"{scales - 1} times; {fitting} would do"
+            f"{scales - 1} times; use {fitting}"
         )
     if config.fft_size > clip_samples:
         raise FlowshotError(
@@ -81,7 +81,7 @@ def check_drumgan(name: str, config: DrumganConfig, clip_samples: int, sample_ra
             for hop in range(1, config.fft_size // 2 + 1)
             if padded_samples(clip_samples, hop, config.halvings) <= MOST_PADDING * clip_samples
         ]
-        remedy = f"a hop of {min(hops, key=lambda hop: abs(hop - config.hop))} would do" if hops else "use fewer widths"
+        remedy = f"use a hop of {min(hops, key=lambda hop: abs(hop - config.hop))}" if hops else "use fewer widths"
         raise FlowshotError(
             f"{name}: hop {config.hop} gives clips of {clip_samples} samples {clip_samples // config.hop + 1} frames, "
             f"far from a multiple of {config.halvings}, which {scales} scales need; {remedy}"

@@ -1,4 +1,4 @@
-"""The kind `drumgan`: clips in one pass, from noise and, if wanted, from attributes that they are to have."""
+"""The kind `drumgan`: clips in one pass, from noise and optional attributes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +20,10 @@ NEAREST = 32  # of them, those most like what is asked for give what is not aske
 class Drumgan(AskedGenerator):
     """A GAN of spectrograms; its network holds the moving average of the trained weights.
 
+    Nistal, Lattner & Richard 2020, 2008.12073. Differences: penalty and drift are means over the batch, as in the
+    paper of the penalty; batches have one size at every scale; spectrograms are scaled by the root of the window's
+    length; clips are padded to whole frames.
+
     `known: [rows, attributes]` are attributes of training clips, from which those that nobody asks for are drawn.
     """
 
@@ -37,7 +41,7 @@ class Drumgan(AskedGenerator):
     def draw_attributes(
         self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
     ) -> Tensor:
-        """`[count, attributes]`: those of training clips, the ones most like what is `asked`, with what is asked."""
+        """`[count, attributes]`: those of the training clips most similar to `asked`, with the values of `asked`."""
         rows = self.known
         if asked:
             columns = [self.attribute_names.index(name) for name in asked]

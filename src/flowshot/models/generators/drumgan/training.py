@@ -105,7 +105,7 @@ def growth(step: int, steps: int, scales: int, last_share: float, fade_share: fl
 
 
 def at_scale(spectrograms: Tensor, halvings: int, fade: float) -> Tensor:
-    """Real spectrograms halved so many times, mixed with their next smaller scale while one is faded in."""
+    """Real spectrograms, halved `halvings` times, mixed with the next smaller scale while it fades in."""
     for _ in range(halvings):
         spectrograms = halved(spectrograms)
     return spectrograms if fade == 1 else torch.lerp(doubled(halved(spectrograms)), spectrograms, fade)
