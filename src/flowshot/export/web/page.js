@@ -55,7 +55,8 @@ function addArm(arm, row) {
   const empty = document.createElement("button");
   empty.type = "button";
   empty.className = "small";
-  empty.textContent = "Empty the pads";
+  empty.textContent = "Empty";
+  empty.setAttribute("aria-label", `Empty the pads of ${arm.name}`);
   head.append(title, empty);
   const pads = document.createElement("div");
   pads.className = "row";
