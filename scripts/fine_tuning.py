@@ -1,12 +1,13 @@
-"""What fine-tuning is worth: 200 sounds of a pack that the start model never heard, from scratch and on from that model.
+"""What fine-tuning is worth: 200 sounds that the start model never heard, learned from scratch and on from that model.
 
-    flowshot plan thesis && dvc repro train@samples_original-no_nf-0 prepare@samples
+    flowshot plan thesis && dvc repro train@samples_original-no_nf-0
+    flowshot plan systems && dvc repro prepare@samples
     python scripts/fine_tuning.py --start models/samples_original/no_nf/0 --out tuning
 
 The pack is a part of `samples` and not of `samples_original`, from which the start model learned. The prepared dataset
-`few` has 200 of its training clips, its validation clips, and all its other clips for the test. Arms of it then train by
-the stages of the pipeline for equal steps: from random weights, from the start model (`train.start_from`), and the start
-model as it is. Prints a table. What is in DIR already is not made again.
+`few` has about 200 of its training clips, its validation clips, and all its other clips for the test. Arms of it train
+by the stages of the pipeline for equal steps: from random weights, and from the start model (`train.start_from`); the
+third is the start model as it is. Prints the table of `docs/faq.md`. What is in DIR already is not made again.
 """
 
 import argparse

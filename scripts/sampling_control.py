@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from flowshot.api.arm import Arm, load
 from flowshot.cli.sample import COPY_QUANTILE, without_copies
-from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
+from flowshot.clips.prepared import PREPARED, SPLITS, PreparedDataset, read_prepared
 from flowshot.core.params import read_params
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.registry import embedder
@@ -98,7 +98,7 @@ def label(arm: Arm, embed: Embed, prepared: PreparedDataset, given: argparse.Nam
             embed(np.asarray(prepared.clips(split))),
             [bool(kind.search(row["label"])) for row in prepared.rows(split)],
         )
-        for split in prepared.manifest.counts
+        for split in SPLITS
     }
     classifier.fit(*splits["train"])
     held_out = [np.concatenate([splits[split][part] for split in ("valid", "test")]) for part in (0, 1)]

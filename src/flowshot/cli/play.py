@@ -32,8 +32,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     with writing(out), whole_file(out) as fresh:
         fresh.write_text(page.text(), encoding="utf-8")
     size = out.stat().st_size
+    names = [arm.name for arm in loaded]
     report = {
-        "arms": [arm.name for arm in loaded], "model_seeds": [arm.seed for arm in loaded], "out": str(out),
-        "bytes": size, "runtime": f"{RUNTIME.name} {RUNTIME.version}",
+        "arms": names, "model_seeds": [arm.seed for arm in loaded], "out": str(out), "bytes": size,
+        "runtime": f"{RUNTIME.name} {RUNTIME.version}",
     }  # fmt: skip
-    return Outcome(report, f"{out}: {', '.join(report['arms'])}, {size / 1e6:.1f} MB; open it in a browser")
+    return Outcome(report, f"{out}: {', '.join(names)}, {size / 1e6:.1f} MB; open it in a browser")
