@@ -48,13 +48,16 @@ def main() -> None:
 
     print(f"{arm.name}, {given.n} draws, seeds {given.seeds}\n")
     print("| control | measured | with | without |\n|---|---|---|---|")
-    for row in (
-        *temperature(arm, embed, given.n, given.seeds),
-        near(arm, embed, prepared),
-        label(arm, embed, prepared, given),
-        copies(arm, embed, prepared, given.n, given.seeds),
-    ):
-        print("| " + " | ".join(row) + " |", flush=True)
+    for row in temperature(arm, embed, given.n, given.seeds):
+        show(row)
+    show(near(arm, embed, prepared))
+    show(label(arm, embed, prepared, given))
+    show(copies(arm, embed, prepared, given.n, given.seeds))
+
+
+def show(row: tuple[str, ...]) -> None:
+    """Print a row of the table as soon as it is measured."""
+    print("| " + " | ".join(row) + " |", flush=True)
 
 
 def temperature(arm: Arm, embed: Embed, n: int, seeds: list[int]) -> list[tuple[str, ...]]:
