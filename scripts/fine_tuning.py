@@ -127,15 +127,17 @@ def table(folder: Path, seeds: list[int]) -> str:
         (arm, seed): read_json(folder / f"models/few/{arm}/{seed}/diagnostics.json") for arm in ARMS for seed in seeds
     }
     first = next(iter(scores.values()))
-    columns = [(one["metric"], one["embedding"]) for one in first]
+    places = [place for place, one in enumerate(first) if one["metric"] in METRICS]
+    columns = [(first[place]["metric"], first[place]["embedding"]) for place in places]
+    n, tested = first[0]["n"], first[0]["reference_n"]
     lines = [
-        f"n = {first[0]['n']}, {len(seeds)} seeds: mean (smallest to largest)", "",
+        f"{n} drawn, {tested} test clips, {len(seeds)} seeds: mean (smallest to largest)", "",
         "| arm | reconstruction loss | " + " | ".join(f"{metric} {embedding}" for metric, embedding in columns) + " |",
         "|---" * (len(columns) + 2) + "|",
     ]  # fmt: skip
     for arm, title in ARMS.items():
         cells = [_spread([float(histories[arm, seed]["valid_reconstruction"]) for seed in seeds])]
-        for place in range(len(columns)):
+        for place in places:
             cells.append(_spread([float(scores[arm, seed][place]["value"]) for seed in seeds]))
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
