@@ -178,9 +178,11 @@ class Page:
         """Press and release a key by its name, such as `Tab`, `Enter`, ` `, `ArrowRight` or a letter."""
         code = {"Enter": 13, "Tab": 9, " ": 32, "Escape": 27, "End": 35, "Home": 36}.get(key)
         code = code or {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}.get(key, ord(key[0].upper()))
+        place = f"Digit{key}" if key.isdecimal() else f"Key{key.upper()}" if key.isalpha() and len(key) == 1 else key
+        place = "Space" if key == " " else place
         text = {"text": "\r" if key == "Enter" else key} if key == "Enter" or len(key) == 1 else {}
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **text)
-        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=place, windowsVirtualKeyCode=code, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=place, windowsVirtualKeyCode=code)
 
     def resize(self, width: int, height: int) -> None:
         """Set the size of the window in CSS pixels."""

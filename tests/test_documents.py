@@ -35,6 +35,7 @@ ONLY_PARSED = {
     "flowshot listening-test --analyse": "listeners save the answers in a browser; tests/cli makes some",
     "flowshot sample synth/nf_prior/nf --label": "its dataset has no labels; tests/api draws by one",
     "flowshot plan ": "changes which plan the project of these tests has; tests/cli runs it",
+    "flowshot play": "fetches onnxruntime-web; tests/cli writes pages",
     "flowshot run": "runs a plan, which its own tests do",
     "squeue": "needs a cluster",
     "pip install": "downloads a package that only the benchmark needs",

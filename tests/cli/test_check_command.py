@@ -22,7 +22,7 @@ def fetched(project, write_sounds):
 
 
 def test_a_folder_as_it_was_indexed_is_left_alone(fetched, found):
-    assert found("check") == {"plan": "tiny", "arms": 4, "fetch_again": [], "take_again": []}
+    assert found("check") == {"plan": "tiny", "arms": 4, "fetch_again": [], "take_again": [], "other_start": []}
     assert (RAW / "index.json").is_file()
 
 
@@ -119,3 +119,26 @@ def test_a_model_of_an_exported_file_that_changed_is_made_again(exported, flowsh
     assert status == 0 and out.splitlines()[0].startswith("models/mine/my_rave/4: the exported file changed")
     assert models[0].exists() and not models[1].exists()
     assert found("check")["take_again"] == []
+
+
+def test_a_model_whose_start_model_changed_since_is_told(fetched, save_vae, found):
+    save_vae(3)
+    path = fetched / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["autoencoders"]["fine"] = {"train": {"start_from": "mine/no_nf/3"}}
+    params["plan"] |= {"autoencoders": ["fine"], "seeds": [3]}
+    path.write_text(yaml.safe_dump(params))
+    record, weights = fetched / "runs/train/mine/fine/3/run.json", fetched / "models/mine/no_nf/3/weights.safetensors"
+    assert found("check")["other_start"] == []
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"parameters": {"start": sha256_of_file(weights)}}))
+    assert found("check")["other_start"] == []
+    weights.write_bytes(b"of another training")
+    (line,) = found("check")["other_start"]
+    assert line.startswith("mine/fine/3: its start model mine/no_nf/3 is another one since; `dvc repro --force")
+    assert "--single-item train@mine-fine-3`" in line
+    weights.unlink()
+    assert found("check")["other_start"] == [], "it is trained, and there is nothing to do"
+    record.unlink()
+    (line,) = found("check")["other_start"]
+    assert line.startswith("mine/fine/3: its start model mine/no_nf/3 must be trained before")

@@ -13,7 +13,7 @@ from defaults import COMMITTED
 from flowshot.cli.export import LARGEST_DIFFERENCE, LARGEST_ONNX_DIFFERENCE
 from flowshot.core.errors import FlowshotError
 from flowshot.core.randomness import derive_seed, torch_generator
-from flowshot.export.onnx import export_onnx, mixture_of
+from flowshot.export.onnx import export_onnx, mixture_of, real_spectrum
 from flowshot.export.torchscript import GivenNoise, export, largest_difference
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
@@ -168,6 +168,13 @@ def test_every_kind_of_arm_gives_the_same_audio_in_onnxruntime(arms, tmp_path, r
         (means,) = sessions["encode"].run(None, inputs)
         with torch.no_grad():
             assert float((torch.from_numpy(means) - model.encode_mean(torch.from_numpy(clips))).abs().max()) < 1e-3
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 1024, 4096])
+def test_a_spectrum_by_products_of_matrices_is_that_of_the_library(size):
+    signal = torch.randn(3, 2, size, generator=torch.Generator().manual_seed(size))
+    expected = torch.view_as_real(torch.fft.rfft(signal))
+    torch.testing.assert_close(real_spectrum(signal), expected, atol=1e-4 * size**0.5, rtol=0)
 
 
 def test_a_mixture_of_uniform_and_normal_noise_is_that_of_the_prior(arms):

@@ -9,6 +9,7 @@ import soundfile
 
 RATE = 8000  # Hz, of the sounds where nothing else is said
 SECONDS = 0.25
+AAC_DELAY = 1024  # samples of padding that the encoder puts in front
 FRAMES_OF = {"flac": 4608, "alac": 4096, "wmav2": 2048}  # samples that an encoder wants at once
 
 
@@ -41,6 +42,35 @@ def through_ffmpeg(audio: np.ndarray, container: str, codec: str, rate: int = RA
         for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
             file.mux(stream.encode(piece))
     return content.getvalue()
+
+
+def aac_in_caf(audio: np.ndarray, rate: int) -> bytes:
+    """The audio `[frames]` as AAC in a CAF file, as macOS writes it; FFmpeg encodes it, but has no writer for that.
+
+    Apple, "Core Audio Format Specification 1.0"; its magic cookie is the descriptor of ISO/IEC 14496-1, 7.2.6.5.
+    """
+    with av.open(io.BytesIO(through_ffmpeg(audio, "ipod", "aac", rate))) as file:
+        stream = file.streams.audio[0]
+        specific = bytes(stream.codec_context.extradata or b"")
+        packets = [bytes(packet) for packet in file.demux(stream) if packet.size]
+
+    def descriptor(tag: int, content: bytes) -> bytes:
+        return bytes([tag, len(content)]) + content
+
+    def part(name: bytes, content: bytes) -> bytes:
+        return name + struct.pack(">q", len(content)) + content
+
+    decoder = descriptor(4, b"\x40\x15" + bytes(11) + descriptor(5, specific))
+    cookie = bytes(4) + descriptor(3, bytes(3) + decoder + descriptor(6, b"\x02"))
+    sizes = b"".join(bytes([0x80 | len(packet) >> 7, len(packet) & 0x7F]) for packet in packets)
+    table = struct.pack(">qqii", len(packets), len(audio), AAC_DELAY, len(packets) * 1024 - AAC_DELAY - len(audio))
+    return (
+        b"caff\0\1\0\0"
+        + part(b"desc", struct.pack(">d4sIIIII", rate, b"aac ", 0, 0, 1024, 1, 0))
+        + part(b"kuki", cookie)
+        + part(b"pakt", table + sizes)
+        + part(b"data", bytes(4) + b"".join(packets))
+    )
 
 
 def faststart(content: bytes) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from corpus.audio_bytes import (
     SECONDS,
+    aac_in_caf,
     chunk,
     encoded,
     extensible,
@@ -98,6 +99,8 @@ KINDS = [
     Kind("without its index.m4a", with_ffmpeg("ipod", "aac", change=lambda content: content[:-700]), "unreadable"),
     Kind("truncated alac.caf", with_ffmpeg("caf", "alac", seconds=2.0, change=lambda content: content[:-4000]),
          "unreadable"),
+    Kind("truncated aac.caf", of_tone(lambda audio: aac_in_caf(audio, 44_100)[:-4000], 44_100, seconds=2.0),
+         "unreadable"),
     Kind("truncated.wma", with_ffmpeg("asf", "wmav2", 44_100, seconds=2.0, change=lambda content: content[:-4000]),
          "unreadable"),
     Kind("truncated.tta", with_ffmpeg("tta", "tta", change=lambda content: content[:-300]), "unreadable"),
@@ -108,6 +111,7 @@ KINDS = [
     Kind("stereo.m4a", with_ffmpeg("ipod", "aac", 48_000, channels=2), seconds=None),
     Kind("alac.m4a", with_ffmpeg("ipod", "alac")),
     Kind("alac.caf", with_ffmpeg("caf", "alac")),
+    Kind("aac.caf", of_tone(lambda audio: aac_in_caf(audio, 44_100), 44_100)),
     Kind("pcm.m4a", with_ffmpeg("mov", "pcm_s16be")),
     Kind("adts.aac", with_ffmpeg("adts", "aac", 44_100), seconds=None),
     Kind("tagged.aac", with_ffmpeg("adts", "aac", 44_100, change=lambda content: id3(PNG) + content), seconds=None),

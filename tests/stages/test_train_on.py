@@ -1,10 +1,12 @@
 """A training with more steps than the one that ended, and one that starts from a trained model."""
 
 import csv
+import json
 
 import pytest
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import sha256_of_file
 from flowshot.models.autoencoders.vae.model import KIND
 from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.training.start import WEIGHTS, load_start, start_folder
@@ -57,6 +59,8 @@ def test_a_training_starts_from_a_trained_model(trained, tmp_path):
     before = weights_of(tmp_path)
     assert trained(tmp_path, 1, "fine", start_from="tones/no_nf/0", learning_rate=1e-30) == (0, "")
     assert weights_of(tmp_path, "fine") == before
+    record = json.loads((tmp_path / "runs/train/tones/fine/0/run.json").read_text())
+    assert record["parameters"]["start"] == sha256_of_file(tmp_path / "models/tones/no_nf/0" / WEIGHTS)
     with pytest.raises(FlowshotError, match=r"start_from: tones/other/0: no trained model; name DATASET/MODEL/SEED"):
         start_folder("tones/other/0")
 

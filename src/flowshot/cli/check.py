@@ -1,15 +1,18 @@
 """`flowshot check`: what `dvc repro` cannot see for itself, said and mended before it runs."""
 
 import argparse
+import itertools
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from flowshot.cli.base import Outcome
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import sha256_of_file
+from flowshot.core.files import read_json, sha256_of_file
 from flowshot.core.params import Params, check_section, read_params
 from flowshot.core.plan import PlanConfig
+from flowshot.core.records import RECORD
 from flowshot.generation.config import SampleConfig
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.generators.registry import read_generator
@@ -21,6 +24,7 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.sources.config import source_config
 from flowshot.sources.inputs import INDEX_FILE, folder_changed
 from flowshot.training.job import training_config
+from flowshot.training.start import WEIGHTS, start_folder
 
 RAW, MODELS = Path("data/raw"), Path("models")
 
@@ -43,8 +47,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     arms = len(plan.datasets) * len(plan.arms) * len(plan.seeds)
     lines = [f"{name}: {datasets[name].path} changed; `dvc repro` will fetch it again" for name in changed]
     lines += [f"{folder}: the exported file changed; `dvc repro` will copy it again" for folder in models]
+    lines += (others := _other_starts(params))
     lines.append(f"params.yaml: plan {plan.name}, {arms} {'arm' if arms == 1 else 'arms'}")
-    found = {"plan": plan.name, "arms": arms, "fetch_again": changed, "take_again": list(map(str, models))}
+    found = {
+        "plan": plan.name, "arms": arms, "fetch_again": changed, "take_again": list(map(str, models)),
+        "other_start": others,
+    }  # fmt: skip
     return Outcome(found, "\n".join(lines))
 
 
@@ -88,6 +96,33 @@ def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Pa
             folders = [MODELS / dataset / entry.name / str(seed) for seed in plan.seeds]
             stale += [folder for folder in folders if digests and _digests_in(folder) not in (None, digests)]
     return stale
+
+
+def _other_starts(params: Params) -> list[str]:
+    """A line for each trained model of the plan whose start model (`train.start_from`) changed since, or is missing.
+
+    Removing it would not help: DVC would bring it back from its cache of runs, whose keys do not hold the start model.
+    """
+    plan, lines = params.plan, []
+    stages: Any = (("autoencoders", "train", read_autoencoder), ("generators", "train_generator", read_generator))
+    for section, stage, read_entry in stages:
+        for model in getattr(plan, section):
+            start = training_config(params, section, read_entry(params, model)).start_from or ""
+            for dataset, seed in itertools.product(plan.datasets, plan.seeds) if start else ():
+                problem = _other_start(start, Path("runs/train", dataset, model, str(seed), RECORD))
+                again = f"`dvc repro --force --single-item {stage}@{dataset}-{model}-{seed}`, then `dvc repro`"
+                lines += [f"{dataset}/{model}/{seed}: {problem}; {again}"] if problem else []
+    return lines
+
+
+def _other_start(start: str, record: Path) -> str:
+    """What is wrong with the start model of a training, whose record is `record` where it has run; empty if nothing."""
+    try:
+        now = sha256_of_file(start_folder(start) / WEIGHTS)
+    except FlowshotError:
+        return "" if record.is_file() else f"its start model {start} must be trained before"
+    learned = read_json(record)["parameters"].get("start") if record.is_file() else now
+    return "" if learned == now else f"its start model {start} is another one since"
 
 
 def _digests_in(folder: Path) -> dict[str, str] | None:

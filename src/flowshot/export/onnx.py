@@ -6,6 +6,7 @@ graphs with the model in onnxruntime.
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -70,12 +71,37 @@ class _InOpset(TorchFunctionMode):
             inside = ((place >= begins // parts) & (place < -(-ends // parts))).float()
             return args[0] @ (inside / inside.sum(0))
         if function is torch.fft.rfft:  # as real numbers, which `view_as_real` then leaves as they are
-            size = int(args[0].shape[-1])
-            turns = torch.outer(torch.arange(size), torch.arange(size // 2 + 1)) % size * (2 * torch.pi / size)
-            return torch.stack((args[0] @ turns.cos(), args[0] @ -turns.sin()), -1)
+            return real_spectrum(args[0])
         if function is torch.view_as_real:
             return args[0]
         return function(*args, **(kwargs or {}))
+
+
+def real_spectrum(signal: Tensor) -> Tensor:
+    """`signal: [..., size]` -> its discrete Fourier transform `[..., size // 2 + 1, 2]`, by products of matrices.
+
+    In two steps, as Cooley and Tukey (1965, doi:10.1090/S0025-5718-1965-0178586-1) do: with `size = rows * columns` the
+    constants are of `rows ** 2 + columns ** 2 + 2 * size` numbers, where one matrix would have `size ** 2`.
+    """
+    size = int(signal.shape[-1])
+    rows = max(each for each in range(1, math.isqrt(size) + 1) if size % each == 0)
+    columns = size // rows
+    over_rows, over_columns = (_turns(count, count, count) for count in (rows, columns))
+    twiddle = _turns(rows, columns, size)
+    folded = signal.unflatten(-1, (rows, columns))
+    real, imaginary = over_rows[0] @ folded, over_rows[1] @ folded
+    real, imaginary = real * twiddle[0] - imaginary * twiddle[1], real * twiddle[1] + imaginary * twiddle[0]
+    real, imaginary = (
+        real @ over_columns[0] - imaginary @ over_columns[1],
+        real @ over_columns[1] + imaginary @ over_columns[0],
+    )
+    return torch.stack([part.transpose(-1, -2).flatten(-2)[..., : size // 2 + 1] for part in (real, imaginary)], -1)
+
+
+def _turns(rows: int, columns: int, size: int) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of `exp(-2 pi i row column / size)`, `[rows, columns]`."""
+    angles = (torch.outer(torch.arange(rows), torch.arange(columns)) % size).double() * (2 * torch.pi / size)
+    return angles.cos().float(), -angles.sin().float()
 
 
 def graphs_of(arm: str, model: Autoencoder, prior: LatentPrior) -> dict[str, Graph]:

@@ -34,7 +34,7 @@ class NotTraceable(Exception):
 
 
 class GivenNoise(TorchFunctionMode):
-    """Within it, `torch.randn` returns `noise`, or draws and keeps the shape in `shape` where there is none.
+    """Within it, `torch.randn` returns `noise`, or draws and keeps the draw in `noise` where there is none.
 
     Raises:
         NotTraceable: there is a second draw, or one of another kind.
@@ -52,7 +52,7 @@ class GivenNoise(TorchFunctionMode):
         if function is not torch.randn or self.shape:
             raise NotTraceable(getattr(function, "__name__", "a random function"))
         drawn = function(*args, **(kwargs or {})) if self.noise is None else self.noise
-        self.shape = tuple(int(size) for size in drawn.shape)
+        self.noise, self.shape = drawn, tuple(int(size) for size in drawn.shape)
         return drawn
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import scratch_folder, whole_file, whole_folder, write_json, writing
+from flowshot.core.files import scratch_folder, sha256_of_file, whole_file, whole_folder, write_json, writing
 from flowshot.core.params import Params
 from flowshot.core.process import prepare_threads, stop_requests, warn, workers
 from flowshot.core.provenance import work_digest
@@ -74,6 +74,7 @@ def run_training(
         start = start_folder(training.start_from)
         load_start(start, model, card)
         files.append(start / WEIGHTS)
+        parameters["start"] = sha256_of_file(start / WEIGHTS)  # for `flowshot check`: DVC does not know of this model
     # Of all but the steps, with which a finished training may be continued.
     key = work_digest(parameters | {"name": name.parts, "budget": to_dict(budget) | {"steps": None}}, *files)[:16]
     finished = FINISHED.joinpath(*name.parts)
