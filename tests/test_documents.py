@@ -34,6 +34,8 @@ ONLY_PARSED = {
     "flowshot score --reference DIR --candidate DIR --embedding clap": "needs weights of gigabytes",
     "flowshot listening-test --analyse": "listeners save the answers in a browser; tests/cli makes some",
     "flowshot sample synth/nf_prior/nf --label": "its dataset has no labels; tests/api draws by one",
+    "flowshot sample synth/no_nf/platune": "needs a prior that the tiny project does not fit; tests/cli fits one",
+    "flowshot edit": "needs the same",
     "flowshot plan ": "changes which plan the project of these tests has; tests/cli runs it",
     "flowshot run": "runs a plan, which its own tests do",
     "squeue": "needs a cluster",
