@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 # The tables that compare generated clips with real ones; the others are about autoencoders.
-COMPARE_CLIPS = ("quality", "distances", "coverage", "diversity", "control")
+COMPARE_CLIPS = ("quality", "distances", "coverage", "diversity", "control", "control-error", "control-leak")
 
 
 @dataclass(frozen=True)

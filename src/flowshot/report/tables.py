@@ -32,7 +32,7 @@ def dataset_tables(report: Report, dataset: str) -> list[Table]:
     external = [(EXTERNAL, name) for name in sorted(set(frame.loc[frame["autoencoder"] == EXTERNAL, "prior"]))]
     comparison = [arms, [(REAL, REAL)], baselines, external, reconstructions]
     trained = [*reconstructions, *((name, DIRECT) for name in plan.generators if planned)]
-    layouts = {"reconstruction": [reconstructions], "autoencoder": [trained]}
+    layouts = {"reconstruction": [reconstructions], "disentanglement": [reconstructions], "autoencoder": [trained]}
     tables = [_table(report, dataset, name, layouts.get(name, comparison)) for name in SUBJECTS]
     return [table for table in tables if table]
 
