@@ -36,6 +36,7 @@ ONLY_PARSED = {
     "flowshot sample synth/nf_prior/nf --label": "its dataset has no labels; tests/api draws by one",
     "flowshot sample synth/no_nf/platune": "needs a prior that the tiny project does not fit; tests/cli fits one",
     "flowshot edit": "needs the same",
+    "flowshot transfer": "needs a latent with frames; tests/cli has one",
     "flowshot plan ": "changes which plan the project of these tests has; tests/cli runs it",
     "flowshot run": "runs a plan, which its own tests do",
     "squeue": "needs a cluster",

@@ -19,7 +19,12 @@ REMEDY = "fit the prior again with `dvc repro`"
 
 
 class LatentPrior(nn.Module):
-    """A density over `[latent_size]` vectors. One family a file; `flowshot.priors.registry` lists them."""
+    """A density over `[latent_size]` vectors. One family a file; `flowshot.priors.registry` lists them.
+
+    One without `has_density` only draws; its `log_prob` raises FlowshotError.
+    """
+
+    has_density = True
 
     @abstractmethod
     def fit(
@@ -145,11 +150,13 @@ def held_out_nats(
 ) -> dict[str, float | int | None]:
     """Mean negative log density in nats a clip, with its interval over independent `groups`, one for each clip.
 
-    `latents: [clips, draws, latent_size]`; the draws of a clip are averaged.
+    `latents: [clips, draws, latent_size]`; the draws of a clip are averaged. None where the prior has no density.
 
     Raises:
         FlowshotError: a latent has no finite density.
     """
+    if not prior.has_density:
+        return {"prior_nats": None, "ci_low": None, "ci_high": None, "n": len(latents), "dimensions": latents.shape[-1]}
     nats = -prior.log_prob(latents.flatten(0, 1)).unflatten(0, latents.shape[:2]).mean(1).numpy()
     if not np.isfinite(nats).all():
         raise FlowshotError("the prior gives a test latent no finite density; lower fit_prior's learning_rate or width")

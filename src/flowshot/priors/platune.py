@@ -86,7 +86,8 @@ class AttributeBase(nn.Module):
         turn, correlations, other = torch.linalg.svd(
             torch.linalg.solve_triangular(factor, shared.T, upper=False).T, full_matrices=False
         )
-        self.directions, self.mix = turn.float(), (factor @ other.T).float()
+        # Contiguous as after loading, so that products round alike.
+        self.directions, self.mix = turn.float().contiguous(), (factor @ other.T).float().contiguous()
         self.correlations = correlations.clamp(max=LARGEST_CORRELATION).float()
 
     def points(self, attributes: Tensor, noise: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params, check_section
 from flowshot.core.sections import Section
 from flowshot.models.base.autoencoder import Autoencoder
+from flowshot.priors.after import AfterPrior, AfterPriorConfig
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
 from flowshot.priors.nf import FlowPrior, FlowPriorConfig
@@ -34,6 +35,7 @@ PRIORS: dict[str, PriorKind] = {
     ),
     "rave": PriorKind(RavePriorConfig, lambda config, model: RavePrior(config, *model.latent_shape)),
     "platune": PriorKind(PlatunePriorConfig, lambda config, model: PlatunePrior(config, *model.latent_shape)),
+    "after": PriorKind(AfterPriorConfig, lambda config, model: AfterPrior(config, *model.latent_shape)),
 }
 
 

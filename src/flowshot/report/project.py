@@ -74,7 +74,8 @@ class Project:
         if taken.get("seconds") and taken.get("clips"):
             speed, clips = taken["clips"] / taken["seconds"], int(taken["clips"])
             yield Score("clips_per_second", NO_EMBEDDING, speed, None, None, clips)
-        if nats := _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json")):
+        nats = _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json"))
+        if nats.get("prior_nats") is not None:  # a prior may have no density
             for name, unit in (("prior_nats", 1), ("prior_bits", nats["dimensions"] * math.log(2))):
                 low, high = (None if nats.get(end) is None else nats[end] / unit for end in ("ci_low", "ci_high"))
                 yield Score(name, NO_EMBEDDING, nats["prior_nats"] / unit, low, high, int(nats["n"]))

@@ -117,12 +117,21 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words("The prior's negative log-likelihood compares within one autoencoder only."): (
             any(one.within_autoencoder for one in metrics)
         ),
+        words("A prior without a value has no density, or was fitted elsewhere."): _lacks_density(shown),
         words("p: of a permutation test against the reference, with one clip of each source."): (
             any(one.name.endswith("_p") for one in metrics)
         ),
         words(FEW): any(cell.few for cell in cells),
     }
     return tuple(text for text, holds in said.items() if holds)
+
+
+def _lacks_density(shown: Frame) -> bool:
+    """Whether a fitted prior has no likelihood, while others have."""
+    fitted = shown[(shown["role"] == "arm") & (shown["prior"] != DIRECT)]
+    known = fitted[fitted["metric"] == "prior_nats"]
+    pairs, having = (set(zip(each["autoencoder"], each["prior"], strict=True)) for each in (fitted, known))
+    return bool(having) and pairs != having
 
 
 def _differ(frame: Frame) -> bool:
