@@ -21,7 +21,7 @@ NAMES = ["brightness", "bass"]
 
 @pytest.fixture
 def prior(project, save_vae):
-    """A small fitted prior of a tiny autoencoder, and the autoencoder."""
+    """A small fitted prior of a tiny autoencoder, as it was stored, and the autoencoder."""
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["fit_prior"]["platune"] |= {"attributes": NAMES, "layers": 1, "width": 8, "steps": 3, "solver_steps": 4}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
@@ -32,7 +32,7 @@ def prior(project, save_vae):
     folder = Path(f"priors/{ARM}/3")
     folder.mkdir(parents=True)
     prior.save(folder)
-    return prior, model.eval()
+    return flowshot.load(ARM).prior, model.eval()
 
 
 @pytest.fixture

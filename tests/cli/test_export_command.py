@@ -139,7 +139,11 @@ def runtime():
 
 
 def test_every_kind_of_arm_gives_the_same_audio_in_onnxruntime(arms, tmp_path, runtime):
+    with pytest.raises(FlowshotError, match=r"no_nf-platune: this prior cannot be exported, because its sampling"):
+        export_onnx(tmp_path, "no_nf-platune", *arms["no_nf-platune"], 8000)
     for name, (model, prior) in arms.items():
+        if name == "no_nf-platune":
+            continue
         folder = tmp_path / name
         folder.mkdir()
         assert export_onnx(folder, name, model, prior, 8000) < LARGEST_ONNX_DIFFERENCE
