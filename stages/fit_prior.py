@@ -5,8 +5,10 @@ test clips, which it has not seen. An interrupted fit resumes when the same comm
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
+from flowshot.clips.attributes import training_attributes
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
 from flowshot.core.params import read_params
@@ -18,7 +20,7 @@ from flowshot.core.sections import to_dict
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import read_latents
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.priors.base import held_out_nats
+from flowshot.priors.base import fit_prior, held_out_nats
 from flowshot.priors.registry import make_prior, prior_config
 
 
@@ -27,7 +29,7 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
     trained, name = (dataset, autoencoder, str(seed)), (dataset, autoencoder, prior, str(seed))
     params = read_params()
     config, confidence = prior_config(params, prior), params.section("score.confidence", float)
-    groups = read_prepared(PREPARED / dataset).groups("test")
+    prepared = read_prepared(PREPARED / dataset)
     prepare_threads(workers())
     model, _ = load_autoencoder(Path("models", *trained))
     seed_initial_weights(seed, dataset, autoencoder, prior)
@@ -41,10 +43,12 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
         stop_requests() as stop_requested,
     ):
         start = time.perf_counter()
-        train, valid = (read_latents(latents, split).flatten(0, 1) for split in ("train", "valid"))
-        fitted.fit(train, valid, draws, Checkpoint(scratch, stop_requested, say=warn))
+        drawn = read_latents(latents, "train"), read_latents(latents, "valid")
+        fit_prior(
+            fitted, drawn, partial(training_attributes, prepared), draws, Checkpoint(scratch, stop_requested, say=warn)
+        )
         seconds = time.perf_counter() - start
-        nats = held_out_nats(fitted, read_latents(latents, "test"), groups, confidence)
+        nats = held_out_nats(fitted, read_latents(latents, "test"), prepared.groups("test"), confidence)
         out = Path("priors", *name)
         with writing(out), whole_folder(out) as folder:
             fitted.save(folder)

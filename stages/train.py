@@ -13,6 +13,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
 from flowshot.core.process import stage
 from flowshot.core.randomness import torch_generator
+from flowshot.diagnostics.disentanglement import disentanglement
 from flowshot.diagnostics.latent import diagnose
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.autoencoder import Autoencoder
@@ -40,7 +41,7 @@ def main(dataset: str, autoencoder: str, seed: int) -> None:
             model, dataset.clips("valid"), lambda a, b: distance(a, b)[0], generator, dataset.clips("train"),
             likelihood_of(training.loss), losses,
         )  # fmt: skip
-        return dataclasses.asdict(found)
+        return dataclasses.asdict(found) | disentanglement(model, dataset, generator)
 
     found = run_training(params, name, entry, training, diagnosis_of)
     said = f"{'/'.join(name.parts)}: {found['verdict']}: KL {found['kl']:.3g} nats; {found['reason']}"

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from flowshot.clips.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import to_dict
+from flowshot.diagnostics.disentanglement import FACTORS, read_factors
 from flowshot.preparation.preparation import audit_folder, prepare
 from flowshot.preparation.selection import REASONS
 from flowshot.sources.fetch import fetch
-from sound_folders import FIFTHS
+from flowshot.sources.synthesis import synthesizer
+from sound_folders import FIFTHS, dataset
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -338,3 +341,15 @@ def test_where_the_sounds_lie_changes_no_byte(ten_sounds, prepare_folder, tmp_pa
     there = prepare_folder(path=str(tmp_path / "elsewhere"))
     assert bytes_below(there.folder) == content
     assert not any(str(tmp_path).encode() in each for each in content.values())
+
+
+def test_what_the_synthesizer_varied_is_kept_for_every_clip(tmp_path, monkeypatch):
+    """With one sound of each class, in the place of 200."""
+    few = partial(synthesizer.write_clips, clips_per_class=1, sample_rate=8000)
+    monkeypatch.setattr(synthesizer, "write_clips", lambda folder, workers: few(folder, workers=1))
+    config = dataset("synth", sample_rate=8000, clip_seconds=0.25, split=FIFTHS)
+    fetch("synth", config, tmp_path / "raw")
+    prepare("synth", config, tmp_path / "raw", tmp_path / "prepared", 1)
+    rows = read_prepared(tmp_path / "prepared").rows("train")
+    factors = read_factors(tmp_path / "prepared" / FACTORS, [row["source"] for row in rows])
+    assert len(factors["pitch"]) == len(rows) and factors["pitch"].isfinite().any()

@@ -15,7 +15,7 @@ from flowshot.report.project import Project
 from flowshot.report.registry import METRICS
 from flowshot.report.results import planned_arms, read_report
 
-LATENT = ("reconstruction", "autoencoder")  # tables of what only a reconstruction has
+LATENT = ("reconstruction", "autoencoder", "disentanglement")  # tables of what only a reconstruction has
 UNHEARD = ("prior_nats", "prior_bits", "clips_per_second")
 
 

@@ -1,6 +1,7 @@
 """Numbers that are no scores: read from where the other stages wrote them, and missing where nothing is written."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from page_project import build, make_plan, write_json, write_project
 
 from defaults import default
+from flowshot.report.build import report_tables
 from flowshot.report.config import ReportConfig
 from flowshot.report.project import Project
 from flowshot.report.results import read_report
@@ -62,6 +64,31 @@ def test_the_kind_makes_a_baseline_and_the_name_only_where_no_kind_is_known(proj
     frame = read_report(PLAN, Project(root), default(ReportConfig, "report"), 0.95).frame
     roles = dict(zip(frame["autoencoder"], frame["role"], strict=True))
     assert roles["gan"] == roles["copies"] == "baseline"
+
+
+def test_a_prior_without_a_density_has_no_nats_and_the_table_says_why(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(project, root)
+    nothing = {"prior_nats": None, "ci_low": None, "ci_high": None, "n": 30, "dimensions": 8}
+    write_json(root / "priors/drums/flow/nf/0/nats.json", nothing)
+    report = read_report(PLAN, Project(root), default(ReportConfig, "report"), 0.95)
+    frame = report.frame[report.frame["metric"] == "prior_nats"]
+    assert ("flow", "nf") not in set(zip(frame["autoencoder"], frame["prior"], strict=True)) and len(frame)
+    said = "A prior without a value has no density, or was fitted elsewhere."
+    whole = read_report(PLAN, Project(project), default(ReportConfig, "report"), 0.95)
+    (quality, full) = (report_tables(one, "drums")[0] for one in (report, whole))
+    assert said in quality.caption and said not in full.caption
+
+
+def test_disentanglement_has_a_table_of_autoencoders(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(project, root)
+    path = root / "models/drums/flow/0/diagnostics.json"
+    write_json(path, {**json.loads(path.read_text()), "mig": 0.25, "completeness": 0.5})
+    report = read_report(PLAN, Project(root), default(ReportConfig, "report"), 0.95)
+    (table,) = (one for one in report_tables(report, "drums") if one.name == "disentanglement")
+    (row,) = (row for rows in table.groups for row in rows)
+    assert row.autoencoder == "flow" and [cell.value for cell in row.cells if cell] == [0.25, 0.5]
 
 
 def test_what_was_not_kept_is_missing_and_no_error(project: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ PRIORS = {
     "rectified_flow": NETWORK,
     "rave": NETWORK | {"skip": 8},
     "gmm": {"components": 4},
+    "platune": NETWORK,
 }
 FILES = {"nats.json", "prior.safetensors"}
 

@@ -11,16 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flowshot.clips.attributes import attributes_of
 from flowshot.clips.flac import flac_bytes
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json
 from flowshot.core.params import PARAMS, Params, read_params
 from flowshot.core.plan import DIRECT, arm_names
+from flowshot.core.process import warn
 from flowshot.core.randomness import seed_initial_weights, torch_generator
-from flowshot.generation.control import Near, Tempered
+from flowshot.generation.control import Asked, Near, Tempered
 from flowshot.generation.generated import sample_directly
-from flowshot.generation.sampling import LatentSampler, sample_clips
+from flowshot.generation.sampling import LatentSampler, SteeredSampler, sample_clips
 from flowshot.models.autoencoders.registry import KINDS, load_autoencoder
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
@@ -30,7 +32,7 @@ from flowshot.models.generators.registry import load_generator
 from flowshot.preparation.config import DatasetConfig, dataset_config
 from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.selection import REASONS
-from flowshot.priors.base import LatentPrior
+from flowshot.priors.base import LatentPrior, fit_prior
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import make_prior, prior_config
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
@@ -141,9 +143,13 @@ class Arm:
         return sample_clips(self.encoding()[0], sampler, count, batch_size, generator).clips
 
     def sampler(
-        self, temperature: float = 1.0, near: "Path | str | Clips | None" = None, label: str | None = None
+        self,
+        temperature: float = 1.0,
+        near: "Path | str | Clips | None" = None,
+        label: str | None = None,
+        attributes: Mapping[str, float] | None = None,
     ) -> LatentSampler | None:
-        """What draws latents as `sample` says; None for a generator without latents."""
+        """What draws latents as `sample` says, with the `attributes`; None for a generator without latents."""
         if self.prior is None and (temperature, near, label) == (1.0, None, None):
             return None
         model, prior = self.encoding()
@@ -152,14 +158,19 @@ class Arm:
         if near is not None:
             clip = self.read_sound(Path(near)) if isinstance(near, Path | str) else near
             return Near(model, torch.as_tensor(clip, dtype=torch.float32), temperature)
-        return Tempered(prior if label is None else self._fitted_to(label), temperature)
+        sampler: LatentSampler = prior if label is None else self._fitted_to(label)
+        if attributes and isinstance(sampler, SteeredSampler):
+            sampler = Asked(sampler, attributes)
+        return Tempered(sampler, temperature)
 
     def require_attributes(self, wanted: Mapping[str, float]) -> None:
         """Raise FlowshotError if clips of this arm cannot be asked for one of the attributes `wanted`."""
-        known: tuple[str, ...] = getattr(self.model, "attribute_names", ())
+        known: tuple[str, ...] = getattr(self.prior or self.model, "attribute_names", ())
         for name in wanted:
             if not known:
-                raise FlowshotError(f"{self.name}: cannot be asked for attributes; name a drumgan with a condition")
+                raise FlowshotError(
+                    f"{self.name}: cannot be asked for attributes; name an arm of the prior platune, or a drumgan"
+                )
             if name not in known:
                 raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
 
@@ -176,8 +187,8 @@ class Arm:
 
     def _fitted_to(self, label: str) -> LatentPrior:
         """A prior of the arm's kind that is fitted to the latents of the training clips of a label."""
-        rows = read_prepared(self.project / PREPARED / self.names[0]).rows("train")
-        labels = [row.get("label", "") for row in rows]
+        prepared = read_prepared(self.project / PREPARED / self.names[0])
+        labels = [row.get("label", "") for row in prepared.rows("train")]
         chosen = [place for place, each in enumerate(labels) if each == label]
         if len(chosen) < FEWEST_CLIPS:
             enough = sorted({each for each in labels if each and labels.count(each) >= FEWEST_CLIPS})
@@ -191,7 +202,12 @@ class Arm:
         seed_initial_weights(self.seed, *self.names, label)
         prior = make_prior(kind, prior_config(self._params(), kind), self.encoding()[0])
         draws = torch_generator(self.seed, "fit_prior", *self.names, label)
-        prior.fit(latents[held_out:].flatten(0, 1), latents[:held_out].flatten(0, 1), draws)
+
+        def measured() -> tuple[Tensor, Tensor]:
+            found = attributes_of(prepared.clips("train")[chosen], prepared.sample_rate)
+            return found[held_out:], found[:held_out]
+
+        fit_prior(prior, (latents[held_out:], latents[:held_out]), measured, draws)
         return prior.eval()
 
 
@@ -299,6 +315,8 @@ def _load_model(folder: Path) -> Arm:
 def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
     """The clip of a file, cut and levelled like those of the model's dataset.
 
+    A warning says where the file is longer.
+
     Raises:
         FlowshotError: the file is missing or gives no clip, or the dataset has other clips than the model.
     """
@@ -312,7 +330,9 @@ def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:
     found: list[Clip] = []
     try:
         with quiet_decoders():
-            read_clips(path, replace(config, cut="file"), found.append)
+            facts, _ = read_clips(path, replace(config, cut="file"), found.append)
     except UnusableAudio as problem:
         raise FlowshotError(f"{path}: {problem.reason} ({REASONS[problem.reason]}); give another sound") from None
+    if facts.seconds - found[0].start > config.clip_seconds:
+        warn(f"{path}: is longer than a clip; what follows the first {config.clip_seconds:g} s of sound is cut off")
     return found[0]

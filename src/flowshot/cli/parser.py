@@ -1,6 +1,7 @@
 """The parser of the command line, made from `commands.toml`."""
 
 import argparse
+import math
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -112,6 +113,18 @@ def attribute(text: str) -> tuple[str, float]:
     return name, number
 
 
+def move(text: str) -> tuple[str, float]:
+    """The name and the amount of `NAME=+AMOUNT` or `NAME=-AMOUNT`, up to 1."""
+    name, _, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if value[:1] not in ("+", "-") or not -1 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=+AMOUNT or -AMOUNT, e.g. brightness=+0.3")
+    return name, number
+
+
 def planned_arms(**_: Any) -> list[str]:
     """The arms of `params.yaml` in this folder, `DATASET/AUTOENCODER/PRIOR`; none where there is no usable plan."""
     try:
@@ -136,6 +149,6 @@ def trained_models(prefix: str = "", **_: Any) -> list[str]:
 
 TYPES = {
     "int": int, "float": float, "positive": positive, "not_negative": not_negative, "count": count, "option": option,
-    "arm": arm, "arm_or_folder": arm_or_folder, "attribute": attribute,
+    "arm": arm, "arm_or_folder": arm_or_folder, "attribute": attribute, "move": move,
 }  # fmt: skip
 COMPLETERS = {"planned_arms": planned_arms, "named_plans": named_plans, "trained_models": trained_models}

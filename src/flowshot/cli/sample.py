@@ -25,11 +25,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, draw and write, whole or not at all."""
     if arguments.near and arguments.label:
         raise WrongUse("argument --near: a sound has no other label; leave --label out")
+    if arguments.near and arguments.attribute:
+        raise WrongUse("argument --near: a sound has its own attributes; `flowshot edit` moves them")
     out = replaceable(arguments.out, arguments.force)
     batch_size = read_params().section("sample", SampleConfig).batch_size
     arm, wanted = load_arm(arguments), dict(arguments.attribute)
     arm.require_attributes(wanted)
-    sampler = arm.sampler(arguments.temperature, arguments.near, arguments.label)
+    sampler = arm.sampler(arguments.temperature, arguments.near, arguments.label, wanted)
     generator = arm.generator(arguments.seed)
 
     def draw(count: int) -> "np.ndarray":

@@ -4,9 +4,14 @@ Plain measures of the signal; AudioCommons' timbral models, which DrumGAN used, 
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from flowshot.clips.batches import ordered_batches
+from flowshot.clips.prepared import PreparedDataset
 
 ASKED = "asked.csv"  # beside generated clips: the attributes that each was asked for, under their names
 ATTRIBUTES = ("brightness", "attack", "noisiness", "pitch_strength", "bass")
@@ -17,6 +22,8 @@ WINDOW_SECONDS = 0.032
 SHORTEST_ATTACK = 0.001  # seconds
 FLATTEST_DB = -60.0  # the spectral flatness that counts as none
 TINY = 1e-12
+BATCH_SIZE = 64
+NEAREST = 32  # of known rows, those most like what is asked for give what is not asked for
 
 
 @torch.no_grad()
@@ -43,6 +50,29 @@ def attributes(clips: Tensor, sample_rate: int) -> Tensor:
         brightness, _attack(clips, sample_rate), _noisiness(power), _pitch_strength(clips, sample_rate), bass,
     )  # fmt: skip
     return torch.stack(found, 1).clamp(0, 1)
+
+
+def attributes_of(clips: np.ndarray, sample_rate: int) -> Tensor:
+    """The `ATTRIBUTES` of all of `clips: [n, samples]`, `[n, 5]`, a batch at a time."""
+    return torch.cat([attributes(batch, sample_rate) for batch in ordered_batches(clips, BATCH_SIZE)])
+
+
+def training_attributes(dataset: PreparedDataset) -> tuple[Tensor, Tensor]:
+    """Those of the training and of the validation clips, measured anew: no prepared set can lack them."""
+    train, valid = (attributes_of(dataset.clips(split), dataset.sample_rate) for split in ("train", "valid"))
+    return train, valid
+
+
+def draw_rows(
+    known: Tensor, names: Sequence[str], count: int, generator: torch.Generator, asked: Mapping[str, float] | None
+) -> Tensor:
+    """`count` of the rows `known: [rows, names]`, the ones most like what is `asked`, with what is asked."""
+    if asked:
+        columns = [names.index(name) for name in asked]
+        wanted = known.new_tensor(list(asked.values()))
+        known = known[(known[:, columns] - wanted).square().sum(1).argsort(stable=True)[:NEAREST]]
+        known[:, columns] = wanted
+    return known[torch.randint(len(known), (count,), generator=generator, device=generator.device)]
 
 
 def _power(clips: Tensor, sample_rate: int) -> Tensor:

@@ -21,6 +21,7 @@ from flowshot.generation.sampling import sample_clips
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior
+from flowshot.priors.platune import PlatunePrior
 
 TRACED_CLIPS = 2  # in the run that is recorded; with 1 an axis may be dropped
 RANDOM_FUNCTIONS = frozenset(
@@ -137,6 +138,24 @@ class MixtureDraws(nn.Module):
         return whitened.float() @ self.unwhiten + self.centre
 
 
+class SteeredDraws(nn.Module):
+    """Latents with the attributes of training clips, by the draws of `PlatunePrior.sample`; compiled."""
+
+    known: Tensor
+
+    def __init__(self, prior: PlatunePrior) -> None:
+        super().__init__()
+        self.size = prior.size
+        self.register_buffer("known", prior.known)
+        inputs = prior.known[:1].repeat(TRACED_CLIPS, 1), torch.zeros(TRACED_CLIPS, prior.size)
+        self.transform = torch.jit.trace(Traced(prior, prior.latents_of), inputs, check_trace=False)
+
+    def forward(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` latents."""
+        chosen = torch.randint(self.known.size(0), [count], generator=generator)
+        return self.transform(self.known[chosen], torch.randn([count, self.size], generator=generator))
+
+
 class ExportedArm(nn.Module):
     """What the file holds; `docs/commands.md` says how it is used. Compiled, so in the part of Python that torch knows.
 
@@ -225,6 +244,8 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
     if isinstance(prior, GaussianMixturePrior):
         return MixtureDraws(prior)
     prior.requires_grad_(False)
+    if isinstance(prior, PlatunePrior):
+        return SteeredDraws(prior)
     try:
         traced = torch.jit.trace(draws_of(prior), (noise,), check_trace=False)
     except NotTraceable as draw:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from flowshot.densities.distributions import posterior_transform
-from flowshot.generation.sampling import LatentSampler
+from flowshot.generation.sampling import LatentSampler, SteeredSampler
 from flowshot.models.base.autoencoder import Autoencoder
 
 
@@ -48,6 +48,17 @@ class Tempered:
             return self.prior.sample(count, generator)
         with _Scaled(self.temperature):
             return self.prior.sample(count, generator)
+
+
+class Asked:
+    """A prior whose draws have the attributes `wanted`, and others as training clips like that have them."""
+
+    def __init__(self, prior: SteeredSampler, wanted: Mapping[str, float]) -> None:
+        self.prior, self.wanted = prior, wanted
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` draws, `[count, latent_size]`."""
+        return self.prior.sample_asked(self.prior.draw_attributes(count, generator, self.wanted), generator)
 
 
 class Near:

@@ -1,7 +1,8 @@
 """Clips of an autoencoder: decoded draws of a prior, and reconstructions."""
 
 import time
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,15 +20,37 @@ class LatentSampler(Protocol):
         """`count` draws, `[count, latent_size]`."""
 
 
+@runtime_checkable
+class SteeredSampler(LatentSampler, Protocol):
+    """One that can be asked for attributes, such as the prior `platune`."""
+
+    attribute_names: tuple[str, ...]
+
+    def draw_attributes(
+        self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """Attributes of `count` clips, `[count, attributes]` in [0, 1]: what is `asked` by name, and likely others."""
+
+    def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
+        """Latents `[count, latent_size]` with the attributes `asked: [count, attributes]`."""
+
+
 @torch.no_grad()
 def sample_clips(
     model: Autoencoder, prior: LatentSampler, count: int, batch_size: int, generator: torch.Generator
 ) -> Generated:
     """Draw `count` latents from `prior` and decode them. The time includes both."""
     start = time.perf_counter()
-    latents = prior.sample(count, generator)
+    asked: Tensor | None = None
+    names: tuple[str, ...] = ()
+    if isinstance(prior, SteeredSampler):
+        asked, names = prior.draw_attributes(count, generator), prior.attribute_names
+        latents = prior.sample_asked(asked, generator)
+    else:
+        latents = prior.sample(count, generator)
     clips = [model.decode(batch, generator).numpy() for batch in latents.split(batch_size)]
-    return Generated(np.concatenate(clips), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Generated(np.concatenate(clips), seconds, None if asked is None else asked.numpy(), names)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
@@ -67,6 +67,9 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
             ),
         )  # fmt: skip
         write_audit(fresh / "audit.csv", selection.audit)
+        factors = raw_folder / "audio/parameters.csv"
+        if config.source == "synth" and factors.is_file():  # what varies in the synthesizer's clips is known
+            copyfile(factors, fresh / "factors.csv")
         card = _card(name, config, raw_card, selection, splits)
         write_json(fresh / "dataset.json", card)
         (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")

@@ -1,13 +1,15 @@
 """What a prior is: a density over latent vectors that can be fitted, sampled, evaluated and stored."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from flowshot.clips.attributes import draw_rows
 from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
@@ -17,7 +19,12 @@ REMEDY = "fit the prior again with `dvc repro`"
 
 
 class LatentPrior(nn.Module):
-    """A density over `[latent_size]` vectors. One family a file; `flowshot.priors.registry` lists them."""
+    """A density over `[latent_size]` vectors. One family a file; `flowshot.priors.registry` lists them.
+
+    One without `has_density` only draws; its `log_prob` raises FlowshotError.
+    """
+
+    has_density = True
 
     @abstractmethod
     def fit(
@@ -64,16 +71,92 @@ class LatentPrior(nn.Module):
             ) from None
 
 
+class AttributePrior(LatentPrior):
+    """A prior that is fitted to attributes of the clips besides their latents, and can then be asked for them.
+
+    `known: [clips, attributes]` in [0, 1] are those of the training clips, of which draws have theirs.
+    """
+
+    known: Tensor
+
+    def __init__(self, attribute_names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.attribute_names = attribute_names
+        self.register_buffer("known", torch.zeros(1, len(attribute_names)))
+
+    @abstractmethod
+    def fit(
+        self,
+        latents: Tensor,
+        validation: Tensor,
+        generator: torch.Generator,
+        checkpoint: Checkpoint = NO_CHECKPOINT,
+        attributes: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        """As `LatentPrior.fit`, with all `ATTRIBUTES` of the clips of `latents` and of `validation`, a row a latent.
+
+        Raises:
+            FlowshotError: as `LatentPrior.fit`; there are no attributes, or one is constant.
+        """
+
+    @abstractmethod
+    def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
+        """Latents `[count, latent_size]` with the attributes `asked: [count, attributes]`."""
+
+    @abstractmethod
+    def edit(self, latents: Tensor, moves: Mapping[str, float]) -> tuple[Tensor, Tensor]:
+        """`latents: [n, latent_size]` with some attributes moved and all else kept, and their attributes before."""
+
+    def draw_attributes(
+        self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """`[count, attributes]`: those of training clips, the ones most like what is `asked`, with what is asked."""
+        return draw_rows(self.known, self.attribute_names, count, generator, asked)
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.sample_asked(self.draw_attributes(count, generator), generator)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        # How many clips there were is only known from the state.
+        found = state_dict.get(prefix + "known")
+        if found is not None and found.shape[1:] == self.known.shape[1:]:
+            self.known = torch.empty_like(found)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+def fit_prior(
+    prior: LatentPrior,
+    latents: tuple[Tensor, Tensor],
+    attributes: Callable[[], tuple[Tensor, Tensor]],
+    generator: torch.Generator,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+) -> None:
+    """Fit to the training and validation `latents`, each `[clips, draws, latent_size]`.
+
+    `attributes` measures those of the same clips, `[clips, len(ATTRIBUTES)]`, where the prior needs them. For what it
+    raises, see `LatentPrior.fit`.
+    """
+    train, valid = (each.flatten(0, 1) for each in latents)
+    if isinstance(prior, AttributePrior):
+        measured = zip(attributes(), latents, strict=True)
+        of_train, of_valid = (rows.repeat_interleave(drawn.shape[1], 0) for rows, drawn in measured)
+        prior.fit(train, valid, generator, checkpoint, (of_train, of_valid))
+    else:
+        prior.fit(train, valid, generator, checkpoint)
+
+
 def held_out_nats(
     prior: LatentPrior, latents: Tensor, groups: Sequence[str], confidence: float
 ) -> dict[str, float | int | None]:
     """Mean negative log density in nats a clip, with its interval over independent `groups`, one for each clip.
 
-    `latents: [clips, draws, latent_size]`; the draws of a clip are averaged.
+    `latents: [clips, draws, latent_size]`; the draws of a clip are averaged. None where the prior has no density.
 
     Raises:
         FlowshotError: a latent has no finite density.
     """
+    if not prior.has_density:
+        return {"prior_nats": None, "ci_low": None, "ci_high": None, "n": len(latents), "dimensions": latents.shape[-1]}
     nats = -prior.log_prob(latents.flatten(0, 1)).unflatten(0, latents.shape[:2]).mean(1).numpy()
     if not np.isfinite(nats).all():
         raise FlowshotError(

@@ -25,7 +25,7 @@ class FitConfig(Section):
     learning_rate: float
 
     def __post_init__(self) -> None:
-        numbers = [value for value in vars(self).values() if not isinstance(value, str)]
+        numbers = [value for value in vars(self).values() if isinstance(value, int | float)]
         require(min(numbers) > 0, "every number must be above 0")
 
 

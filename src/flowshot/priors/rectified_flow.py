@@ -26,6 +26,8 @@ EXACT_TRACE_SIZE = 64
 RANDOM_DIRECTIONS = 8
 DIRECTIONS_AT_ONCE = 32  # more take more memory and are hardly faster
 
+Field = Callable[[Tensor, Tensor], Tensor]  # points `[n, size]` and times `[n]` -> velocities `[n, size]`
+
 
 @dataclass(frozen=True)
 class RectifiedFlowPriorConfig(FitConfig):
@@ -88,30 +90,40 @@ class RectifiedFlowPrior(LatentPrior):
         return (self.velocity(points, times) - (whitened - noise)).square().mean()
 
     def _log_prob(self, latents: Tensor) -> Tensor:
-        """log N(x_0) minus the divergence along the path from x_1, the whitened latent, back to x_0."""
-        exact, count = self.size <= EXACT_TRACE_SIZE, len(latents)
-        if exact:
-            directions = torch.eye(self.size)[:, None].expand(-1, count, -1)
-        else:  # the same along the whole path
-            generator = torch_generator(0, "rectified_flow", "trace")
-            directions = torch.randint(2, (RANDOM_DIRECTIONS, count, self.size), generator=generator) * 2.0 - 1
-
-        def moving(state: Tensor, times: Tensor) -> Tensor:
-            points = state[:, :-1]
-            learned, products = trace_along(lambda at: self.velocity.residual(at, times), points, directions)
-            trace = products.sum(0) if exact else products.mean(0)
-            # The Gaussian part's own divergence, size * rate, is antisymmetric in time: it integrates to 0.
-            return torch.cat([learned + gaussian_rate(times)[:, None] * points, trace[:, None]], dim=-1)
-
-        # The last column integrates the divergence: from 1 to 0, hence with the sign that it has in the density.
-        state = torch.cat([self.whitening(latents), torch.zeros(count, 1)], dim=-1)
-        state = solve(moving, state, 1.0, 0.0, DENSITY_STEPS)
-        return standard_normal_log_prob(state[:, :-1]) + state[:, -1] + self.whitening.log_det
+        noise, divergence = carried_back(
+            self.velocity.residual,
+            lambda points, times: gaussian_rate(times)[:, None] * points,
+            self.whitening(latents),
+        )
+        return standard_normal_log_prob(noise) + divergence + self.whitening.log_det
 
 
-def solve(
-    field: Callable[[Tensor, Tensor], Tensor], points: Tensor, start: float, end: float, steps: int
-) -> Tensor:  # fmt: skip
+def carried_back(residual: Field, gaussian: Field, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The noise `[n, size]` that `residual + gaussian` carries to `points: [n, size]`, and the log-determinant `[n]`.
+
+    The latter is the divergence, integrated along the path from 1 to 0. That of `gaussian` must be antisymmetric in
+    time about 1/2, so that it integrates to 0.
+    """
+    count, size = points.shape
+    exact = size <= EXACT_TRACE_SIZE
+    if exact:
+        directions = torch.eye(size)[:, None].expand(-1, count, -1)
+    else:  # the same along the whole path
+        generator = torch_generator(0, "rectified_flow", "trace")
+        directions = torch.randint(2, (RANDOM_DIRECTIONS, count, size), generator=generator) * 2.0 - 1
+
+    def moving(state: Tensor, times: Tensor) -> Tensor:
+        at = state[:, :-1]
+        learned, products = trace_along(lambda each: residual(each, times), at, directions)
+        trace = products.sum(0) if exact else products.mean(0)
+        return torch.cat([learned + gaussian(at, times), trace[:, None]], dim=-1)
+
+    # The last column integrates the divergence: from 1 to 0, hence with the sign that it has in the density.
+    state = solve(moving, torch.cat([points, torch.zeros(count, 1)], dim=-1), 1.0, 0.0, DENSITY_STEPS)
+    return state[:, :-1], state[:, -1]
+
+
+def solve(field: Field, points: Tensor, start: float, end: float, steps: int) -> Tensor:
     """Move `points: [n, size]` along `field(points, times: [n])` from time `start` to `end`, which may be earlier.
 
     Heun's method (the explicit trapezoidal rule) calls the field twice a step; its error is O(1 / steps^2).
@@ -189,9 +201,11 @@ def time_features(times: Tensor) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
-def gaussian_rate(times: Tensor) -> Tensor:
-    """r(t) of the velocity r(t) x that carries N(0, I) to N(0, I) along x_t = (1 - t) x_0 + t x_1.
+def gaussian_rate(times: Tensor, correlation: Tensor | float = 0.0) -> Tensor:
+    """r(t) of the velocity r(t) x that carries N(0, 1) to N(0, 1) along x_t = (1 - t) x_0 + t x_1.
 
-    E[x_1 - x_0 | x_t = x] = (2t - 1) / (t^2 + (1 - t)^2) x for independent standard normal x_0 and x_1.
+    E[x_1 - x_0 | x_t = x] = (2t - 1) (1 - c) / (t^2 + (1 - t)^2 + 2 t (1 - t) c) x for jointly normal x_0 and x_1 with
+    the correlation c.
     """
-    return (2 * times - 1) / (times.square() + (1 - times).square())
+    both = times.square() + (1 - times).square() + 2 * times * (1 - times) * correlation
+    return (2 * times - 1) * (1 - correlation) / both

@@ -8,10 +8,12 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.params import Params, check_section
 from flowshot.core.sections import Section
 from flowshot.models.base.autoencoder import Autoencoder
+from flowshot.priors.after import AfterPrior, AfterPriorConfig
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
 from flowshot.priors.nf import FlowPrior, FlowPriorConfig
 from flowshot.priors.own import OwnPrior, OwnPriorConfig
+from flowshot.priors.platune import PlatunePrior, PlatunePriorConfig
 from flowshot.priors.rave import RavePrior, RavePriorConfig
 from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
 
@@ -32,6 +34,8 @@ PRIORS: dict[str, PriorKind] = {
         RectifiedFlowPriorConfig, lambda config, model: RectifiedFlowPrior(config, model.latent_size)
     ),
     "rave": PriorKind(RavePriorConfig, lambda config, model: RavePrior(config, *model.latent_shape)),
+    "platune": PriorKind(PlatunePriorConfig, lambda config, model: PlatunePrior(config, *model.latent_shape)),
+    "after": PriorKind(AfterPriorConfig, lambda config, model: AfterPrior(config, *model.latent_shape)),
 }
 
 

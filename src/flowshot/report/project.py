@@ -18,6 +18,8 @@ Arm = tuple[str, str, str, int]  # dataset, model, prior, seed
 # What `diagnostics.json` of a model says of its latents, from `n` clips, and of its training.
 LATENT = ("kl", "mutual_information", "marginal_kl", "active_units")
 TRAINING = ("reconstruction_gap", "parameters")
+# Of autoencoders of a dataset whose factors of variation are known.
+FACTORS = ("mig", "disentanglement", "completeness", "informativeness")
 OWN = "own"  # the prior that an autoencoder was trained with: what is known of the model is known of this arm
 BASELINES = ("copies",)  # kinds of generators that are no rivals: they say what another kind of answer would score
 
@@ -59,7 +61,7 @@ class Project:
             return
         if prior in (OWN, RECONSTRUCTION, DIRECT):
             said = _read_if_there(self.root / "models" / dataset / model / str(seed) / "diagnostics.json")
-            for name in (name for name in (*LATENT, *TRAINING) if name in said):
+            for name in (name for name in (*LATENT, *TRAINING, *FACTORS) if name in said):
                 clips = int(said.get("n", 1)) if name in LATENT else 1
                 yield Score(name, NO_EMBEDDING, float(said[name]), None, None, clips)
             run = self.run("train", dataset, model, seed)
@@ -72,7 +74,8 @@ class Project:
         if taken.get("seconds") and taken.get("clips"):
             speed, clips = taken["clips"] / taken["seconds"], int(taken["clips"])
             yield Score("clips_per_second", NO_EMBEDDING, speed, None, None, clips)
-        if nats := _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json")):
+        nats = _read_if_there(self.root.joinpath("priors", *map(str, arm), "nats.json"))
+        if nats.get("prior_nats") is not None:  # a prior may have no density
             for name, unit in (("prior_nats", 1), ("prior_bits", nats["dimensions"] * math.log(2))):
                 low, high = (None if nats.get(end) is None else nats[end] / unit for end in ("ci_low", "ci_high"))
                 yield Score(name, NO_EMBEDDING, nats["prior_nats"] / unit, low, high, int(nats["n"]))

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 # The tables that compare generated clips with real ones; the others are about autoencoders.
-COMPARE_CLIPS = ("quality", "distances", "kinds", "coverage", "diversity", "control")
+COMPARE_CLIPS = (
+    "quality", "distances", "kinds", "coverage", "diversity", "control", "control-error", "control-leak",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

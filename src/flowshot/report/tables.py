@@ -32,7 +32,7 @@ def dataset_tables(report: Report, dataset: str) -> list[Table]:
     external = [(EXTERNAL, name) for name in sorted(set(frame.loc[frame["autoencoder"] == EXTERNAL, "prior"]))]
     comparison = [arms, [(REAL, REAL)], baselines, external, reconstructions]
     trained = [*reconstructions, *((name, DIRECT) for name in plan.generators if planned)]
-    layouts = {"reconstruction": [reconstructions], "autoencoder": [trained]}
+    layouts = {"reconstruction": [reconstructions], "disentanglement": [reconstructions], "autoencoder": [trained]}
     tables = [_table(report, dataset, name, layouts.get(name, comparison)) for name in SUBJECTS]
     return [table for table in tables if table]
 
@@ -117,6 +117,7 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words("The prior's negative log-likelihood compares within one autoencoder only."): (
             any(one.within_autoencoder for one in metrics)
         ),
+        words("A prior without a value has no density, or was fitted elsewhere."): _lacks_density(shown),
         words("p: of a bootstrap test against the reference by signs of whole sources."): (
             any(one.name.endswith("_p") for one in metrics)
         ),
@@ -127,6 +128,14 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words(FEW): any(cell.few for cell in cells),
     }
     return tuple(text for text, holds in said.items() if holds)
+
+
+def _lacks_density(shown: Frame) -> bool:
+    """Whether a fitted prior has no likelihood, while others have."""
+    fitted = shown[(shown["role"] == "arm") & (shown["prior"] != DIRECT)]
+    known = fitted[fitted["metric"] == "prior_nats"]
+    pairs, having = (set(zip(each["autoencoder"], each["prior"], strict=True)) for each in (fitted, known))
+    return bool(having) and pairs != having
 
 
 def _differ(frame: Frame) -> bool:

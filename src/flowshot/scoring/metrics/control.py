@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from flowshot.clips.attributes import ASKED, ATTRIBUTES, attributes
+from flowshot.clips.attributes import ASKED, ATTRIBUTES, attributes_of
 from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.metrics.score import Score
 
-BATCH_SIZE = 64
 FEWEST = 5  # clips: the interval needs more than 3
 
 
@@ -36,16 +34,23 @@ def read_asked(folder: Path) -> dict[str, np.ndarray]:
 def control_scores(
     clips: np.ndarray, sample_rate: int, asked: Mapping[str, np.ndarray], confidence: float
 ) -> list[Score]:
-    """Spearman's rank correlation of each attribute asked for with what `clips: [n, samples]` have, with its interval.
+    """How well `clips: [n, samples]` obey, by attribute, whose name stands in the place of an embedding's.
 
-    The attribute's name stands in the place of an embedding's. The interval is Fisher's, with the variance
-    1.06 / (n - 3) of ranks (Fieller, Hartley & Pearson 1957). What is the same for all clips has no score.
+    * `control`: Spearman's rank correlation of what was asked for with what the clips have. The interval is Fisher's,
+      with the variance 1.06 / (n - 3) of ranks (Fieller, Hartley & Pearson 1957).
+    * `control_error`: the mean distance of the two, of attributes from 0 to 1.
+    * `control_leak`: see `side_effects`.
+
+    What is the same for all clips has no score.
     """
     if len(clips) < FEWEST or not asked:
         return []
-    batches = torch.from_numpy(np.array(clips, dtype=np.float32)).split(BATCH_SIZE)
-    measured = torch.cat([attributes(batch, sample_rate) for batch in batches]).numpy()
-    scores = []
+    measured = attributes_of(clips, sample_rate).numpy()
+    scores = [
+        _error(name, np.abs(wanted - measured[:, ATTRIBUTES.index(name)]), confidence) for name, wanted in asked.items()
+    ]
+    for name, value in side_effects(asked, measured).items():
+        scores.append(Score("control_leak", name, value, None, None, len(clips)))
     for name, wanted in asked.items():
         found = measured[:, ATTRIBUTES.index(name)]
         if np.ptp(wanted) == 0 or np.ptp(found) == 0:
@@ -58,6 +63,29 @@ def control_scores(
         low, high = (None if end is None else float(np.tanh(end)) for end in ends)
         scores.append(Score("control", name, value, low, high, len(clips)))
     return scores
+
+
+def side_effects(asked: Mapping[str, np.ndarray], measured: np.ndarray) -> dict[str, float]:
+    """How far the other attributes move where one is asked for one standard deviation more, and no other is.
+
+    A linear regression of all that was `measured: [n, attributes]` on all that was asked, both in standard deviations;
+    for each attribute the root mean square of its coefficients for the others. Empty where fewer than two vary.
+    """
+    names = [name for name, wanted in asked.items() if np.ptp(wanted) > 0]
+    found = measured[:, [ATTRIBUTES.index(name) for name in names]]
+    if len(names) < 2 or len(measured) <= len(names) + 1 or not np.ptp(found, axis=0).all():
+        return {}
+    wanted, had = ((each - each.mean(0)) / each.std(0) for each in (np.stack([asked[n] for n in names], 1), found))
+    effects = np.linalg.lstsq(wanted, had, rcond=None)[0]  # [asked, measured]
+    np.fill_diagonal(effects, 0)
+    sizes = np.sqrt(np.square(effects).sum(1) / (len(names) - 1))
+    return dict(zip(names, map(float, sizes), strict=True))
+
+
+def _error(name: str, distances: np.ndarray, confidence: float) -> Score:
+    spread = (float(distances.std(ddof=1) / np.sqrt(len(distances))), float(len(distances) - 1))
+    low, high = student_interval(float(distances.mean()), spread, confidence)
+    return Score("control_error", name, float(distances.mean()), low, high, len(distances))
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:

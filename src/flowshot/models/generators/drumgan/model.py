@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flowshot.clips.attributes import ATTRIBUTES
+from flowshot.clips.attributes import ATTRIBUTES, draw_rows
 from flowshot.models.base.generator import AskedGenerator
 from flowshot.models.base.kind import ModelCard, ModelKind
 from flowshot.models.generators.drumgan.config import DrumganConfig, check_drumgan
@@ -14,7 +14,6 @@ from flowshot.models.generators.drumgan.network import SpectrogramGenerator
 from flowshot.models.generators.drumgan.spectrum import Spectrum
 
 ROWS = 512  # training clips whose attributes the model keeps
-NEAREST = 32  # of them, those most like what is asked for give what is not asked for
 
 
 class Drumgan(AskedGenerator):
@@ -42,13 +41,7 @@ class Drumgan(AskedGenerator):
         self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
     ) -> Tensor:
         """`[count, attributes]`: those of the training clips most similar to `asked`, with the values of `asked`."""
-        rows = self.known
-        if asked:
-            columns = [self.attribute_names.index(name) for name in asked]
-            wanted = rows.new_tensor(list(asked.values()))
-            rows = rows[(rows[:, columns] - wanted).square().sum(1).argsort(stable=True)[:NEAREST]]
-            rows[:, columns] = wanted
-        return rows[torch.randint(len(rows), (count,), generator=generator, device=generator.device)]
+        return draw_rows(self.known, self.attribute_names, count, generator, asked)
 
     def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
         """Clips `[count, samples]` with the attributes `asked: [count, attributes]`."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from flowshot.clips.attributes import attributes
+from flowshot.clips.attributes import attributes, attributes_of
 from flowshot.clips.batches import evenly_spaced
 from flowshot.models.generators.drumgan.model import ROWS, Drumgan
 from flowshot.models.generators.drumgan.network import Discriminator, doubled, halved
@@ -33,7 +33,7 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
         torch.manual_seed(job.generator.initial_seed())
         discriminator = Discriminator(len(model.attribute_names), config.widths, model.spectrum.shape).to(device)
     if model.attribute_names:
-        model.known.copy_(attributes_of(job.dataset.clips("train"), job.dataset.sample_rate))
+        model.known.copy_(known_attributes(job.dataset.clips("train"), job.dataset.sample_rate))
     optimizers = [
         torch.optim.Adam(each.parameters(), lr=job.training.learning_rate, betas=(0.0, 0.99))
         for each in (network, discriminator)
@@ -118,8 +118,7 @@ def gradient_penalty(score: Callable[[Tensor], Tensor], points: Tensor) -> Tenso
     return PENALTY * (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def attributes_of(clips: np.ndarray, sample_rate: int) -> Tensor:
+def known_attributes(clips: np.ndarray, sample_rate: int) -> Tensor:
     """The attributes of `ROWS` of `clips: [n, samples]`, spread over the set, or repeated where it has fewer."""
-    chosen = torch.from_numpy(evenly_spaced(clips, ROWS))
-    found = torch.cat([attributes(batch, sample_rate) for batch in chosen.split(64)])
+    found = attributes_of(evenly_spaced(clips, ROWS), sample_rate)
     return found[torch.arange(ROWS) % len(found)]

@@ -1,0 +1,38 @@
+"""`flowshot edit`: a sound with some attributes moved and its style kept, by an arm that can be steered, as FLAC."""
+
+import argparse
+from pathlib import Path
+
+from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.base import Outcome, table
+from flowshot.core.errors import FlowshotError
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Load the arm and the sound, move its attributes and write, whole or not at all."""
+    out, arm, moves = replaceable(arguments.out, arguments.force), load_arm(arguments), dict(arguments.attribute)
+
+    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    import torch
+
+    from flowshot.clips.attributes import ATTRIBUTES, attributes
+    from flowshot.priors.base import AttributePrior
+
+    arm.require_attributes(moves)
+    if not isinstance(arm.prior, AttributePrior):
+        raise FlowshotError(f"{arm.name}: cannot encode a sound; name an arm of the prior platune")
+    clip = torch.from_numpy(arm.read_sound(Path(arguments.file)))[None]
+    edited, read = arm.prior.edit(arm.encode(clip), moves)
+    made = arm.decode(edited)
+    write_clips(out, made.numpy(), arm.card.sample_rate, 4)
+    before, after = (attributes(each, arm.card.sample_rate)[0].tolist() for each in (clip, made))
+    names = arm.prior.attribute_names
+    columns = [dict(zip(ATTRIBUTES, before, strict=True)), dict(zip(names, read[0].tolist(), strict=True)), moves]
+    columns.append(dict(zip(ATTRIBUTES, after, strict=True)))
+    report = {
+        "arm": arm.name, "model_seed": arm.seed, "file": arguments.file, "out": str(out),
+        "sample_rate": arm.card.sample_rate, **dict(zip(("before", "read", "moves", "after"), columns, strict=True)),
+    }  # fmt: skip
+    rows = [(name, *(column.get(name) for column in columns)) for name in names]
+    header = ("attribute", "of the sound", "as the prior reads it", "moved by", "of the result")
+    return Outcome(report, f"{table(header, rows)}\n\n{arguments.file}, edited, in {out}")
