@@ -1,4 +1,4 @@
-"""Are planted differences between two arms found, and none where there is none? Writes a part of `docs/metrics.md`.
+"""Are planted differences between two arms found, and none where there is none? Writes `reports/checks/differences.md`.
 
     python scripts/planted_differences.py --data data/prepared/samples
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=4000, help="training clips that arms are drawn from")
     parser.add_argument("--redraws", type=int, default=20, help="of each plant; twice as many of none")
     parser.add_argument("--cache", type=Path, default=Path(".flowshot/cache/embeddings"))
-    parser.add_argument("--out", type=Path, default=Path("docs/metrics.md"))
+    parser.add_argument("--out", type=Path, default=Path("reports/checks/differences.md"))
     arguments = parser.parse_args()
     prepared = read_prepared(arguments.data)
     rows = np.sort(numpy_generator(0, "planted", "pool").permutation(len(prepared.clips("train")))[: arguments.pool])

@@ -41,6 +41,8 @@ ONLY_PARSED = {
     "flowshot play": "fetches onnxruntime-web; tests/cli writes pages",
     "flowshot run": "runs a plan, which its own tests do",
     "squeue": "needs a cluster",
+    "dvc remote add": "names a place of the reader's",
+    "dvc push": "needs that place",
     "pip install": "downloads a package that only the benchmark needs",
     "PYTHONPATH=": "measures for minutes",
     "python scripts/": "trains, or draws what a finished plan made; that the script exists is checked",
