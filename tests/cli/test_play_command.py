@@ -211,4 +211,4 @@ def test_without_npm_it_is_one_line(save_vae, fails, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(play, "DOWNLOADS", tmp_path / "downloads")
     line = fails("play", "mine/no_nf/own", "--out", "play.html")
-    assert "the program `npm` is not on this machine; install it" in line and not Path("play.html").exists()
+    assert "the program `npm` is not installed; install it" in line and not Path("play.html").exists()

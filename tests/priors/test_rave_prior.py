@@ -302,5 +302,5 @@ def test_a_sequence_is_described_by_what_came_before():
 
 def test_a_prior_of_another_shape_is_refused_in_one_line(tmp_path):
     bent_prior(3).save(tmp_path)
-    with pytest.raises(FlowshotError, match="fitted under other parameters"):
+    with pytest.raises(FlowshotError, match="fitted with other parameters"):
         bent_prior(3, bins=5).load(tmp_path)

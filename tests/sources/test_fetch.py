@@ -178,7 +178,7 @@ def test_another_version_is_said(tmp_path, registry, capsys):
     _, _, packs, monkeypatch = registry
     monkeypatch.setattr(fetch_module, "SOURCES", {"samples": (repacked(packs[1], "0" * 64, "1.9"),)})
     fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
-    assert "version 2.0, earlier results used 1.9" in capsys.readouterr().err
+    assert "version 2.0; earlier results used 1.9" in capsys.readouterr().err
 
 
 def test_a_folder_is_indexed_and_not_copied(tmp_path, write_audio, folder_config):
