@@ -41,7 +41,7 @@ def test_a_plan_is_chosen_by_its_name_and_nothing_else_changes(committed, found,
 
 
 def test_plans_can_be_chosen_after_dvc_rewrote_the_file_and_its_values_stay_where_they_were_set(committed, found):
-    apply_overrides(committed, ["train.learning_rate=0.00001", "plan.seeds=[7]", "budgets.long.steps=3"])
+    apply_overrides(committed, ["train.learning_rate=0.00001", "plan.seeds=[7]", "budgets.thesis.steps=3"])
     params = read_params(committed)
     assert params.section("train.learning_rate", float) == 1e-5
     assert params.plan.seeds == (7,) and params.plan.name == "quick"
@@ -67,6 +67,6 @@ def test_a_name_that_is_no_plan_or_a_plan_that_is_wrong_leaves_the_file_alone(co
     before = committed.read_text()
     assert "plans: 'sung' is not defined" in fails("plan", "sung")
     assert committed.read_text() == before
-    committed.write_text(before.replace("    budget: long", "    budget: eternal"))
+    committed.write_text(before.replace("    budget: thesis", "    budget: eternal"))
     assert "budgets: 'eternal' is not defined" in fails("plan", "thesis")
     assert read_params(committed).section("plan", PlanConfig).name == "quick"
