@@ -13,10 +13,10 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowshot.clips.prepared import MANIFEST_COLUMNS, SPLITS, read_prepared
+from flowshot.clips.prepared import FACTORS, MANIFEST_COLUMNS, SPLITS, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import to_dict
-from flowshot.diagnostics.disentanglement import FACTORS, read_factors
+from flowshot.diagnostics.disentanglement import read_factors
 from flowshot.preparation.preparation import audit_folder, prepare
 from flowshot.preparation.selection import REASONS
 from flowshot.sources.fetch import fetch

@@ -120,9 +120,9 @@ def _other_start(start: str, record: Path) -> str:
     try:
         now = sha256_of_file(start_folder(start) / WEIGHTS)
     except FlowshotError:
-        return "" if record.is_file() else f"its start model {start} must be trained before"
+        return "" if record.is_file() else f"its start model {start} must be trained first"
     learned = read_json(record)["parameters"].get("start") if record.is_file() else now
-    return "" if learned == now else f"its start model {start} is another one since"
+    return "" if learned == now else f"its start model {start} has changed since"
 
 
 def _digests_in(folder: Path) -> dict[str, str] | None:

@@ -70,16 +70,16 @@ def without_copies(arm: "Arm", count: int, draw: "Callable[[int], np.ndarray]") 
     from flowshot.clips.prepared import PREPARED, read_prepared
     from flowshot.scoring.config import PolicyConfig
     from flowshot.scoring.embeddings.registry import embedder
-    from flowshot.scoring.metrics.neighbours import distances as apart
+    from flowshot.scoring.metrics.neighbours import distances
 
     prepared = read_prepared(arm.project / PREPARED / arm.names[0])
     embed = embedder("logmel", read_params().section("score.policy", PolicyConfig)).embed
     training = embed(np.asarray(prepared.clips("train")), prepared.sample_rate)
 
-    def distances(clips: np.ndarray) -> np.ndarray:
-        return apart(embed(clips, prepared.sample_rate), training).min(axis=1)
+    def nearest(clips: np.ndarray) -> np.ndarray:
+        return distances(embed(clips, prepared.sample_rate), training).min(axis=1)
 
-    least = float(np.quantile(distances(np.asarray(prepared.clips("valid"))), COPY_QUANTILE))
+    least = float(np.quantile(nearest(np.asarray(prepared.clips("valid"))), COPY_QUANTILE))
     found = drawn = 0
     while found < count:
         if drawn >= DRAWS_A_CLIP * count:
@@ -88,6 +88,6 @@ def without_copies(arm: "Arm", count: int, draw: "Callable[[int], np.ndarray]") 
             )
         clips = draw(min(AT_ONCE, count))
         drawn += len(clips)
-        fresh = clips[distances(clips) > least][: count - found]
+        fresh = clips[nearest(clips) > least][: count - found]
         found += len(fresh)
         yield from fresh

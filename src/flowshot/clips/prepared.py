@@ -14,6 +14,7 @@ import numpy as np
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import sha256_of_file
 
+FACTORS = "factors.csv"  # in a prepared set whose factors of variation are known
 PREPARED = Path("data/prepared")
 
 Split = Literal["train", "valid", "test"]

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from flowshot.densities.buffers import resize_buffers
 from flowshot.densities.distributions import LOG_TWO_PI
 from flowshot.densities.whitening import Whitening
 
@@ -74,9 +75,7 @@ class GaussianMixture(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
         # How many components there are is only known from the state.
-        for name in ("weights", "means", "factors"):
-            if prefix + name in state_dict:
-                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        resize_buffers(self, state_dict, prefix, ("weights", "means", "factors"))
         super()._load_from_state_dict(state_dict, prefix, *others)
 
     def _expectation_maximisation(

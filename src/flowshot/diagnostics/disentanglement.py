@@ -14,10 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from flowshot.clips.batches import evenly_spaced_rows, ordered_batches
-from flowshot.clips.prepared import PreparedDataset, Split
+from flowshot.clips.prepared import FACTORS, PreparedDataset, Split
 from flowshot.models.base.autoencoder import Autoencoder
 
-FACTORS = "factors.csv"  # in a prepared set whose factors are known: `file`, `kind`, `label`, `seed`, and the factors
 NAMES = ("mig", "disentanglement", "completeness", "informativeness")
 MOST_CLIPS, BATCH_SIZE = 1000, 64
 BINS = 10  # of equal count, in which numbers are compared

@@ -51,7 +51,7 @@ class Tempered:
 
 
 class Asked:
-    """A prior whose draws have the attributes `wanted`, and others as training clips like that have them."""
+    """A prior whose draws have the attributes `wanted`; similar training clips give the other attributes."""
 
     def __init__(self, prior: SteeredSampler, wanted: Mapping[str, float]) -> None:
         self.prior, self.wanted = prior, wanted

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowshot.clips.prepared import FEWEST_HELD_OUT, MANIFEST_COLUMNS, SPLITS, Split
+from flowshot.clips.prepared import FACTORS, FEWEST_HELD_OUT, MANIFEST_COLUMNS, SPLITS, Split
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
 from flowshot.core.process import warn
@@ -69,7 +69,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
         write_audit(fresh / "audit.csv", selection.audit)
         factors = raw_folder / "audio/parameters.csv"
         if config.source == "synth" and factors.is_file():  # what varies in the synthesizer's clips is known
-            copyfile(factors, fresh / "factors.csv")
+            copyfile(factors, fresh / FACTORS)
         card = _card(name, config, raw_card, selection, splits)
         write_json(fresh / "dataset.json", card)
         (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")

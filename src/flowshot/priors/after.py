@@ -11,6 +11,7 @@ from torch.nn import functional
 from flowshot.clips.batches import evenly_spaced_rows
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import require
+from flowshot.densities.buffers import resize_buffers
 from flowshot.densities.whitening import moments
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.base import LatentPrior
@@ -206,10 +207,10 @@ class AfterPrior(LatentPrior):
         return self._solved(of_a, of_b, torch.randn(len(of_a), *self.shape, generator=generator))
 
     def log_prob(self, latents: Tensor) -> Tensor:
-        raise FlowshotError("the prior after has no density: it says only what a latent is like that has two codes")
+        raise FlowshotError("the prior after has no density: it only draws latents that have two given codes")
 
     def guided(self, points: Tensor, times: Tensor, timbre: Tensor, structure: Tensor) -> Tensor:
-        """The velocity under guidance, `[n, dimensions, frames]`; with 1 and 1 that which is told both codes."""
+        """The velocity under guidance, `[n, dimensions, frames]`; with both 1, the one that is told both codes."""
         towards_timbre, towards_structure = self.config.guidance_timbre, self.config.guidance_structure
         none = self._velocity(points, times, torch.zeros_like(timbre), torch.zeros_like(structure))
         of_structure = self._velocity(points, times, torch.zeros_like(timbre), structure)
@@ -251,10 +252,7 @@ class AfterPrior(LatentPrior):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: object) -> None:
         # How many training latents there were is only known from the state.
-        for name in ("timbres", "structures"):
-            found, expected = state_dict.get(prefix + name), getattr(self, name)
-            if found is not None and found.shape[1:] == expected.shape[1:]:
-                setattr(self, name, torch.empty_like(found))
+        resize_buffers(self, state_dict, prefix, ("timbres", "structures"))
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from flowshot.clips.attributes import draw_rows
 from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import mean_standard_error, student_interval
+from flowshot.densities.buffers import resize_buffers
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 
 FILE = "prior.safetensors"
@@ -74,7 +75,7 @@ class LatentPrior(nn.Module):
 class AttributePrior(LatentPrior):
     """A prior that is fitted to attributes of the clips besides their latents, and can then be asked for them.
 
-    `known: [clips, attributes]` in [0, 1] are those of the training clips, of which draws have theirs.
+    `known: [clips, attributes]` in [0, 1] are the training clips' attributes; draws take theirs from these.
     """
 
     known: Tensor
@@ -118,9 +119,7 @@ class AttributePrior(LatentPrior):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
         # How many clips there were is only known from the state.
-        found = state_dict.get(prefix + "known")
-        if found is not None and found.shape[1:] == self.known.shape[1:]:
-            self.known = torch.empty_like(found)
+        resize_buffers(self, state_dict, prefix, ("known",))
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 

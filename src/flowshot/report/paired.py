@@ -110,9 +110,9 @@ def paired_tables(report: Report, dataset: str) -> list[Table]:
 def _difference(
     report: Report, what: tuple[str, str, str], pair: tuple[Pair, Pair], seeds: Sequence[int]
 ) -> Difference | None:
-    """None where a score of `what` (dataset, metric, embedding) has no influences, as that of a single source.
+    """The difference of two arms in `what`: dataset, metric and embedding.
 
-    Or where the scores are of different references.
+    None if a score has no influences (its clips come from a single source), or the scores have different references.
     """
     dataset, name, embedding = what
     arms = [[report.distances.get(((dataset, *arm, seed), name, embedding)) for seed in seeds] for arm in pair]

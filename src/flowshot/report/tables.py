@@ -122,8 +122,9 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
             any(one.name.endswith("_p") for one in metrics)
         ),
         words(
-            "Reconstructions of a kind meet real clips of that kind. Samples have no kind: all of them meet the real "
-            "clips that are no rendered synthesizers, which compares arms with each other and with the baseline."
+            "Reconstructions of a kind are compared with real clips of that kind. Samples have no kind and are "
+            "compared with the real clips that are not rendered synthesizers, which compares arms with each other and "
+            "with the baseline."
         ): name == "kinds",
         words(FEW): any(cell.few for cell in cells),
     }

@@ -1,7 +1,7 @@
 """How each kind of sound fares: distances from the part of the reference that is of one kind (see `catalog.toml`).
 
 Reconstructions have the kinds of their originals: those of a kind are compared with real clips of that kind. What an
-arm draws has no kind, so all of it is compared with the real clips that are no rendered synthesizers, of which there
+arm draws has no kind, so all of it is compared with the real clips that are not rendered synthesizers, of which there
 are many from few engines. That distance is not 0 for a perfect arm; it compares arms with each other and with training
 clips drawn at random.
 """

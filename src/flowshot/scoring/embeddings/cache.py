@@ -44,8 +44,9 @@ class EmbeddingCache:
 
     def keep(self, name: str, vectors: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """`compute(vectors)` from the folder, or computed and kept there; `name` says what it is."""
-        key = hashlib.sha256(f"{name} {vectors.shape} {vectors.dtype}".encode() + vectors.tobytes()).hexdigest()
-        return self._kept(key, lambda: compute(vectors))
+        digest = hashlib.sha256(f"{name} {vectors.shape} {vectors.dtype}".encode())
+        digest.update(np.ascontiguousarray(vectors).data)
+        return self._kept(digest.hexdigest(), lambda: compute(vectors))
 
     def _kept(self, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         path = self.folder / f"{key}.npy"
