@@ -134,7 +134,11 @@ def replicate(regime: Regime, config: ScoreConfig, replications: int) -> dict[st
         for metrics in ((*DISTANCES, *P_VALUES), DISTANCES):
             x, groups_x = regime.arm(generator)
             sets = EmbeddedSets("simulated", x, y, groups_x, groups_y)
-            scores = compare(Comparison(sets, config, lambda _, drawn=generator: drawn), metrics)
+
+            def drawn(_: str, of: np.random.Generator = generator) -> np.random.Generator:
+                return of
+
+            scores = compare(Comparison(sets, config, drawn), metrics)
             arms.append({score.metric: score for score in scores})
         for metric, score in arms[0].items():
             found[metric].append([score.value, score.ci_low, score.ci_high])

@@ -15,6 +15,7 @@ from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
 from flowshot.core.process import run_script
+from flowshot.report.config import ReportConfig
 from flowshot.report.language import Words
 from flowshot.report.plots import draw_distances
 from flowshot.report.results import Report
@@ -40,7 +41,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         spectrograms, distances = Path(folder) / "spectrograms", Path(folder) / "distances"
         draw_clips(spectrograms, chosen.dataset, chosen.autoencoder, chosen.prior, chosen.seed)
-        report = Report(params.plan, pd.read_csv(results), digits=3, confidence=0.95, words=WORDS)
+        margin = params.section("report", ReportConfig).equivalence_margin
+        report = Report(params.plan, pd.read_csv(results), 3, 0.95, margin, WORDS)
         draw_distances(distances, report, chosen.dataset)
         for stem in (spectrograms, distances):  # pages show PNG; the report has the figures as PDF too
             (chosen.out / f"{stem.name}.png").write_bytes(stem.with_suffix(".png").read_bytes())

@@ -142,7 +142,7 @@ def redraw(
     reference = np.flatnonzero(np.isin(groups, generator.permutation(np.unique(groups))[:GROUPS]))
     source = np.unique(groups[reference], return_inverse=True)[1]
     classes = generator.permutation(np.unique(labels))
-    dropped = classes[: round(DROPPED * len(classes))] if name in (LABELS, CLUSTERS) else []
+    dropped = classes[: round(DROPPED * len(classes))] if name in (LABELS, CLUSTERS) else classes[:0]
     allowed = np.flatnonzero(~np.isin(labels, dropped)), np.arange(len(labels))
     drawn = (np.bincount(generator.choice(of, CANDIDATES), minlength=len(labels)).astype(float) for of in allowed)
     pair = [arm.distance(counts, reference, source) for arm, counts in zip((spoiled, clean), drawn, strict=True)]

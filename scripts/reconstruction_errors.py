@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from flowshot.clips.prepared import read_prepared
+from flowshot.core.params import read_params
 from flowshot.core.process import run_script
 from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import reconstruct_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
+from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.metrics.kernel import kid
@@ -41,7 +43,7 @@ def main() -> None:
     prepared = read_prepared(Path("data/prepared") / (chosen.dataset or chosen.model.parts[-3]))
     real = np.array(prepared.clips("valid"))
     made = reconstruct_clips(model, real, BATCH_SIZE, torch_generator(0, "reconstruction errors")).clips
-    heard = embedder("yamnet")
+    heard = embedder("yamnet", read_params().section("score.policy", PolicyConfig))
     reference = heard.embed(real, prepared.sample_rate)
     print(level_bias(spectra(real), spectra(made)), end="\n\n")
     print("| put right | numbers a clip | FAD | KID x 1000 |\n|---|--:|--:|--:|")

@@ -2,8 +2,8 @@
 
     python scripts/sampling_control.py samples_original/no_nf/gmm --label BD --kind '^(bd|kick|bass ?drum)'
 
-All distances are those of the embedding `logmel`. Kicks are told by a logistic regression on it, fitted to the real
-training clips whose label matches `--kind`, against all others; its accuracy on held-out clips is printed.
+All distances are those of the embedding `logmel`. A logistic regression on it recognises kicks. It is fitted to the
+real training clips whose label matches `--kind`, against all others; its accuracy on held-out clips is printed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from flowshot.core.params import read_params
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.diversity import directions, vendi_score
-from flowshot.scoring.metrics.neighbours import nearest_training
+from flowshot.scoring.metrics.neighbours import distances
 
 NEAR_FILES, NEAR_DRAWS = 20, 10
 Embed = Callable[[np.ndarray], np.ndarray]
@@ -120,16 +120,16 @@ def copies(arm: Arm, embed: Embed, prepared: PreparedDataset, n: int, seeds: lis
     """How many draws lie nearer to a training clip than 1 in 20 real validation clips does."""
     training = embed(np.asarray(prepared.clips("train")))
 
-    def distances(clips: np.ndarray) -> np.ndarray:
-        return nearest_training(embed(clips), training).distance
+    def nearest(clips: np.ndarray) -> np.ndarray:
+        return distances(embed(clips), training).min(axis=1)
 
-    least = np.quantile(distances(np.asarray(prepared.clips("valid"))), COPY_QUANTILE)
+    least = np.quantile(nearest(np.asarray(prepared.clips("valid"))), COPY_QUANTILE)
     with_it, without = [], []
     for seed in seeds:
         generator, sampler = arm.generator(seed), arm.sampler()
         kept = np.stack(list(without_copies(arm, n, lambda count: arm.draw(count, generator, sampler))))  # noqa: B023
-        with_it.append(float((distances(kept) <= least).mean()))
-        without.append(float((distances(arm.sample(n, seed).numpy()) <= least).mean()))
+        with_it.append(float((nearest(kept) <= least).mean()))
+        without.append(float((nearest(arm.sample(n, seed).numpy()) <= least).mean()))
     return "`--no-copies`", "share nearer to a training clip than allowed", _spread(with_it), _spread(without)
 
 

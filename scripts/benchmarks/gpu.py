@@ -7,7 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import CLIP_SECONDS, SAMPLE_RATE, Numbers, decaying_noise, default_model, default_training
-from flowshot.core.params import read_params
+from flowshot.core.params import check_section, read_params
+from flowshot.core.plan import PlanConfig
 from flowshot.models.autoencoders.vae.training import Objective
 from flowshot.training.latent_loss import LatentLoss
 from flowshot.training.losses import ReconstructionLoss
@@ -28,7 +29,7 @@ def gpu(steps: int = 100) -> Numbers:
     of_step = seconds_each(step, steps)
     memory = torch.cuda.max_memory_allocated() / 2**30
     peak = matrix_flops(device)
-    plan = read_params().plans["thesis"]
+    plan = check_section(PlanConfig, read_params().named_plan("thesis"), "plans.thesis")
     trainings = len(plan.datasets) * len(plan.autoencoders) * len(plan.seeds)
     clips = plan.budget.steps * plan.budget.batch_size
     return {

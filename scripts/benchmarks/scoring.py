@@ -54,7 +54,7 @@ def scoring(count: int = 1000) -> Numbers:
     """Clips against as many, and against as many training clips, with every default metric and interval."""
     names = [[f"{role} {i}" for i in range(count)] for role in ("candidate", "reference", "training")]
     clips = [NamedClips(np.asarray(decaying_noise(count, seed)), each, each) for seed, each in enumerate(names)]
-    sets = ClipSets(*clips, SAMPLE_RATE)
+    sets = ClipSets(clips[0], clips[1], clips[2], SAMPLE_RATE)
     config = project_params().section("score", ScoreConfig)
 
     def score(cache: str) -> object:

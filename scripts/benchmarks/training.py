@@ -181,8 +181,8 @@ def pythae_trainer(model: VAE, clips: np.ndarray, folder: str) -> Any:
             self.encoder, self.heads = model.encoder, model.heads
 
         def forward(self, x: Tensor) -> Any:
-            mean, log_scale = self.heads(self.encoder(x)).chunk(2, dim=-1)
-            return ModelOutput(embedding=mean, log_covariance=2 * log_scale)
+            posterior = model.posterior(x)
+            return ModelOutput(embedding=posterior.mean, log_covariance=2 * posterior.log_scale)
 
     class Decoder(BaseDecoder):
         def __init__(self) -> None:

@@ -7,20 +7,27 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from benchmarks.measuring import BATCH_SIZE, CLIP_SAMPLES, SAMPLE_RATE, Numbers, decaying_noise, default_model, seconds
+from benchmarks.measuring import (
+    BATCH_SIZE,
+    CLIP_SAMPLES,
+    SAMPLE_RATE,
+    Numbers,
+    decaying_noise,
+    default_model,
+    default_training,
+    seconds,
+)
 from benchmarks.training import bare_step
 from flowshot.core.records import read_record, write_record
 from flowshot.diagnostics.latent import diagnose
 from flowshot.diagnostics.validation import watch
-from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.optimisation.checkpoint import EVERY_SECONDS, Checkpoint, Stateful
 from flowshot.tracking.mlflow_runs import MlflowRun
 from flowshot.tracking.run import Run
-from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.losses import ReconstructionLoss
 
-# Of the dataset `samples_original`, on which the plan `thesis` runs.
+# Of the dataset `samples_original`.
 VALIDATION_CLIPS, TRAINING_CLIPS = 118, 600
 STEPS = (200, 700)
 LOG_SECONDS = 5.0  # between two calls of MLflow
@@ -31,10 +38,10 @@ def diagnosis_share(clips: np.ndarray | None = None) -> Numbers:
     clips = decaying_noise(64) if clips is None else clips
     shares: Numbers = {}
     for name, flows in {"no_nf": {}, "nf_both": {"posterior_flow": "iaf", "prior_flow": "nsf"}}.items():
-        model = VAE(VAEConfig(**flows), clips.shape[1])  # type: ignore[arg-type]
+        model = default_model(**flows)
         step, cheap, whole = diagnosis_seconds(model, clips)
         for steps in STEPS:
-            validations = -(-steps // TrainConfig().validate_every)
+            validations = -(-steps // default_training().validate_every)
             shares[f"of {steps} steps of {name}"] = (validations * cheap + whole) / (steps * step)
     return shares
 
@@ -43,7 +50,7 @@ def diagnosis_seconds(model: VAE, clips: np.ndarray) -> tuple[float, float, floa
     """Seconds of a training step of 16 clips, of the cheap diagnosis, and of the whole one."""
     held_out = np.resize(clips, (VALIDATION_CLIPS, clips.shape[1]))
     learned = np.resize(clips, (TRAINING_CLIPS, clips.shape[1]))
-    loss = ReconstructionLoss(LossConfig(), SAMPLE_RATE)
+    loss = ReconstructionLoss(default_training().loss, SAMPLE_RATE)
 
     def distance(estimate: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return loss(estimate, target)[0]
