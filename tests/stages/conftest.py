@@ -22,7 +22,7 @@ SAMPLES = 256
 
 @pytest.fixture
 def tone_project(tmp_path, tone_project_at):
-    """Makes a folder with prepared tones and the committed parameters, changed so that one autoencoder is tiny."""
+    """Makes a folder with prepared tones and the committed parameters, in which one model is tiny."""
     return functools.partial(tone_project_at, tmp_path)
 
 
@@ -36,12 +36,16 @@ def tone_project_at():
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         axes = {"name": "tiny", "datasets": ["synth"], "autoencoders": [name], "generators": []}
         axes |= {"priors": ["own"], "seeds": [0]}
+        generators = params["generators"]
+        if name in generators:
+            axes |= {"autoencoders": [], "generators": [name]}
         params |= {"plan": {**axes, "budget": budget, "clips": 6}, "plans": {}}
         params["datasets"]["tones"] = params["datasets"]["synth"]
         params["autoencoder"] |= {"bands": 4, "channels": [8, 8], "strides": [4, 4], "latent_size": 4}
         params["train"] |= {"threads": 1, **training}
         # Others may name channels of their own, which do not go with these strides.
-        params["autoencoders"] = {name: entry}
+        params["autoencoders"] = {} if name in generators else {name: entry}
+        params["generators"] = {name: generators[name] | entry} if name in generators else {}
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         return folder
 
