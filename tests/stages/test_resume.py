@@ -80,7 +80,7 @@ def runs_of(folder):
 
 def told(folder, status):
     """What MLflow holds once it has `status`: a process of its own tells it, and may end after the stage."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while (found := runs_of(folder)) != ([status], []) and time.monotonic() < deadline:
         time.sleep(0.2)
     return found
