@@ -21,7 +21,7 @@ from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.latents import read_latents
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.priors.base import fit_prior, held_out_nats
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import make_prior, prior_config, save_prior
 
 
 def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
@@ -51,7 +51,7 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
         nats = held_out_nats(fitted, read_latents(latents, "test"), prepared.groups("test"), confidence)
         out = Path("priors", *name)
         with writing(out), whole_folder(out) as folder:
-            fitted.save(folder)
+            save_prior(folder, fitted, config)
             write_json(folder / "nats.json", nats)
         write_record(
             Path("runs/fit_prior", *name), stage="fit_prior", plan=params.plan.name, dataset=dataset,

@@ -12,7 +12,7 @@ from flowshot.generation.config import SampleConfig
 from flowshot.generation.generated import write_generated
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import load_prior
 
 
 def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
@@ -23,8 +23,7 @@ def main(dataset: str, autoencoder: str, prior: str, seed: int) -> None:
     count = config.clips_of_arm(params.plan)
     prepare_threads(workers())
     model, card = load_autoencoder(Path("models", dataset, autoencoder, str(seed)))
-    fitted = make_prior(prior, prior_config(params, prior), model)
-    fitted.load(Path("priors") / arm)
+    fitted = load_prior(Path("priors") / arm, prior, params, model)
     generator = torch_generator(seed, "sample", dataset, autoencoder, prior)
     generated = sample_clips(model, fitted, count, config.batch_size, generator)
     write_generated(arm, generated, card.sample_rate, params.plan.name, config)

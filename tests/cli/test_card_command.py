@@ -13,7 +13,7 @@ import flowshot
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
 from flowshot.core.records import write_record
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import make_prior, prior_config, save_prior
 from flowshot.tracking.mlflow_runs import find_store
 
 ARM = "mine/no_nf/gmm"
@@ -28,7 +28,7 @@ def trained(save_vae, generated):
     prior.fit(latents, latents, torch_generator(1, "test"))
     place = Path(f"priors/{ARM}/3")
     place.mkdir(parents=True)
-    prior.save(place)
+    save_prior(place, prior, prior_config(read_params(), "gmm"))
     card = Path("data/prepared/mine/dataset.json")
     packages = [{"name": f"pack{i}", "version": "1.0", "licence": "CC0", "origin": "somebody"} for i in range(2)]
     about = {

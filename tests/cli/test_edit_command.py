@@ -12,7 +12,7 @@ import flowshot
 from flowshot.clips.attributes import attributes
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import make_prior, prior_config, save_prior
 from prior_fits import fit
 
 ARM = "mine/no_nf/platune"
@@ -31,7 +31,7 @@ def prior(project, save_vae):
     fit(prior, latents, latents, torch.Generator().manual_seed(1))
     folder = Path(f"priors/{ARM}/3")
     folder.mkdir(parents=True)
-    prior.save(folder)
+    save_prior(folder, prior, prior_config(read_params(), "platune"))
     return flowshot.load(ARM).prior, model.eval()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 
 from flowshot.cli import sample
 from flowshot.core.params import read_params
@@ -11,7 +12,7 @@ from flowshot.core.randomness import torch_generator
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.priors.own import OwnPrior
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import make_prior, prior_config, save_prior
 
 ARM = "mine/no_nf/own"
 
@@ -28,7 +29,7 @@ def fit_gmm():
         prior.fit(latents, latents, torch_generator(1, "test"))
         folder = Path(f"priors/mine/no_nf/gmm/{seed}")
         folder.mkdir(parents=True)
-        prior.save(folder)
+        save_prior(folder, prior, prior_config(read_params(), "gmm"))
 
     return fit
 
@@ -201,3 +202,12 @@ def test_an_arm_that_only_copies_is_told(project, generated, fails):
     save_model(folder, KIND, ModelCard("copies", CopiesConfig(), "mine", 8000, 2000, {}), {"count": torch.tensor(4)})
     line = fails("sample", "mine/copies", "--n", 2, "--no-copies", "--out", "x")
     assert "only 0 of 40 clips are not copies of training clips" in line and not Path("x").exists()
+
+
+def test_a_prior_that_was_fitted_with_other_parameters_is_one_line(save_vae, fit_gmm, fails, project):
+    fit_gmm(save_vae())
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["fit_prior"]["gmm"]["iterations"] += 1  # the weights would fit all the same
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    line = fails("sample", "mine/no_nf/gmm", "--out", "drawn")
+    assert line.endswith("was fitted with other parameters than those of fit_prior.gmm; run `dvc repro`")

@@ -14,7 +14,7 @@ from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.kind import ModelCard, save_model
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import make_prior, prior_config, save_prior
 
 RATE, SAMPLES = 8000, 2000
 ARM = "mine/given/after"
@@ -46,7 +46,7 @@ def prior(project):
             parameter.normal_(0, 0.3)
     place = Path(f"priors/{ARM}/3")
     place.mkdir(parents=True)
-    prior.save(place)
+    save_prior(place, prior, prior_config(read_params(), "after"))
     return prior
 
 

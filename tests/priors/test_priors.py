@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from defaults import default
+from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Prior
 from flowshot.densities.flows import Flow
+from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
 from flowshot.priors.nf import FlowPrior, FlowPriorConfig
 from flowshot.priors.own import OwnPrior
@@ -163,3 +165,10 @@ def test_the_own_prior_is_that_of_the_autoencoder(tmp_path):
     assert (prior.log_prob(latents) == before).all()
     with torch.no_grad():
         assert (before == prior.prior.log_prob(latents)).all()
+
+
+def test_a_fit_whose_gradient_is_not_finite_is_said():
+    network = torch.nn.Linear(1, 1)
+    config = FitConfig(steps=3, batch_size=2, learning_rate=0.1)
+    with pytest.raises(FlowshotError, match=r"stopped at step 1: its gradient is not finite; lower .* learning_rate"):
+        fit_network(network, 4, lambda rows: network.weight.sum() * math.nan, lambda: 1.0, config, torch.Generator())

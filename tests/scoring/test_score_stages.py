@@ -69,7 +69,7 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
     # Only yamnet has the former.
     shared = set(ALL.metrics) - {"label_diversity"} | {"constant_tone", "tonality"}
     paired = {*PAIRED, "voiced_kept", "pitch_within_50_cents"}
-    assert set(floor) == shared - {"kid_p", "kad_p"}
+    assert set(floor) == shared - {"kid_p", "kad_p"} - {"recall", "coverage", "vendi"}  # at another n
     assert set(own) == shared
     assert set(reconstruction) == shared - {"kid_p", "kad_p"} | paired
     for scores in (own, reconstruction):

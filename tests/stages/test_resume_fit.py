@@ -17,7 +17,7 @@ PRIORS = {
     "gmm": {"components": 4},
     "platune": NETWORK,
 }
-FILES = {"nats.json", "prior.safetensors"}
+FILES = {"config.json", "nats.json", "prior.safetensors"}
 
 
 @pytest.fixture(scope="module")

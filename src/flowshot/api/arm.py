@@ -34,7 +34,7 @@ from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.selection import REASONS
 from flowshot.priors.base import LatentPrior, fit_prior
 from flowshot.priors.own import OwnPrior
-from flowshot.priors.registry import make_prior, prior_config
+from flowshot.priors.registry import load_prior, make_prior, prior_config
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
 ABOUT = "arm.json"  # beside a published model: its names, seed, and the parameters of its prior
@@ -281,8 +281,7 @@ def load(source: Path | str, seed: int | None = None, project: Path | str = ".")
     if names[2] == DIRECT:
         return Arm(names, seed, *_generator(trained / str(seed)), root)
     model, card = load_autoencoder(trained / str(seed))
-    prior = make_prior(names[2], prior_config(params, names[2]), model)
-    prior.load(root.joinpath("priors", *names, str(seed)))
+    prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
     return Arm(names, seed, model, prior, card, root)
 
 

@@ -135,7 +135,8 @@ class AfterPrior(LatentPrior):
         framed = latents.unflatten(1, self.shape)
         self.mean, self.scale = framed.mean((0, 2))[:, None], framed.std((0, 2), correction=0)[:, None]
         seen, held_out = self._standardised(latents), self._standardised(validation)
-        rows = torch.arange(HELD_OUT_POINTS // self.shape[1]) % len(held_out)
+        count = HELD_OUT_POINTS // self.shape[1]
+        rows = torch.arange(count) * len(held_out) // count
         fixed = self._draws(len(rows), generator)
 
         @torch.no_grad()

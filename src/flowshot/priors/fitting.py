@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import Section, require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
 from flowshot.optimisation.progress import DecayingRate, Progress, copy_weights
@@ -42,6 +43,9 @@ def fit_network(
 
     The initial weights are a candidate too: a fit that only gets worse changes nothing. During the fit, only the choice
     of rows and `loss` may draw from `generator`, or a fit could not resume.
+
+    Raises:
+        FlowshotError: a gradient is not finite.
     """
 
     def judged() -> float:
@@ -60,7 +64,10 @@ def fit_network(
         value = loss(torch.randint(count, (config.batch_size,), generator=generator))
         optimizer.zero_grad(set_to_none=True)
         value.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
+        if not math.isfinite(float(norm)):
+            problem = f"the fit stopped at step {step + 1}: its gradient is not finite"
+            raise FlowshotError(f"{problem}; lower the prior's learning_rate in fit_prior")
         optimizer.step()
         schedule.step()
         progress.step = step + 1

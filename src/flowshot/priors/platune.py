@@ -167,7 +167,7 @@ class PlatunePrior(AttributePrior):
         seen, judged = self._chosen(attributes)
         self.known = seen.unique_consecutive(dim=0)  # the draws of a clip have the same
         self.base.fit(seen, whitened)
-        rows = torch.arange(HELD_OUT_POINTS) % len(held_out)
+        rows = torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS
         fixed = self._noise_and_times(len(rows), generator)
 
         @torch.no_grad()

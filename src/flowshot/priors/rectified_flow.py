@@ -58,7 +58,7 @@ class RectifiedFlowPrior(LatentPrior):
     ) -> None:
         self.whitening.fit(latents)
         whitened, held_out = self.whitening(latents), self.whitening(validation)
-        held_out = held_out.repeat(-(-HELD_OUT_POINTS // len(held_out)), 1)[:HELD_OUT_POINTS]
+        held_out = held_out[torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS]
         fixed = self._noise_and_times(len(held_out), generator)
 
         @torch.no_grad()

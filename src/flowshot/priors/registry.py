@@ -1,12 +1,15 @@
 """The priors by name. A new one is a file of its own, a line here, and a section of `fit_prior`."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.files import read_json, write_json
 from flowshot.core.params import Params, check_section
-from flowshot.core.sections import Section
+from flowshot.core.sections import Section, to_dict
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.priors.after import AfterPrior, AfterPriorConfig
 from flowshot.priors.base import LatentPrior
@@ -16,6 +19,8 @@ from flowshot.priors.own import OwnPrior, OwnPriorConfig
 from flowshot.priors.platune import PlatunePrior, PlatunePriorConfig
 from flowshot.priors.rave import RavePrior, RavePriorConfig
 from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
+
+CONFIG = "config.json"  # beside the weights, so that options of sampling change the folder as well
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,29 @@ def prior_config(params: Params, name: str) -> Any:
         raise FlowshotError(f"{params.path}: there is no prior {name!r}; use one of: {', '.join(PRIORS)}")
     section = params.entry("fit_prior", name)
     return check_section(PRIORS[name].config, section, f"{params.path}: fit_prior.{name}")
+
+
+def save_prior(folder: Path, prior: LatentPrior, config: Section) -> None:
+    """Write what `load_prior` reads: the weights, and the section that they were fitted with."""
+    prior.save(folder)
+    write_json(folder / CONFIG, to_dict(config))
+
+
+def load_prior(folder: Path, name: str, params: Params, model: Autoencoder) -> LatentPrior:
+    """The prior `name` that was fitted to the latents of `model` and written to `folder`.
+
+    Raises:
+        FlowshotError: it is missing or damaged, or was fitted with other parameters than those of `fit_prior`.
+    """
+    config = prior_config(params, name)
+    prior = make_prior(name, config, model)
+    prior.load(folder)
+    fitted_with = json.loads(json.dumps(to_dict(config)))
+    if fitted_with and read_json(folder / CONFIG) != fitted_with:  # `own` has nothing to set or to read
+        raise FlowshotError(
+            f"{folder}: was fitted with other parameters than those of fit_prior.{name}; run `dvc repro`"
+        )
+    return prior
 
 
 def make_prior(name: str, config: Any, model: Autoencoder) -> LatentPrior:

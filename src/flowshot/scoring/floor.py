@@ -24,9 +24,13 @@ from flowshot.scoring.metrics.frechet import frechet_distance
 from flowshot.scoring.metrics.intervals import assign_folds
 from flowshot.scoring.metrics.score import Score
 
+GROW = ("recall", "coverage", "vendi")  # with n: half of the clips say nothing about an arm that has more
+
 
 def floor_scores(sets: EmbeddedSets, metrics: list[str], n: int, config: ScoreConfig) -> list[Score]:
     """Every metric but p-values, for arms of `n` clips; both sets of `sets` are all of the held-out clips.
+
+    Metrics that grow with n are left out where a half has fewer clips than an arm.
 
     A value is the mean over `config.halves` halvings. Its interval is the range of the halvings, at the level of
     intervals; details have their standard deviation. n of FAD is `n`, that of other metrics what a half has at most.
@@ -46,7 +50,8 @@ def floor_scores(sets: EmbeddedSets, metrics: list[str], n: int, config: ScoreCo
         if min(len(one), len(other)) < 2:
             continue
         for score in compare(Comparison(at(sets, np.sort(one), other), cheap, _draws(generator)), wanted):
-            found[score.metric].append(replace(score, details={"reference_n": len(other)}))
+            if score.metric not in GROW or score.n == n:
+                found[score.metric].append(replace(score, details={"reference_n": len(other)}))
         if "fad" in metrics:
             value = _perfect_frechet(sets.reference, np.flatnonzero(side == 0), other, n, generator)
             found["fad"].append(Score("fad", sets.embedding, value, None, None, n, {"reference_n": len(other)}))

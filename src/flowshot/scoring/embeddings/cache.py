@@ -19,7 +19,7 @@ from flowshot.core.files import whole_file
 from flowshot.scoring.embeddings.base import BATCH_SAMPLES, Embedder, description
 
 DEFAULT_FOLDER = Path(".flowshot/cache/embeddings")
-LARGEST_BYTES = 2**30  # about 85,000 clips under YAMNet
+LARGEST_BYTES = 2**34  # five seeds of the plan `thesis`, at 150 MB an arm of 4,000 clips
 
 
 class EmbeddingCache:
