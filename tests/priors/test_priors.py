@@ -169,6 +169,11 @@ def test_the_own_prior_is_that_of_the_autoencoder(tmp_path):
 
 def test_a_fit_whose_gradient_is_not_finite_is_said():
     network = torch.nn.Linear(1, 1)
-    config = FitConfig(steps=3, batch_size=2, learning_rate=0.1)
+    config = FitConfig(steps=3, passes=0, batch_size=2, learning_rate=0.1)
     with pytest.raises(FlowshotError, match=r"stopped at step 1: its gradient is not finite; lower .* learning_rate"):
         fit_network(network, 4, lambda rows: network.weight.sum() * math.nan, lambda: 1.0, config, torch.Generator())
+
+
+def test_many_latents_take_as_many_passes_as_few_take_steps():
+    config = FitConfig(steps=300, passes=8, batch_size=256, learning_rate=0.1)
+    assert [config.steps_for(count) for count in (40, 9600, 10_000, 37_160)] == [300, 300, 313, 1162]

@@ -122,6 +122,7 @@ class AfterPrior(LatentPrior):
                 "for which there is platune"
             )
         self.config, self.shape = config, (dimensions, frames)
+        self.first_steps = config.timbre_share * config.steps
         self.networks = AfterNetworks(config, dimensions, frames)
         self.register_buffer("mean", torch.zeros(dimensions, 1))
         self.register_buffer("scale", torch.ones(dimensions, 1))
@@ -150,6 +151,7 @@ class AfterPrior(LatentPrior):
             return found
 
         self.networks.taken.zero_()
+        self.first_steps = self.config.timbre_share * self.config.steps_for(len(seen))
         fit_network(self.networks, len(seen), loss, held_out_loss, self.config, generator, checkpoint)
         with torch.no_grad():
             kept = seen[evenly_spaced_rows(len(seen), KEPT)]
@@ -158,7 +160,7 @@ class AfterPrior(LatentPrior):
     @property
     def first_stage(self) -> bool:
         """Whether only the timbre is learned so far."""
-        return int(self.networks.taken) < self.config.timbre_share * self.config.steps
+        return int(self.networks.taken) < self.first_steps
 
     def loss(self, latents: Tensor, *draws: Tensor) -> Tensor:
         """What is minimised on standardised `latents: [n, dimensions, frames]`.

@@ -19,15 +19,25 @@ GRADIENT_CLIP = 5.0
 
 @dataclass(frozen=True)
 class FitConfig(Section):
-    """What the section of every network in `fit_prior` has. The learning rate is Adam's; it decays as a cosine."""
+    """What the section of every network in `fit_prior` has. The learning rate is Adam's; it decays as a cosine.
+
+    A fit takes `steps` steps, or more where these are fewer than `passes` over the training latents: what fits a
+    thousand clips well does not fit ten thousand.
+    """
 
     steps: int
+    passes: float
     batch_size: int
     learning_rate: float
 
     def __post_init__(self) -> None:
-        numbers = [value for value in vars(self).values() if isinstance(value, int | float)]
+        numbers = [value for name, value in vars(self).items() if isinstance(value, int | float) and name != "passes"]
         require(min(numbers) > 0, "every number must be above 0")
+        require(self.passes >= 0, "passes must be at least 0")
+
+    def steps_for(self, count: int) -> int:
+        """Of a fit to `count` training latents."""
+        return max(self.steps, math.ceil(self.passes * count / self.batch_size))
 
 
 def fit_network(
@@ -52,15 +62,16 @@ def fit_network(
         found = held_out_loss()
         return found if math.isfinite(found) else math.inf
 
+    steps = config.steps_for(count)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    schedule = DecayingRate(optimizer, WARMUP_STEPS, config.steps)
+    schedule = DecayingRate(optimizer, WARMUP_STEPS, steps)
     progress = Progress(copy_weights(network), best_loss=judged())
     parts: dict[str, Stateful] = {
         "network": network, "optimizer": optimizer, "schedule": schedule, "rows": GeneratorState(generator),
         "progress": progress,
     }  # fmt: skip
     checkpoint.restore(parts)
-    for step in range(progress.step, config.steps):
+    for step in range(progress.step, steps):
         value = loss(torch.randint(count, (config.batch_size,), generator=generator))
         optimizer.zero_grad(set_to_none=True)
         value.backward()
@@ -71,7 +82,7 @@ def fit_network(
         optimizer.step()
         schedule.step()
         progress.step = step + 1
-        if progress.step % VALIDATE_EVERY_STEPS == 0 or progress.step == config.steps:
+        if progress.step % VALIDATE_EVERY_STEPS == 0 or progress.step == steps:
             progress.keep_if_better(network, judged(), always=False)
-        checkpoint.after_step(parts, progress.step, config.steps)
+        checkpoint.after_step(parts, progress.step, steps)
     network.load_state_dict(progress.best)
