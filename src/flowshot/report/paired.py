@@ -76,8 +76,10 @@ def compared(report: Report, dataset: str, name: str, embedding: str, family: Fa
         if list(own.index) != list(against.index):
             continue
         margin = report.equivalence_margin * max(float(against.mean()) - floor, 0.0)
-        difference = _difference(report, (dataset, name, embedding), (arm, other), list(own.index))
-        test = None if difference is None else _test(difference, margin, report.confidence)
+        test = None
+        if difference := _difference(report, (dataset, name, embedding), (arm, other), list(own.index)):
+            numbers = difference.equivalence(margin), difference.detectable(POWER, report.confidence)
+            test = Test(difference.interval(report.confidence), difference.p_value, *numbers)
         found.append(Compared(arm, other, float((own - against).mean()), margin, test))
     return _decided(found, 1 - report.confidence)
 
@@ -94,11 +96,6 @@ def _decided(found: Sequence[Compared], alpha: float) -> list[Compared]:
             one = replace(one, test=replace(one.test, p=p, equal_p=equal_p, verdict=verdict))
         decided.append(one)
     return decided
-
-
-def _test(found: Difference, margin: float, confidence: float) -> Test:
-    equal_p, found_from = found.equivalence(margin), found.detectable(POWER, confidence)
-    return Test(found.interval(confidence), found.p_value, equal_p, found_from)
 
 
 def paired_tables(report: Report, dataset: str) -> list[Table]:

@@ -11,7 +11,6 @@ from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table, best_marked, decimals
 from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TABLES, metric
 from flowshot.report.results import Frame, Pair, Report
-from flowshot.scoring.metrics.sample_size import fewest_clips
 
 SUBJECTS = {name: entry["subject"] for name, entry in TABLES.items() if "subject" in entry}
 FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
@@ -55,8 +54,8 @@ def _table(report: Report, dataset: str, name: str, layout: Sequence[Sequence[Pa
     columns = []
     for one, by in keys:
         places = 0 if metric(one).whole else decimals(grouped.get_group((one, by)), report.digits, metric(one).scale)
-        columns.append(Column(metric(one), by, places, fewest_clips(one, report.dimensions.get(by, 0))))
-    cells = _cells(shown, dict(zip(keys, columns, strict=True)))
+        columns.append(Column(metric(one), by, places))
+    cells = _cells(shown, report.few)
     groups = []
     for place, pairs in enumerate(layout):
         lines = {pair: tuple(cells.get((*pair, *key)) for key in keys) for pair in pairs}
@@ -69,15 +68,15 @@ def _table(report: Report, dataset: str, name: str, layout: Sequence[Sequence[Pa
     return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
 
 
-def _cells(shown: Frame, columns: dict[tuple[str, str], Column]) -> dict[tuple[str, ...], Cell]:
+def _cells(shown: Frame, few: frozenset[tuple[str, ...]]) -> dict[tuple[str, ...], Cell]:
     """By autoencoder, prior, metric and embedding."""
-    parts = {"value": ("value", "mean"), "spread": ("value", "std"), "n": ("n", "min"), "seeds": ("n", "size")}
+    parts = {"value": ("value", "mean"), "spread": ("value", "std"), "seeds": ("n", "size")}
     parts |= {"low": ("ci_low", "first"), "high": ("ci_high", "first")}
     cells = {}
-    for key, one in shown.groupby(["autoencoder", "prior", "metric", "embedding"]).agg(**parts).iterrows():
+    for key, one in shown.groupby(["dataset", "autoencoder", "prior", "metric", "embedding"]).agg(**parts).iterrows():
         interval = None if one["seeds"] > 1 or pd.isna(one["low"]) else (one["low"], one["high"])
         spread = one["spread"] if one["seeds"] > 1 else None
-        cells[key] = Cell(one["value"], spread, interval, few=bool(one["n"] < columns[key[2:]].fewest))
+        cells[key[1:]] = Cell(one["value"], spread, interval, few=key in few)
     return cells
 
 

@@ -1,5 +1,6 @@
 """The first screen of the page: a question, its answer in numbers, and the distance of every arm from real clips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,11 +25,9 @@ class Distances:
         self.arms: list[Pair] = [arm for arm in self.means.index if arm in report.competing]  # the nearest first
         self.title = f"{self.words(metric(name).title)} ({embedding_title(embedding)})"
         self.column = Column(metric(name), embedding, decimals(self.means, report.digits, metric(name).scale))
-        self._compared = cache(lambda family: compared(report, dataset, name, embedding, family))
-
-    def compared(self, family: Family) -> list[Compared]:
-        """The pairs of arms of a family that were compared in this distance."""
-        return self._compared(family)
+        self.compared: Callable[[Family], list[Compared]] = cache(
+            lambda family: compared(report, dataset, name, embedding, family)
+        )
 
     def text(self, value: float, low: float = np.nan, high: float = np.nan) -> str:
         """A value as text, with its interval where it has one."""
