@@ -13,7 +13,7 @@ from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TABLES,
 from flowshot.report.results import Frame, Pair, Report
 
 SUBJECTS = {name: entry["subject"] for name, entry in TABLES.items() if "subject" in entry}
-FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
+FEW = "† Too few clips for the dimension of the embedding: the value is mostly bias and is comparable only at equal n."
 
 
 def dataset_tables(report: Report, dataset: str) -> list[Table]:
@@ -104,7 +104,9 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
     said = {
         words(subject, subject=words(SUBJECTS[name]), dataset=dataset, n=n): True,
         budget(report.plan, words): bool(models - {EXTERNAL, REAL}),
-        words("Models that take another number of steps name their share of it in params.yaml."): _differ(report.frame),
+        words("Models trained for a different number of steps state their share in params.yaml."): _differ(
+            report.frame
+        ),
         _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
         words("Held-out real clips are the floor."): compares and REAL in models,
@@ -113,11 +115,11 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
             compares and bool(models & {*report.baselines})
         ),
         words("External systems were not trained here; their clips come from a folder."): EXTERNAL in models,
-        words("The prior's negative log-likelihood compares within one autoencoder only."): (
+        words("The prior's negative log-likelihood is comparable only within one autoencoder."): (
             any(one.within_autoencoder for one in metrics)
         ),
         words("A prior without a value has no density, or was fitted elsewhere."): _lacks_density(shown),
-        words("p: of a bootstrap test against the reference by signs of whole sources."): (
+        words("p: wild cluster bootstrap against the reference, with a random sign for each source."): (
             any(one.name.endswith("_p") for one in metrics)
         ),
         words(
@@ -158,7 +160,7 @@ def seeds_spread(plan: PlanConfig, words: Words) -> str:
 
 def _spread(report: Report, has_interval: bool) -> str:
     seeds = seeds_spread(report.plan, report.words)
-    alone = "What has one seed with its {confidence} confidence interval."
+    alone = "Rows with a single seed show a {confidence} confidence interval."
     if len(report.plan.seeds) == 1:
         seeds = "" if has_interval else seeds
         alone = "One seed. With the {confidence} confidence interval over clips (not over trainings)."

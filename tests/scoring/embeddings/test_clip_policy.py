@@ -84,7 +84,7 @@ def test_every_clip_with_nan_is_named_before_anything_is_embedded() -> None:
     clips = np.zeros((5, BATCH_SAMPLES // 2), dtype=np.float32)
     clips[1, 3] = np.inf
     clips[3, 17] = np.nan
-    with pytest.raises(UnusableClips, match="1: 'holds NaN.*3: ") as caught:
+    with pytest.raises(UnusableClips, match=r"1: 'holds NaN.*3: ") as caught:
         next(checked_batches(clips, 0))
     assert set(caught.value.reasons) == {1, 3}
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from flowshot.core.plan import REAL, RECONSTRUCTION
 from flowshot.report.page.answer import Distances, p_text
-from flowshot.report.paired import BASELINE, DIFFERS, EQUAL, FAMILIES, UNDECIDED, Compared
+from flowshot.report.paired import BASELINE, DIFFERS, EQUAL, FAMILIES, POWER, UNDECIDED, Compared
 from flowshot.report.project import Training
 from flowshot.report.registry import embedding_title
 from flowshot.report.results import Report, arm_name
@@ -54,8 +54,8 @@ def decoder_or_prior(found: Distances) -> list[Finding]:
         )
     else:
         said = (
-            "{share} of the way from {arm} to real clips is up to its prior: reconstructions of test clips are at "
-            "{metric} {decoder}, its samples at {value}."
+            "The prior accounts for {share} of the distance between {arm} and real clips: reconstructions of test "
+            "clips are at {metric} {decoder}, its samples at {value}."
         )
     texts = {"decoder": found.text(decoder), "value": found.text(means[best]), "metric": found.title}
     return [Finding(words(said, share=f"{share:.0%}", arm=arm_name(best), **texts))]
@@ -76,7 +76,7 @@ def differences(distances: Distances) -> tuple[list[Finding], str]:
         further = "In {count} of {total} comparisons with {baseline} the arm is further from real clips ({why})."
         closer = "In {count} of {total} comparisons with {baseline} the arm is closer to real clips ({why})."
         apart = "In {count} of {total} comparisons one prior is closer to real clips than another ({why})."
-        same = "In {count} of {total} comparisons both arms are equal within the margin ({why})."
+        same = "In {count} of {total} comparisons both arms are equivalent ({why})."
         below, above = ([one for one in different if (one.difference < 0) == sign] for sign in (True, False))
         of_priors: list[tuple[str, Kind, list[Compared]]] = [(apart, "plain", different)]
         of_models: list[tuple[str, Kind, list[Compared]]] = [(closer, "good", below), (further, "bad", above)]
@@ -103,10 +103,11 @@ def _undecided(distances: Distances, pairs: list[Compared]) -> str:
     missed = [one.test.found_from for one in pairs if one.test]
     named = "; ".join(words("{arm} against {other}", arm=arm_name(one.arm), other=arm_name(one.other)) for one in pairs)
     said = (
-        "Neither different nor equal could be shown: {pairs}. A difference of {metric} {least} would have been "
-        "found in each."
+        "Neither a difference nor equivalence could be shown for: {pairs}. A difference of {metric} {least} would "
+        "have been found by each test alone with probability {power}."
     )
-    return words(said, pairs=named, metric=distances.title, least=distances.text(max(missed)))
+    about = {"least": distances.text(max(missed)), "power": words.number(f"{POWER}")}
+    return words(said, pairs=named, metric=distances.title, **about)
 
 
 def collapsed(report: Report, dataset: str) -> list[Finding]:
@@ -123,7 +124,7 @@ def collapsed(report: Report, dataset: str) -> list[Finding]:
         evidence = tuple(_usage(report, one) for one in unused)
         return [Finding(words(said, count=len(unused), total=len(judged)), "bad", evidence)]
     worst = min(judged, key=lambda one: one.diagnostics["used_units"] / one.diagnostics["latent_size"])
-    said = words("No posterior is collapsed ({total} trainings). The least used latent:", total=len(judged))
+    said = words("No posterior has collapsed ({total} trainings). The least used latent:", total=len(judged))
     return [Finding(f"{said} {_usage(report, worst)}", "good")]
 
 
@@ -146,7 +147,7 @@ def like_real_clips(report: Report, dataset: str) -> list[Finding]:
 
 
 def copies(report: Report, dataset: str) -> list[Finding]:
-    """The arms whose samples lie nearer to training clips than unseen real clips do, by their intervals in all seeds."""
+    """The arms whose samples lie nearer to training clips than unseen real clips do, with every interval."""
     said = (
         "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
         "these parts of that distance. Listen to their neighbours below."
@@ -158,8 +159,8 @@ def copies(report: Report, dataset: str) -> list[Finding]:
 def shared_tones(report: Report, dataset: str) -> list[Finding]:
     """The arms in whose clips one tone or offset is always heard, which embeddings may not mind."""
     said = (
-        "In {count} of {total} arms all clips share a tone or an offset, so many dB above its surroundings; in real "
-        "clips it is {floor} dB."
+        "In {count} of {total} arms all clips share a tone or an offset that rises above its surroundings by the dB "
+        "given; in real clips by {floor} dB."
     )
     number = report.words.number
     loud, text = lambda db, floor: db > floor + SHARED_TONE_DB, lambda db: f"{number(f'{db:.1f}')} dB"
