@@ -84,8 +84,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     [
         (13.0, "The decoder is the limit of flow / own: reconstructions of test clips are at FAD (YAMNet) 13.0"),
         (9.5, "The decoder is the limit of flow / own"),
-        (4.0, "75% of the way from flow / own to real clips is up to its prior"),
-        (1.0, "100% of the way from flow / own to real clips is up to its prior"),
+        (4.0, "The prior accounts for 75% of the distance between flow / own and real clips"),
+        (1.0, "The prior accounts for 100% of the distance between flow / own and real clips"),
     ],
 )
 def test_the_distance_from_the_floor_is_shared_between_decoder_and_prior(decoder: float, said: str) -> None:
