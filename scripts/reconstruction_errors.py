@@ -23,7 +23,7 @@ from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.metrics.frechet import frechet_distance
-from flowshot.scoring.metrics.kernel import kid
+from flowshot.scoring.metrics.kernel import kernel_distance
 
 FFT_SIZE, HOP = 512, 128
 # In bins and frames of the spectrogram; None: all of them.
@@ -49,8 +49,8 @@ def main() -> None:
     print("| put right | numbers a clip | FAD | KID x 1000 |\n|---|--:|--:|--:|")
     for name, numbers, clips in corrected(real, made, prepared.sample_rate):
         embedded = heard.embed(clips, prepared.sample_rate)
-        distances = frechet_distance(embedded, reference), 1000 * kid(embedded, reference)
-        print(f"| {name} | {numbers} | {distances[0]:.1f} | {distances[1]:.1f} |", flush=True)
+        fad, kid = frechet_distance(embedded, reference), 1000 * kernel_distance(embedded, reference).value
+        print(f"| {name} | {numbers} | {fad:.1f} | {kid:.1f} |", flush=True)
 
 
 def spectra(clips: np.ndarray) -> Tensor:

@@ -109,7 +109,9 @@ def test_curves_have_the_seconds_of_the_training_that_kept_them(whole: Path) -> 
 
 def test_tables_set_the_baseline_apart_and_let_generators_compete(whole: Path) -> None:
     text = (whole / "README.md").read_text()
-    quality, paired, models = (text.split(f"### {title}")[1] for title in ("Quality", "FAD, arm against arm", "Models"))
+    quality, paired, models = (
+        text.split(f"### {title}")[1] for title in ("Quality", "FAD, pairwise comparisons", "Models")
+    )
     models = models.split("###")[0]
     assert r"| gan | direct | **9.0** \[" in quality and r"| *copies* | *direct* | 3.0 \[" in quality
     assert r"| gan | no\_nf / own | -5.00 \[" in paired and "compared with no\\_nf / own" in paired

@@ -84,8 +84,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     [
         (13.0, "The decoder is the limit of flow / own: reconstructions of test clips are at FAD (YAMNet) 13.0"),
         (9.5, "The decoder is the limit of flow / own"),
-        (4.0, "75% of the way from flow / own to real clips is up to its prior"),
-        (1.0, "100% of the way from flow / own to real clips is up to its prior"),
+        (4.0, "The prior accounts for 75% of the distance between flow / own and real clips"),
+        (1.0, "The prior accounts for 100% of the distance between flow / own and real clips"),
     ],
 )
 def test_the_distance_from_the_floor_is_shared_between_decoder_and_prior(decoder: float, said: str) -> None:
@@ -114,17 +114,17 @@ def test_the_figure_has_everything_in_its_order_within_its_axis() -> None:
 def test_of_a_single_autoencoder_it_is_asked_how_close_it_comes(tmp_path: Path) -> None:
     said = " ".join(page_of(tmp_path, make_plan(autoencoders=("no_nf",), seeds=(0,), priors=("nf",))).split())
     assert "How close do generated clips come to real ones?" in said
-    assert "Nearest to real clips is no_nf / nf: KID ×10³ (YAMNet) 14.0 [12.6, 15.4]." in said  # noqa: RUF001
+    assert "Closest to real clips: no_nf / nf, with KID ×10³ (YAMNet) 14.0 [12.6, 15.4]." in said  # noqa: RUF001
     assert "held-out real clips 2.0 [1.8, 2.2]" in said
-    assert "No posterior is collapsed (1 trainings). The least used latent: no_nf: 8 of 8" in said
+    assert "No posterior has collapsed (1 trainings). The least used latent: no_nf: 8 of 8" in said
 
 
 @pytest.mark.parametrize(
     ("difference", "said"),
     [
         (-4.0, "Yes, 4 of 4 arms do, most of all flow / "),
-        (4.0, "No, all 4 arms are further away, the least of them flow / "),
-        (0.0, "No, all 4 arms are equal within the margin; the lowest difference is that of flow / "),
+        (4.0, "No, all 4 arms are further away, flow / "),
+        (0.0, "No, all 4 arms are equivalent; the lowest difference is that of flow / "),
     ],
 )
 def test_the_answer_is_yes_no_or_not_shown(tmp_path: Path, difference: float, said: str) -> None:
@@ -173,7 +173,7 @@ def test_answer_and_findings_count_the_same_tests(page: str) -> None:
 
 def test_arms_that_are_alike_are_equal_within_the_margin(tmp_path: Path) -> None:
     page = page_of(tmp_path, make_plan(), difference=0.0)
-    assert "In 2 of 2 comparisons both arms are equal within the margin (KID" in page
+    assert "In 2 of 2 comparisons both arms are equivalent (KID" in page
     assert "Neither different nor equal" not in page and "closer to real clips (" not in page
 
 
@@ -269,7 +269,7 @@ def test_an_external_dataset_has_tables_and_no_sounds(tmp_path: Path) -> None:
 def test_a_plan_of_generators_alone_has_a_page_without_latents(tmp_path: Path) -> None:
     page = page_of(tmp_path, make_plan(autoencoders=(), priors=(), generators=("copies", "gan")))
     said = " ".join(page.split())
-    assert "Nearest to real clips is gan: KID ×10³ (YAMNet) 9.00 [8.10, 9.90]." in said  # noqa: RUF001
+    assert "Closest to real clips: gan, with KID ×10³ (YAMNet) 9.00 [8.10, 9.90]." in said  # noqa: RUF001
     assert "copies 3.00 [2.70, 3.30]" in said
     assert "Reconstructed" not in said and "collapsed" not in said
     assert said.count("<audio") > 3

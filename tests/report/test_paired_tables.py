@@ -66,7 +66,8 @@ def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:
     out = build(tmp_path, plan)
     markdown = (out / "drums/table-paired-fad.md").read_text()
     assert (
-        "| arm | against | FAD difference YAMNet | p (Holm) YAMNet | found from YAMNet | verdict YAMNet |" in markdown
+        "| arm | against | FAD difference YAMNet | p (Holm) YAMNet | "
+        "detectable difference YAMNet | verdict YAMNet |" in markdown
     )
     assert "over clips (not over trainings)" in markdown
     assert "2 comparisons of autoencoders and 2 of priors" in markdown
@@ -75,7 +76,7 @@ def test_one_seed_is_compared_on_its_clips_and_says_so(tmp_path: Path) -> None:
     assert (float(difference), float(high)) == (-10.0, pytest.approx(-10 + 1.96, abs=0.06))
     assert (float(p), float(found_from), verdict) == (0.0, pytest.approx(1.96 + 0.84, abs=0.06), "differs")
     *_, p, _, verdict = row_of(out, "flow / nf", "no_nf / nf")
-    assert float(p) == pytest.approx(0.617, abs=0.01) and verdict == "undecided"
+    assert float(p) == pytest.approx(0.617, abs=0.01) and verdict == "inconclusive"
 
 
 def test_each_family_is_corrected_by_itself_and_priors_are_compared_within_an_autoencoder(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_several_seeds_are_paired_and_what_lies_between_them_counts(tmp_path: Pa
 
 def test_arms_are_equal_within_a_share_of_what_separates_them_from_the_floor(tmp_path: Path) -> None:
     plan = make_plan()
-    for floor, verdict in ((10.0, "undecided"), (-60.0, "equal within the margin")):
+    for floor, verdict in ((10.0, "inconclusive"), (-60.0, "equivalent")):
         write_plan(tmp_path, plan, real_real=floor)
         out = write_tables(tmp_path, plan, tmp_path / str(floor))
         assert row_of(out, "flow / own", "no_nf / own")[-1] == verdict

@@ -19,10 +19,10 @@ from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder, unknown_embedding
+from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED
 from flowshot.scoring.metrics.sample_size import fewest_clips
-from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.metrics.score import NUMBER, Score
 from flowshot.scoring.scores import (
-    NUMBER,
     score_against_reference,
     score_entry,
     tone_scores,
@@ -71,8 +71,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
         compared = ClipSets(candidate, reference, training, config.sample_rate)
         scores = score_against_reference(compared, scoring, arguments.seed, EmbeddingCache(cache))
     scores += tone_scores(candidate.clips, config.sample_rate)
-    # For pairs of arms only; and it names every file.
-    scores = [replace(score, details={k: v for k, v in score.details.items() if k != "influence"}) for score in scores]
+    # For pairs of arms only; and the influence names every file.
+    kept = [{k: v for k, v in score.details.items() if k not in (INFLUENCE, REPEATED)} for score in scores]
+    scores = [replace(score, details=details) for score, details in zip(scores, kept, strict=True)]
     if arguments.name:
         path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)
         write_scores(path, scores)

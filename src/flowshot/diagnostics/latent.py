@@ -13,7 +13,7 @@ from flowshot.clips.batches import evenly_spaced, evenly_spaced_rows
 from flowshot.densities.distributions import Posterior, join_posteriors, standard_normal_log_prob
 from flowshot.diagnostics.draws import LatentDraws, draw_posteriors
 from flowshot.diagnostics.information import Information, mutual_information
-from flowshot.diagnostics.units import collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
+from flowshot.diagnostics.units import Spread, collapse_fraction, heard_dimensions, kl_of_dimensions, spread_over_clips
 from flowshot.diagnostics.verdict import judge
 from flowshot.models.base.autoencoder import Autoencoder
 
@@ -107,13 +107,13 @@ def diagnose(
         prior_gap=prior_gap,
         elbo=bounds[0],
         iwae=bounds[1],
-        **carried(draws, information),
+        **carried(draws, information, spread),
     )
 
 
-def carried(draws: LatentDraws, information: Information) -> dict[str, Any]:
-    """The numbers of a `Diagnosis` that need no decoder."""
-    kl, of_dimensions, spread = float(draws.kl.mean()), kl_of_dimensions(draws), spread_over_clips(draws)
+def carried(draws: LatentDraws, information: Information, spread: Spread) -> dict[str, Any]:
+    """The numbers of a `Diagnosis` that need no decoder; `spread` is that of `draws`."""
+    kl, of_dimensions = float(draws.kl.mean()), kl_of_dimensions(draws)
     # The estimate is of draws, the divergence may be exact: it bounds the information too.
     estimate = min(information.estimate, max(kl, 0.0))
     return {

@@ -8,6 +8,7 @@ from flowshot.densities.distributions import Posterior, join_posteriors
 from flowshot.diagnostics.draws import draw_posteriors
 from flowshot.diagnostics.information import mutual_information
 from flowshot.diagnostics.latent import DRAWS, Distance, carried, decoder_dependence
+from flowshot.diagnostics.units import spread_over_clips
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.optimisation.progress import Row
 from flowshot.training.config import TrainConfig
@@ -84,7 +85,7 @@ def watch(model: Autoencoder, posterior: Posterior, clips: np.ndarray, distance:
     latent = drawn.latent[torch.from_numpy(chosen), 0]
     _, shuffle_gap, prior_gap = decoder_dependence(model, latent, data, distance, generator)
     draws = drawn.cpu()
-    found = carried(draws, mutual_information(draws))
+    found = carried(draws, mutual_information(draws), spread_over_clips(draws))
     found.pop("kl")
     of_dimensions = sorted(found.pop("kl_per_dimension"))
     named = {"lowest": of_dimensions[0], "median": of_dimensions[len(of_dimensions) // 2], "highest": of_dimensions[-1]}

@@ -10,8 +10,8 @@ from flowshot.core.sections import Section, require
 class ReportConfig(Section):
     """How tables and figures are written.
 
-    `equivalence_margin`: two arms are equal if they differ by less than this share of what separates the one that is
-    compared with from the floor.
+    `equivalence_margin`: two arms are equivalent if they differ by less than this share of the other arm's distance
+    from the floor.
     """
 
     digits: int

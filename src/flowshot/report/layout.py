@@ -35,7 +35,6 @@ class Column:
     metric: Metric
     embedding: str
     decimals: int = 0  # of all its numbers, so that they line up and compare
-    fewest: int = 0  # clips that a value needs in the embedding's dimensions
 
     @property
     def by(self) -> str:

@@ -21,7 +21,7 @@ BASELINE = "no_nf"
 COMPARED = ("kid", "fad")
 POWER = 0.8
 P_DECIMALS = 3
-DIFFERS, EQUAL, UNDECIDED = VERDICTS = ("differs", "equal within the margin", "undecided")
+DIFFERS, EQUAL, UNDECIDED = VERDICTS = ("differs", "equivalent", "inconclusive")
 Family = Literal["autoencoders", "priors"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
@@ -76,8 +76,10 @@ def compared(report: Report, dataset: str, name: str, embedding: str, family: Fa
         if list(own.index) != list(against.index):
             continue
         margin = report.equivalence_margin * max(float(against.mean()) - floor, 0.0)
-        difference = _difference(report, (dataset, name, embedding), (arm, other), list(own.index))
-        test = None if difference is None else _test(difference, margin, report.confidence)
+        test = None
+        if difference := _difference(report, (dataset, name, embedding), (arm, other), list(own.index)):
+            numbers = difference.equivalence(margin), difference.detectable(POWER, report.confidence)
+            test = Test(difference.interval(report.confidence), difference.p_value, *numbers)
         found.append(Compared(arm, other, float((own - against).mean()), margin, test))
     return _decided(found, 1 - report.confidence)
 
@@ -94,11 +96,6 @@ def _decided(found: Sequence[Compared], alpha: float) -> list[Compared]:
             one = replace(one, test=replace(one.test, p=p, equal_p=equal_p, verdict=verdict))
         decided.append(one)
     return decided
-
-
-def _test(found: Difference, margin: float, confidence: float) -> Test:
-    equal_p, found_from = found.equivalence(margin), found.detectable(POWER, confidence)
-    return Test(found.interval(confidence), found.p_value, equal_p, found_from)
 
 
 def paired_tables(report: Report, dataset: str) -> list[Table]:
@@ -135,7 +132,7 @@ def _table(report: Report, dataset: str, name: str) -> Table:
         difference = replace(shown, title=words("{metric} difference", metric=words(shown.title)), better=None)
         columns += [Column(difference, embedding, decimals(everything, report.digits, shown.scale))]
         columns += [Column(replace(difference, title="p (Holm)", scale=1.0), embedding, P_DECIMALS)]
-        columns += [replace(columns[-2], metric=replace(difference, title="found from"))]
+        columns += [replace(columns[-2], metric=replace(difference, title="detectable difference"))]
         columns += [Column(replace(difference, title="verdict", scale=1.0), embedding)]
         for family, rows in groups.items():
             cells = {(one.arm, one.other): _cells(one) for one in found[family]}
@@ -170,19 +167,25 @@ def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
             "One seed: differences with {confidence} intervals over clips (not over trainings), paired by reference "
             "source."
         )
-    subject = "{metric} of one arm less that of another on the same reference, dataset {dataset}: below 0 is closer."
+    subject = (
+        "Difference in {metric} between two arms on the same reference, dataset {dataset}: negative means the first is "
+        "closer to real clips."
+    )
     direct = "Generators have no prior; they are compared with {baseline} / {prior}."
     families = {family: len(pairs) for family, pairs in comparisons(report).items()}
     corrected = (
         "p-values are corrected by Holm's method within two families of a column: {autoencoders} comparisons of "
         "autoencoders and {priors} of priors."
     )
-    power = "Found from: the smallest true difference that one test at {alpha} finds with probability {power}."
+    power = (
+        "Detectable difference: the smallest true difference that a single test at the {alpha} level detects with "
+        "{power} power."
+    )
     equal = (
-        "Equal within the margin: two one-sided tests, corrected alike, place the difference within {margin} of what "
+        "Equivalent: two one-sided tests, corrected alike, place the difference within {margin} of what "
         "separates the other arm from the floor."
     )
-    numbers = {"alpha": f"{1 - report.confidence:.0%}", "power": words.number(f"{POWER}")}
+    numbers = {"alpha": f"{1 - report.confidence:.0%}", "power": f"{POWER:.0%}"}
     return (
         words(subject, metric=words(title), dataset=dataset),
         *([words(direct, baseline=BASELINE, prior=plan.priors[0])] if _direct(report) else []),

@@ -61,8 +61,7 @@ def _draw_prior(panel: Any, shown: Frame, places: Mapping[str, int], k: int, wor
         return
     seeds = shown.groupby("autoencoder")["seed"]
     aside = 0.5 * ((seeds.cumcount() + 0.5) / seeds.transform("size") - 0.5)
-    # An interval need not hold the value, as that of a bootstrap; bars may not be negative.
-    bars = [(shown["value"] - shown["ci_low"]).clip(lower=0), (shown["ci_high"] - shown["value"]).clip(lower=0)]
+    bars = [shown["value"] - shown["ci_low"], shown["ci_high"] - shown["value"]]
     prior = shown["prior"].iloc[0]
     look = {"fmt": MARKERS[k % len(MARKERS)], "color": COLOURS[k % len(COLOURS)], "label": prior}
     if prior == RECONSTRUCTION:
@@ -75,14 +74,17 @@ def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
 
     Left the rate-distortion plane (Alemi et al. 2018, "Fixing a broken ELBO", 1711.00464): lower and further left is
     better, and points along one curve are the same autoencoder at other prices. Right the FAD of clips from the plan's
-    first prior, filled, and of reconstructions, hollow: where both meet, that prior fits the latents. Embedding: the
-    first that was used.
+    first prior, filled, and of reconstructions, hollow: where both meet at equal n, that prior fits the
+    latents. Embedding: the first that was used.
     """
     plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
     embedding = next(iter(report.embeddings(dataset, "fad")), "")
     of_prior, of_decoder = (distance_column("fad", prior, embedding) for prior in (*plan.priors[:1], RECONSTRUCTION))
     fad = words("FAD ({embedding})", embedding=embedding_title(embedding))
-    filled = words("{fad} of {prior}, hollow: of reconstructions", fad=fad, prior=plan.priors[0])
+    sizes = report.rows(dataset, "fad", embedding).groupby("prior")["n"].min()
+    n, m = (sizes.get(prior, 0) for prior in (plan.priors[0], RECONSTRUCTION))
+    said = "{fad} of {prior} (n = {n}), hollow: of reconstructions (n = {m})"
+    filled = words(said, fad=fad, prior=plan.priors[0], n=n, m=m)
     titles = {DISTORTION: words(metric(DISTORTION).title), of_prior: filled}
     panels = [key for key in titles if key in runs]
     if len(runs) < 2 or not panels:

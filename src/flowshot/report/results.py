@@ -17,10 +17,10 @@ from flowshot.report.language import Words
 from flowshot.report.project import Arm, Project, Training, stage_of
 from flowshot.report.registry import in_order
 from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED, Distance
-from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.metrics.sample_size import fewest_clips
+from flowshot.scoring.metrics.score import NUMBER, Score
 
-COLUMNS = ("dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "n", "role")
-NUMBER = COLUMNS[4:10]  # what every score has; what else is in its entry are its details
+COLUMNS = ("dataset", "autoencoder", "prior", "seed", *NUMBER, "role")
 Pair = tuple[str, str]  # a model and a prior, or what stands for them
 Frame = Any  # a pandas.DataFrame or Series whose cells and index are what its docstring says; stubs know neither
 
@@ -29,7 +29,8 @@ Frame = Any  # a pandas.DataFrame or Series whose cells and index are what its d
 class Report:
     """All numbers of a plan, and how they are written: what every table, figure and sentence is made from.
 
-    `frame`: in long form with `COLUMNS`. `dimensions`: of the embeddings. `distances`: what a paired comparison needs,
+    `frame`: in long form with `COLUMNS`. `few`: what rests on too few clips, by dataset, model,
+    prior, metric and embedding. `distances`: what a paired comparison needs,
     by arm, metric and embedding. `confidence`: level of the intervals in the scores. `equivalence_margin`: see
     `ReportConfig`. `trainings`: what is known of them, by dataset of the plan.
     """
@@ -40,7 +41,7 @@ class Report:
     confidence: float
     equivalence_margin: float
     words: Words
-    dimensions: Mapping[str, int] = field(default_factory=dict)
+    few: frozenset[tuple[str, ...]] = frozenset()
     distances: Mapping[tuple[Arm, str, str], Distance] = field(default_factory=dict)
     trainings: Mapping[str, list[Training]] = field(default_factory=dict)
 
@@ -113,11 +114,12 @@ def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confid
             f"{project.scores(missing[0])}: not found{more}; run `dvc repro {stage_of('score', missing[0])}`"
         )
     scores = []
-    for arm in (*arms, *external_arms(project.root)):
+    everything = [*arms, *external_arms(project.root)]
+    for arm in everything:
         # What the other stages measured takes the place of a score of the same name.
         measured = {(one.metric, one.embedding): one for one in project.measured(arm)}
         scores += [(arm, one) for one in (_read_scores(project.scores(arm), arm) | measured).values()]
-    roles = {arm: _role(arm, project) for arm, _ in scores}
+    roles = {arm: _role(arm, project) for arm in everything}
     rows = [(*arm, *(getattr(one, name) for name in NUMBER), roles[arm]) for arm, one in scores]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
     distances = {
@@ -127,11 +129,16 @@ def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confid
         for arm, one in scores
         if INFLUENCE in one.details
     }
-    dimensions = {one.embedding: int(one.details["dimensions"]) for _, one in scores if "dimensions" in one.details}
+    few = frozenset(
+        (*arm[:3], one.metric, one.embedding)
+        for arm, one in scores
+        if min(one.n, one.details.get("reference_n", one.n))
+        < fewest_clips(one.metric, one.details.get("dimensions", 0))
+    )
     frame = frame.sort_values(list(COLUMNS[:6]), ignore_index=True)
     trainings = {dataset: project.trainings(plan, dataset) for dataset in plan.datasets}
     written = (config.digits, confidence, config.equivalence_margin, Words(config.language))
-    return Report(plan, frame, *written, dimensions, distances, trainings)
+    return Report(plan, frame, *written, few, distances, trainings)
 
 
 def _role(arm: Arm, project: Project) -> str:

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS = 4
+FLOOR_DB = -80.0
 
 
 def decibel_spectrogram(
-    clip: NDArray[np.floating], sample_rate: int, floor_db: float = -80.0
+    clip: NDArray[np.floating], sample_rate: int
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
-    """Short-time Fourier magnitudes of a mono clip `[samples]` in dB below its loudest bin, not below `floor_db`.
+    """Short-time Fourier magnitudes of a mono clip `[samples]` in dB below its loudest bin, not below `FLOOR_DB`.
 
     Returns:
         Frequencies in Hz `[bins]`, times in seconds `[frames]`, levels in dB `[bins, frames]`.
@@ -27,8 +28,8 @@ def decibel_spectrogram(
     magnitude = np.abs(spectrum)
     loudest = magnitude.max()
     if loudest == 0:
-        return frequencies, times, np.full(magnitude.shape, floor_db)
-    return frequencies, times, np.maximum(20 * np.log10(np.maximum(magnitude / loudest, 1e-12)), floor_db)
+        return frequencies, times, np.full(magnitude.shape, FLOOR_DB)
+    return frequencies, times, np.maximum(20 * np.log10(np.maximum(magnitude / loudest, 1e-12)), FLOOR_DB)
 
 
 def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
@@ -51,7 +52,7 @@ def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
     for axis, file, (clip, rate) in zip(axes, files, decoded, strict=False):
         frequencies, times, levels = decibel_spectrogram(clip.mean(axis=1), rate)
         extent = (times[0], times[-1], frequencies[0] / 1000, frequencies[-1] / 1000)
-        image = axis.imshow(levels, vmin=-80, vmax=0, cmap="magma", origin="lower", aspect="auto", extent=extent)
+        image = axis.imshow(levels, vmin=FLOOR_DB, vmax=0, cmap="magma", origin="lower", aspect="auto", extent=extent)
         axis.set_title(file.stem, fontsize="small", parse_math=False)
     for axis in axes[len(files) :]:
         axis.set_visible(False)

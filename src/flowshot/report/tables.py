@@ -11,10 +11,9 @@ from flowshot.report.language import Words
 from flowshot.report.layout import Cell, Column, Row, Table, best_marked, decimals
 from flowshot.report.registry import COMPARE_CLIPS, EMBEDDINGS, METRICS, TABLES, metric
 from flowshot.report.results import Frame, Pair, Report
-from flowshot.scoring.metrics.sample_size import fewest_clips
 
 SUBJECTS = {name: entry["subject"] for name, entry in TABLES.items() if "subject" in entry}
-FEW = "† Too few clips for the dimension of the embedding: most of it is bias, which compares at equal n only."
+FEW = "† Too few clips for the dimension of the embedding: the value is mostly bias and is comparable only at equal n."
 
 
 def dataset_tables(report: Report, dataset: str) -> list[Table]:
@@ -55,8 +54,8 @@ def _table(report: Report, dataset: str, name: str, layout: Sequence[Sequence[Pa
     columns = []
     for one, by in keys:
         places = 0 if metric(one).whole else decimals(grouped.get_group((one, by)), report.digits, metric(one).scale)
-        columns.append(Column(metric(one), by, places, fewest_clips(one, report.dimensions.get(by, 0))))
-    cells = _cells(shown, dict(zip(keys, columns, strict=True)))
+        columns.append(Column(metric(one), by, places))
+    cells = _cells(shown, report.few)
     groups = []
     for place, pairs in enumerate(layout):
         lines = {pair: tuple(cells.get((*pair, *key)) for key in keys) for pair in pairs}
@@ -69,15 +68,15 @@ def _table(report: Report, dataset: str, name: str, layout: Sequence[Sequence[Pa
     return Table(name, dataset, caption, tuple(columns), kept, report.words, name in COMPARE_CLIPS)
 
 
-def _cells(shown: Frame, columns: dict[tuple[str, str], Column]) -> dict[tuple[str, ...], Cell]:
+def _cells(shown: Frame, few: frozenset[tuple[str, ...]]) -> dict[tuple[str, ...], Cell]:
     """By autoencoder, prior, metric and embedding."""
-    parts = {"value": ("value", "mean"), "spread": ("value", "std"), "n": ("n", "min"), "seeds": ("n", "size")}
+    parts = {"value": ("value", "mean"), "spread": ("value", "std"), "seeds": ("n", "size")}
     parts |= {"low": ("ci_low", "first"), "high": ("ci_high", "first")}
     cells = {}
-    for key, one in shown.groupby(["autoencoder", "prior", "metric", "embedding"]).agg(**parts).iterrows():
+    for key, one in shown.groupby(["dataset", "autoencoder", "prior", "metric", "embedding"]).agg(**parts).iterrows():
         interval = None if one["seeds"] > 1 or pd.isna(one["low"]) else (one["low"], one["high"])
         spread = one["spread"] if one["seeds"] > 1 else None
-        cells[key] = Cell(one["value"], spread, interval, few=bool(one["n"] < columns[key[2:]].fewest))
+        cells[key[1:]] = Cell(one["value"], spread, interval, few=key in few)
     return cells
 
 
@@ -105,7 +104,9 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
     said = {
         words(subject, subject=words(SUBJECTS[name]), dataset=dataset, n=n): True,
         budget(report.plan, words): bool(models - {EXTERNAL, REAL}),
-        words("Models that take another number of steps name their share of it in params.yaml."): _differ(report.frame),
+        words("Models trained for a different number of steps state their share in params.yaml."): _differ(
+            report.frame
+        ),
         _spread(report, any(cell.interval for cell in cells)): True,
         words("Best in bold."): any(cell.best for cell in cells),
         words("Held-out real clips are the floor."): compares and REAL in models,
@@ -114,11 +115,11 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
             compares and bool(models & {*report.baselines})
         ),
         words("External systems were not trained here; their clips come from a folder."): EXTERNAL in models,
-        words("The prior's negative log-likelihood compares within one autoencoder only."): (
+        words("The prior's negative log-likelihood is comparable only within one autoencoder."): (
             any(one.within_autoencoder for one in metrics)
         ),
         words("A prior without a value has no density, or was fitted elsewhere."): _lacks_density(shown),
-        words("p: of a bootstrap test against the reference by signs of whole sources."): (
+        words("p: wild cluster bootstrap against the reference, with a random sign for each source."): (
             any(one.name.endswith("_p") for one in metrics)
         ),
         words(
@@ -159,7 +160,7 @@ def seeds_spread(plan: PlanConfig, words: Words) -> str:
 
 def _spread(report: Report, has_interval: bool) -> str:
     seeds = seeds_spread(report.plan, report.words)
-    alone = "What has one seed with its {confidence} confidence interval."
+    alone = "Rows with a single seed show a {confidence} confidence interval."
     if len(report.plan.seeds) == 1:
         seeds = "" if has_interval else seeds
         alone = "One seed. With the {confidence} confidence interval over clips (not over trainings)."

@@ -25,13 +25,10 @@ from flowshot.scoring.kinds import kind_scores
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.control import control_scores
 from flowshot.scoring.metrics.pitch import pitch_kept
-from flowshot.scoring.metrics.score import NO_EMBEDDING, Score
+from flowshot.scoring.metrics.score import NO_EMBEDDING, NUMBER, Score
 from flowshot.scoring.metrics.spectral import log_spectral_distance, multi_scale_stft_distance
 from flowshot.scoring.metrics.tonality import tonality
 from flowshot.scoring.metrics.waveform import envelope_correlation, si_sdr
-
-# What every score has; what else is in its entry are its details.
-NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 
 
 def score_arm(
@@ -56,7 +53,10 @@ def score_arm(
             f"{len(clips)} reconstructions of {len(reference.clips)} reference clips; reconstruct them again"
         )
     candidate = replace(reference, clips=clips) if paired else NamedClips.independent(clips)
-    scores = _scores(candidate, reference, prepared, config, seed)
+    kinds = [row.get("kind", "") for row in prepared.rows("test")]
+    known = dict(zip(reference.names, kinds, strict=True))
+    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, known)
+    scores = score_against_reference(sets, config, seed) + tone_scores(clips, prepared.sample_rate)
     scores += control_scores(clips, prepared.sample_rate, asked or {}, config.confidence)
     if paired:
         skip = config.on_bad_clip == "skip"
@@ -87,7 +87,7 @@ def score_against_reference(
     """Every metric of `config.metrics` under every embedding, of candidates against the reference.
 
     A source that occurs in both sets is one source (a clip and its reconstruction). `seed` is that of halves, folds and
-    permutations. Without training clips, copies are not looked for. The sets may differ in number of clips: a score's
+    signs. Without training clips, copies are not looked for. The sets may differ in number of clips: a score's
     `n` counts the candidates, its detail `reference_n` the reference. Where the reference has several kinds of sound,
     the first embedding also has distances by kind. The `details` also say which embedder with which weights, libraries
     and clip policy was used, and which clips `config.on_bad_clip` left out.
@@ -145,8 +145,7 @@ def reconstruction_scores(
         "si_sdr": si_sdr(*pairs),
         "envelope_correlation": envelope_correlation(*pairs, sample_rate),
     }
-    kept = pitch_kept(*pairs, sample_rate)
-    found |= {"voiced_kept": kept.voiced, "pitch_within_50_cents": kept.within_50_cents}
+    found["voiced_kept"], found["pitch_within_50_cents"] = pitch_kept(*pairs, sample_rate)
     scores = []
     for metric, values in found.items():
         measured = np.flatnonzero(np.isfinite(values))
@@ -203,12 +202,3 @@ def _embedders(config: ScoreConfig) -> list[Embedder]:
         if metric not in METRICS:
             raise FlowshotError(f"score.metrics: {metric!r} is not a metric; use one of: {', '.join(METRICS)}")
     return [embedder(name, config.policy, config.checkpoints) for name in config.embeddings]
-
-
-def _scores(
-    candidate: NamedClips, reference: NamedClips, prepared: PreparedDataset, config: ScoreConfig, seed: int
-) -> list[Score]:
-    kinds = [row.get("kind", "") for row in prepared.rows("test")]
-    known = dict(zip(reference.names, kinds, strict=True))
-    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, known)
-    return score_against_reference(sets, config, seed) + tone_scores(candidate.clips, prepared.sample_rate)

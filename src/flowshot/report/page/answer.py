@@ -1,5 +1,6 @@
 """The first screen of the page: a question, its answer in numbers, and the distance of every arm from real clips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,11 +25,9 @@ class Distances:
         self.arms: list[Pair] = [arm for arm in self.means.index if arm in report.competing]  # the nearest first
         self.title = f"{self.words(metric(name).title)} ({embedding_title(embedding)})"
         self.column = Column(metric(name), embedding, decimals(self.means, report.digits, metric(name).scale))
-        self._compared = cache(lambda family: compared(report, dataset, name, embedding, family))
-
-    def compared(self, family: Family) -> list[Compared]:
-        """The pairs of arms of a family that were compared in this distance."""
-        return self._compared(family)
+        self.compared: Callable[[Family], list[Compared]] = cache(
+            lambda family: compared(report, dataset, name, embedding, family)
+        )
 
     def text(self, value: float, low: float = np.nan, high: float = np.nan) -> str:
         """A value as text, with its interval where it has one."""
@@ -75,7 +74,7 @@ def answer(found: Distances) -> Answer:
     report, words, best = found.report, found.words, found.arms[0]
     others = [(words("held-out real clips"), (REAL, REAL)), *((name, (name, DIRECT)) for name in report.baselines)]
     beside = "; ".join(f"{name} {found.of(arm)}" for name, arm in others if arm in found.means.index)
-    said = "Nearest to real clips is {arm}: {metric} {value}."
+    said = "Closest to real clips: {arm}, with {metric} {value}."
     nearest = words(said, arm=arm_name(best), metric=found.title, value=found.of(best))
     beside = words("For comparison: {others}.", others=beside) if beside else ""
     if rivals := found.compared("autoencoders"):
@@ -97,9 +96,9 @@ def _about_autoencoders(found: Distances, rivals: list[Compared]) -> str:
     if closer:
         said = "Yes, {count} of {total} arms do, most of all {arm}: {difference}."
     elif len(decided) == len(rivals):
-        said = "No, all {total} arms are further away, the least of them {arm}: {difference}."
+        said = "No, all {total} arms are further away, {arm} by the least: {difference}."
     elif all(one.test and one.test.verdict == EQUAL for one in rivals):
-        said = "No, all {total} arms are equal within the margin; the lowest difference is that of {arm}: {difference}."
+        said = "No, all {total} arms are equivalent; the lowest difference is that of {arm}: {difference}."
     else:
         said = "Not shown for any of {total} arms; the lowest difference is that of {arm}: {difference}{power}."
     one = min(closer or rivals, key=lambda each: each.difference)
@@ -113,7 +112,7 @@ def _about_priors(found: Distances, pairs: list[Compared]) -> str:
     if decided:
         said = "Yes, in {count} of {total} comparisons, most of all {arm}: {difference}."
     elif all(one.test and one.test.verdict == EQUAL for one in pairs):
-        said = "No, in all {total} comparisons both are equal within the margin; furthest apart is {arm}: {difference}."
+        said = "No, in all {total} comparisons both are equivalent; furthest apart is {arm}: {difference}."
     one = max(decided or pairs, key=lambda each: abs(each.difference))
     return found.words(said, count=len(decided), total=len(pairs), arm=arm_name(one.arm), **_numbers(found, one))
 

@@ -3,16 +3,16 @@
 Nothing is weighed here: a sentence appears where a rule that is written below holds, and carries what it holds by.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from flowshot.core.plan import REAL, RECONSTRUCTION
 from flowshot.report.page.answer import Distances, p_text
-from flowshot.report.paired import BASELINE, DIFFERS, EQUAL, FAMILIES, UNDECIDED, Compared
+from flowshot.report.paired import BASELINE, DIFFERS, EQUAL, FAMILIES, POWER, UNDECIDED, Compared
 from flowshot.report.project import Training
 from flowshot.report.registry import embedding_title
-from flowshot.report.results import Pair, Report, arm_name
+from flowshot.report.results import Report, arm_name
 
 # Where samples lie within this share of their autoencoder's reconstructions, the decoder is what keeps them from real
 # clips: another prior could win that share at most.
@@ -54,8 +54,8 @@ def decoder_or_prior(found: Distances) -> list[Finding]:
         )
     else:
         said = (
-            "{share} of the way from {arm} to real clips is up to its prior: reconstructions of test clips are at "
-            "{metric} {decoder}, its samples at {value}."
+            "The prior accounts for {share} of the distance between {arm} and real clips: reconstructions of test "
+            "clips are at {metric} {decoder}, its samples at {value}."
         )
     texts = {"decoder": found.text(decoder), "value": found.text(means[best]), "metric": found.title}
     return [Finding(words(said, share=f"{share:.0%}", arm=arm_name(best), **texts))]
@@ -76,7 +76,7 @@ def differences(distances: Distances) -> tuple[list[Finding], str]:
         further = "In {count} of {total} comparisons with {baseline} the arm is further from real clips ({why})."
         closer = "In {count} of {total} comparisons with {baseline} the arm is closer to real clips ({why})."
         apart = "In {count} of {total} comparisons one prior is closer to real clips than another ({why})."
-        same = "In {count} of {total} comparisons both arms are equal within the margin ({why})."
+        same = "In {count} of {total} comparisons both arms are equivalent ({why})."
         below, above = ([one for one in different if (one.difference < 0) == sign] for sign in (True, False))
         of_priors: list[tuple[str, Kind, list[Compared]]] = [(apart, "plain", different)]
         of_models: list[tuple[str, Kind, list[Compared]]] = [(closer, "good", below), (further, "bad", above)]
@@ -103,10 +103,11 @@ def _undecided(distances: Distances, pairs: list[Compared]) -> str:
     missed = [one.test.found_from for one in pairs if one.test]
     named = "; ".join(words("{arm} against {other}", arm=arm_name(one.arm), other=arm_name(one.other)) for one in pairs)
     said = (
-        "Neither different nor equal could be shown: {pairs}. A difference of {metric} {least} would have been "
-        "found in each."
+        "Neither a difference nor equivalence could be shown for: {pairs}. A difference of {metric} {least} would "
+        "have been found by each test alone with probability {power}."
     )
-    return words(said, pairs=named, metric=distances.title, least=distances.text(max(missed)))
+    about = {"least": distances.text(max(missed)), "power": words.number(f"{POWER}")}
+    return words(said, pairs=named, metric=distances.title, **about)
 
 
 def collapsed(report: Report, dataset: str) -> list[Finding]:
@@ -122,10 +123,8 @@ def collapsed(report: Report, dataset: str) -> list[Finding]:
         said = "In {count} of {total} trainings the decoder ignores the latent, wholly or in part (posterior collapse)."
         evidence = tuple(_usage(report, one) for one in unused)
         return [Finding(words(said, count=len(unused), total=len(judged)), "bad", evidence)]
-    if not judged:
-        return []
     worst = min(judged, key=lambda one: one.diagnostics["used_units"] / one.diagnostics["latent_size"])
-    said = words("No posterior is collapsed ({total} trainings). The least used latent:", total=len(judged))
+    said = words("No posterior has collapsed ({total} trainings). The least used latent:", total=len(judged))
     return [Finding(f"{said} {_usage(report, worst)}", "good")]
 
 
@@ -141,27 +140,27 @@ def _usage(report: Report, training: Training) -> str:
 
 
 def like_real_clips(report: Report, dataset: str) -> list[Finding]:
-    """The arms that KID's permutation test tells from real clips in no seed."""
+    """The arms that KID's bootstrap test does not distinguish from real clips in any seed."""
     said = "KID ({embedding}) cannot tell {count} of {total} arms from real clips."
     alpha = 1 - report.confidence
-    return _arms(report, dataset, "kid_p", said, "good", lambda p, _: p >= alpha, lambda p: p_text(p, report), "min")
+    return _arms(report, dataset, "kid_p", said, "plain", lambda p, _: p >= alpha, lambda p: p_text(p, report), "min")
 
 
 def copies(report: Report, dataset: str) -> list[Finding]:
-    """The arms whose samples lie nearer to training clips than unseen real clips do."""
+    """The arms whose samples lie nearer to training clips than unseen real clips do, with every interval."""
     said = (
         "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
         "these parts of that distance. Listen to their neighbours below."
     )
-    number = report.words.number
-    return _arms(report, dataset, "training_distance", said, "bad", lambda x, _: x < 1, lambda x: number(f"{x:.3g}"))
+    below, text = lambda x, _: x < 1, lambda x: f"≤ {report.words.number(f'{x:.3g}')}"
+    return _arms(report, dataset, "training_distance", said, "bad", below, text, "max", "ci_high")
 
 
 def shared_tones(report: Report, dataset: str) -> list[Finding]:
     """The arms in whose clips one tone or offset is always heard, which embeddings may not mind."""
     said = (
-        "In {count} of {total} arms all clips share a tone or an offset, so many dB above its surroundings; in real "
-        "clips it is {floor} dB."
+        "In {count} of {total} arms all clips share a tone or an offset that rises above its surroundings by the dB "
+        "given; in real clips by {floor} dB."
     )
     number = report.words.number
     loud, text = lambda db, floor: db > floor + SHARED_TONE_DB, lambda db: f"{number(f'{db:.1f}')} dB"
@@ -177,19 +176,15 @@ def _arms(
     holds: Callable[[float, float], bool],
     text: Callable[[float], str],
     over_seeds: str = "mean",
+    column: str = "value",
 ) -> list[Finding]:
     """A finding for each embedding under which `holds` of the metric `name` of any arm, and of the floor."""
     found = []
     for embedding in report.embeddings(dataset, name):
-        values = report.seeds(dataset, name, embedding).agg(over_seeds, axis=1)
+        values = report.rows(dataset, name, embedding).groupby(["autoencoder", "prior"])[column].agg(over_seeds)
         arms, floor = values[values.index.isin(report.competing)], values.get((REAL, REAL), 0.0)
-        lines = {arm: text(value) for arm, value in arms.items() if holds(value, floor)}
-        about = {"embedding": embedding_title(embedding), "count": len(lines), "total": len(arms)}
+        evidence = tuple(f"{arm_name(arm)}: {text(value)}" for arm, value in arms.items() if holds(value, floor))
+        about = {"embedding": embedding_title(embedding), "count": len(evidence), "total": len(arms)}
         sentence = report.words(said, floor=report.words.number(f"{floor:.1f}"), **about)
-        found += [_counted(kind, sentence, lines)] if lines else []
+        found += [Finding(sentence, kind, evidence)] if evidence else []
     return found
-
-
-def _counted(kind: Kind, sentence: str, arms: Mapping[Pair, str]) -> Finding:
-    """A sentence that counts arms, with what holds of each."""
-    return Finding(sentence, kind, tuple(f"{arm_name(arm)}: {text}" for arm, text in arms.items()))

@@ -14,7 +14,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json
 from flowshot.report.project import Project, stage_of
 from flowshot.report.results import Pair, Report, arm_name
-from flowshot.report.spectrogram import decibel_spectrogram
+from flowshot.report.spectrogram import FLOOR_DB, decibel_spectrogram
 
 FIRST = 3  # real, reconstructed and generated clips at the top
 OTHERS = 32  # of all other models and arms together, one of each at least: a page should stay below 2 MB
@@ -24,7 +24,6 @@ CLOSE_IN = ("mel", "logmel")
 WAVEFORM_COLUMNS, WAVEFORM_HEIGHT = 100, 32
 PICTURE_SIZE = (160, 64)
 SHADES = 48  # of a spectrogram; more are not told apart, and cost bytes
-FLOOR_DB = -80.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def spectrogram_png(clip: np.ndarray, sample_rate: int) -> bytes:
     from matplotlib import colormaps  # these take most of a second
     from PIL import Image
 
-    _, _, levels = decibel_spectrogram(clip, sample_rate, FLOOR_DB)
+    _, _, levels = decibel_spectrogram(clip, sample_rate)
     shades = np.round((levels / -FLOOR_DB + 1) * (SHADES - 1)).astype(np.uint8)
     picture = Image.fromarray(shades[::-1]).resize(PICTURE_SIZE, Image.Resampling.BOX)
     picture.putpalette((colormaps["magma"](np.linspace(0, 1, SHADES))[:, :3] * 255).round().astype(np.uint8).tobytes())

@@ -104,14 +104,12 @@ class Comparison:
         value: float,
         interval: tuple[float | None, float | None] | None,
         least: float = -np.inf,
-        n: int | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> Score:
         """A score of these sets, with an interval that does not reach below `least`; None where there is none."""
         low, high = interval or (None, None)
         low = None if low is None else max(low, least)
-        n = len(self.sets.candidate) if n is None else n
-        return Score(metric, self.sets.embedding, value, low, high, n, details or {})
+        return Score(metric, self.sets.embedding, value, low, high, len(self.sets.candidate), details or {})
 
     def linear_score(self, metric: str, value: float, influence_x: np.ndarray, influence_y: np.ndarray) -> Score:
         """A score not below 0 whose interval is that of the clips' influences, `[n]` and `[m]` with mean 0."""

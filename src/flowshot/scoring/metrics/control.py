@@ -1,13 +1,12 @@
 """Whether clips are as they were asked to be: attributes asked for against attributes measured."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from flowshot.clips.attributes import ASKED, ATTRIBUTES, attributes_of
-from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.metrics.score import Score
 
@@ -19,16 +18,8 @@ def read_asked(folder: Path) -> dict[str, np.ndarray]:
     path = folder / ASKED
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        names, *rows = csv.reader(file)
-    try:
-        values = np.array(rows, dtype=float)
-        unknown = set(names) - set(ATTRIBUTES)
-        if unknown or values.ndim != 2:
-            raise ValueError(f"unknown attributes {sorted(unknown)}" if unknown else "not a table")
-    except ValueError as error:
-        raise FlowshotError(f"{path}: holds no attributes ({error}); run `dvc repro` to sample again") from None
-    return dict(zip(names, values.T, strict=True))
+    table = pd.read_csv(path, dtype=float, float_precision="round_trip")
+    return {str(name): values.to_numpy() for name, values in table.items()}
 
 
 def control_scores(

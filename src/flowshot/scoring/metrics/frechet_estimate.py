@@ -1,4 +1,4 @@
-"""How sure a Frechet distance is, and what it would be with infinitely many clips. Halves of the sets tell both.
+"""The uncertainty of a Fréchet distance, and what it would be with infinitely many clips. Halves of the sets tell both.
 
 The distance of n clips is too large by about a / n (Chong and Forsyth 2020, "Effectively unbiased FID and Inception
 Score", arXiv:1911.07023). So the line through the distances of n clips and of halves, drawn without replacement, meets

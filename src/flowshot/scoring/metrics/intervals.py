@@ -1,4 +1,4 @@
-"""How sure a statistic of two sets is: a jackknife over independent sources, never over clips.
+"""The uncertainty of a statistic of two sets: a jackknife over independent sources, never over clips.
 
 Labels name sources. A label that both sets hold (an original and its reconstruction) is one source and is left out of
 both sets together; otherwise the two sets vary independently.

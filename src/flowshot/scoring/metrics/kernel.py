@@ -117,11 +117,6 @@ def kernel_distance(
     )
 
 
-def kid(x: np.ndarray, y: np.ndarray) -> float:
-    """The distance between `x: [n, d]` and `y: [m, d]` of independent clips. Raises as `kernel_distance`."""
-    return kernel_distance(x, y).value
-
-
 def gaussian_kernel(bandwidth: float) -> Kernel:
     """exp(-|x - y|^2 / (2 bandwidth^2)) for all pairs of rows, `[n, m]`.
 

@@ -1,4 +1,4 @@
-"""Two arms on the same reference: how much nearer one is, how sure that is, and what could have been found.
+"""Two arms on the same reference: how much nearer one is, how certain that is, and what could have been found.
 
 What a reference source adds to both distances cancels, so a difference is far surer than either distance. Arms are
 paired by seed: with several seeds what varies is the training and the sampling, with one seed the sampling alone.

@@ -1,7 +1,7 @@
 """Whether reconstructions keep the pitch of their originals, by a network that tracks the fundamental frequency."""
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,24 +15,8 @@ VOICED = 0.5  # confidence from which a frame (16 ms) has a pitch, as the tracke
 CENTS = 50.0
 
 
-class Pitch(NamedTuple):
-    """Of every frame of clips: the fundamental frequency in Hz and the confidence, `[n, frames]`."""
-
-    hertz: np.ndarray
-    confidence: np.ndarray
-
-
-class PitchKept(NamedTuple):
-    """Of each pair of clips, as parts of the original's voiced frames, `[n]`; NaN for an original without any."""
-
-    voiced: np.ndarray
-    """Frames that are voiced in the reconstruction too."""
-    within_50_cents: np.ndarray
-    """Frames that are voiced in the reconstruction, at a pitch no farther than 50 cents from the original's."""
-
-
-def track_pitch(clips: np.ndarray, sample_rate: int) -> Pitch:
-    """The pitch of `clips: [n, samples]` between 47 and 2,094 Hz.
+def track_pitch(clips: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pitch of `clips: [n, samples]` between 47 and 2,094 Hz, and the confidence in it, both `[n, frames]`.
 
     By SwiftF0 (Nieradzik 2025, arXiv:2508.18440), a small convolutional network whose weights ship in its package. It
     answers with one pitch even where several sound.
@@ -41,23 +25,28 @@ def track_pitch(clips: np.ndarray, sample_rate: int) -> Pitch:
         FlowshotError: the package is not installed.
     """
     found = [_tracker().detect(np.asarray(clip), sample_rate) for clip in clips]
-    return Pitch(np.array([each.pitch_hz for each in found]), np.array([each.confidence for each in found]))
+    return np.array([each.pitch_hz for each in found]), np.array([each.confidence for each in found])
 
 
-def pitch_kept(reconstructions: np.ndarray, originals: np.ndarray, sample_rate: int) -> PitchKept:
+def pitch_kept(reconstructions: np.ndarray, originals: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """How much of the pitch of each of `originals: [n, samples]` is in the clip at its place in `reconstructions`.
+
+    Returns:
+        The share of the original's voiced frames that are voiced in the reconstruction too, and of those that are, at a
+        pitch within 50 cents of the original's: `[n]` each, NaN for an original without voiced frames.
 
     Raises:
         FlowshotError: as `require_pairs` and `track_pitch`.
     """
     require_pairs("pitch", reconstructions, originals)
-    found, wanted = (track_pitch(clips, sample_rate) for clips in (reconstructions, originals))
-    voiced = wanted.confidence >= VOICED
-    kept = voiced & (found.confidence >= VOICED)
-    right = kept & (np.abs(1200 * np.log2(found.hertz / wanted.hertz)) <= CENTS)
+    found, confidence = track_pitch(reconstructions, sample_rate)
+    wanted, confidence_of_original = track_pitch(originals, sample_rate)
+    voiced = confidence_of_original >= VOICED
+    kept = voiced & (confidence >= VOICED)
+    right = kept & (np.abs(1200 * np.log2(found / wanted)) <= CENTS)
     frames = voiced.sum(1)
     with np.errstate(invalid="ignore"):
-        return PitchKept(kept.sum(1) / frames, right.sum(1) / frames)
+        return kept.sum(1) / frames, right.sum(1) / frames
 
 
 @cache

@@ -8,6 +8,8 @@ from typing import Any
 from flowshot.core.errors import FlowshotError
 
 NO_EMBEDDING = "none"
+# What every score has; what else is in its entry of a file are its details.
+NUMBER = ("metric", "embedding", "value", "ci_low", "ci_high", "n")
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ FLOOR = 1e-4
 LSD_FFT = 2048
 
 
-def multi_scale_stft_distance(
-    reconstructions: np.ndarray, originals: np.ndarray, fft_sizes: tuple[int, ...] = FFT_SIZES
-) -> np.ndarray:
+def multi_scale_stft_distance(reconstructions: np.ndarray, originals: np.ndarray) -> np.ndarray:
     """The distance of each pair of clips, `[n, samples]` twice, as `[n]`; 0 for identical clips.
 
     Spectral convergence |M - M'| / |M| (Frobenius norms) plus the mean absolute difference of log magnitudes,
@@ -24,7 +22,7 @@ def multi_scale_stft_distance(
     """
     require_pairs("mrstft", reconstructions, originals)
     pairs = zip(reconstructions, originals, strict=True)
-    return np.array([np.mean([_distance(*pair, size) for size in fft_sizes]) for pair in pairs])
+    return np.array([np.mean([_distance(*pair, size) for size in FFT_SIZES]) for pair in pairs])
 
 
 def log_spectral_distance(reconstructions: np.ndarray, originals: np.ndarray) -> np.ndarray:
