@@ -147,12 +147,13 @@ def test_a_generator_is_compared_with_the_first_prior_of_the_baseline(tmp_path: 
     assert "Generators have no prior; they are compared with no\\_nf / own." in markdown
 
 
-def test_a_number_from_too_few_clips_for_its_dimension_is_marked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [{"n": 1024}, {"n": 4000, "reference_n": 1024}], ids=["arm", "reference"])
+def test_a_number_from_too_few_clips_for_its_dimension_is_marked(tmp_path: Path, few: dict[str, int]) -> None:
     plan = make_plan()
     write_plan(tmp_path, plan)
     for arm in planned_arms(plan):
         write(tmp_path, arm, entry("fad", 5.0, n=1025), entry("kid", 0.1), entry("fad_infinity", 3.0, n=1025))
-    write(tmp_path, ("drums", "flow", "own", 0), entry("fad", 4.0, n=1024), entry("kid", 0.1))
+    write(tmp_path, ("drums", "flow", "own", 0), entry("fad", 4.0, **few), entry("kid", 0.1))
     out = build(tmp_path, plan)
     quality, distances = ((out / f"drums/table-{name}.md").read_text() for name in ("quality", "distances"))
     assert "**4.00**† \\[3.00, 5.00\\] |\n" in quality and quality.count("†") == 2  # one in the caption
