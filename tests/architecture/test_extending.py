@@ -33,10 +33,10 @@ class Hum(Generator):
 KIND = ModelKind(config=HumConfig, build=lambda card, folder: Hum(card.config, card.clip_samples, card.sample_rate))
 """
 TRAINING = '''"""A test's own."""
-from flowshot.optimisation.progress import Trained
+from flowshot.optimisation.progress import Trained, copy_weights
 
 def train(model, job):
-    weights = model.weights()
+    weights = copy_weights(model)
     return Trained(weights, 0, weights, [], [])
 '''
 PRIOR = f"""{CONFIG}

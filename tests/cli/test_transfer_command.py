@@ -38,7 +38,7 @@ def prior(project):
     model = entry.kind.build(card, None)
     folder = project / "models/mine/given/3"
     folder.mkdir(parents=True)
-    save_model(folder, entry.kind, card, model.weights())
+    save_model(folder, entry.kind, card, model.state_dict())
     torch.manual_seed(0)
     prior = make_prior("after", prior_config(read_params(), "after"), model)
     with torch.no_grad():

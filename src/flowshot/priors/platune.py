@@ -22,6 +22,7 @@ from flowshot.priors.rectified_flow import (
     VelocityNetwork,
     carried_back,
     gaussian_rate,
+    noise_and_times,
     solve,
 )
 
@@ -168,14 +169,14 @@ class PlatunePrior(AttributePrior):
         self.known = seen.unique_consecutive(dim=0)  # the draws of a clip have the same
         self.base.fit(seen, whitened)
         rows = torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS
-        fixed = self._noise_and_times(len(rows), generator)
+        fixed = noise_and_times(len(rows), self.size, generator)
 
         @torch.no_grad()
         def held_out_loss() -> float:
             return float(self._loss(held_out[rows], judged[rows], *fixed))
 
         def loss(rows: Tensor) -> Tensor:
-            return self._loss(whitened[rows], seen[rows], *self._noise_and_times(len(rows), generator))
+            return self._loss(whitened[rows], seen[rows], *noise_and_times(len(rows), self.size, generator))
 
         fit_network(self.network, len(whitened), loss, held_out_loss, self.config, generator, checkpoint)
 
@@ -211,10 +212,6 @@ class PlatunePrior(AttributePrior):
                     "fit_prior.platune.attributes"
                 )
         return seen, judged
-
-    def _noise_and_times(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        times = torch.sigmoid(torch.randn(count, generator=generator))
-        return torch.randn(count, self.size, generator=generator), times
 
     def _loss(self, whitened: Tensor, attributes: Tensor, noise: Tensor, times: Tensor) -> Tensor:
         """Mean squared error of the velocity on the straight path from the base to `whitened`, both `[n, size]`."""

@@ -59,14 +59,14 @@ class RectifiedFlowPrior(LatentPrior):
         self.whitening.fit(latents)
         whitened, held_out = self.whitening(latents), self.whitening(validation)
         held_out = held_out[torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS]
-        fixed = self._noise_and_times(len(held_out), generator)
+        fixed = noise_and_times(len(held_out), self.size, generator)
 
         @torch.no_grad()
         def held_out_loss() -> float:
             return float(self._loss(held_out, *fixed))
 
         def loss(rows: Tensor) -> Tensor:
-            return self._loss(whitened[rows], *self._noise_and_times(len(rows), generator))
+            return self._loss(whitened[rows], *noise_and_times(len(rows), self.size, generator))
 
         fit_network(self.velocity, len(whitened), loss, held_out_loss, self.config, generator, checkpoint)
 
@@ -80,10 +80,6 @@ class RectifiedFlowPrior(LatentPrior):
         """See `LatentPrior`. Two calls give the same."""
         return torch.cat([self._log_prob(batch) for batch in latents.split(BATCH_SIZE)])
 
-    def _noise_and_times(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        times = torch.sigmoid(torch.randn(count, generator=generator))
-        return torch.randn(count, self.size, generator=generator), times
-
     def _loss(self, whitened: Tensor, noise: Tensor, times: Tensor) -> Tensor:
         """Mean squared error of the velocity on the straight path from `noise` to `whitened`, both `[n, size]`."""
         points = torch.lerp(noise, whitened, times[:, None])
@@ -96,6 +92,12 @@ class RectifiedFlowPrior(LatentPrior):
             self.whitening(latents),
         )
         return standard_normal_log_prob(noise) + divergence + self.whitening.log_det
+
+
+def noise_and_times(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Standard normal noise `[count, size]`, and logit-normal times `[count]`."""
+    times = torch.sigmoid(torch.randn(count, generator=generator))
+    return torch.randn(count, size, generator=generator), times
 
 
 def carried_back(residual: Field, gaussian: Field, points: Tensor) -> tuple[Tensor, Tensor]:
