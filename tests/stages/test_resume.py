@@ -17,7 +17,7 @@ MODELS = {
     "crash": {"channels": [4, 4, 4], "factors": [2, 2], "steps_share": 1.0},
     "drumgan": {"fft_size": 64, "hop": 16, "latent_size": 4, "widths": [4, 4], "steps_share": 1.0},
 }
-FILES = ("config.json", "diagnostics.json", "history.csv", "last.safetensors", "weights.safetensors")
+FILES = ("config.json", "diagnostics.json", "history.csv", "weights.safetensors")
 SETTINGS = {"validate_every": 20, "log_every": 5, "beta_warmup_steps": 5, "warmup_steps": 2}
 
 SET_ASIDE = (".flowshot", "unsent")
@@ -61,8 +61,7 @@ def outputs_of(folder):
 
 
 def weights_of(folder, name):
-    model = folder / f"models/tones/{name}/0"
-    return {name: (model / f"{name}.safetensors").read_bytes() for name in ("weights", "last")}
+    return (folder / f"models/tones/{name}/0/weights.safetensors").read_bytes()
 
 
 def runs_of(folder):

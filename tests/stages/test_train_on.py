@@ -19,7 +19,7 @@ def budget(steps):
 
 
 def weights_of(folder, name="no_nf"):
-    return (folder / f"models/tones/{name}/0/last.safetensors").read_bytes()
+    return (folder / f"models/tones/{name}/0/weights.safetensors").read_bytes()
 
 
 @pytest.fixture

@@ -24,11 +24,10 @@ HISTORY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of training: best and last weights, the history, and `times`: (step, seconds) of every row."""
+    """The result of training: the best weights, the history, and `times`: (step, seconds) of every row."""
 
     best: Weights
     best_step: int
-    last: Weights
     history: list[Row]
     times: list[tuple[int, float]]
 
@@ -76,9 +75,9 @@ class Progress:
             self.best, self.best_step, self.best_loss = copy_weights(model), self.step, loss
         return better
 
-    def trained(self, model: torch.nn.Module) -> Trained:
-        """The result of the training, with the weights of `model` as the last ones."""
-        return Trained(self.best, self.best_step, copy_weights(model), self.history, self.times)
+    def trained(self) -> Trained:
+        """The result of the training."""
+        return Trained(self.best, self.best_step, self.history, self.times)
 
 
 def copy_weights(model: torch.nn.Module) -> Weights:

@@ -104,7 +104,7 @@ def run_training(
         }
         folder, runs = (Path(root).joinpath(*name.parts) for root in ("models", "runs/train"))
         with writing(folder), whole_folder(folder) as fresh:
-            save_model(fresh, entry.kind, card, trained.best, trained.last)
+            save_model(fresh, entry.kind, card, trained.best)
             write_history(fresh / "history.csv", trained.history)
             write_json(fresh / "diagnostics.json", said)
         write_record(runs, seconds=trained.seconds, device=choose_device().type, **record)

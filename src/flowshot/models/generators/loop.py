@@ -76,7 +76,7 @@ def train_by_steps(
         raise FlowshotError(
             f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
         )
-    return progress.trained(model)
+    return progress.trained()
 
 
 def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:

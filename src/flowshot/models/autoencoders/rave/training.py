@@ -96,8 +96,7 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
         "train_reconstruction_clean": of_train,
         "reconstruction_gap": of_valid - of_train,
     }
-    weights = model.weights()
-    return Trained(weights, steps, weights, progress.history, progress.times)
+    return Trained(model.weights(), steps, progress.history, progress.times)
 
 
 @torch.no_grad()

@@ -95,7 +95,7 @@ def train(model: VAE, job: TrainingJob) -> Trained:
         raise FlowshotError(
             f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
         )
-    return progress.trained(model)
+    return progress.trained()
 
 
 def _numbers(terms: dict[str, Tensor]) -> Row:

@@ -12,5 +12,4 @@ def train(model: Copies, job: TrainingJob) -> Trained:
     if count == 0:
         raise FlowshotError(f"{job.dataset.folder}: has no training clips to draw")
     model.count.fill_(count)
-    weights = copy_weights(model)
-    return Trained(weights, 0, weights, [], [])
+    return Trained(copy_weights(model), 0, [], [])
