@@ -46,7 +46,7 @@ class PlatunePriorConfig(FitConfig):
         unknown = [name for name in self.attributes if name not in ATTRIBUTES]
         require(not unknown, f"attributes: found {unknown}; use some of: {', '.join(ATTRIBUTES)}")
         require(
-            0 < len(self.attributes) == len(set(self.attributes)), "attributes must name each once, and one at least"
+            0 < len(self.attributes) == len(set(self.attributes)), "attributes must name at least one, and none twice"
         )
         require(self.width % HEADS == 0, f"width must be a multiple of {HEADS}")
 
@@ -131,7 +131,7 @@ class AttributeBase(nn.Module):
 
 
 class PlatunePrior(AttributePrior):
-    """A flow between an attribute-informed base and whitened latents (Nabi et al. 2025), anew from its formulas.
+    """A flow between an attribute-informed base and whitened latents (Nabi et al. 2025), reimplemented from the paper.
 
     x_t = (1 - t) [c, s] + t z, and a network learns the velocity z - [c, s] by regression; it is told nothing but the
     time. Backwards the flow reads a sound's attributes and style, forwards it makes sounds of them. Density: that of
@@ -145,8 +145,8 @@ class PlatunePrior(AttributePrior):
         super().__init__(config.attributes)
         self.config, self.shape, self.size = config, (dimensions, frames), dimensions * frames
         if len(config.attributes) > self.size:
-            found = f"{len(config.attributes)} attributes and a latent of {self.size}"
-            raise FlowshotError(f"fit_prior.platune.attributes: found {found}; name as many at most")
+            found = f"{len(config.attributes)} attributes for a latent of size {self.size}"
+            raise FlowshotError(f"fit_prior.platune.attributes: found {found}; name at most {self.size}")
         self.whitening = Whitening(self.size)
         self.base = AttributeBase(len(config.attributes), self.size, config.noise)
         self.network: nn.Module = (

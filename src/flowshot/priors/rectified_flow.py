@@ -18,10 +18,9 @@ from flowshot.priors.fitting import FitConfig, fit_network
 TIME_FREQUENCIES = 16
 # The held-out loss is taken at this many points; each is a held-out latent with its own noise and time.
 HELD_OUT_POINTS = 4096
-# The density is computed for this many latents at once,
-BATCH_SIZE = 1024
-# in this many steps, with the exact trace up to this many dimensions, and an estimate from random directions above.
-DENSITY_STEPS = 20
+BATCH_SIZE = 1024  # latents per batch of a density
+DENSITY_STEPS = 20  # of its integral
+# Up to this many dimensions the trace is exact; above, Hutchinson's estimate from RANDOM_DIRECTIONS.
 EXACT_TRACE_SIZE = 64
 RANDOM_DIRECTIONS = 8
 DIRECTIONS_AT_ONCE = 32  # more take more memory and are hardly faster
@@ -159,7 +158,7 @@ def trace_along(function: Callable[[Tensor], Tensor], points: Tensor, directions
 class VelocityNetwork(nn.Module):
     """`points: [n, size]` at `times: [n]` in 0 to 1 -> velocities `[n, size]`.
 
-    The network starts at 0 and is added to the velocity of N(0, I), so it has only to learn what is not Gaussian.
+    The network starts at 0 and is added to the velocity of N(0, I), so it only has to learn what is not Gaussian.
     """
 
     def __init__(self, size: int, width: int, layers: int) -> None:

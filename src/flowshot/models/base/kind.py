@@ -87,7 +87,7 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
         raise FlowshotError(f"{where}: this name is reserved in the tables; choose another")
     entry = params.entry(section, name)
     kind_name = entry.pop("kind", usual_kind)
-    if kind_name not in list(kinds):  # a list, because what stands in the file need not be hashable
+    if kind_name not in list(kinds):  # a list, because the value in the file may be unhashable
         raise FlowshotError(f"{where}.kind: found {kind_name!r}; use one of: {', '.join(kinds)}")
     kind = kind_named(kinds, kind_name)
     difference = entry.pop("train", None) or {}
