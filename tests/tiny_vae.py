@@ -1,5 +1,6 @@
 """A VAE so small that a training takes a second, clips for it, and the settings of its training."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from flowshot.core.plan import BudgetConfig
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.training import train
 from flowshot.models.autoencoders.vae.vae import VAE
+from flowshot.optimisation.progress import Trained, Weights, copy_weights
 from flowshot.training.config import LossConfig, TrainConfig
 from flowshot.training.job import TrainingJob
 
@@ -48,9 +50,18 @@ def settings(**changes):
     return default(TrainConfig, "train", **{**values, **changes})
 
 
+@dataclass(frozen=True)
+class Finished(Trained):
+    """What a training gives, and the weights that the model has after the last step."""
+
+    last: Weights
+
+
 def run(steps=8, model=None, seed=0, clips=None, valid=None, config=None, **callbacks):
     """A training of a tiny VAE; random numbers of its own, so that it may be repeated."""
     sets = {"train": sines(8) if clips is None else clips, "valid": sines(5, seed=1) if valid is None else valid}
     dataset, budget = SimpleNamespace(clips=sets.__getitem__), BudgetConfig(steps=steps, batch_size=4)
     config, generator = settings() if config is None else config, torch.Generator().manual_seed(seed)
-    return train(tiny_vae() if model is None else model, TrainingJob(dataset, config, budget, generator, **callbacks))
+    model = tiny_vae() if model is None else model
+    trained = train(model, TrainingJob(dataset, config, budget, generator, **callbacks))
+    return Finished(**vars(trained), last=copy_weights(model))

@@ -33,11 +33,10 @@ class Hum(Generator):
 KIND = ModelKind(config=HumConfig, build=lambda card, folder: Hum(card.config, card.clip_samples, card.sample_rate))
 """
 TRAINING = '''"""A test's own."""
-from flowshot.optimisation.progress import Trained
+from flowshot.optimisation.progress import Trained, copy_weights
 
 def train(model, job):
-    weights = model.weights()
-    return Trained(weights, 0, weights, [], [])
+    return Trained(copy_weights(model), 0, [], [])
 '''
 PRIOR = f"""{CONFIG}
 from flowshot.densities.distributions import standard_normal_log_prob
@@ -83,7 +82,7 @@ card = ModelCard(entry.kind_name, entry.config, "drums", 16000, 64, {})
 model = entry.kind.build(card, None)
 trained = train_function(entry)(model, None)
 Path("model").mkdir()
-save_model(Path("model"), entry.kind, card, trained.best, trained.last)
+save_model(Path("model"), entry.kind, card, trained.best)
 loaded, read = load_generator(Path("model"))
 assert read == card and torch.equal(loaded.sample(3, seed()), model.sample(3, seed()))
 assert loaded.sample(3, seed()).shape == (3, 64)

@@ -117,7 +117,7 @@ def save_vae(project):
         folder = project / f"models/mine/no_nf/{seed}"
         folder.mkdir(parents=True)
         card = ModelCard("vae", config, dataset, rate, samples, {})
-        save_model(folder, KIND, card, model.state_dict(), model.state_dict())
+        save_model(folder, KIND, card, model.state_dict())
         return model
 
     return save

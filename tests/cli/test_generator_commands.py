@@ -40,7 +40,7 @@ def save(project):
             model.known.uniform_()
         folder = project / f"models/mine/{name}/3"
         folder.mkdir(parents=True)
-        save_model(folder, entry.kind, card, model.weights())
+        save_model(folder, entry.kind, card, model.state_dict())
         return model.eval()
 
     return save

@@ -38,7 +38,7 @@ def prior(project):
     model = entry.kind.build(card, None)
     folder = project / "models/mine/given/3"
     folder.mkdir(parents=True)
-    save_model(folder, entry.kind, card, model.weights())
+    save_model(folder, entry.kind, card, model.state_dict())
     torch.manual_seed(0)
     prior = make_prior("after", prior_config(read_params(), "after"), model)
     with torch.no_grad():
@@ -68,6 +68,8 @@ def test_on_one_vector_and_with_another_prior_it_is_one_line(save_vae, fails, so
     save_vae()
     call = ("transfer", "--timbre", sounds[0], "--structure", sounds[1], "--out", "x", "--arm")
     line = fails(*call, "mine/no_nf/after")
-    assert "the prior after needs a latent with frames, such as that of rave; this autoencoder's is one vector" in line
+    assert (
+        "the prior `after` needs a latent with several frames, such as rave's; this autoencoder encodes a clip" in line
+    )
     assert "cannot tell timbre from structure; name an arm of the prior after" in fails(*call, "mine/no_nf/own")
     assert not Path("x").exists()

@@ -95,7 +95,10 @@ def test_a_scratch_folder_is_of_one_process_at_a_time_and_goes_when_all_went_wel
     folder = tmp_path / "work" / "abc"
     with scratch_folder(folder) as mine:
         mine.mkdir()
-        with pytest.raises(FlowshotError, match="another process is at this work"), scratch_folder(folder):
+        with (
+            pytest.raises(FlowshotError, match="another process is already running this stage"),
+            scratch_folder(folder),
+        ):
             pass
         assert mine.exists()
     assert list((tmp_path / "work").iterdir()) == []

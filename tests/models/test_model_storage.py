@@ -22,8 +22,7 @@ def save(folder, config=BOTH):
     torch.manual_seed(0)
     model = VAE(config, 250, 8000).eval()
     folder.mkdir()
-    last = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
-    save_model(folder, KIND, card_of(config), model.state_dict(), last)
+    save_model(folder, KIND, card_of(config), model.state_dict())
     return model
 
 

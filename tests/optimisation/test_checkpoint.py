@@ -109,33 +109,3 @@ def test_a_generator_draws_again_what_it_drew():
     first = torch.rand(4, generator=generator)
     GeneratorState(generator).load_state_dict(state)
     assert torch.equal(first, torch.rand(4, generator=generator))
-
-
-def longer(folder, before, steps, **options):
-    """A training of `before` steps that ended, with more steps then; its later steps, and what it leaves."""
-    config, taken = settings(**options), []
-
-    def train(steps, **kept):
-        checkpoint = Checkpoint(folder / str(steps), lambda: taken.append(steps), **kept)
-        return run_training(steps, clips=sines(7), config=config, checkpoint=checkpoint)
-
-    train(before, final=folder / "last.pt")
-    taken.clear()
-    continued = train(steps, earlier=folder / "last.pt")
-    assert len(taken) == steps - before, "it did not start at step 0"
-    return continued, train(steps)
-
-
-def test_a_longer_training_goes_on_as_one_that_was_planned_longer_where_the_rate_does_not_know_the_steps(tmp_path):
-    continued, planned = longer(tmp_path, 8, 12, warmup_steps=100)
-    assert all(torch.equal(value, continued.last[key]) for key, value in planned.last.items())
-    assert [row for row in continued.history if row["step"] != 8] == [
-        row for row in planned.history if row["step"] != 8
-    ]
-
-
-def test_else_it_takes_up_the_rate_of_the_longer_plan(tmp_path):
-    continued, planned = longer(tmp_path, 8, 12)
-    rates = [{row["step"]: row["learning_rate"] for row in each.history} for each in (continued, planned)]
-    assert rates[0][9] == rates[1][9] and rates[0][12] == rates[1][12]
-    assert rates[0][6] < rates[1][6]  # the decay of the shorter plan

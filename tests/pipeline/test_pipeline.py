@@ -80,7 +80,7 @@ def test_the_stages_write_what_the_contract_names(project):
     assert len(audit) == 62
     assert audit["silent.wav"] == ("dropped", "silent") and audit["notes.wav"][0] == "dropped"
     model = project / "models/mine/nf_both/0"
-    names = {"weights.safetensors", "last.safetensors", "config.json", "history.csv", "diagnostics.json"}
+    names = {"weights.safetensors", "config.json", "history.csv", "diagnostics.json"}
     assert names == {file.name for file in model.iterdir()}
     diagnosis = json.loads((model / "diagnostics.json").read_text())
     contract = {"verdict", "kl", "kl_per_dimension", "mutual_information", "marginal_kl", "active_units"}

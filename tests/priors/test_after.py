@@ -159,7 +159,7 @@ def test_at_the_end_an_adversary_finds_hardly_any_timbre_in_the_structure(traine
 
 def test_one_vector_is_refused_and_there_is_no_density():
     with pytest.raises(
-        FlowshotError, match="needs a latent with frames, such as that of rave; this autoencoder's is one"
+        FlowshotError, match="needs a latent with several frames, such as rave's; this autoencoder encodes a clip"
     ):
         AfterPrior(small_prior().config, 24)
     nats = held_out_nats(small_prior(), torch.zeros(3, 2, 24), ["a", "b", "c"], 0.95)

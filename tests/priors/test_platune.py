@@ -131,12 +131,12 @@ def test_attributes_that_cannot_steer_are_one_line(frames):
     attributes[:, COLUMNS[1]] = 0.3
     with pytest.raises(FlowshotError, match="bass is the same for all training clips; leave it out of fit_prior"):
         prior.fit(latents, latents, generator(), attributes=(attributes, attributes))
-    with pytest.raises(FlowshotError, match="found 2 attributes and a latent of 1"):
+    with pytest.raises(FlowshotError, match="found 2 attributes for a latent of size 1; name at most 1"):
         small_prior(1)
 
 
 def test_attributes_that_are_none_are_named():
-    for names, said in ((["warmth"], "found \\['warmth'\\]; use some of: brightness"), ([], "one at least")):
+    for names, said in ((["warmth"], "found \\['warmth'\\]; use some of: brightness"), ([], "at least one")):
         with pytest.raises(FlowshotError, match=said):
             small_prior(attributes=names)
     assert math.isfinite(small_prior(attributes=["bass"]).config.noise)

@@ -26,7 +26,7 @@ def test_a_collapsed_latent_ends_the_stage_with_its_verdict_and_the_model_stays(
     assert line.startswith("error: tones/dear/0: collapsed: KL ") and "models/tones/dear/0" in line
     assert "Traceback" not in result.stderr and result.stdout == ""
     model = workplace / "models/tones/dear/0"
-    names = {"weights.safetensors", "last.safetensors", "config.json", "history.csv", "diagnostics.json"}
+    names = {"weights.safetensors", "config.json", "history.csv", "diagnostics.json"}
     assert {file.name for file in model.iterdir()} == names
     found = json.loads((model / "diagnostics.json").read_text(encoding="utf-8"))
     assert found["verdict"] == "collapsed" and found["reason"] in line

@@ -83,6 +83,6 @@ def test_two_people_who_fit_the_same_at_once_get_one_right_result(uninterrupted,
     for process, error in zip(both, errors, strict=True):
         if process.returncode:
             assert error.startswith("error: .flowshot/checkpoints/priors/tones/no_nf/nf/0/") and error.count("\n") == 1
-            assert "another process is at this work" in error
+            assert "another process is already running this stage" in error
     assert fitted(folder, "nf") == expected
     assert [path for path in (folder / ".flowshot").rglob("*") if path.is_file()] == []

@@ -44,7 +44,10 @@ def test_a_training_whose_clips_are_cut_off_says_where_and_leaves_no_model(runni
 def test_a_second_training_of_the_same_says_that_the_first_is_at_it(running, start_train_stage):
     folder, first = running
     (line,) = errors_of(start_train_stage(folder, "no_nf"))
-    assert line.startswith("error: .flowshot/checkpoints/tones/no_nf/0/") and "another process is at this work" in line
+    assert (
+        line.startswith("error: .flowshot/checkpoints/tones/no_nf/0/")
+        and "another process is already running this stage" in line
+    )
     assert first.poll() is None
 
 

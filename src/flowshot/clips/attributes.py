@@ -58,7 +58,7 @@ def attributes_of(clips: np.ndarray, sample_rate: int) -> Tensor:
 
 
 def training_attributes(dataset: PreparedDataset) -> tuple[Tensor, Tensor]:
-    """Those of the training and of the validation clips, measured anew: no prepared set can lack them."""
+    """Those of training and validation clips, measured here, so that older prepared sets need not have them."""
     train, valid = (attributes_of(dataset.clips(split), dataset.sample_rate) for split in ("train", "valid"))
     return train, valid
 

@@ -101,7 +101,9 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
     try:
         lock.acquire()
     except Timeout:
-        raise FlowshotError(f"{folder}: another process is at this work; wait for it, or stop it") from None
+        raise FlowshotError(
+            f"{folder}: another process is already running this stage; wait for it, or stop it"
+        ) from None
     for other in folder.parent.glob("[!.]*/"):
         with suppress(Timeout), FileLock(f"{other}.lock", timeout=0):
             if other != folder:

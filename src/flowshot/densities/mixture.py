@@ -10,8 +10,8 @@ from flowshot.densities.buffers import resize_buffers
 from flowshot.densities.distributions import LOG_TWO_PI
 from flowshot.densities.whitening import Whitening
 
-# Observations for which the pooled covariance counts, per latent dimension: it keeps the covariances of few clips from
-# becoming singular (Fraley & Raftery 2007, J. Classification 24).
+# Weight of the pooled covariance, in pseudo-observations per latent dimension: it keeps the covariances of few clips
+# from becoming singular (Fraley & Raftery 2007, J. Classification 24).
 SHRINKAGE_PER_DIMENSION = 0.5
 JITTER = 1e-6
 

@@ -34,7 +34,7 @@ def moments(latents: Tensor) -> tuple[Tensor, Tensor]:
 class Whitening(nn.Module):
     """An affine map with a triangular matrix, set by `fit`.
 
-    Behind it a prior has only to learn what is not Gaussian.
+    After it, a prior only has to learn what is not Gaussian.
     """
 
     mean: Tensor

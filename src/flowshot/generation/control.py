@@ -1,4 +1,4 @@
-"""What draws latents under a person's control: hotter or colder than a prior, or near a sound."""
+"""Ways to draw latents under a user's control: at another temperature, with given attributes, or near a sound."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -14,7 +14,6 @@ import torch
 from flowshot.core.errors import FlowshotError, Interrupted
 
 CHECKPOINTS = Path(".flowshot/checkpoints")  # of trainings and fits that run, by name and digest
-FINISHED = Path(".flowshot/finished")  # the last state of trainings, with which they can be continued
 # Between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -49,7 +48,7 @@ class Checkpoint:
     """The two newest states of a training, in one folder.
 
     The folder must belong to one configuration, code and dataset (see `provenance.work_digest`), because its state is
-    taken for that of the same training. A file begins with the SHA-256 of the rest; where that does not match, the
+    assumed to come from the same training. A file begins with the SHA-256 of the rest; where that does not match, the
     state before it is used.
 
     Args:
@@ -57,8 +56,6 @@ class Checkpoint:
         stop_requested: called after every step; if it returns true, the state is written and `Interrupted` raised.
         every_seconds: time between two states.
         say: prints a warning of one line.
-        earlier: the last state of a training that differs in its steps alone; used where the folder has none.
-        final: where the last state is kept.
     """
 
     def __init__(
@@ -67,28 +64,23 @@ class Checkpoint:
         stop_requested: Callable[[], bool] = lambda: False,
         every_seconds: float = EVERY_SECONDS,
         say: Callable[[str], None] = lambda line: None,
-        earlier: Path | None = None,
-        final: Path | None = None,
     ) -> None:
         self.folder = folder or Path()
         self._keeps = folder is not None
         self._newest, self._previous = self.folder / "state.pt", self.folder / "previous.pt"
-        self._earlier, self._final = earlier, final
         self._stop_requested, self._every_seconds, self._say = stop_requested, every_seconds, say
         # Monotonic: a clock that jumps must neither flood the disk nor end the checkpoints.
         self._written = time.monotonic()
         self._failed = False
 
-    def restore(self, parts: Mapping[str, Stateful]) -> bool:
-        """Load the newest complete state into `parts`; returns False and changes nothing if there is none.
-
-        A state of fewer steps than planned sets the schedules to what they are at its step of this training.
+    def restore(self, parts: Mapping[str, Stateful]) -> None:
+        """Load the newest complete state into `parts`; changes nothing if there is none.
 
         Raises:
             FlowshotError: a whole state does not fit the parts.
         """
-        for path in (self._newest, self._previous, self._earlier) if self._keeps else ():
-            state = self._read(path) if path else None
+        for path in (self._newest, self._previous) if self._keeps else ():
+            state = self._read(path)
             if state is None:
                 continue
             try:
@@ -96,8 +88,7 @@ class Checkpoint:
                     part.load_state_dict(state[name])
             except (KeyError, ValueError, RuntimeError, TypeError) as error:
                 raise FlowshotError(f"{path}: no state of this training ({error}); delete {path}") from None
-            return True
-        return False
+            return
 
     def after_step(self, parts: Mapping[str, Stateful], step: int, steps: int) -> None:
         """Write the state of `parts` if it is time to, or if a stop is requested.
@@ -108,27 +99,25 @@ class Checkpoint:
         if not self._keeps:
             return
         stop = self._stop_requested()
-        if self._final and step == steps:
-            self._save(parts, self._final)
-        elif stop or time.monotonic() - self._written >= self._every_seconds:
-            self._save(parts, self._newest)
+        if stop or time.monotonic() - self._written >= self._every_seconds:
+            self._save(parts)
         if stop and step < steps:
             kept = "nothing could be kept" if self._failed else "the same command resumes from there"
             raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
 
-    def _save(self, parts: Mapping[str, Stateful], path: Path) -> None:
+    def _save(self, parts: Mapping[str, Stateful]) -> None:
         buffer = io.BytesIO()
         torch.save({name: part.state_dict() for name, part in parts.items()}, buffer)
-        fresh = path.with_name(f".{path.name}")
+        fresh = self.folder / ".state.pt"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             with fresh.open("wb") as file:
                 file.write(hashlib.sha256(buffer.getbuffer()).digest() + buffer.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            if path == self._newest and path.exists():
-                path.replace(self._previous)
-            fresh.replace(path)
+            if self._newest.exists():
+                self._newest.replace(self._previous)
+            fresh.replace(self._newest)
             self._failed = False
         except OSError as error:
             # A full disk must not end a training that may yet find room for what it leaves.
@@ -136,7 +125,7 @@ class Checkpoint:
                 fresh.unlink()
             if not self._failed:
                 self._say(
-                    f"{path.parent}: no checkpoint could be written ({error.strerror}); training continues without"
+                    f"{self.folder}: no checkpoint could be written ({error.strerror}); training continues without"
                 )
             self._failed = True
         self._written = time.monotonic()

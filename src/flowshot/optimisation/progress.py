@@ -24,11 +24,10 @@ HISTORY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of training: best and last weights, the history, and `times`: (step, seconds) of every row."""
+    """The result of training: the best weights, the history, and `times`: (step, seconds) of every row."""
 
     best: Weights
     best_step: int
-    last: Weights
     history: list[Row]
     times: list[tuple[int, float]]
 
@@ -76,9 +75,9 @@ class Progress:
             self.best, self.best_step, self.best_loss = copy_weights(model), self.step, loss
         return better
 
-    def trained(self, model: torch.nn.Module) -> Trained:
-        """The result of the training, with the weights of `model` as the last ones."""
-        return Trained(self.best, self.best_step, copy_weights(model), self.history, self.times)
+    def trained(self) -> Trained:
+        """The result of the training."""
+        return Trained(self.best, self.best_step, self.history, self.times)
 
 
 def copy_weights(model: torch.nn.Module) -> Weights:
@@ -94,14 +93,6 @@ def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-class DecayingRate(torch.optim.lr_scheduler.LambdaLR):
+def decaying_rate(optimizer: torch.optim.Optimizer, warmup_steps: int, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
     """The schedule of `learning_rate_factor` for `optimizer`."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, warmup: int, steps: int) -> None:
-        super().__init__(optimizer, lambda step: learning_rate_factor(step, warmup, steps))
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from the step in `state` with this schedule's rate: `state` may come from a shorter training."""
-        super().load_state_dict(state)
-        for group, rate, factor in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
-            group["lr"] = rate * factor(self.last_epoch)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, warmup_steps, steps))

@@ -98,14 +98,15 @@ class AfterNetworks(nn.Module):
 
 
 class AfterPrior(LatentPrior):
-    """A flow from N(0, I) to the latent of a clip, told its timbre and its structure (Demerle et al. 2024, 2408.00196).
+    """A flow from N(0, I) to the latent of a clip, given its timbre and structure (Demerle et al. 2024, 2408.00196).
 
-    Draws recombine the timbre of one training clip with the structure of another. Anew from the paper's formulas.
+    Draws recombine the timbre of one training clip with the structure of another. Reimplemented from
+    the paper's formulas.
 
-    First the flow is told the timbre alone, so that it holds what it can; then it is frozen, and the structure encoder
-    learns the rest, while an adversary that looks for the timbre in the structure keeps it out. Departures: a clip has
-    one crop, so timbre is taken from a random half of its frames; the adversary takes a step whenever the others do,
-    and its weight does not ramp up; no running average of the weights.
+    First the flow is conditioned on timbre alone, so that the timbre code holds as much as it can. Then the timbre
+    encoder is frozen and the structure encoder learns the rest, while an adversary that predicts timbre from structure
+    keeps timbre out of it. Departures: a clip has one crop, so timbre is taken from a random half of its frames; the
+    adversary takes a step whenever the others do, and its weight does not ramp up; no running average of the weights.
     """
 
     has_density = False
@@ -118,8 +119,8 @@ class AfterPrior(LatentPrior):
         super().__init__()
         if frames < 2:
             raise FlowshotError(
-                "the prior after needs a latent with frames, such as that of rave; this autoencoder's is one vector, "
-                "for which there is platune"
+                "the prior `after` needs a latent with several frames, such as rave's; this autoencoder encodes a clip "
+                "as a single vector: use `platune`"
             )
         self.config, self.shape = config, (dimensions, frames)
         self.first_steps = config.timbre_share * config.steps
@@ -260,5 +261,5 @@ class AfterPrior(LatentPrior):
 
 
 def apart(guess: Tensor, timbre: Tensor) -> Tensor:
-    """1 less the mean cosine of a guess at the timbre and the timbre, both `[n, timbre]`: 0 is found, 1 chance."""
+    """1 minus the mean cosine similarity of guess and timbre, both `[n, timbre]`: 0 is a perfect guess, 1 is chance."""
     return (1 - functional.cosine_similarity(guess, timbre, dim=-1)).mean()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import Section, require
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint, GeneratorState, Stateful
-from flowshot.optimisation.progress import DecayingRate, Progress, copy_weights
+from flowshot.optimisation.progress import Progress, copy_weights, decaying_rate
 
 VALIDATE_EVERY_STEPS = 25
 WARMUP_STEPS = 10
@@ -64,7 +64,7 @@ def fit_network(
 
     steps = config.steps_for(count)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    schedule = DecayingRate(optimizer, WARMUP_STEPS, steps)
+    schedule = decaying_rate(optimizer, WARMUP_STEPS, steps)
     progress = Progress(copy_weights(network), best_loss=judged())
     parts: dict[str, Stateful] = {
         "network": network, "optimizer": optimizer, "schedule": schedule, "rows": GeneratorState(generator),

@@ -1,4 +1,4 @@
-"""A small transformer over the frames of a latent, which is told the time and, where wanted, conditions."""
+"""A small transformer over the frames of a latent, conditioned on time and, optionally, on a vector."""
 
 import torch
 from torch import Tensor, nn

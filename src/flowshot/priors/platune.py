@@ -22,6 +22,7 @@ from flowshot.priors.rectified_flow import (
     VelocityNetwork,
     carried_back,
     gaussian_rate,
+    noise_and_times,
     solve,
 )
 
@@ -45,7 +46,7 @@ class PlatunePriorConfig(FitConfig):
         unknown = [name for name in self.attributes if name not in ATTRIBUTES]
         require(not unknown, f"attributes: found {unknown}; use some of: {', '.join(ATTRIBUTES)}")
         require(
-            0 < len(self.attributes) == len(set(self.attributes)), "attributes must name each once, and one at least"
+            0 < len(self.attributes) == len(set(self.attributes)), "attributes must name at least one, and none twice"
         )
         require(self.width % HEADS == 0, f"width must be a multiple of {HEADS}")
 
@@ -130,7 +131,7 @@ class AttributeBase(nn.Module):
 
 
 class PlatunePrior(AttributePrior):
-    """A flow between an attribute-informed base and whitened latents (Nabi et al. 2025), anew from its formulas.
+    """A flow between an attribute-informed base and whitened latents (Nabi et al. 2025), reimplemented from the paper.
 
     x_t = (1 - t) [c, s] + t z, and a network learns the velocity z - [c, s] by regression; it is told nothing but the
     time. Backwards the flow reads a sound's attributes and style, forwards it makes sounds of them. Density: that of
@@ -144,8 +145,8 @@ class PlatunePrior(AttributePrior):
         super().__init__(config.attributes)
         self.config, self.shape, self.size = config, (dimensions, frames), dimensions * frames
         if len(config.attributes) > self.size:
-            found = f"{len(config.attributes)} attributes and a latent of {self.size}"
-            raise FlowshotError(f"fit_prior.platune.attributes: found {found}; name as many at most")
+            found = f"{len(config.attributes)} attributes for a latent of size {self.size}"
+            raise FlowshotError(f"fit_prior.platune.attributes: found {found}; name at most {self.size}")
         self.whitening = Whitening(self.size)
         self.base = AttributeBase(len(config.attributes), self.size, config.noise)
         self.network: nn.Module = (
@@ -168,14 +169,14 @@ class PlatunePrior(AttributePrior):
         self.known = seen.unique_consecutive(dim=0)  # the draws of a clip have the same
         self.base.fit(seen, whitened)
         rows = torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS
-        fixed = self._noise_and_times(len(rows), generator)
+        fixed = noise_and_times(len(rows), self.size, generator)
 
         @torch.no_grad()
         def held_out_loss() -> float:
             return float(self._loss(held_out[rows], judged[rows], *fixed))
 
         def loss(rows: Tensor) -> Tensor:
-            return self._loss(whitened[rows], seen[rows], *self._noise_and_times(len(rows), generator))
+            return self._loss(whitened[rows], seen[rows], *noise_and_times(len(rows), self.size, generator))
 
         fit_network(self.network, len(whitened), loss, held_out_loss, self.config, generator, checkpoint)
 
@@ -211,10 +212,6 @@ class PlatunePrior(AttributePrior):
                     "fit_prior.platune.attributes"
                 )
         return seen, judged
-
-    def _noise_and_times(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        times = torch.sigmoid(torch.randn(count, generator=generator))
-        return torch.randn(count, self.size, generator=generator), times
 
     def _loss(self, whitened: Tensor, attributes: Tensor, noise: Tensor, times: Tensor) -> Tensor:
         """Mean squared error of the velocity on the straight path from the base to `whitened`, both `[n, size]`."""

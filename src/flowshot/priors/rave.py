@@ -13,7 +13,7 @@ from flowshot.priors.base import LatentPrior
 from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.rave_network import RaveNetwork, from_bins, log_density_in_bin, to_bins
 
-BATCH_SIZE = 256  # latents whose density is computed, or that are drawn, at once
+BATCH_SIZE = 256  # latents per batch, for densities and draws
 
 
 class PrincipalAxes(nn.Module):

@@ -18,10 +18,9 @@ from flowshot.priors.fitting import FitConfig, fit_network
 TIME_FREQUENCIES = 16
 # The held-out loss is taken at this many points; each is a held-out latent with its own noise and time.
 HELD_OUT_POINTS = 4096
-# The density is computed for this many latents at once,
-BATCH_SIZE = 1024
-# in this many steps, with the exact trace up to this many dimensions, and an estimate from random directions above.
-DENSITY_STEPS = 20
+BATCH_SIZE = 1024  # latents per batch of a density
+DENSITY_STEPS = 20  # of its integral
+# Up to this many dimensions the trace is exact; above, Hutchinson's estimate from RANDOM_DIRECTIONS.
 EXACT_TRACE_SIZE = 64
 RANDOM_DIRECTIONS = 8
 DIRECTIONS_AT_ONCE = 32  # more take more memory and are hardly faster
@@ -59,14 +58,14 @@ class RectifiedFlowPrior(LatentPrior):
         self.whitening.fit(latents)
         whitened, held_out = self.whitening(latents), self.whitening(validation)
         held_out = held_out[torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS]
-        fixed = self._noise_and_times(len(held_out), generator)
+        fixed = noise_and_times(len(held_out), self.size, generator)
 
         @torch.no_grad()
         def held_out_loss() -> float:
             return float(self._loss(held_out, *fixed))
 
         def loss(rows: Tensor) -> Tensor:
-            return self._loss(whitened[rows], *self._noise_and_times(len(rows), generator))
+            return self._loss(whitened[rows], *noise_and_times(len(rows), self.size, generator))
 
         fit_network(self.velocity, len(whitened), loss, held_out_loss, self.config, generator, checkpoint)
 
@@ -80,10 +79,6 @@ class RectifiedFlowPrior(LatentPrior):
         """See `LatentPrior`. Two calls give the same."""
         return torch.cat([self._log_prob(batch) for batch in latents.split(BATCH_SIZE)])
 
-    def _noise_and_times(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        times = torch.sigmoid(torch.randn(count, generator=generator))
-        return torch.randn(count, self.size, generator=generator), times
-
     def _loss(self, whitened: Tensor, noise: Tensor, times: Tensor) -> Tensor:
         """Mean squared error of the velocity on the straight path from `noise` to `whitened`, both `[n, size]`."""
         points = torch.lerp(noise, whitened, times[:, None])
@@ -96,6 +91,12 @@ class RectifiedFlowPrior(LatentPrior):
             self.whitening(latents),
         )
         return standard_normal_log_prob(noise) + divergence + self.whitening.log_det
+
+
+def noise_and_times(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Standard normal noise `[count, size]`, and logit-normal times `[count]`."""
+    times = torch.sigmoid(torch.randn(count, generator=generator))
+    return torch.randn(count, size, generator=generator), times
 
 
 def carried_back(residual: Field, gaussian: Field, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,7 +158,7 @@ def trace_along(function: Callable[[Tensor], Tensor], points: Tensor, directions
 class VelocityNetwork(nn.Module):
     """`points: [n, size]` at `times: [n]` in 0 to 1 -> velocities `[n, size]`.
 
-    The network starts at 0 and is added to the velocity of N(0, I), so it has only to learn what is not Gaussian.
+    The network starts at 0 and is added to the velocity of N(0, I), so it only has to learn what is not Gaussian.
     """
 
     def __init__(self, size: int, width: int, layers: int) -> None:

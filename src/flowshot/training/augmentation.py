@@ -22,7 +22,7 @@ TAPS = 6
 ROLL_OFF = 0.05  # part of the band that is left in which it fades out
 FADE = 64  # samples at the end of a clip that was cut off there
 CORNERS = (1 / 64, 1 / 2)  # of the shelf, relative to half the sample rate
-# Most that a clip is raised to regain its peak: what was loudest may have left the clip.
+# Largest gain that restores a clip's peak: its loudest part may have moved beyond the end.
 LARGEST_RAISE = 4.0
 
 

@@ -3,7 +3,7 @@
 | option | what it does | when to use it |
 |---|---|---|
 | `beta` | the price of a nat | the first thing to vary: `flowshot plan sweep` |
-| `beta_warmup_steps` | no price at first | always: an encoder that says nothing yet is not silenced for it |
+| `beta_warmup_steps` | no price at first | always: an encoder that carries nothing yet is not penalised into collapse |
 | `free_bits` | nats that cost nothing | when the divergence falls to 0 at every `beta` that makes priors easy to fit |
 | `target_kl` | a price that finds its divergence | to compare autoencoders at equal rate, not at equal `beta` |
 

@@ -1,8 +1,8 @@
 """How far a reconstruction is from its clip: the weighted sum of the terms that `train.loss` switches on.
 
-| term | hears | without it |
+| term | is sensitive to | without it |
 |---|---|---|
-| `log_stft` | what is quiet, and what no mel band hears | the edge of the band is over 30 dB too loud |
+| `log_stft` | what is quiet, and what no mel band shows | the top of the band comes out over 30 dB too loud |
 | `mel` | timbre as coarsely as the ear above 1 kHz | noise costs as much as a wrong tone |
 | `energy` | the level over time, silence as silence | attacks and decays are smeared |
 
@@ -10,7 +10,7 @@ docs/findings.md has the terms that were tried and removed. With `train.loss.lik
 nats, replaces the sum.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -21,15 +21,6 @@ from flowshot.training.likelihood import misfit
 from flowshot.training.spectrum import magnitude, mel_filters
 
 MEL_BANDS = 64  # at most; a short FFT has fewer
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Clips `[batch, samples]`, and their magnitude spectrograms and the logarithms of these by FFT size."""
-
-    clips: Tensor
-    spectra: dict[int, Tensor]
-    logarithms: dict[int, Tensor]
 
 
 class ReconstructionLoss(nn.Module):
@@ -57,30 +48,26 @@ class ReconstructionLoss(nn.Module):
         if self.config.likelihood != "none":
             nats = misfit(estimate, target, self.config.likelihood, self.config.likelihood_scale)
             return nats, {"misfit": nats.detach().mean()}
-        heard, real = self._hear(estimate), self._hear(target)
-        terms = {term: self._distance(term, heard, real) for term in self.weights}
+        # One spectrum for each FFT size serves every term.
+        sizes = self._sizes(target.shape[-1]) if {"log_stft", "mel"} & self.weights.keys() else []
+        windows = {size: self.get_buffer(f"window_{size}") for size in sizes}
+        spectra = {
+            size: (magnitude(estimate, size, window), magnitude(target, size, window))
+            for size, window in windows.items()
+        }
+        distances: dict[str, Callable[[], Tensor]] = {
+            "log_stft": lambda: _mean(log_distance(*map(log_magnitude, pair)) for pair in spectra.values()),
+            "mel": lambda: _mean(mel_distance(*pair, self.get_buffer(f"mel_{size}")) for size, pair in spectra.items()),
+            "energy": lambda: energy_distance(estimate, target),
+        }
+        terms = {term: distances[term]() for term in self.weights}
         total = torch.stack([self.weights[term] * value for term, value in terms.items()]).sum(0)
         return total, {term: value.detach().mean() for term, value in terms.items()}
-
-    def _hear(self, clips: Tensor) -> Heard:
-        # One spectrum for each FFT size serves every term.
-        sizes = self._sizes(clips.shape[-1]) if {"log_stft", "mel"} & self.weights.keys() else []
-        spectra = {size: magnitude(clips, size, self.get_buffer(f"window_{size}")) for size in sizes}
-        logarithms = {size: log_magnitude(each) for size, each in spectra.items() if "log_stft" in self.weights}
-        return Heard(clips, spectra, logarithms)
-
-    def _distance(self, term: str, a: Heard, b: Heard) -> Tensor:
-        """A term's distance of `a` from `b`, `[batch]`."""
-        if term == "energy":
-            return energy_distance(a.clips, b.clips)
-        if term == "log_stft":
-            values = [log_distance(a.logarithms[size], b.logarithms[size]) for size in a.logarithms]
-        else:
-            values = [
-                mel_distance(a.spectra[size], b.spectra[size], self.get_buffer(f"mel_{size}")) for size in a.spectra
-            ]
-        return torch.stack(values).mean(0)
 
     def _sizes(self, samples: int) -> list[int]:
         fitting = [size for size in self.config.fft_sizes if size <= samples]
         return fitting or [min(self.config.fft_sizes)]
+
+
+def _mean(values: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean(0)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flowshot.optimisation.progress import DecayingRate
+from flowshot.optimisation.progress import decaying_rate
 from flowshot.training.config import TrainConfig
 
 
@@ -12,7 +12,7 @@ def scheduled_adam(
 ) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.LambdaLR]:
     """Adam (Kingma & Ba 2014, 1412.6980) for `steps` steps of `model`, and its learning rate's schedule."""
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
-    return optimizer, DecayingRate(optimizer, config.warmup_steps, steps)
+    return optimizer, decaying_rate(optimizer, config.warmup_steps, steps)
 
 
 def clipped_gradients(model: nn.Module, loss: Tensor, largest: float) -> Tensor:

@@ -1,7 +1,8 @@
 """A training from an entry of params.yaml to the folder of a trained model, whatever kind of model it is."""
 
 import csv
-import sys
+import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelEntry, save_model
-from flowshot.optimisation.checkpoint import CHECKPOINTS, FINISHED, Checkpoint
+from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Weights
 from flowshot.training.config import TrainConfig
 from flowshot.training.job import TrainingJob, choose_device, train_function
@@ -28,6 +29,7 @@ from flowshot.training.start import WEIGHTS, load_start, start_folder
 
 Diagnose = Callable[[Generator, PreparedDataset, list[Row]], dict[str, Any]]
 
+HISTORY_SECONDS = 10.0  # at least, between two writes of the history that MLflow follows
 # What `diagnostics.json` repeats of the best weights: the reconstruction loss of held-out and of training clips.
 GENERALISATION = ("valid_reconstruction", "train_reconstruction_clean", "reconstruction_gap")
 
@@ -51,8 +53,7 @@ def run_training(
     """Train, diagnose, and write `models/DATASET/MODEL/SEED/` and `runs/train/DATASET/MODEL/SEED/`.
 
     While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A
-    training that was interrupted resumes from there when the same command runs again. Its last state is kept in
-    `.flowshot/finished/`: with more steps, and nothing else changed, it continues from there.
+    training that was interrupted resumes from there when the same command runs again.
 
     Returns:
         What `diagnostics.json` holds.
@@ -75,14 +76,9 @@ def run_training(
         load_start(start, model, card)
         files.append(start / WEIGHTS)
         parameters["start"] = sha256_of_file(start / WEIGHTS)  # for `flowshot check`: DVC does not know of this model
-    # Of all but the steps, with which a finished training may be continued.
-    key = work_digest(parameters | {"name": name.parts, "budget": to_dict(budget) | {"steps": None}}, *files)[:16]
-    finished = FINISHED.joinpath(*name.parts)
-    final = finished / f"{key}-{budget.steps}.pt"
-    before = [(int(path.stem.partition("-")[2]), path) for path in finished.glob(f"{key}-*.pt")]
-    done, earlier = max((each for each in before if each[0] < budget.steps), default=(0, None))
+    key = work_digest(parameters | {"name": name.parts}, *files)[:16]
     with (
-        scratch_folder(CHECKPOINTS.joinpath(*name.parts, f"{key}-{budget.steps}")) as scratch,
+        scratch_folder(CHECKPOINTS.joinpath(*name.parts, key)) as scratch,
         stop_requests() as stop_requested,
     ):
         record: dict[str, Any] = {
@@ -93,9 +89,7 @@ def run_training(
             write_record(scratch, seconds=None, **record)
         with dataset.required_unchanged(), following(scratch), Watched(scratch, name, budget.steps, entry, card) as bar:
             generator = torch_generator(name.seed, "train", name.dataset, name.model)
-            if earlier and not (scratch / "state.pt").exists():
-                print(f"{'/'.join(name.parts)}: continues the finished training of {done} steps", file=sys.stderr)
-            checkpoint = Checkpoint(scratch, stop_requested, say=warn, earlier=earlier, final=final)
+            checkpoint = Checkpoint(scratch, stop_requested, say=warn)
             job = TrainingJob(dataset, training, budget, generator, bar.show, bar.keep, checkpoint, warn)
             trained = train_function(entry)(model, job)
             model.load_state_dict(trained.best)
@@ -110,15 +104,13 @@ def run_training(
         }
         folder, runs = (Path(root).joinpath(*name.parts) for root in ("models", "runs/train"))
         with writing(folder), whole_folder(folder) as fresh:
-            save_model(fresh, entry.kind, card, trained.best, trained.last)
+            save_model(fresh, entry.kind, card, trained.best)
             write_history(fresh / "history.csv", trained.history)
             write_json(fresh / "diagnostics.json", said)
         write_record(runs, seconds=trained.seconds, device=choose_device().type, **record)
         with whole_file(runs / "times.csv") as fresh:
             lines = [f"{step},{seconds:.3f}\n" for step, seconds in trained.times]
             fresh.write_text("step,seconds\n" + "".join(lines), encoding="utf-8")
-        for other in set(finished.glob("*.pt")) - {final}:
-            other.unlink(missing_ok=True)
     send(runs)
     return said
 
@@ -134,6 +126,7 @@ class Watched:
         self.bar = tqdm(total=steps, desc="/".join(name.parts), unit="step", disable=None)
         self.folder, self.kind, self.card = folder, entry.kind, card
         self.rows: list[Row] = []
+        self.written = -math.inf
         self.warned = False
 
     def __enter__(self) -> "Watched":
@@ -147,8 +140,11 @@ class Watched:
         self.bar.update(int(row["step"]) - self.bar.n)
         self.bar.set_postfix({"loss": f"{row.get('train_loss', 0.0):.3g}", "kl": f"{row.get('train_kl', 0.0):.3g}"})
         self.rows.append(row)
-        with suppress(OSError), whole_file(self.folder / "history.csv") as fresh:
-            write_history(fresh, self.rows)
+        # The file is written as a whole, so that writing it for each of many rows would take minutes.
+        if time.monotonic() - self.written >= HISTORY_SECONDS:
+            with suppress(OSError), whole_file(self.folder / "history.csv") as fresh:
+                write_history(fresh, self.rows)
+            self.written = time.monotonic()
 
     def keep(self, weights: Weights, step: int) -> None:
         """Write the best weights so far."""

@@ -1,4 +1,4 @@
-"""Magnitude spectrograms with a gradient at half of torch's cost, and mel bands."""
+"""Magnitude spectrograms whose gradient costs half as much as torch's, and mel bands."""
 
 import math
 from typing import Any

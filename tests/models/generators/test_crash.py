@@ -101,7 +101,7 @@ def test_exact_scores_give_back_the_distribution_under_every_schedule(schedule, 
 def test_the_equation_leads_to_noise_and_back(schedule):
     clip = torch.linspace(-0.9, 0.9, 64).expand(2, -1)
     times = torch.linspace(schedule.first + 0.01, schedule.last, 401, dtype=torch.double)
-    up, down = (step_table(schedule, "heun", each, finish=False) for each in (times, times.flip(0)))
+    up, down = (step_table(schedule, "heun", each)[:-1] for each in (times, times.flip(0)))
     exact = ExactEstimate(schedule)
     there = Sampler(exact, up)(clip, generator())
     torch.testing.assert_close(Sampler(exact, down)(there, generator()), clip, atol=2e-3, rtol=0)

@@ -21,10 +21,6 @@ class Generator(nn.Module):
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` clips `[count, samples]` in [-1, 1], drawn by `generator`, on its device."""
 
-    def weights(self) -> dict[str, Tensor]:
-        """What `load_state_dict` needs to draw the same clips, on the CPU."""
-        return {name: value.detach().to("cpu", copy=True) for name, value in self.state_dict().items()}
-
 
 class AskedGenerator(Generator):
     """A generator that can be asked for clips with certain attributes; `attribute_names` is empty where it cannot."""

@@ -87,7 +87,7 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
         raise FlowshotError(f"{where}: this name is reserved in the tables; choose another")
     entry = params.entry(section, name)
     kind_name = entry.pop("kind", usual_kind)
-    if kind_name not in list(kinds):  # a list, because what stands in the file need not be hashable
+    if kind_name not in list(kinds):  # a list, because the value in the file may be unhashable
         raise FlowshotError(f"{where}.kind: found {kind_name!r}; use one of: {', '.join(kinds)}")
     kind = kind_named(kinds, kind_name)
     difference = entry.pop("train", None) or {}
@@ -101,8 +101,8 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
     return ModelEntry(name, kind_name, kinds[kind_name], kind, config, dict(difference), float(share))
 
 
-def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights, last: Weights | None = None) -> None:
-    """Write `config.json`, `weights.safetensors` (the best), `last.safetensors`, and the kind's own files."""
+def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights) -> None:
+    """Write `config.json`, `weights.safetensors`, and the kind's own files."""
     # Imported here: models must be usable where only torch, numpy and nflows are installed.
     from safetensors.torch import save_file
 
@@ -112,10 +112,8 @@ def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights,
     card = dataclasses.replace(card, files={name: sha256_of_file(folder / name) for name in sources})
     text = json.dumps(dataclasses.asdict(card), indent=2)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-    for name, tensors in (("weights", weights), ("last", last)):
-        if tensors is not None:
-            contiguous = {key: value.contiguous() for key, value in tensors.items()}
-            save_file(contiguous, folder / f"{name}.safetensors")
+    contiguous = {key: value.contiguous() for key, value in weights.items()}
+    save_file(contiguous, folder / "weights.safetensors")
 
 
 def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Generator, ModelCard]:

@@ -1,6 +1,5 @@
 """The latents that priors are fitted to and evaluated on: draws of the posterior of every clip."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +28,6 @@ def encode_dataset(model: Autoencoder, dataset: PreparedDataset, generator: torc
     with writing(folder), whole_folder(folder) as fresh:
         for split in SPLITS:
             np.save(fresh / f"{split}.npy", draw_latents(model, dataset.clips(split), DRAWS, generator).numpy())
-        shape = {"latent_shape": list(model.latent_shape), "draws": DRAWS}
-        (fresh / "latents.json").write_text(json.dumps(shape, indent=2) + "\n", encoding="utf-8")
 
 
 def read_latents(folder: Path, split: str) -> Tensor:

@@ -115,7 +115,7 @@ def saved(folder, path):
     card = ModelCard("exported_rave", config_of(path), "waves", RATE, SAMPLES, {})
     model = KIND.build(card, None)
     folder.mkdir()
-    save_model(folder, KIND, card, copy_weights(model), copy_weights(model))
+    save_model(folder, KIND, card, copy_weights(model))
     return model
 
 
@@ -190,7 +190,7 @@ def test_priors_and_samples_need_the_folder_of_a_real_export_alone(real_export, 
     """In an interpreter without acids-rave too."""
     card = ModelCard("exported_rave", config_of(real_export), "waves", RATE, 5000, {})
     weights = copy_weights(KIND.build(card, None))
-    save_model(tmp_path, KIND, card, weights, weights)
+    save_model(tmp_path, KIND, card, weights)
     model, _ = load_autoencoder(tmp_path)
     clips = waves(6, 5000)
     prior = GaussianMixturePrior(GaussianMixturePriorConfig(2, iterations=5, tolerance=1e-4), model.latent_size)

@@ -127,7 +127,7 @@ def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
     after = model.rave.discriminator.state_dict()
     assert any((before[name] != value).any() for name, value in after.items()), "the second phase did nothing"
     card = ModelCard("rave", TINY, "tones", RATE, SAMPLES, {})
-    save_model(tmp_path, KIND, card, trained.best, trained.last)
+    save_model(tmp_path, KIND, card, trained.best)
     loaded, read = load_autoencoder(tmp_path)
     assert read == card
     with torch.no_grad():

@@ -51,8 +51,8 @@ def test_an_interrupted_training_of_rave_ends_bit_for_bit_like_one_that_was_not(
         run(stopping(tmp_path, 3))
     rows = []
     again = run(Checkpoint(tmp_path), rows)
-    assert expected.last.keys() == again.last.keys()
-    assert all(torch.equal(value, again.last[name]) for name, value in expected.last.items())
+    assert expected.best.keys() == again.best.keys()
+    assert all(torch.equal(value, again.best[name]) for name, value in expected.best.items())
     assert again.history == expected.history
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     seconds = [seconds for _, seconds in again.times]

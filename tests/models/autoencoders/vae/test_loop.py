@@ -104,7 +104,7 @@ def assert_stops_with_one_line(run_training, step=None):
         run_training(lambda weights, at: kept.append((at, weights)))
     message = str(caught.value)
     assert "\n" not in message
-    for part in ("step", "train_loss", "train_reconstruction", "train_kl", *TERMS, "learning rate", "train.learning_"):
+    for part in ("step", "train_loss", "train_reconstruction", "train_kl", *TERMS, "learning_rate", "train.learning_"):
         assert part in message
     if step is not None:
         assert f"step {step}:" in message
@@ -136,7 +136,7 @@ def test_training_that_diverges_keeps_the_last_good_weights():
 def test_a_learning_rate_far_too_high_never_gives_best_weights_that_are_no_numbers():
     config = settings(learning_rate=1e9, validate_every=1, warmup_steps=0)
     kept = []
-    with pytest.raises(FlowshotError, match=r"not finite.*learning rate 9.98e"):
+    with pytest.raises(FlowshotError, match=r"not finite.*learning_rate 9.98e"):
         run(40, config=config, on_best=lambda weights, step: kept.append(weights))
     assert all(torch.isfinite(weight).all() for weights in kept for weight in weights.values())
 

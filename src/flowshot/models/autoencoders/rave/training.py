@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from flowshot.clips.batches import EndlessBatches, evenly_spaced, ordered_batches
 from flowshot.core.errors import FlowshotError
@@ -65,8 +64,6 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
         }  # fmt: skip
         if device.type == "cuda":
             parts["gpu_draws"] = GeneratorState(torch.cuda.default_generators[device.index or 0])
-        # As torch's loader draws its seed when a training begins: results stay those of Lightning's loop.
-        torch.empty((), dtype=torch.int64).random_()
         job.checkpoint.restore(parts)
         for row in progress.history:
             job.on_row(row)
@@ -96,16 +93,14 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
         "train_reconstruction_clean": of_train,
         "reconstruction_gap": of_valid - of_train,
     }
-    weights = model.weights()
-    return Trained(weights, steps, weights, progress.history, progress.times)
+    return Trained(model.weights(), steps, progress.history, progress.times)
 
 
 @torch.no_grad()
 def validate(model: RaveAutoencoder, clips: np.ndarray) -> float:
     """RAVE's own validation on `clips: [n, samples]`, which also sets its principal components; its mean distance."""
     rave, total, outputs = model.rave.eval(), 0.0, []
-    loader: DataLoader[Tensor] = DataLoader(clips, BATCH_SIZE)  # type: ignore[arg-type]  # an array is a dataset too
-    for index, batch in enumerate(loader):
+    for index, batch in enumerate(ordered_batches(clips, BATCH_SIZE)):
         outputs.append(rave.validation_step(model.pad(batch.to(rave.latent_mean.device)), index))
         total += float(rave.trainer.logged["validation"]) * len(batch)
     rave.validation_epoch_end(outputs)

@@ -38,9 +38,9 @@ class Decoder(nn.Module):
       constant sub-band is a tone where two bands meet, and convolutions make constants easily. So the last kernels have
       no mean, and the running mean that tanh may have brought back is subtracted;
     * white noise or a tone, as a gate decides every 8 frames: hats and tails are noise, whose phase no latent can hold
-      (DDSP: Engel et al. 2020, 2001.04643; RAVE: Caillon & Esling 2021, 2111.05011), and what rings has a steady level,
-      which noise does not have. Never both in full: noise at the level of a tone hides it. `PitchHead` predicts the
-      gate and the tone's frequency.
+      (DDSP: Engel et al. 2020, 2001.04643; RAVE: Caillon & Esling 2021, 2111.05011), and sustained sounds have a steady
+      level, unlike noise. The two are never both at full level: noise as loud as a tone masks it. `PitchHead` predicts
+      the gate and the tone's frequency.
 
     The latent also raises and lowers the amplitudes of each band directly, by a linear map, over the whole clip and
     over each innermost frame. docs/findings.md says what each part is worth.

@@ -82,10 +82,7 @@ class VAE(Autoencoder):
         return Posterior(mean, log_scale.clamp(*LOG_SCALE_RANGE), context)
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`latent: [batch, latent_size]` -> clips `[batch, samples]` in [-1, 1].
-
-        `generator` draws the decoder's noise, where it has any; without one the noise is the same at every call.
-        """
+        """See `Autoencoder`."""
         return self.decoder(latent, generator)
 
     def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:

@@ -2,7 +2,7 @@
 
 from flowshot.core.errors import FlowshotError
 from flowshot.models.generators.copies.model import Copies
-from flowshot.optimisation.progress import Trained
+from flowshot.optimisation.progress import Trained, copy_weights
 from flowshot.training.job import TrainingJob
 
 
@@ -12,5 +12,4 @@ def train(model: Copies, job: TrainingJob) -> Trained:
     if count == 0:
         raise FlowshotError(f"{job.dataset.folder}: has no training clips to draw")
     model.count.fill_(count)
-    weights = model.weights()
-    return Trained(weights, 0, weights, [], [])
+    return Trained(copy_weights(model), 0, [], [])

@@ -1,12 +1,10 @@
 """The kind `crash`: clips by removing noise step by step."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.base.kind import ModelKind
 from flowshot.models.generators.crash.config import CrashConfig, check_crash
 from flowshot.models.generators.crash.network import NoiseEstimator
 from flowshot.models.generators.crash.samplers import Sampler, step_table, times_down
@@ -58,9 +56,8 @@ class Crash(Generator):
         return clips.clamp(-1, 1)
 
 
-def build(card: ModelCard, folder: Path | None) -> Crash:
-    """The untrained model of a card."""
-    return Crash(card.config, card.clip_samples, card.sample_rate)
-
-
-KIND = ModelKind(config=CrashConfig, build=build, check=check_crash)
+KIND = ModelKind(
+    config=CrashConfig,
+    build=lambda card, folder: Crash(card.config, card.clip_samples, card.sample_rate),
+    check=check_crash,
+)

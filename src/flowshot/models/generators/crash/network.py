@@ -1,4 +1,4 @@
-"""The network that estimates the noise in a waveform: a U-Net of dilated convolutions, told how much noise there is."""
+"""The network that estimates the noise in a waveform: a U-Net of dilated convolutions, given the noise level."""
 
 import math
 from itertools import pairwise
@@ -52,7 +52,7 @@ class DilatedBlock(nn.Module):
 
 
 class Down(DilatedBlock):
-    """`[batch, given, samples]` -> `[batch, width, samples / factor]`, told the noise."""
+    """`[batch, given, samples]` -> `[batch, width, samples / factor]`, conditioned on the noise level."""
 
     def __init__(self, given: int, width: int, factor: int) -> None:
         super().__init__(given, given, width)

@@ -14,10 +14,10 @@ from flowshot.models.generators.crash.schedules import Schedule
 SIGMA, NEXT_SIGMA, NEXT_SCALE, A, B, C, P, Q, R, S = range(10)
 
 
-def step_table(schedule: Schedule, sampler: str, times: Tensor, finish: bool = True) -> Tensor:
+def step_table(schedule: Schedule, sampler: str, times: Tensor) -> Tensor:
     """The steps of a `sampler` through `times: [n]`, `[steps, 10]` in float64.
 
-    Times that rise add noise by the same equation. With `finish` a last step removes what noise is left at the end.
+    Times that rise add noise by the same equation. The last step removes what noise is left at the end.
     DDIM: Song et al. 2020 (2010.02502); ancestral: Ho et al. 2020 (2006.11239); Euler and Heun on the
     probability-flow equation of Song et al. 2021 (2011.13456).
     """
@@ -27,7 +27,7 @@ def step_table(schedule: Schedule, sampler: str, times: Tensor, finish: bool = T
     )
     next_sigma, next_scale = schedule.sigma(after), schedule.scale(after)
     length, kept = t - after, next_scale / scale
-    table = torch.zeros(len(t) + finish, 10, dtype=torch.double)
+    table = torch.zeros(len(t) + 1, 10, dtype=torch.double)
     steps = table[: len(t)]
     steps[:, SIGMA], steps[:, NEXT_SIGMA], steps[:, NEXT_SCALE] = sigma, next_sigma, next_scale
     if sampler in ("ddim", "ancestral"):
@@ -41,9 +41,8 @@ def step_table(schedule: Schedule, sampler: str, times: Tensor, finish: bool = T
         steps[:, P], steps[:, Q] = 1 + beta * length / 4, -length * diffusion / (4 * sigma)
         steps[:, R] = schedule.beta(after) * length / 4
         steps[:, S] = -length * schedule.diffusion(after) / (4 * next_sigma)
-    if finish:
-        sigma, scale = schedule.sigma(times[-1].double()), schedule.scale(times[-1].double())
-        table[-1, SIGMA], table[-1, NEXT_SCALE], table[-1, A], table[-1, B] = sigma, 1, 1 / scale, -sigma / scale
+    sigma, scale = schedule.sigma(times[-1].double()), schedule.scale(times[-1].double())
+    table[-1, SIGMA], table[-1, NEXT_SCALE], table[-1, A], table[-1, B] = sigma, 1, 1 / scale, -sigma / scale
     return table
 
 

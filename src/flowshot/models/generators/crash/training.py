@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from flowshot.clips.batches import evenly_spaced, ordered_batches
 from flowshot.models.generators.crash.model import Crash
 from flowshot.models.generators.crash.schedules import Schedule
-from flowshot.models.generators.loop import Terms, follow, noise_source, train_by_steps
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Row, Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
+from flowshot.training.loop import Terms, follow, noise_source, train_by_steps
 from flowshot.training.optimizer import clipped_gradients, scheduled_adam
 
 VALIDATED = 256  # clips at most, spread over the set

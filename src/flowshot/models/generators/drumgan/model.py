@@ -1,14 +1,13 @@
 """The kind `drumgan`: clips in one pass, from noise and optional attributes."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from flowshot.clips.attributes import ATTRIBUTES, draw_rows
 from flowshot.models.base.generator import AskedGenerator
-from flowshot.models.base.kind import ModelCard, ModelKind
+from flowshot.models.base.kind import ModelKind
 from flowshot.models.generators.drumgan.config import DrumganConfig, check_drumgan
 from flowshot.models.generators.drumgan.network import SpectrogramGenerator
 from flowshot.models.generators.drumgan.spectrum import Spectrum
@@ -55,9 +54,8 @@ class Drumgan(AskedGenerator):
         return self.spectrum.clips(spectrograms).clamp(-1, 1)
 
 
-def build(card: ModelCard, folder: Path | None) -> Drumgan:
-    """The untrained model of a card."""
-    return Drumgan(card.config, card.clip_samples, card.sample_rate)
-
-
-KIND = ModelKind(config=DrumganConfig, build=build, check=check_drumgan)
+KIND = ModelKind(
+    config=DrumganConfig,
+    build=lambda card, folder: Drumgan(card.config, card.clip_samples, card.sample_rate),
+    check=check_drumgan,
+)

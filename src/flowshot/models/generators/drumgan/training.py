@@ -13,10 +13,10 @@ from flowshot.clips.attributes import attributes, attributes_of
 from flowshot.clips.batches import evenly_spaced
 from flowshot.models.generators.drumgan.model import ROWS, Drumgan
 from flowshot.models.generators.drumgan.network import Discriminator, doubled, halved
-from flowshot.models.generators.loop import Terms, follow, noise_source, train_by_steps
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
+from flowshot.training.loop import Terms, follow, noise_source, train_by_steps
 from flowshot.training.optimizer import clipped_gradients
 
 PENALTY, DRIFT = 10.0, 0.001

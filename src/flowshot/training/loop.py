@@ -1,4 +1,4 @@
-"""The training loop of generators: batches, history, checkpoints, and the choice of weights."""
+"""The training loop of the VAE and of generators: batches, history, checkpoints, and the choice of weights."""
 
 import math
 import time
@@ -24,6 +24,8 @@ def train_by_steps(
     parts: Mapping[str, Stateful],
     take_step: Callable[[Tensor, int], Terms],
     validate: Callable[[], Row] | None = None,
+    keeps_last: Callable[[int], bool] = lambda step: False,
+    changes: torch.Generator | None = None,
 ) -> Trained:
     """Call `take_step(clips, step)` for every step of the job's budget, or after resuming for the remaining ones.
 
@@ -31,17 +33,21 @@ def train_by_steps(
         model: what is kept and draws clips, on the device of the training; often a moving average.
         parts: whatever else changes from step to step.
         take_step: makes one step on `clips: [batch, samples]`, and returns what the history shows of it, with the
-            `gradient_norm`.
+            `gradient_norm` and the `learning_rate`.
         validate: gives the `valid_loss` that decides which weights are the best; without it the last ones are.
+        keeps_last: whether the weights after a step, counted from 0, are the best whatever their validation loss, as
+            long as that is a number: losses of different steps may not compare.
+        changes: draws the augmentation, on the CPU; by default one that is seeded by the job.
 
     Raises:
         Interrupted: a stop was requested, and the checkpoint is written.
-        FlowshotError: a gradient was not finite; names the step and the terms. Or no validation loss was.
+        FlowshotError: a gradient was not finite (the message names the step, the terms and the learning rate), or no
+            validation loss was finite.
     """
     config, budget = job.training, job.budget
     device = next(model.parameters()).device
     order = EndlessBatches(job.dataset.clips("train"), budget.batch_size, job.generator)
-    changes = torch.Generator().manual_seed(job.generator.initial_seed() + 1)
+    changes = changes or torch.Generator().manual_seed(job.generator.initial_seed() + 1)
     progress = Progress(copy_weights(model))
     every: dict[str, Stateful] = {
         "model": model,
@@ -57,7 +63,7 @@ def train_by_steps(
 
     while progress.step < budget.steps:
         clips = next(order).to(device, non_blocking=True)
-        terms = take_step(augment(clips, config.augment, job.dataset.sample_rate, changes), progress.step)
+        terms = take_step(augment(clips, config.augment, model.sample_rate, changes), progress.step)
         progress.step += 1
         require_finite(terms, progress.step)
         validates = progress.step % config.validate_every == 0 or progress.step == budget.steps
@@ -65,18 +71,20 @@ def train_by_steps(
             row = {"step": float(progress.step), **numbers(terms)}
             if validates:
                 row |= validate() if validate is not None else {}
-                if progress.keep_if_better(model, row.get("valid_loss", 0.0), always=validate is None):
+                always = validate is None or keeps_last(progress.step - 1)
+                if progress.keep_if_better(model, row.get("valid_loss", 0.0), always):
                     job.on_best(progress.best, progress.best_step)
             progress.add(row, time.perf_counter() - start)
             job.on_row(row)
         progress.seconds = time.perf_counter() - start
         job.checkpoint.after_step(every, progress.step, budget.steps)
 
+    # The last step may leave weights that are not finite, because no gradient is computed after it.
     if progress.best_step == 0:
         raise FlowshotError(
             f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
         )
-    return progress.trained(model)
+    return progress.trained()
 
 
 def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
@@ -86,9 +94,10 @@ def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move the weights of `average` a little towards those of `network`; faster in the first steps, which count from 0.
+    """Move the weights of `average` a little towards those of `network`.
 
-    So that the initial weights do not stay in the average of a short training, as in TensorFlow's moving average.
+    Faster in the first steps, which count from 0, so that the initial weights do not stay in the average of a short
+    training, as in TensorFlow's moving average.
     """
     decay = min(decay, (1 + step) / (10 + step))
     for mean, value in zip(average.parameters(), network.parameters(), strict=True):
@@ -97,11 +106,12 @@ def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> N
 
 def require_finite(terms: Terms, step: int) -> None:
     """Raise FlowshotError if the gradient of a step was not finite: its loss was not, or overflowed."""
+    # One look at the device in a step: a gradient that is finite came from a loss that is.
     if not math.isfinite(float(terms["gradient_norm"])):
         listed = ", ".join(f"{name} {value:.4g}" for name, value in numbers(terms).items())
         raise FlowshotError(
-            f"training stopped at step {step}: the gradient is not finite ({listed}); lower the entry's "
-            "train.learning_rate, or set train.precision to float32"
+            f"training stopped at step {step}: the gradient is not finite ({listed}); lower "
+            "train.learning_rate (or the entry's own) or train.gradient_clip, or set train.precision to float32"
         )
 
 
