@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -140,11 +140,7 @@ def split_units(clips: Iterable[KeptClip]) -> list[Group]:
 
 def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
     """Write `audit.csv`."""
-    rows = (
-        (row.source, row.status, row.reason, "" if row.seconds is None else f"{row.seconds:.6f}",
-         row.sample_rate, row.channels, row.copy_of)
-        for row in audit
-    )  # fmt: skip
+    rows = ([f"{value:.6f}" if isinstance(value, float) else value for value in astuple(row)] for row in audit)
     write_table(path, [column.name for column in fields(AuditRow)], rows)
 
 
