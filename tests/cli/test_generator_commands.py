@@ -8,6 +8,7 @@ import soundfile
 import torch
 import yaml
 
+from flowshot.api.arm import load
 from flowshot.core.params import read_params
 from flowshot.core.randomness import derive_seed
 from flowshot.models.base.kind import ModelCard, save_model
@@ -135,3 +136,33 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(save, fai
     save("drumgan")
     line = fails("export", "mine/drumgan", "--format", "onnx", "--out", "graphs")
     assert "kind drumgan cannot be exported as ONNX; use `flowshot sample`" in line and not Path("graphs").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", ["crash", "drumgan"])
+def test_a_generator_from_python_draws_the_clips_of_the_command_however_it_was_stored(save, found, generated, name):
+    save(name)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["sample"]["batch_size"] = 2  # a CRASH draws noise at every step of a batch
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    found("sample", f"mine/{name}", "--n", 5, "--seed", 1, "--out", "drawn")
+    found("card", f"mine/{name}", "--out", "published")
+    found("export", f"mine/{name}", "--out", "arm.pt")
+    for source in (f"mine/{name}", f"models/mine/{name}/3", "published", "arm.pt"):
+        arm = load(source)
+        assert arm.name == f"mine/{name}/direct" and getattr(arm, "seed", 3) == 3
+        np.testing.assert_allclose(arm.sample(5, seed=1).numpy(), read("drawn"), atol=1e-4)
+
+
+def test_a_published_arm_reads_sounds_as_the_project_of_the_current_folder_says(save, found, generated):
+    save("crash")
+    found("card", "mine/crash", "--out", "a/b/c/published")
+    assert load("a/b/c/published").project == Path()
+
+
+def test_a_forgotten_prior_or_one_too_many_is_one_line(save, fails, save_vae):
+    save("crash"), save_vae()
+    assert "mine/no_nf: no_nf is an autoencoder; add a prior, as in mine/no_nf/own" in fails(
+        "sample", "mine/no_nf", "--out", "x"
+    )
+    assert "crash is a generator; leave the prior out: mine/crash" in fails("sample", "mine/crash/own", "--out", "x")

@@ -9,7 +9,6 @@ from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
-from flowshot.generation.config import SampleConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,14 +27,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.near and arguments.attribute:
         raise WrongUse("argument --near: a sound has its own attributes; `flowshot edit` moves them")
     out = replaceable(arguments.out, arguments.force)
-    batch_size = read_params().section("sample", SampleConfig).batch_size
     arm, wanted = load_arm(arguments), dict(arguments.attribute)
     arm.require_attributes(wanted)
     sampler = arm.sampler(arguments.temperature, arguments.near, arguments.label, wanted)
     generator = arm.generator(arguments.seed)
 
     def draw(count: int) -> "np.ndarray":
-        return arm.draw(count, generator, sampler, batch_size, wanted)
+        return arm.draw(count, generator, sampler, wanted)
 
     clips = without_copies(arm, arguments.n, draw) if arguments.no_copies else in_pieces(arguments.n, draw)
     with working(f"drawing {arguments.n} clips"):
