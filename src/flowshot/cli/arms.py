@@ -57,5 +57,6 @@ def load_arm(arguments: argparse.Namespace) -> "LoadedArm":
 
         prepare_threads(workers())
         found = load(name, arguments.model_seed)
-        assert isinstance(found, Arm)  # no name of an arm is a file
+        if not isinstance(found, Arm):
+            raise FlowshotError(f"{name}: is a file; name an arm, DATASET/AUTOENCODER/PRIOR")
         return found

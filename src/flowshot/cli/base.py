@@ -24,7 +24,7 @@ class WrongUse(Exception):
 
 def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> DatasetConfig:
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    usual = dict(project_params().values["clips"]) | {"source": "folder", "path": folder}
+    usual = project_params().section("clips", dict[str, Any]) | {"source": "folder", "path": folder}
     asked = {"sample_rate": arguments.sample_rate, "clip_seconds": arguments.seconds, **settings}
     values = usual | {name: value for name, value in asked.items() if value is not None}
     # The usual fade, as far as the clip is long enough for one.

@@ -33,6 +33,7 @@ from flowshot.sources.soundfont import write_one_shots
 LICENCE_FOLDER, INSIDE_FOLDER, PACK_FILE = "licences", "inside", "pack.json"
 LICENCE_NAMES = frozenset({"copyright", "license", "licence", "provenance.md", "readme.md", "808.txt"})
 READERS = {"patch": patch_sounds, "wad": wad_sounds, "group": group_sounds, "cat": catalogue_sounds}
+REMEDY = "install what is missing, or fetch on a Debian machine"
 PLUGIN_MACHINES = ("x86_64", "AMD64")  # what the plugins of the catalog are compiled for
 
 
@@ -89,12 +90,12 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
             rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")) | _told(pack))
         missing = [f"without {', '.join(names)}, because {reason}" for reason, names in unavailable.items()]
         if not rows:
-            raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
+            raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; {REMEDY}")
         if missing:
             lines = "; ".join(missing)
             files = sum(row["files"] for row in rows)
             warn(f"{name} is INCOMPLETE: {lines}. Available: {', '.join(row['pack'] for row in rows)}, {files} files")
-            warn(f"{name}: its results compare only with themselves; to get all of it, fetch on a Debian machine")
+            warn(f"{name}: its results compare only with themselves; to get all of it, {REMEDY}")
         _put_together(card | {"incomplete": missing}, rows, scratch, folder)
     scratch.parent.rmdir()
 
