@@ -69,7 +69,7 @@ def test_wrong_attributes_are_one_line(save, fails, flowshot, save_vae):
     line = fails("sample", "mine/drumgan", *call)
     assert "mine/drumgan/direct: knows no attribute 'warmth'; use one of: brightness, " in line
     for arm in ("mine/unasked", "mine/no_nf/own"):
-        assert f"{arm}: cannot be asked for attributes" in fails("sample", arm, *call).replace("/direct", "")
+        assert f"{arm}: cannot be conditioned on attributes" in fails("sample", arm, *call).replace("/direct", "")
     for text, said in (
         ("brightness=1.5", "must be between 0 and 1"),
         ("bass", "expected NAME=VALUE"),
@@ -107,7 +107,9 @@ def test_a_part_of_a_file_is_inpainted(save, found, fails, write_sounds):
 def test_wrong_uses_and_models_of_another_kind_are_one_line(save, fails, flowshot, write_sounds):
     save("crash"), save("copies")
     sound = next(write_sounds(Path("sounds"), 1).iterdir())
-    assert "is of the kind copies, which cannot vary a sound" in fails("variations", "mine/copies", sound, "--out", "x")
+    assert "its model is of kind `copies`, which cannot make variations" in fails(
+        "variations", "mine/copies", sound, "--out", "x"
+    )
     assert "missing.wav: is not a file" in fails("variations", "mine/crash", "missing.wav", "--out", "x")
     for call in (
         ("variations", "mine/crash", sound, "--level", 0),

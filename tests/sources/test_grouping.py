@@ -28,7 +28,7 @@ def groups_of(source, listed, **patterns):
         groups.join(member.keys)
     found = {}
     for file, member in zip(listed, members, strict=True):
-        found.setdefault(groups.find(member.keys[0]), set()).add(file.source)
+        found.setdefault(groups[member.keys[0]], set()).add(file.source)
     return sorted(map(sorted, found.values()))
 
 

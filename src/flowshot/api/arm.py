@@ -84,7 +84,7 @@ class Arm:
     def encoding(self) -> tuple[Autoencoder, LatentPrior]:
         """The autoencoder and its prior; raises FlowshotError if the model is a generator, which has no latent."""
         if not isinstance(self.model, Autoencoder) or self.prior is None:
-            raise FlowshotError(f"{self.name}: is a generator, which has no latent; name an arm of an autoencoder")
+            raise FlowshotError(f"{self.name}: is a generator, which has no latent; use an arm with an autoencoder")
         return self.model, self.prior
 
     def sample(
@@ -136,7 +136,7 @@ class Arm:
     ) -> np.ndarray:
         """`count` clips `[count, clip_samples]`, of the latents that `sampler` draws.
 
-        Without a sampler they are a generator's, with the `attributes` asked for.
+        Without a sampler they are a generator's, conditioned on the `attributes`.
         """
         if sampler is None:
             return sample_directly(self.model, count, self.batch_size, generator, attributes).clips
@@ -164,12 +164,13 @@ class Arm:
         return Tempered(sampler, temperature)
 
     def require_attributes(self, wanted: Mapping[str, float]) -> None:
-        """Raise FlowshotError if clips of this arm cannot be asked for one of the attributes `wanted`."""
+        """Raise FlowshotError if this arm cannot be conditioned on one of the attributes `wanted`."""
         known: tuple[str, ...] = getattr(self.prior or self.model, "attribute_names", ())
         for name in wanted:
             if not known:
                 raise FlowshotError(
-                    f"{self.name}: cannot be asked for attributes; name an arm of the prior platune, or a drumgan"
+                    f"{self.name}: cannot be conditioned on attributes; use an arm with the prior `platune`, "
+                    "or a `drumgan`"
                 )
             if name not in known:
                 raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def readme(arm: Arm, dataset: dict[str, Any], scores: list[dict[str, Any]], folder: str) -> str:
     """The card: what the model is, what it learned from, how good it is, and how it is loaded."""
-    rate, samples = arm.card.sample_rate, arm.card.clip_samples
+    rate, samples = arm.sample_rate, arm.clip_samples
     counts = dataset["counts"]["clips"]
     parts = [
         f"---\ntags: [audio, flowshot]\nlibrary_name: flowshot\nlicense: other\n"

@@ -46,12 +46,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
     """Write a folder of ONNX graphs; returns what the report says of them, and for people."""
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    # Imported here: see `load_arm`.
     from flowshot.export.onnx import OPSET, export_onnx
 
     model, prior = arm.encoding()
     with working("recording and comparing"), writing(out), whole_folder(out) as folder:
-        difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
+        difference = export_onnx(folder, arm.name, model, prior, arm.sample_rate)
         require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
     return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json with their shapes"
@@ -85,7 +85,7 @@ def recorded(arm: "Arm") -> "tuple[ScriptModule, Callable[[Path], float], dict[s
         methods = [name for name in ("decode(latents, asked)", GENERATED) if hasattr(exported, name.partition("(")[0])]
         return exported, lambda path: largest_generator_difference(path, arm.model, batch_size), {"methods": methods}
     model, prior = arm.encoding()
-    exported = export(arm.name, model, prior, arm.card.sample_rate, batch_size)
+    exported = export(arm.name, model, prior, arm.sample_rate, batch_size)
     facts = {"latent_size": model.latent_size, "methods": list(METHODS)}
     return exported, lambda path: largest_difference(path, model, prior, batch_size), facts
 

@@ -108,7 +108,7 @@ def select(
     clips = []
     for clip in kept:
         source, member = files[owners[clip]].source, members[owners[clip]]
-        group = names.setdefault(groups.find(member.keys[0]), source)
+        group = names.setdefault(groups[member.keys[0]], source)
         clips.append(KeptClip(group, source, member, facts[clip]))
     with_clips = {owners[clip] for clip in kept}
     audit = [
@@ -164,12 +164,12 @@ def _tie_alike(groups: Groups, keys: Sequence[Hashable], spectra: Sequence[np.nd
     if len(keys) < 2:
         return
     largest = max(min(len(keys) // 4, 10), len(keys) // 10)
-    sizes = Counter(groups.find(key) for key in keys)
+    sizes = Counter(groups[key] for key in keys)
     for one, other in pairs_within(np.stack(spectra), ALIKE):
-        first, second = groups.find(keys[one]), groups.find(keys[other])
+        first, second = groups[keys[one]], groups[keys[other]]
         if first != second and sizes[first] + sizes[second] <= largest:
             groups.join([first, second])
-            sizes[first] += sizes[second]
+            sizes[groups[first]] = sizes[first] + sizes[second]
 
 
 def _audit_row(source: str, found: FileSurvey, kept: bool, lost: str, copy_of: str) -> AuditRow:

@@ -86,7 +86,9 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
                 except UnavailableError as error:
                     unavailable.setdefault(str(error).partition(": ")[2].partition(";")[0], []).append(pack.name)
                     continue
-                write_json(place / PACK_FILE, _card_row(pack, found) | {"files": _unpack(pack, found, place)})
+                told = [vars(one.package) | {"version": one.version, "sha256": one.sha256} for one in found]
+                files = _unpack(pack, found, place)
+                write_json(place / PACK_FILE, _told(pack) | {"packages": told, "files": files})
             rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")) | _told(pack))
         missing = [f"without {', '.join(names)}, because {reason}" for reason, names in unavailable.items()]
         if not rows:
@@ -149,14 +151,6 @@ def _told(pack: Pack) -> dict[str, str]:
     """What a card says of a pack, beside the packages that were found."""
     row = {"pack": pack.name, "kind": pack.kind, "licence": pack.licence, "origin": pack.origin}
     return row | {"digest": _digest(pack)}
-
-
-def _card_row(pack: Pack, found: list[Download]) -> dict[str, Any]:
-    packages = [
-        {"client": one.package.client, "name": one.package.name, "version": one.version, "sha256": one.sha256}
-        for one in found
-    ]
-    return _told(pack) | {"packages": packages}
 
 
 def _download_all(pack: Pack, downloads: Path) -> list[Download]:
