@@ -34,7 +34,7 @@ def gpu(steps: int = 100) -> Numbers:
     clips = plan.budget.steps * plan.budget.batch_size
     return {
         "card": torch.cuda.get_device_name(),
-        "audio seconds a second": batch_size * CLIP_SECONDS / of_step,
+        "seconds of audio per second": batch_size * CLIP_SECONDS / of_step,
         "samples a second": batch_size * CLIP_SECONDS * SAMPLE_RATE / of_step,
         "share of a bfloat16 matrix product's operations a second": counter.get_total_flops() / of_step / peak,
         "GiB of GPU memory": memory,
