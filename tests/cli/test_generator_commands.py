@@ -1,5 +1,6 @@
 """What commands do with DrumGAN and CRASH: ask for attributes, vary, inpaint and export; and what they refuse."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -140,9 +141,17 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(save, fai
     assert "kind drumgan cannot be exported as ONNX; use `flowshot sample`" in line and not Path("graphs").exists()
 
 
+@pytest.fixture
+def described(generated):
+    """The prepared dataset with what a card says of it."""
+    card = Path("data/prepared/mine/dataset.json")
+    facts = {"origin": "a test", "licence": "CC0", "counts": {"clips": {"train": 4, "valid": 4, "test": 9}}}
+    card.write_text(json.dumps(json.loads(card.read_text()) | facts))
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("name", ["crash", "drumgan"])
-def test_a_generator_from_python_draws_the_clips_of_the_command_however_it_was_stored(save, found, generated, name):
+def test_a_generator_from_python_draws_the_clips_of_the_command_however_it_was_stored(save, found, described, name):
     save(name)
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["sample"]["batch_size"] = 2  # a CRASH draws noise at every step of a batch
@@ -156,7 +165,7 @@ def test_a_generator_from_python_draws_the_clips_of_the_command_however_it_was_s
         np.testing.assert_allclose(arm.sample(5, seed=1).numpy(), read("drawn"), atol=1e-4)
 
 
-def test_a_published_arm_reads_sounds_as_the_project_of_the_current_folder_says(save, found, generated):
+def test_a_published_arm_reads_sounds_as_the_project_of_the_current_folder_says(save, found, described):
     save("crash")
     found("card", "mine/crash", "--out", "a/b/c/published")
     assert load("a/b/c/published").project == Path()
@@ -164,7 +173,6 @@ def test_a_published_arm_reads_sounds_as_the_project_of_the_current_folder_says(
 
 def test_a_forgotten_prior_or_one_too_many_is_one_line(save, fails, save_vae):
     save("crash"), save_vae()
-    assert "mine/no_nf: no_nf is an autoencoder; add a prior, as in mine/no_nf/own" in fails(
-        "sample", "mine/no_nf", "--out", "x"
-    )
+    line = fails("sample", "mine/no_nf", "--out", "x")
+    assert "mine/no_nf: is an autoencoder; add a prior, as in no_nf/own" in line
     assert "crash is a generator; leave the prior out: mine/crash" in fails("sample", "mine/crash/own", "--out", "x")

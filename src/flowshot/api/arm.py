@@ -284,7 +284,7 @@ def load(source: Path | str, seed: int | None = None, project: Path | str = ".")
     size = params.section("sample", SampleConfig).batch_size
     if isinstance(model, Autoencoder):
         if names[2] == DIRECT:
-            raise FlowshotError(f"{source}: {names[1]} is an autoencoder; add a prior, as in {source}/own")
+            raise FlowshotError(f"{'/'.join(names[:2])}: is an autoencoder; add a prior, as in {names[1]}/own")
         prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
         return Arm(names, seed, model, prior, card, root, size)
     if names[2] != DIRECT:
