@@ -174,5 +174,6 @@ def test_a_published_arm_reads_sounds_as_the_project_of_the_current_folder_says(
 def test_a_forgotten_prior_or_one_too_many_is_one_line(save, fails, save_vae):
     save("crash"), save_vae()
     line = fails("sample", "mine/no_nf", "--out", "x")
-    assert "mine/no_nf: is an autoencoder; add a prior, as in no_nf/own" in line
-    assert "crash is a generator; leave the prior out: mine/crash" in fails("sample", "mine/crash/own", "--out", "x")
+    assert "mine/no_nf: is an autoencoder; add a prior, as in mine/no_nf/own" in line
+    line = fails("sample", "mine/crash/own", "--out", "x")
+    assert "mine/crash/own: is of a generator, which has no prior; use mine/crash" in line

@@ -281,14 +281,14 @@ def load(source: Path | str, seed: int | None = None, project: Path | str = ".")
         remedy = "run `dvc repro`, or name one with --model-seed"
         raise FlowshotError(f"{trained}: no trained model for the plan's seeds ({seeds}); {remedy}")
     model, card = _model(trained / str(seed))
-    size = params.section("sample", SampleConfig).batch_size
+    named, size = "/".join(names[:2]), params.section("sample", SampleConfig).batch_size
     if isinstance(model, Autoencoder):
         if names[2] == DIRECT:
-            raise FlowshotError(f"{'/'.join(names[:2])}: is an autoencoder; add a prior, as in {names[1]}/own")
+            raise FlowshotError(f"{named}: is an autoencoder; add a prior, as in {named}/own")
         prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
         return Arm(names, seed, model, prior, card, root, size)
     if names[2] != DIRECT:
-        raise FlowshotError(f"{source}: {names[1]} is a generator; leave the prior out: {'/'.join(names[:2])}")
+        raise FlowshotError(f"{source}: is of a generator, which has no prior; use {named}")
     return Arm(names, seed, model, None, card, root, size)
 
 

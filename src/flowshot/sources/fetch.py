@@ -58,7 +58,7 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
             if card["files"] == 0:
                 raise FlowshotError(f"{source}: holds no files; put audio there, or name another folder")
         else:
-            # Imported here: the synthesizer needs scipy, and no other source does.
+            # Imported here: no other source needs the signal processing of scipy, which takes a while to load.
             from flowshot.sources.synthesis.synthesizer import write_clips
 
             write_clips(fresh / AUDIO_FOLDER, workers=workers())
