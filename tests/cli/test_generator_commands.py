@@ -145,7 +145,12 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(save, fai
 def described(generated):
     """The prepared dataset with what a card says of it."""
     card = Path("data/prepared/mine/dataset.json")
-    facts = {"origin": "a test", "licence": "CC0", "counts": {"clips": {"train": 4, "valid": 4, "test": 9}}}
+    facts = {
+        "origin": "a test",
+        "licence": "CC0",
+        "packages": [],
+        "counts": {"clips": {"train": 4, "valid": 4, "test": 9}},
+    }
     card.write_text(json.dumps(json.loads(card.read_text()) | facts))
 
 
