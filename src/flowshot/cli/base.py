@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tabulate import tabulate
+import tabulate
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import check_section, project_params
 from flowshot.preparation.config import DatasetConfig
+
+tabulate.MIN_PADDING = 0  # a column is as wide as its header, no wider
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], widths: Seque
     """
     # A text stays what it is, also the name of a file that could be read as a number.
     texts = [place for place, column in enumerate(zip(*rows, strict=True)) if any(isinstance(e, str) for e in column)]
-    return tabulate(
+    return tabulate.tabulate(
         rows, header, floatfmt=".4g", numalign="right", disable_numparse=texts, maxcolwidths=widths if rows else None
     )

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from flowshot.cli.arms import begin, finish
 from flowshot.cli.base import Outcome, table
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     names = arm.prior.attribute_names
     columns = [dict(zip(ATTRIBUTES, before, strict=True)), dict(zip(names, read[0].tolist(), strict=True)), moves]
     columns.append(dict(zip(ATTRIBUTES, after, strict=True)))
-    facts = dict(zip(("before", "read", "moves", "after"), columns, strict=True))
+    facts: dict[str, Any] = dict(zip(("before", "read", "moves", "after"), columns, strict=True))
     written = finish(out, arm, made.numpy(), 1, "", file=arguments.file, **facts)
     rows = [(name, *(column.get(name) for column in columns)) for name in names]
     header = ("attribute", "of the sound", "as the prior reads it", "moved by", "of the result")

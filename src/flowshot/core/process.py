@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import unwritable
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def stage(main: Callable[..., None], description: str | None = None) -> None:
