@@ -37,4 +37,5 @@ fuzz: setup ## Feed 10,000 damaged files to the decoders
 	@FLOWSHOT_FUZZ_CASES=10000 pytest tests/corpus/test_fuzz_decoder.py
 
 audit: setup ## Known vulnerabilities of the pinned packages (pip-audit, in an environment of its own)
-	@python scripts/audit_packages.py
+	@uvx pip-audit@2.10.1 --strict --no-deps --disable-pip --progress-spinner off \
+	  -r <(sed -E 's/\+[A-Za-z0-9.]+//' constraints.txt)

@@ -4,8 +4,8 @@
     python scripts/bench.py decoding sampling  # these; the numbers of the others stay
     python scripts/bench.py --list             # their names
 
-Ratios compare with the named peer in turns in one run, because machines differ and are shared; absolute numbers say
-little. docs/running.md says how to install the peers.
+Ratios are taken in one run that alternates with the named peer, because machines differ and are shared; absolute
+numbers say little. docs/running.md says how to install the peers.
 """
 
 import argparse

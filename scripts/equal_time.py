@@ -1,8 +1,8 @@
 """Which `steps_share` gives a model the time that another one takes: `python scripts/equal_time.py NAME ...`.
 
-Trains each entry of `autoencoders` or `generators` for a few steps of the plan's batch size on noise, in turns with
-`--like` (no_nf), and prints the processor's seconds a step and their ratio. A generator that grows is measured over its
-whole growth. On a GPU, wall time is measured instead.
+Trains each entry of `autoencoders` or `generators` for a few steps of the plan's batch size on noise, alternating with
+`--like` (no_nf), and prints the processor's seconds per step and their ratio. A generator that grows is measured over
+its whole growth. On a GPU, wall time is measured instead.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def seconds_a_step(name: str, steps: int) -> float:
     # The noise has all of a prepared set that trainings read.
     noise = cast(PreparedDataset, dataset)
     train_function(entry)(model, TrainingJob(noise, training, budget, generator, lambda row: ticks.append(clock())))
-    # Without the first step, which sets up, and the last one, behind which everything is validated.
+    # Without the first step, which sets up, and the last one, after which everything is validated.
     return float(np.diff(ticks[:-1]).mean())
 
 

@@ -119,7 +119,7 @@ def stage(folder: Path, output: str, name: str, *words: object) -> None:
 
 
 def table(folder: Path, seeds: list[int]) -> str:
-    """A row an arm: the mean over seeds of each metric, and its smallest and largest value."""
+    """One row per arm: the mean over seeds of each metric, and its smallest and largest value."""
     scores = {
         (arm, seed): read_json(folder / f"scores/few/{arm}/{PRIOR}/{seed}.json") for arm in ARMS for seed in seeds
     }

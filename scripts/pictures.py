@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flowshot.clips.prepared import read_prepared
+from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
 from flowshot.core.process import run_script
@@ -50,7 +50,7 @@ def main() -> None:
 
 def draw_clips(stem: Path, dataset: str, autoencoder: str, prior: str, seed: str) -> None:
     """Three rows of spectrograms; the first two show the same clips, spread over the test split."""
-    prepared = read_prepared(Path("data/prepared") / dataset)
+    prepared = read_prepared(PREPARED / dataset)
     made = Path("generated") / dataset / autoencoder
     real = prepared.clips("test")
     reconstructed = np.load(made / "reconstruction" / seed / "clips.npy", mmap_mode="r")

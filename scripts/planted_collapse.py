@@ -3,8 +3,8 @@
     python scripts/planted_collapse.py --seeds 0 1 2 3 4 5 6 7 --jobs 2
 
 Clips of the embedded synthesizer, a small autoencoder, and four cases that differ in one thing each: the default, a
-latent loss far too dear, a decoder that is not given the latent, and a decoder that is not given half of it. Writes
-`reports/checks/planted.md`, one row a case; exit status 1 where a verdict is wrong.
+latent loss with far too large a weight, a decoder that is not given the latent, and a decoder that is not given half of
+it. Writes `reports/checks/planted.md`, one row per case; exit status 1 where a verdict is wrong.
 """
 
 import argparse
@@ -154,7 +154,7 @@ def expected(case: str) -> str:
 
 
 def page(outcomes: Sequence[Outcome], steps: int) -> str:
-    """Markdown: a row a case, with the smallest and the largest of each number over seeds."""
+    """Markdown: one row per case, with the smallest and the largest of each number over seeds."""
     columns = ("used_units", "active_units", "kl", "mutual_information", "shuffle_gap", "reconstruction")
     seeds = len({one.seed for one in outcomes})
     lines = [

@@ -2,7 +2,7 @@
 
     python scripts/planted_differences.py --data data/prepared/samples
 
-Arms are draws from real training clips, one of them spoiled: `CANDIDATES` clips each, against `GROUPS` sources of the
+Arms are draws from real training clips, one of them degraded: `CANDIDATES` clips each, against `GROUPS` sources of the
 held-out clips, which are drawn anew as well. The paired test of their KID under YAMNet is that of the report.
 """
 
@@ -84,10 +84,10 @@ def main() -> None:
     }
     lines = []
     for name, plant in PLANTS.items():
-        spoiled = Arm(embed(planted(prepared, rows, plant)), reference) if plant else clean
+        degraded = Arm(embed(planted(prepared, rows, plant)), reference) if plant else clean
         redraws = arguments.redraws if name != "nothing" else 2 * arguments.redraws
         found = [
-            redraw(spoiled, clean, np.array(held_out.groups), labels.get(name, labels[LABELS]), name, i)
+            redraw(degraded, clean, np.array(held_out.groups), labels.get(name, labels[LABELS]), name, i)
             for i in range(redraws)
         ]
         lines.append(line(name, found))
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def planted(prepared: PreparedDataset, rows: np.ndarray, plant: Plant | None) -> np.ndarray:
-    """Training clips, spoiled where there is something to plant."""
+    """Training clips, degraded where there is something to plant."""
     clips = np.asarray(prepared.clips("train")[rows])
     return plant(clips, prepared.sample_rate) if plant else clips
 
@@ -135,7 +135,7 @@ class Arm:
 
 
 def redraw(
-    spoiled: Arm, clean: Arm, groups: np.ndarray, labels: np.ndarray, name: str, i: int
+    degraded: Arm, clean: Arm, groups: np.ndarray, labels: np.ndarray, name: str, i: int
 ) -> tuple[float, float, float]:
     """The difference of both KIDs, its p-value, and what would have been found with power 0.8."""
     generator = numpy_generator(i, "planted", name)
@@ -145,7 +145,7 @@ def redraw(
     dropped = classes[: round(DROPPED * len(classes))] if name in (LABELS, CLUSTERS) else classes[:0]
     allowed = np.flatnonzero(~np.isin(labels, dropped)), np.arange(len(labels))
     drawn = (np.bincount(generator.choice(of, CANDIDATES), minlength=len(labels)).astype(float) for of in allowed)
-    pair = [arm.distance(counts, reference, source) for arm, counts in zip((spoiled, clean), drawn, strict=True)]
+    pair = [arm.distance(counts, reference, source) for arm, counts in zip((degraded, clean), drawn, strict=True)]
     difference = paired_difference(*([one] for one in pair))
     return difference.value, difference.p_value, difference.detectable(0.8, 0.95)
 
@@ -163,9 +163,9 @@ def page(lines: Sequence[str], prepared: PreparedDataset, pool: int, classes: in
     """The part of the document."""
     return f"""## Planted differences
 
-`scripts/planted_differences.py`: {CANDIDATES:,} clips an arm, drawn with replacement from {pool:,} training clips of
+`scripts/planted_differences.py`: {CANDIDATES:,} clips per arm, drawn with replacement from {pool:,} training clips of
 `{prepared.name}`, against the held-out clips of {GROUPS} sources, all drawn anew for each redraw.
-The spoiled arm and a clean one are compared by the paired test of KID under YAMNet. Instruments are the {classes:,}
+The degraded arm and a clean one are compared by the paired test of KID under YAMNet. Instruments are the {classes:,}
 labels of the files; classes of sound are clusters of the embedding (Ward), drawn anew as well.
 
 | planted | difference of KID ×10³, median (range) | found from, power 0.8 | p < 0.05 |

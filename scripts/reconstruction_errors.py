@@ -2,7 +2,7 @@
 
 Validation clips are encoded and decoded. Then one thing at a time is put right, taken from the real clip: its phase,
 its magnitudes, or its levels in blocks of given hertz and seconds. Where FAD falls far for few right numbers,
-there is what the next decoder or loss should learn. Printed as a Markdown table, behind the bias of the level.
+there is what the next decoder or loss should learn. Printed as a Markdown table, after the bias of the level.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from flowshot.clips.prepared import read_prepared
+from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.params import read_params
 from flowshot.core.process import run_script
 from flowshot.core.randomness import torch_generator
@@ -40,13 +40,13 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     model = load_autoencoder(chosen.model)[0]
-    prepared = read_prepared(Path("data/prepared") / (chosen.dataset or chosen.model.parts[-3]))
+    prepared = read_prepared(PREPARED / (chosen.dataset or chosen.model.parts[-3]))
     real = np.array(prepared.clips("valid"))
     made = reconstruct_clips(model, real, BATCH_SIZE, torch_generator(0, "reconstruction errors")).clips
     heard = embedder("yamnet", read_params().section("score.policy", PolicyConfig))
     reference = heard.embed(real, prepared.sample_rate)
     print(level_bias(spectra(real), spectra(made)), end="\n\n")
-    print("| put right | numbers a clip | FAD | KID x 1000 |\n|---|--:|--:|--:|")
+    print("| put right | numbers per clip | FAD | KID x 1000 |\n|---|--:|--:|--:|")
     for name, numbers, clips in corrected(real, made, prepared.sample_rate):
         embedded = heard.embed(clips, prepared.sample_rate)
         fad, kid = frechet_distance(embedded, reference), 1000 * kernel_distance(embedded, reference).value

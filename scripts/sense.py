@@ -1,7 +1,7 @@
-"""Which metric sees which fault of real audio? Writes `reports/checks/sense.md`: `python scripts/sense.py`.
+"""Which metric detects which degradation of real audio? Writes `reports/checks/sense.md`: `python scripts/sense.py`.
 
-Real clips take the place of generated ones and are spoiled in five grades. A metric sees a fault where it follows the
-grades, from the clips as they are to the worst: Spearman's rank correlation of its value with the grade.
+Real clips take the place of generated ones and are degraded in five steps. A metric detects a degradation where
+it follows the grades, from the clips as they are to the worst: Spearman's rank correlation of its value with the grade.
 """
 
 import argparse
@@ -70,13 +70,13 @@ def main() -> None:
     material = split_material(prepared, cache)
     order = numpy_generator(0, "sense").permutation(len(material.pool))
     clean = material.pool[order[: material.n]]
-    grades = {name: [clean, *spoiled] for name, spoiled in faults(material, clean, order).items()}
+    grades = {name: [clean, *degraded] for name, degraded in faults(material, clean, order).items()}
     steps = tqdm(total=1 + sum(len(sets) - 1 for sets in grades.values()), unit="set")
-    unspoiled = scored(material, clean, cache)
+    undegraded = scored(material, clean, cache)
     steps.update()
     found: dict[str, list[dict[tuple[str, str], float]]] = {}
     for name, sets in grades.items():
-        found[name] = [unspoiled]
+        found[name] = [undegraded]
         for clips in sets[1:]:
             found[name].append(scored(material, clips, cache))
             steps.update()
@@ -193,10 +193,10 @@ def page(found: dict[str, list[dict[tuple[str, str], float]]], dataset: str, n: 
         lines.append(f"| {metric(name).title.split(' ×')[0]} | {EMBEDDINGS.get(by, by)} | {' | '.join(cells)} |")  # noqa: RUF001
     return "\n".join(
         [
-            "# Which metric sees which fault?",
+            "# Which metric detects which degradation?",
             "",
             f"Real clips of `{dataset}` instead of generated ones, {n} against the {n} reference clips of the",
-            "plan, spoiled in five grades; written by `scripts/sense.py`. A cell holds the value of the clips as they",
+            "plan, degraded in five steps; written by `scripts/sense.py`. A cell holds the value of the clips as they",
             "are and at the worst grade, and Spearman's rank correlation with the grade, positive where it gets worse.",
             f"Bold: it follows the grades ({FOLLOWS} or more; 1 is every single one).",
             "",

@@ -1,1 +1,1 @@
-"""What `make bench` measures: one file a subject, each benchmark a function that returns numbers by their names."""
+"""What `make bench` measures: one file per subject, each benchmark a function that returns numbers by their names."""

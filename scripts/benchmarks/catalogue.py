@@ -40,7 +40,7 @@ BENCHMARKS = {
     ),
     "training against acids-rave": Benchmark(
         training.against_rave,
-        "Against v2_small in its first phase, with as many parameters, on as many clips a batch. RAVE's losses need "
+        "Against v2_small in its first phase, with as many parameters, on as many clips per batch. RAVE's losses need "
         "each clip padded to 32,768 samples: the first number counts all of these as audio, the second the clips.",
         {"throughput over RAVE's, samples processed": Wanted(2), "throughput over RAVE's, clips": Wanted(2)},
     ),
@@ -85,7 +85,7 @@ BENCHMARKS = {
     ),
     "side by side": Benchmark(
         pipeline.side_by_side,
-        "The plan `quick` with trainings of 30 steps: `flowshot run --jobs 2`, a core a stage, against `dvc repro`.",
+        "The plan `quick`, trainings of 30 steps: `flowshot run --jobs 2`, one core per stage, against `dvc repro`.",
         {"times faster": Wanted(1.5)},
     ),
     "GPU": Benchmark(gpu.gpu, "Training in bfloat16, batches of 64."),
@@ -95,7 +95,7 @@ BENCHMARKS = {
 LONG = {
     "side by side, whole plan": Benchmark(
         partial(pipeline.side_by_side, None),
-        "The plan `quick` as it is: `flowshot run --jobs 2`, a core a stage, against `dvc repro`.",
+        "The plan `quick` as it is: `flowshot run --jobs 2`, one core per stage, against `dvc repro`.",
         {"times faster": Wanted(1.5)},
     ),
 }

@@ -34,9 +34,9 @@ def gpu(steps: int = 100) -> Numbers:
     clips = plan.budget.steps * plan.budget.batch_size
     return {
         "card": torch.cuda.get_device_name(),
-        "audio seconds a second": batch_size * CLIP_SECONDS / of_step,
-        "samples a second": batch_size * CLIP_SECONDS * SAMPLE_RATE / of_step,
-        "share of a bfloat16 matrix product's operations a second": counter.get_total_flops() / of_step / peak,
+        "seconds of audio per second": batch_size * CLIP_SECONDS / of_step,
+        "samples per second": batch_size * CLIP_SECONDS * SAMPLE_RATE / of_step,
+        "share of a bfloat16 matrix product's operations per second": counter.get_total_flops() / of_step / peak,
         "GiB of GPU memory": memory,
         "minutes of as many bare steps as the plan thesis has clips for": trainings * clips / batch_size * of_step / 60,
     }
@@ -71,7 +71,7 @@ def seconds_each(step: Callable[[], None], count: int) -> float:
 
 
 def matrix_flops(device: torch.device, runs: int = 50) -> float:
-    """Operations a second of a large bfloat16 matrix product, the most that this card does of anything."""
+    """Operations per second of a large bfloat16 matrix product, the most that this card does of anything."""
     a = torch.randn(MATRIX, MATRIX, device=device, dtype=torch.bfloat16)
     _ = a @ a
     torch.cuda.synchronize()

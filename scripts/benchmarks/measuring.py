@@ -90,7 +90,7 @@ class Turns(Checkpoint):
 def training_in_turns(
     peer: Callable[[], object], clips: np.ndarray, config: TrainConfig, group: int, rounds: int
 ) -> list[tuple[float, float]]:
-    """Seconds of `group` steps of `train` on `clips: [n, samples]` and of a call of `peer`, `rounds` times in turns."""
+    """Seconds of `group` steps of `train` on `clips: [n, samples]`, and of a call of `peer`, for each of `rounds`."""
     turns = Turns(peer, group)
     budget = BudgetConfig((rounds + 1) * group + 1, BATCH_SIZE)
     generator = torch.Generator().manual_seed(0)

@@ -38,7 +38,7 @@ def preparation(files: int = 300, rounds: int = 3) -> Numbers:
             pairs.append((theirs, once(partial(prepare, project))))
     times_faster = median_ratio(pairs)
     ours = files * FILE_SECONDS / sorted(mine for _, mine in pairs)[rounds // 2]
-    return {"times faster than `rave preprocess`": times_faster, "our audio seconds a second": ours}
+    return {"times faster than `rave preprocess`": times_faster, "our seconds of audio per second": ours}
 
 
 def write_recordings(folder: Path, count: int) -> None:

@@ -3,15 +3,15 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from flowshot.execution.graph import DVC, search_path
+
 ROOT = Path(__file__).resolve().parents[2]
-DVC = (sys.executable, "-m", "dvc")
 
 
 def small_project(folder: Path) -> Path:
@@ -37,8 +37,7 @@ def write_params(project: Path, change: Callable[[dict[str, Any]], None]) -> Non
 
 def run(project: Path, *command: str) -> None:
     """Run a command in a project, with the code that lies there; raises CalledProcessError where it fails."""
-    paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PATH": paths, "PYTHONPATH": str(project / "src")}
+    environment = {**os.environ, "PATH": search_path(), "PYTHONPATH": str(project / "src")}
     for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI", "DVC_EXP_NAME"):
         environment.pop(name, None)
     subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True, text=True)

@@ -23,7 +23,7 @@ def embedding(count: int = 256) -> Numbers:
     """YAMNet, resampling and windows included."""
     config = project_params().section("score", ScoreConfig)
     yamnet, clips = embedder("yamnet", config.policy), decaying_noise(count)
-    return {"clips a second": count / seconds(lambda: yamnet.embed(clips, SAMPLE_RATE))}
+    return {"clips per second": count / seconds(lambda: yamnet.embed(clips, SAMPLE_RATE))}
 
 
 def frechet(dimensions: tuple[int, ...] = (512, 1024, 2048), count: int = 1000) -> Numbers:

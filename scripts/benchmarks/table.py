@@ -7,7 +7,7 @@ from benchmarks.catalogue import Benchmark
 
 
 def table(results: Mapping[str, Mapping[str, Any]], benchmarks: Mapping[str, Benchmark]) -> str:
-    """Markdown: under each benchmark that was measured, what it means and a row a number."""
+    """Markdown: under each benchmark that was measured, what it means and one row per number."""
     sections = []
     for name, benchmark in benchmarks.items():
         if name not in results:

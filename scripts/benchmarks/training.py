@@ -68,7 +68,7 @@ def loop_overhead(group: int = 10, rounds: int = 15) -> Numbers:
     pairs = training_in_turns(peer, clips, unvalidated(), group, rounds)
     return {
         "loop over bare step": median_ratio(pairs),
-        "audio seconds a second": CLIP_SECONDS * BATCH_SIZE * group / statistics.median(pair[0] for pair in pairs),
+        "seconds of audio per second": CLIP_SECONDS * BATCH_SIZE * group / statistics.median(pair[0] for pair in pairs),
     }
 
 
@@ -97,7 +97,7 @@ def against_rave(group: int = 2, rounds: int = 7) -> Numbers:
     return {
         "throughput over RAVE's, samples processed": times_faster * CLIP_SECONDS / padded_seconds,
         "throughput over RAVE's, clips": times_faster,
-        "our audio seconds a second": audio / statistics.median(mine for mine, _ in pairs),
+        "our seconds of audio per second": audio / statistics.median(mine for mine, _ in pairs),
         "our parameters": ours,
         "RAVE's parameters": generator_parameters(model),
         "RAVE's capacity": model.config.capacity,

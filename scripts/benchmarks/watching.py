@@ -90,4 +90,4 @@ def logging_share(rows: int = 20) -> Numbers:
         for step in range(rows):
             run.hold({(f"training/metric {number}", step): (float(number), step) for number in range(15)})
         taken = time.process_time() - begin
-    return {"of training": taken / rows / LOG_SECONDS, "processor seconds a row": taken / rows}
+    return {"of training": taken / rows / LOG_SECONDS, "processor seconds per row": taken / rows}

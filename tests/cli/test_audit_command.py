@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -78,3 +80,10 @@ def test_what_is_no_folder_is_named(tmp_path, fails):
     assert f"{tmp_path}/none: does not exist" in fails("audit", tmp_path / "none")
     (tmp_path / "file").touch()
     assert "file: is not a folder" in fails("audit", tmp_path / "file")
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "clips: is missing; add it"), ("clips: 5\n", "clips: ")])
+def test_a_project_without_settings_of_clips_is_one_line(tmp_path, monkeypatch, fails, text, said):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("datasets: {}\n" + text)
+    assert f"params.yaml: {said}" in fails("audit", tmp_path)

@@ -135,7 +135,9 @@ def test_a_model_whose_start_model_changed_since_is_told(fetched, save_vae, foun
     assert found("check")["other_start"] == []
     weights.write_bytes(b"of another training")
     (line,) = found("check")["other_start"]
-    assert line.startswith("mine/fine/3: its start model mine/no_nf/3 has changed since; `dvc repro --force")
+    assert line.startswith(
+        "mine/fine/3: its start model mine/no_nf/3 has changed since it was trained; run `dvc repro --force"
+    )
     assert "--single-item train@mine-fine-3`" in line
     weights.unlink()
     assert found("check")["other_start"] == [], "it is trained, and there is nothing to do"

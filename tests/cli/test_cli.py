@@ -176,3 +176,18 @@ def test_what_a_library_prints_does_not_mix_with_the_object(tmp_path, monkeypatc
     assert main(["audit", str(tmp_path), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["files"] == 0 and "opinion" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["listening-test", "--pairs", "-1"], "argument --pairs: must be 0 or more"),
+        (["listening-test", "--pairs", "x"], "argument --pairs: invalid int value: 'x'"),
+        (["sample", "a/b/c", "--n", "x"], "argument --n: invalid int value: 'x'"),
+        (["sample", "a/b/c", "--temperature", "x"], "argument --temperature: invalid float value: 'x'"),
+    ],
+)
+def test_a_wrong_number_is_named_as_what_was_expected(arguments, said, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert said in capsys.readouterr().err.splitlines()[-1]

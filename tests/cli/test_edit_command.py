@@ -74,7 +74,7 @@ def test_wrong_uses_are_one_line(prior, fails, flowshot, sound):
     call = ("--attribute", "warmth=+0.1", "--out", "x")
     assert "knows no attribute 'warmth'; use one of: brightness, bass" in fails("edit", sound, "--arm", ARM, *call)
     other = fails("edit", sound, "--arm", "mine/no_nf/own", "--attribute", "bass=+0.1", "--out", "x")
-    assert "mine/no_nf/own: cannot be asked for attributes; name an arm of the prior platune" in other
+    assert "mine/no_nf/own: cannot be conditioned on attributes; use an arm with the prior `platune`" in other
     for text in ("bass=0.3", "bass", "bass=+2", "bass=+x"):
         status, _, err = flowshot("edit", sound, "--arm", ARM, "--attribute", text, "--out", "x")
         assert status == 2 and "expected NAME=+AMOUNT" in err.splitlines()[-1]

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from defaults import COMMITTED
-from flowshot.cli.export import LARGEST_DIFFERENCE, LARGEST_ONNX_DIFFERENCE
+from flowshot.cli.export import LARGEST_DIFFERENCE, LARGEST_ONNX_DIFFERENCE, require_small
 from flowshot.core.errors import FlowshotError
 from flowshot.core.randomness import derive_seed, torch_generator
 from flowshot.export.onnx import export_onnx, mixture_of, real_spectrum
-from flowshot.export.torchscript import GivenNoise, export, largest_difference
+from flowshot.export.torchscript import GivenNoise, export, largest_difference, largest_gap
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.autoencoders.vae.model import KIND
@@ -287,3 +287,12 @@ def test_the_command_writes_a_folder_of_graphs(trained, found, fails):
         "prior.onnx",
     ]
     assert "graphs: is not empty" in fails("export", "mine/no_nf/own", "--format", "onnx", "--out", "graphs")
+
+
+def test_a_difference_that_is_not_a_number_or_of_another_shape_is_never_small():
+    clip, broken = torch.zeros(1, 4), torch.tensor([[0.0, float("nan"), 0.0, 0.0]])
+    assert largest_gap([(clip, clip + 0.5), (clip, clip + 0.25)]) == 0.5
+    assert largest_gap([(clip, clip), (clip, torch.zeros(2, 4))]) == float("inf")
+    for pairs in ([(clip, broken), (clip, clip)], [(clip, clip), (broken, clip)]):
+        with pytest.raises(FlowshotError, match="differs from the original by nan"):
+            require_small("an/arm", largest_gap(pairs), LARGEST_DIFFERENCE)

@@ -1,5 +1,6 @@
 """What commands do with DrumGAN and CRASH: ask for attributes, vary, inpaint and export; and what they refuse."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 import torch
 import yaml
 
+from flowshot.api.arm import load
 from flowshot.core.params import read_params
 from flowshot.core.randomness import derive_seed
 from flowshot.models.base.kind import ModelCard, save_model
@@ -68,7 +70,7 @@ def test_wrong_attributes_are_one_line(save, fails, flowshot, save_vae):
     line = fails("sample", "mine/drumgan", *call)
     assert "mine/drumgan/direct: knows no attribute 'warmth'; use one of: brightness, " in line
     for arm in ("mine/unasked", "mine/no_nf/own"):
-        assert f"{arm}: cannot be asked for attributes" in fails("sample", arm, *call).replace("/direct", "")
+        assert f"{arm}: cannot be conditioned on attributes" in fails("sample", arm, *call).replace("/direct", "")
     for text, said in (
         ("brightness=1.5", "must be between 0 and 1"),
         ("bass", "expected NAME=VALUE"),
@@ -106,7 +108,9 @@ def test_a_part_of_a_file_is_inpainted(save, found, fails, write_sounds):
 def test_wrong_uses_and_models_of_another_kind_are_one_line(save, fails, flowshot, write_sounds):
     save("crash"), save("copies")
     sound = next(write_sounds(Path("sounds"), 1).iterdir())
-    assert "is of the kind copies, which cannot vary a sound" in fails("variations", "mine/copies", sound, "--out", "x")
+    assert "its model is of kind `copies`, which cannot make variations" in fails(
+        "variations", "mine/copies", sound, "--out", "x"
+    )
     assert "missing.wav: is not a file" in fails("variations", "mine/crash", "missing.wav", "--out", "x")
     for call in (
         ("variations", "mine/crash", sound, "--level", 0),
@@ -135,3 +139,46 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(save, fai
     save("drumgan")
     line = fails("export", "mine/drumgan", "--format", "onnx", "--out", "graphs")
     assert "kind drumgan cannot be exported as ONNX; use `flowshot sample`" in line and not Path("graphs").exists()
+
+
+@pytest.fixture
+def described(generated):
+    """The prepared dataset with what a card says of it."""
+    card = Path("data/prepared/mine/dataset.json")
+    facts = {
+        "origin": "a test",
+        "licence": "CC0",
+        "packages": [],
+        "counts": {"clips": {"train": 4, "valid": 4, "test": 9}},
+    }
+    card.write_text(json.dumps(json.loads(card.read_text()) | facts))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", ["crash", "drumgan"])
+def test_a_generator_from_python_draws_the_clips_of_the_command_however_it_was_stored(save, found, described, name):
+    save(name)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["sample"]["batch_size"] = 2  # a CRASH draws noise at every step of a batch
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    found("sample", f"mine/{name}", "--n", 5, "--seed", 1, "--out", "drawn")
+    found("card", f"mine/{name}", "--out", "published")
+    found("export", f"mine/{name}", "--out", "arm.pt")
+    for source in (f"mine/{name}", f"models/mine/{name}/3", "published", "arm.pt"):
+        arm = load(source)
+        assert arm.name == f"mine/{name}/direct" and getattr(arm, "seed", 3) == 3
+        np.testing.assert_allclose(arm.sample(5, seed=1).numpy(), read("drawn"), atol=1e-4)
+
+
+def test_a_published_arm_reads_sounds_as_the_project_of_the_current_folder_says(save, found, described):
+    save("crash")
+    found("card", "mine/crash", "--out", "a/b/c/published")
+    assert load("a/b/c/published").project == Path()
+
+
+def test_a_forgotten_prior_or_one_too_many_is_one_line(save, fails, save_vae):
+    save("crash"), save_vae()
+    line = fails("sample", "mine/no_nf", "--out", "x")
+    assert "mine/no_nf: is an autoencoder; add a prior, as in mine/no_nf/own" in line
+    line = fails("sample", "mine/crash/own", "--out", "x")
+    assert "mine/crash/own: is of a generator, which has no prior; use mine/crash" in line

@@ -70,3 +70,18 @@ def test_a_name_that_is_no_plan_or_a_plan_that_is_wrong_leaves_the_file_alone(co
     committed.write_text(before.replace("    budget: thesis", "    budget: eternal"))
     assert "budgets: 'eternal' is not defined" in fails("plan", "thesis")
     assert read_params(committed).section("plan", PlanConfig).name == "quick"
+
+
+def test_a_plan_whose_lines_are_not_all_indented_is_left_alone(committed, fails):
+    before = committed.read_text().replace("\n  seeds:", "\n# a comment\n  seeds:")
+    committed.write_text(before)
+    assert "its section `plan` cannot be replaced" in fails("plan", "thesis")
+    assert committed.read_text() == before
+
+
+def test_a_plan_in_the_last_line_is_replaced_although_the_line_has_no_end(committed, found):
+    text = committed.read_text()
+    start, end = text.index("plan:\n  name"), text.index("# How audio becomes clips")
+    committed.write_text(f"{text[:start]}{text[end:]}\nplan: quick")
+    found("plan", "thesis")
+    assert read_params(committed).plan.name == "thesis" and committed.read_text().count("\nplan:") == 1

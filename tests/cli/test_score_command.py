@@ -86,7 +86,7 @@ def test_a_silent_clip_is_scored_like_any_other(folders, score, tmp_path, found)
 def test_what_is_no_audio_by_its_name_is_told(folders, score, tmp_path, flowshot, found):
     (tmp_path / "candidate/notes.txt").touch()
     assert found(*score)["candidate"]["not_audio"] == ["notes.txt"]
-    assert "candidate: 1 files are left out because" in flowshot(*score)[2]
+    assert "candidate: 1 files are skipped because" in flowshot(*score)[2]
 
 
 def test_huge_samples_give_finite_numbers(folders, score, tmp_path, found):

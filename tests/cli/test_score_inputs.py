@@ -185,3 +185,9 @@ def test_a_name_that_is_no_name_or_a_place_that_is_no_project_is_told(score, flo
     status, out, err = flowshot(*score, "--as", "../gan")
     assert status == 2 and out == "" and "argument --as: must consist of letters" in err
     assert "params.yaml" in fails(*score, "--as", "gan")
+
+
+@pytest.mark.parametrize("option", [("--seconds", 2), ("--sample-rate", 8000)])
+def test_clips_of_a_prepared_reference_have_the_length_and_rate_of_its_dataset(prepared, flowshot, option):
+    status, _, err = flowshot(*prepared, *option)
+    assert status == 2 and "clips are those of data/prepared/mine; leave --seconds and" in err.splitlines()[-1]

@@ -222,3 +222,10 @@ def test_the_arms_of_the_committed_file_differ_in_their_flows_alone():
     assert [[flow != "none" for flow in pair] for pair in flows.values()] == [
         [False, False], [True, False], [False, True], [True, True],
     ]  # fmt: skip
+
+
+def test_priors_that_are_no_mapping_of_names_are_one_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("fit_prior: 5\n")
+    with pytest.raises(FlowshotError, match="fit_prior must be a mapping of names to entries"):
+        read_params(path)

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 
@@ -5,7 +7,7 @@ import numpy as np
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.process import stage, workers
+from flowshot.core.process import in_processes, stage, workers
 
 
 def run_stage(body):
@@ -71,3 +73,16 @@ def test_a_memory_mapped_file_that_is_cut_off_ends_the_stage_and_says_where(tmp_
     result = run_stage(body + "clips[numpy.array([3, 99])]; print('read')")
     assert result.returncode != 0 and result.stdout == ""
     assert "Bus error" in result.stderr and "in main" in result.stderr
+
+
+def die_at_three(number: int) -> int:
+    """Ends its process at 3, as a system without memory does."""
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def test_items_are_worked_on_in_order_and_a_killed_process_is_one_line(capfd):
+    assert list(in_processes(die_at_three, [4, 2, 0], 2, "squares", "number")) == [16, 4, 0]
+    with pytest.raises(FlowshotError, match="squares: a process was killed or crashed"):
+        list(in_processes(die_at_three, range(6), 2, "squares", "number"))

@@ -18,7 +18,7 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import to_dict
 from flowshot.diagnostics.disentanglement import read_factors
 from flowshot.preparation.preparation import audit_folder, prepare
-from flowshot.preparation.selection import REASONS
+from flowshot.preparation.selection import REASONS, AuditRow, write_audit
 from flowshot.sources.fetch import fetch
 from flowshot.sources.synthesis import synthesizer
 from sound_folders import FIFTHS, dataset
@@ -354,3 +354,12 @@ def test_what_the_synthesizer_varied_is_kept_for_every_clip(tmp_path, monkeypatc
     rows = read_prepared(tmp_path / "prepared").rows("train")
     factors = read_factors(tmp_path / "prepared" / FACTORS, [row["source"] for row in rows])
     assert len(factors["pitch"]) == len(rows) and factors["pitch"].isfinite().any()
+
+
+def test_the_audit_holds_the_remark_about_a_kept_file(tmp_path):
+    row = AuditRow("a.wav", "kept", "", 1.0, 8000, 1, note="its header gives no length")
+    write_audit(tmp_path / "audit.csv", [row, AuditRow("b.txt", "dropped", "not_audio", None, None, None)])
+    with (tmp_path / "audit.csv").open(newline="", encoding="utf-8") as file:
+        kept, dropped = csv.DictReader(file)
+    assert (kept["note"], kept["seconds"], kept["copy_of"]) == ("its header gives no length", "1.000000", "")
+    assert dropped["seconds"] == dropped["channels"] == dropped["note"] == ""

@@ -129,7 +129,7 @@ def test_without_any_client_there_is_one_line(tmp_path, registry):
     programs, *_ = registry
     for path in programs.iterdir():
         path.unlink()
-    with pytest.raises(FlowshotError, match="shots, because the program `npm` is not installed") as caught:
+    with pytest.raises(FlowshotError, match="`npm` is not installed; install what is missing") as caught:
         fetch("samples", SAMPLES, tmp_path / "data/raw/samples")
     assert "\n" not in str(caught.value)
 

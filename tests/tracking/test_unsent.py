@@ -88,7 +88,7 @@ def test_a_stage_does_not_wait_for_a_server_that_never_answers(project, silent, 
     tracked.send(project.train())
     assert started[0].poll() is None and len(unsent_copies()) == 1
     tracked.flush(0.2)
-    said = "warning: MLflow misses 1 run: not sent yet; `flowshot sync` sends them later\n"
+    said = "warning: MLflow is missing 1 run: not sent yet; `flowshot sync` sends them later\n"
     assert capfd.readouterr().err == said
 
 

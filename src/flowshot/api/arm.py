@@ -1,7 +1,6 @@
 """A trained arm as an object: it samples, encodes and decodes. `docs/python.md` says how it is used."""
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +19,16 @@ from flowshot.core.params import PARAMS, Params, read_params
 from flowshot.core.plan import DIRECT, arm_names
 from flowshot.core.process import warn
 from flowshot.core.randomness import seed_initial_weights, torch_generator
+from flowshot.generation.config import SampleConfig
 from flowshot.generation.control import Asked, Near, Tempered
 from flowshot.generation.generated import sample_directly
 from flowshot.generation.sampling import LatentSampler, SteeredSampler, sample_clips
-from flowshot.models.autoencoders.registry import KINDS, load_autoencoder
+from flowshot.models.autoencoders.registry import KINDS as AUTOENCODERS
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard
+from flowshot.models.base.kind import ModelCard, kind_named, load_model
 from flowshot.models.base.latents import read_latents
-from flowshot.models.generators.registry import load_generator
+from flowshot.models.generators.registry import KINDS as GENERATORS
 from flowshot.preparation.config import DatasetConfig, dataset_config
 from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.selection import REASONS
@@ -38,7 +38,7 @@ from flowshot.priors.registry import load_prior, make_prior, prior_config
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
 ABOUT = "arm.json"  # beside a published model: its names, seed, and the parameters of its prior
-BATCH_SIZE = 64  # clips decoded at once
+BATCH_SIZE = 64  # clips drawn at once where there is no project to say it
 FEWEST_CLIPS = 20  # of a label, to fit a prior to
 # What is fitted to the latents of a label where the arm's own prior came with its autoencoder.
 PRIOR_OF_LABELS = "gmm"
@@ -49,7 +49,8 @@ Clips = Tensor | np.ndarray
 class Arm:
     """A trained model on the CPU with its card, and the prior of an autoencoder.
 
-    `names` are dataset, model and prior, `seed` that of its training, `project` the folder that holds `params.yaml`.
+    `names` are dataset, model and prior, `seed` is the seed of the training, `project` the folder with `params.yaml`,
+    and `batch_size` how many clips are drawn at once, which a sampler that adds noise depends on.
     """
 
     names: tuple[str, str, str]
@@ -58,6 +59,7 @@ class Arm:
     prior: LatentPrior | None
     card: ModelCard
     project: Path
+    batch_size: int
 
     @property
     def name(self) -> str:
@@ -82,7 +84,7 @@ class Arm:
     def encoding(self) -> tuple[Autoencoder, LatentPrior]:
         """The autoencoder and its prior; raises FlowshotError if the model is a generator, which has no latent."""
         if not isinstance(self.model, Autoencoder) or self.prior is None:
-            raise FlowshotError(f"{self.name}: is a generator, which has no latent; name an arm of an autoencoder")
+            raise FlowshotError(f"{self.name}: is a generator, which has no latent; use an arm with an autoencoder")
         return self.model, self.prior
 
     def sample(
@@ -123,24 +125,22 @@ class Arm:
 
     def generator(self, seed: int) -> torch.Generator:
         """The generator that the `sample` stage uses under the plan's seed."""
-        names = self.names[:2] if self.names[2] == DIRECT else self.names
-        return torch_generator(seed, "sample", *names)
+        return _draws(self.names, seed)
 
     def draw(
         self,
         count: int,
         generator: torch.Generator,
         sampler: LatentSampler | None = None,
-        batch_size: int = BATCH_SIZE,
         attributes: Mapping[str, float] | None = None,
     ) -> np.ndarray:
         """`count` clips `[count, clip_samples]`, of the latents that `sampler` draws.
 
-        Without a sampler they are a generator's, with the `attributes` asked for.
+        Without a sampler they are a generator's, conditioned on the `attributes`.
         """
         if sampler is None:
-            return sample_directly(self.model, count, batch_size, generator, attributes).clips
-        return sample_clips(self.encoding()[0], sampler, count, batch_size, generator).clips
+            return sample_directly(self.model, count, self.batch_size, generator, attributes).clips
+        return sample_clips(self.encoding()[0], sampler, count, self.batch_size, generator).clips
 
     def sampler(
         self,
@@ -164,12 +164,13 @@ class Arm:
         return Tempered(sampler, temperature)
 
     def require_attributes(self, wanted: Mapping[str, float]) -> None:
-        """Raise FlowshotError if clips of this arm cannot be asked for one of the attributes `wanted`."""
+        """Raise FlowshotError if this arm cannot be conditioned on one of the attributes `wanted`."""
         known: tuple[str, ...] = getattr(self.prior or self.model, "attribute_names", ())
         for name in wanted:
             if not known:
                 raise FlowshotError(
-                    f"{self.name}: cannot be asked for attributes; name an arm of the prior platune, or a drumgan"
+                    f"{self.name}: cannot be conditioned on attributes; use an arm with the prior `platune`, "
+                    "or a `drumgan`"
                 )
             if name not in known:
                 raise FlowshotError(f"{self.name}: knows no attribute {name!r}; use one of: {', '.join(known)}")
@@ -218,7 +219,8 @@ class ExportedArm:
         try:
             self.file: Any = torch.jit.load(path)
             self.name, self.sample_rate = str(self.file.arm), int(self.file.sample_rate)
-            self.clip_samples, self.latent_size = int(self.file.clip_samples), int(self.file.latent_size)
+            self.clip_samples = int(self.file.clip_samples)
+            self.latent_size = int(getattr(self.file, "latent_size", 0))  # a CRASH has none
         except (OSError, RuntimeError, AttributeError):
             raise FlowshotError(f"{path}: was not written by `flowshot export`") from None
         dataset, model, prior = self.name.split("/")
@@ -226,7 +228,7 @@ class ExportedArm:
 
     def sample(self, count: int = 16, seed: int = 0) -> Tensor:
         """`count` clips `[count, clip_samples]` in [-1, 1]: those of `Arm.sample` for the same seed."""
-        return torch.as_tensor(self.file.sample(count, torch_generator(seed, "sample", *self.names).initial_seed()))
+        return torch.as_tensor(self.file.sample(count, _draws(self.names, seed).initial_seed()))
 
     def encode(self, clips: Clips, seed: int | None = None) -> Tensor:
         """As `Arm.encode`."""
@@ -278,37 +280,44 @@ def load(source: Path | str, seed: int | None = None, project: Path | str = ".")
         seeds = ", ".join(map(str, params.plan.seeds))
         remedy = "run `dvc repro`, or name one with --model-seed"
         raise FlowshotError(f"{trained}: no trained model for the plan's seeds ({seeds}); {remedy}")
-    if names[2] == DIRECT:
-        return Arm(names, seed, *_generator(trained / str(seed)), root)
-    model, card = load_autoencoder(trained / str(seed))
-    prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
-    return Arm(names, seed, model, prior, card, root)
+    model, card = _model(trained / str(seed))
+    named, size = "/".join(names[:2]), params.section("sample", SampleConfig).batch_size
+    if isinstance(model, Autoencoder):
+        if names[2] == DIRECT:
+            raise FlowshotError(f"{named}: is an autoencoder; add a prior, as in {named}/own")
+        prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
+        return Arm(names, seed, model, prior, card, root, size)
+    if names[2] != DIRECT:
+        raise FlowshotError(f"{source}: is of a generator, which has no prior; use {named}")
+    return Arm(names, seed, model, None, card, root, size)
 
 
-def _generator(folder: Path) -> tuple[Generator, None, ModelCard]:
-    model, card = load_generator(folder)
-    return model, None, card
+def _draws(names: tuple[str, str, str], seed: int) -> torch.Generator:
+    return torch_generator(seed, "sample", *(names[:2] if names[2] == DIRECT else names))
+
+
+def _model(folder: Path) -> tuple[Generator, ModelCard]:
+    return load_model(folder, lambda name: kind_named(AUTOENCODERS | GENERATORS, name))
 
 
 def _load_model(folder: Path) -> Arm:
-    try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["kind"]
-    except (OSError, ValueError, KeyError, TypeError):
-        kind = ""
-    seed = int(folder.name) if folder.name.isdecimal() else 0
-    root = folder.parents[3] if len(folder.parents) > 3 else folder
-    if kind and kind not in KINDS:
-        generator, prior, card = _generator(folder)
-        return Arm((card.dataset, folder.parent.name, DIRECT), seed, generator, prior, card, root)
-    model, card = load_autoencoder(folder)
+    """The model of a project in `folder`, or a published arm, whose `arm.json` says how it is drawn."""
+    model, card = _model(folder)
     if not (folder / ABOUT).is_file():
-        return Arm((card.dataset, folder.parent.name, "own"), seed, model, OwnPrior(model.prior), card, root)
+        seed = int(folder.name) if folder.name.isdecimal() else 0
+        root = folder.parents[3] if len(folder.parents) > 3 else folder
+        params = read_params(root / PARAMS) if (root / PARAMS).is_file() else None
+        size = BATCH_SIZE if params is None else params.section("sample", SampleConfig).batch_size
+        own, name = (OwnPrior(model.prior), "own") if isinstance(model, Autoencoder) else (None, DIRECT)
+        return Arm((card.dataset, folder.parent.name, name), seed, model, own, card, root, size)
     params = Params(folder / ABOUT, about := read_json(folder / ABOUT))
-    dataset, name, prior_name = params.section("names", tuple[str, str, str])
-    section = {"fit_prior": {prior_name: about.get("fit_prior")}}
-    prior = make_prior(prior_name, prior_config(Params(params.path, section), prior_name), model)
-    prior.load(folder)
-    return Arm((dataset, name, prior_name), params.section("seed", int), model, prior, card, root)
+    names, prior = params.section("names", tuple[str, str, str]), None
+    if isinstance(model, Autoencoder):
+        section = {"fit_prior": {names[2]: about.get("fit_prior")}}
+        prior = make_prior(names[2], prior_config(Params(params.path, section), names[2]), model)
+        prior.load(folder)
+    size = int(about.get("batch_size", BATCH_SIZE))
+    return Arm(names, params.section("seed", int), model, prior, card, Path(), size)
 
 
 def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:

@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, writing
@@ -30,8 +31,15 @@ def replaceable(folder: str, force: bool) -> Path:
     return out
 
 
-def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digits: int) -> None:
-    """Write `clips` as `0000.flac` and so on, whole or not at all.
+def begin(arguments: argparse.Namespace) -> "tuple[Path, LoadedArm]":
+    """Where clips are to be written, and the arm that makes them."""
+    return replaceable(arguments.out, arguments.force), load_arm(arguments)
+
+
+def finish(
+    out: Path, arm: "LoadedArm", clips: "Iterable[np.ndarray]", count: int, what: str, digits: int = 4, **facts: Any
+) -> Outcome:
+    """Write `count` clips as `0000.flac` and so on, whole or not at all, and say so.
 
     Raises:
         FlowshotError: a clip is not finite, or the folder cannot be written.
@@ -40,11 +48,17 @@ def write_clips(out: Path, clips: "Iterable[np.ndarray]", sample_rate: int, digi
 
     from flowshot.clips.flac import write_flac
 
+    digits = max(digits, len(str(count - 1)))
     with writing(out), whole_folder(out) as folder:
         for index, clip in enumerate(clips):
             if not np.isfinite(clip).all():
-                raise FlowshotError("the model gives NaN or infinity, so its training failed; train it again")
-            write_flac(folder / f"{index:0{digits}d}.flac", clip, sample_rate)
+                raise FlowshotError("the model outputs NaN or infinity, so its training failed; train it again")
+            write_flac(folder / f"{index:0{digits}d}.flac", clip, arm.sample_rate)
+    report = {
+        "arm": arm.name, "model_seed": arm.seed, "out": str(out), "clips": count, "sample_rate": arm.sample_rate,
+        "seconds": arm.clip_samples / arm.sample_rate, **facts,
+    }  # fmt: skip
+    return Outcome(report, f"{count} clips {what} in {out}")
 
 
 def load_arm(arguments: argparse.Namespace) -> "LoadedArm":
@@ -57,5 +71,6 @@ def load_arm(arguments: argparse.Namespace) -> "LoadedArm":
 
         prepare_threads(workers())
         found = load(name, arguments.model_seed)
-        assert isinstance(found, Arm)  # no name of an arm is a file
+        if not isinstance(found, Arm):
+            raise FlowshotError(f"{name}: is a file; name an arm, DATASET/AUTOENCODER/PRIOR")
         return found

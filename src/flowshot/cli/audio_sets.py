@@ -108,7 +108,7 @@ def described(role: str, each: AudioSet, others: list[str], n: int, config: Data
     )
     files, bad = facts["files"], len(each.unusable)
     for count, what in (
-        (len(others), "files are left out because their names are not those of audio files"),
+        (len(others), "files are skipped because their names have no audio suffix"),
         (files - bad - n, f"of {files} files are left out, so that both sets have {n}"),
         (bad, f"of {files} files cannot be decoded and are skipped"),
         (facts["cut"], f"of {n} files are longer than {config.clip_seconds:g} s; only their beginning is used"),

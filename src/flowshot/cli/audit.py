@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from shutil import get_terminal_size
-from textwrap import wrap
 
 from flowshot.cli.base import Outcome, clip_config, table
 from flowshot.preparation.preparation import audit_folder
@@ -46,11 +45,9 @@ def shortened(name: str, width: int) -> str:
 
 def _summary(kept: int, reasons: dict[str, int], meanings: dict[str, str], columns: int) -> str:
     """How many files were kept, or dropped for which reason; the meaning of a reason may take several lines."""
-    rows: list[tuple[str, int | None, str]] = [("kept", kept, "")]
-    for word, count in reasons.items():
-        first, *more = wrap(meanings[word], max(20, columns - max(map(len, reasons)) - len("  files  ")))
-        rows += [(word, count, first), *(("", None, line) for line in more)]
-    return table(("status", "files", "meaning"), rows)
+    rows = [("kept", kept, ""), *((word, count, meanings[word]) for word, count in reasons.items())]
+    room = columns - max(map(len, ("status", *reasons))) - len("  files  ")
+    return table(("status", "files", "meaning"), rows, (None, None, max(20, room)))
 
 
 def _listed(dropped: Sequence[AuditRow], columns: int) -> str:

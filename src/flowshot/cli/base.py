@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import tabulate
+
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import check_section, project_params
 from flowshot.preparation.config import DatasetConfig
+
+tabulate.MIN_PADDING = 0  # a column is as wide as its header, no wider
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class WrongUse(Exception):
 
 def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> DatasetConfig:
     """The settings of a dataset made of `folder`; raises WrongUse where an option is out of its limits."""
-    usual = dict(project_params().values["clips"]) | {"source": "folder", "path": folder}
+    usual = project_params().section("clips", dict[str, Any]) | {"source": "folder", "path": folder}
     asked = {"sample_rate": arguments.sample_rate, "clip_seconds": arguments.seconds, **settings}
     values = usual | {name: value for name, value in asked.items() if value is not None}
     # The usual fade, as far as the clip is long enough for one.
@@ -36,25 +40,13 @@ def clip_config(arguments: argparse.Namespace, folder: str, **settings: Any) -> 
         raise WrongUse(text.replace("clip_seconds", "--seconds").replace("sample_rate", "--sample-rate")) from None
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Aligned columns, numbers to the right; None is left empty, floats have four significant digits."""
-    lines = [header, *([_cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    columns = list(zip(*rows, strict=True)) or [("",)] * len(header)
-    numeric = [all(value is None or isinstance(value, int | float) for value in column) for column in columns]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join(
-            f"{cell:{'>' if right else '<'}{width}}" for cell, width, right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        for line in lines
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], widths: Sequence[int | None] | None = None) -> str:
+    """Aligned columns, numbers to the right; None is left empty, floats have four significant digits.
+
+    `widths` are the columns' largest, beyond which their words are wrapped.
+    """
+    # A text stays what it is, also the name of a file that could be read as a number.
+    texts = [place for place, column in enumerate(zip(*rows, strict=True)) if any(isinstance(e, str) for e in column)]
+    return tabulate.tabulate(
+        rows, header, floatfmt=".4g", numalign="right", disable_numparse=texts, maxcolwidths=widths if rows else None
     )
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    # A file's name may hold anything, but must not break the line.
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(value))

@@ -35,12 +35,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     trained = arm.project.joinpath("models", *arm.names[:2], str(arm.seed))
     fitted = arm.project.joinpath("priors", *arm.names, str(arm.seed))
     section = {} if arm.names[2] == DIRECT else read_params().entry("fit_prior", arm.names[2])
+    about = {"names": arm.names, "seed": arm.seed, "batch_size": arm.batch_size, "fit_prior": section}
     with writing(out), whole_folder(out) as folder:
         for name in ("config.json", "weights.safetensors", *arm.card.files):
             shutil.copyfile(trained / name, folder / name)
         for path in fitted.glob("*.safetensors"):
             shutil.copyfile(path, folder / path.name)
-        write_json(folder / ABOUT, {"names": arm.names, "seed": arm.seed, "fit_prior": section})
+        write_json(folder / ABOUT, about)
         write_json(folder / "dataset.json", dataset)
         (folder / "README.md").write_text(readme(arm, dataset, scores, out.name), encoding="utf-8")
     files = sorted(path.name for path in out.iterdir())
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def readme(arm: Arm, dataset: dict[str, Any], scores: list[dict[str, Any]], folder: str) -> str:
     """The card: what the model is, what it learned from, how good it is, and how it is loaded."""
-    rate, samples = arm.card.sample_rate, arm.card.clip_samples
+    rate, samples = arm.sample_rate, arm.clip_samples
     counts = dataset["counts"]["clips"]
     parts = [
         f"---\ntags: [audio, flowshot]\nlibrary_name: flowshot\nlicense: other\n"

@@ -1,4 +1,4 @@
-"""`flowshot check`: what `dvc repro` cannot see for itself, said and mended before it runs."""
+"""`flowshot check`: what `dvc repro` cannot see for itself, reported and fixed before it runs."""
 
 import argparse
 import itertools
@@ -77,11 +77,8 @@ def check_params(params: Params) -> None:
 
 
 def _is_stale(params: Params, name: str) -> bool:
-    config = source_config(params, name)
-    if config.source != "folder":
-        return False
     # Without an index the stage is stale by itself: it never ran, or for another source.
-    return (RAW / name / INDEX_FILE).is_file() and folder_changed(name, config, RAW / name)
+    return (RAW / name / INDEX_FILE).is_file() and folder_changed(name, source_config(params, name), RAW / name)
 
 
 def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Path]:
@@ -110,7 +107,7 @@ def _other_starts(params: Params) -> list[str]:
             start = training_config(params, section, read_entry(params, model)).start_from or ""
             for dataset, seed in itertools.product(plan.datasets, plan.seeds) if start else ():
                 problem = _other_start(start, Path("runs/train", dataset, model, str(seed), RECORD))
-                again = f"`dvc repro --force --single-item {stage}@{dataset}-{model}-{seed}`, then `dvc repro`"
+                again = f"run `dvc repro --force --single-item {stage}@{dataset}-{model}-{seed}`, then `dvc repro`"
                 lines += [f"{dataset}/{model}/{seed}: {problem}; {again}"] if problem else []
     return lines
 
@@ -122,7 +119,7 @@ def _other_start(start: str, record: Path) -> str:
     except FlowshotError:
         return "" if record.is_file() else f"its start model {start} must be trained first"
     learned = read_json(record)["parameters"].get("start") if record.is_file() else now
-    return "" if learned == now else f"its start model {start} has changed since"
+    return "" if learned == now else f"its start model {start} has changed since it was trained"
 
 
 def _digests_in(folder: Path) -> dict[str, str] | None:

@@ -2,17 +2,18 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.arms import begin, finish
 from flowshot.cli.base import Outcome, table
 from flowshot.core.errors import FlowshotError
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm and the sound, move its attributes and write, whole or not at all."""
-    out, arm, moves = replaceable(arguments.out, arguments.force), load_arm(arguments), dict(arguments.attribute)
+    (out, arm), moves = begin(arguments), dict(arguments.attribute)
 
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    # Imported here: see `load_arm`.
     import torch
 
     from flowshot.clips.attributes import ATTRIBUTES, attributes
@@ -20,19 +21,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     arm.require_attributes(moves)
     if not isinstance(arm.prior, AttributePrior):
-        raise FlowshotError(f"{arm.name}: cannot encode a sound; name an arm of the prior platune")
+        raise FlowshotError(f"{arm.name}: cannot edit a sound; use an arm with the prior `platune`")
     clip = torch.from_numpy(arm.read_sound(Path(arguments.file)))[None]
     edited, read = arm.prior.edit(arm.encode(clip), moves)
     made = arm.decode(edited)
-    write_clips(out, made.numpy(), arm.card.sample_rate, 4)
-    before, after = (attributes(each, arm.card.sample_rate)[0].tolist() for each in (clip, made))
+    before, after = (attributes(each, arm.sample_rate)[0].tolist() for each in (clip, made))
     names = arm.prior.attribute_names
     columns = [dict(zip(ATTRIBUTES, before, strict=True)), dict(zip(names, read[0].tolist(), strict=True)), moves]
     columns.append(dict(zip(ATTRIBUTES, after, strict=True)))
-    report = {
-        "arm": arm.name, "model_seed": arm.seed, "file": arguments.file, "out": str(out),
-        "sample_rate": arm.card.sample_rate, **dict(zip(("before", "read", "moves", "after"), columns, strict=True)),
-    }  # fmt: skip
+    facts: dict[str, Any] = dict(zip(("before", "read", "moves", "after"), columns, strict=True))
+    written = finish(out, arm, made.numpy(), 1, "", file=arguments.file, **facts)
     rows = [(name, *(column.get(name) for column in columns)) for name in names]
     header = ("attribute", "of the sound", "as the prior reads it", "moved by", "of the result")
-    return Outcome(report, f"{table(header, rows)}\n\n{arguments.file}, edited, in {out}")
+    return Outcome(written.report, f"{table(header, rows)}\n\n{arguments.file}, edited, in {out}")

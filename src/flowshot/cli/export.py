@@ -9,8 +9,6 @@ from flowshot.cli.base import Outcome
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_file, whole_folder, writing
-from flowshot.core.params import read_params
-from flowshot.generation.config import SampleConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +29,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, write it, and compare what was written with it before it takes its place."""
     graphs = arguments.format == "onnx"
     out = replaceable(arguments.out, arguments.force) if graphs else new_file(arguments)
-    batch_size = read_params().section("sample", SampleConfig).batch_size
     arm = load_arm(arguments)
     card = arm.card
     if card.kind != "vae" and (graphs or arm.prior is not None):
         kind = f"a model of the kind {card.kind} cannot be exported" + " as ONNX" * (graphs and arm.prior is None)
         raise FlowshotError(f"{arm.name}: {kind}; use `flowshot sample`")
-    facts, text = write_graphs(arm, out) if graphs else write_torchscript(arm, out, batch_size)
+    facts, text = write_graphs(arm, out) if graphs else write_torchscript(arm, out)
     size = sum(path.stat().st_size for path in (out.iterdir() if graphs else [out]))
     report = {
         "arm": arm.name, "model_seed": arm.seed, "format": arguments.format, "out": str(out), "bytes": size,
@@ -49,21 +46,21 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
     """Write a folder of ONNX graphs; returns what the report says of them, and for people."""
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    # Imported here: see `load_arm`.
     from flowshot.export.onnx import OPSET, export_onnx
 
     model, prior = arm.encoding()
     with working("recording and comparing"), writing(out), whole_folder(out) as folder:
-        difference = export_onnx(folder, arm.name, model, prior, arm.card.sample_rate)
+        difference = export_onnx(folder, arm.name, model, prior, arm.sample_rate)
         require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     facts = {"latent_size": model.latent_size, "largest_difference": difference, "opset": OPSET}
     return facts, f"opset {OPSET}: encode.onnx, decode.onnx, prior.onnx, and arm.json with their shapes"
 
 
-def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str, Any], str]:
+def write_torchscript(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
     """Write a TorchScript file; returns what the report says of it, and for people."""
     with working("recording"):
-        exported, compare, facts = recorded(arm, batch_size)
+        exported, compare, facts = recorded(arm)
     with working("comparing with the model"), writing(out), whole_file(out) as fresh:
         fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
         difference = compare(fresh)
@@ -76,18 +73,19 @@ def write_torchscript(arm: "Arm", out: Path, batch_size: int) -> tuple[dict[str,
     return facts | {"largest_difference": difference, "seed_of_sample_0": seed}, text
 
 
-def recorded(arm: "Arm", batch_size: int) -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
+def recorded(arm: "Arm") -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
     """The arm as TorchScript, what compares a file with it, and what else the report says."""
     # Imported here: see `write_graphs`.
     from flowshot.export.generators import export_generator, largest_generator_difference
     from flowshot.export.torchscript import export, largest_difference
 
+    batch_size = arm.batch_size
     if arm.prior is None:
         exported = export_generator(arm.name, arm.model, batch_size)
         methods = [name for name in ("decode(latents, asked)", GENERATED) if hasattr(exported, name.partition("(")[0])]
         return exported, lambda path: largest_generator_difference(path, arm.model, batch_size), {"methods": methods}
     model, prior = arm.encoding()
-    exported = export(arm.name, model, prior, arm.card.sample_rate, batch_size)
+    exported = export(arm.name, model, prior, arm.sample_rate, batch_size)
     facts = {"latent_size": model.latent_size, "methods": list(METHODS)}
     return exported, lambda path: largest_difference(path, model, prior, batch_size), facts
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.arms import begin, finish
 from flowshot.cli.base import Outcome, WrongUse
 
 
@@ -13,11 +13,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise WrongUse("argument --steps: must be at least 2, for both ends")
     if (arguments.first is None) != (arguments.last is None):
         raise WrongUse("argument --from: goes with --to; give both files, or none for two draws of the prior")
-    out = replaceable(arguments.out, arguments.force)
-    arm = load_arm(arguments)
-    (model, prior), card = arm.encoding(), arm.card
+    out, arm = begin(arguments)
+    model, prior = arm.encoding()
 
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    # Imported here: see `load_arm`.
     from flowshot.core.randomness import torch_generator
     from flowshot.generation.interpolation import interpolate, interpolate_latents
 
@@ -30,10 +29,5 @@ def run(arguments: argparse.Namespace) -> Outcome:
         between = f"{arguments.first} and {arguments.last}"
         first, last = arm.read_sound(Path(arguments.first)), arm.read_sound(Path(arguments.last))
         walk = interpolate(model, first, last, arguments.steps, generator)
-    write_clips(out, walk, card.sample_rate, max(2, len(str(arguments.steps - 1))))
-    report = {
-        "arm": arm.name, "model_seed": arm.seed, "from": arguments.first, "to": arguments.last,
-        "seed": arguments.seed, "steps": arguments.steps, "out": str(out), "sample_rate": card.sample_rate,
-        "seconds": card.clip_samples / card.sample_rate,
-    }  # fmt: skip
-    return Outcome(report, f"{arguments.steps} clips between {between} in {out}")
+    facts = {"from": arguments.first, "to": arguments.last, "seed": arguments.seed, "steps": arguments.steps}
+    return finish(out, arm, walk, arguments.steps, f"between {between}", digits=2, **facts)

@@ -15,7 +15,7 @@ from flowshot.cli.audio_sets import audio_files, decoded
 from flowshot.cli.base import Outcome, WrongUse, table
 from flowshot.cli.parser import Arm
 from flowshot.cli.terminal import working
-from flowshot.clips.prepared import PreparedDataset, read_prepared
+from flowshot.clips.prepared import PREPARED, PreparedDataset, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, write_json, writing
 from flowshot.core.params import read_params
@@ -24,12 +24,13 @@ from flowshot.listening import analysis
 from flowshot.listening.analysis import Estimate
 from flowshot.listening.answers import find_key, read_all, read_key
 from flowshot.listening.build import build_test
+from flowshot.listening.design import ANCHOR, REAL
 from flowshot.scoring.scores import read_clips
 
-PREPARED, GENERATED = Path("data/prepared"), Path("generated")
+GENERATED = Path("generated")
 MOST_ARMS = 10  # on a screen, with a real clip and an anchor: ITU-R BS.1534-3 allows 12 signals
 CONFIDENCE, RESAMPLES = 0.95, 2000
-RESERVED = ("real", "anchor")
+RESERVED = (REAL, ANCHOR)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

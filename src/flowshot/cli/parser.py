@@ -90,7 +90,15 @@ def not_negative(text: str) -> float:
 
 def count(text: str) -> int:
     """A number of things that may be left out."""
-    return 0 if text == "0" else positive(text)
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+# What argparse calls them where the text is no number.
+positive.__name__ = count.__name__ = "int"
+not_negative.__name__ = "float"
 
 
 def option(text: str) -> tuple[str, str]:

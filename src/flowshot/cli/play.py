@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
             raise FlowshotError(
                 f"{arm.name}: a model of the kind {arm.card.kind} cannot be played; use `flowshot sample`"
             )
-    # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
+    # Imported here: see `load_arm`.
     from flowshot.export.play import RUNTIME, Page
 
     with working(f"fetching {RUNTIME.name}"):

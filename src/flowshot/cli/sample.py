@@ -4,12 +4,11 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from flowshot.cli.arms import load_arm, replaceable, write_clips
+from flowshot.cli.arms import begin, finish
 from flowshot.cli.base import Outcome, WrongUse
 from flowshot.cli.terminal import working
 from flowshot.core.errors import FlowshotError
 from flowshot.core.params import read_params
-from flowshot.generation.config import SampleConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,28 +26,20 @@ def run(arguments: argparse.Namespace) -> Outcome:
         raise WrongUse("argument --near: a sound has no other label; leave --label out")
     if arguments.near and arguments.attribute:
         raise WrongUse("argument --near: a sound has its own attributes; `flowshot edit` moves them")
-    out = replaceable(arguments.out, arguments.force)
-    batch_size = read_params().section("sample", SampleConfig).batch_size
-    arm, wanted = load_arm(arguments), dict(arguments.attribute)
+    (out, arm), wanted = begin(arguments), dict(arguments.attribute)
     arm.require_attributes(wanted)
     sampler = arm.sampler(arguments.temperature, arguments.near, arguments.label, wanted)
     generator = arm.generator(arguments.seed)
 
     def draw(count: int) -> "np.ndarray":
-        return arm.draw(count, generator, sampler, batch_size, wanted)
+        return arm.draw(count, generator, sampler, wanted)
 
     clips = without_copies(arm, arguments.n, draw) if arguments.no_copies else in_pieces(arguments.n, draw)
+    facts = {name: getattr(arguments, name) for name in ("seed", "temperature", "near", "label", "no_copies")}
+    facts |= {"attributes": wanted} if wanted else {}
+    what = f"of {arm.clip_samples / arm.sample_rate:g} s at {arm.sample_rate} Hz"
     with working(f"drawing {arguments.n} clips"):
-        write_clips(out, clips, arm.card.sample_rate, max(4, len(str(arguments.n - 1))))
-    rate, seconds = arm.card.sample_rate, arm.card.clip_samples / arm.card.sample_rate
-    report = {
-        "arm": arm.name, "model_seed": arm.seed, "seed": arguments.seed, "out": str(out), "clips": arguments.n,
-        "sample_rate": rate, "seconds": seconds, "temperature": arguments.temperature, "near": arguments.near,
-        "label": arguments.label, "no_copies": arguments.no_copies,
-    }  # fmt: skip
-    if wanted:
-        report["attributes"] = wanted
-    return Outcome(report, f"{arguments.n} clips of {seconds:g} s at {rate} Hz in {out}")
+        return finish(out, arm, clips, arguments.n, what, **facts)
 
 
 def in_pieces(count: int, draw: "Callable[[int], np.ndarray]") -> "Iterator[np.ndarray]":

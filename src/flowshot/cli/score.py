@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     place = Path(arguments.reference).expanduser()
     prepared = read_prepared(place) if (place / "dataset.json").is_file() else None
+    if prepared is not None and (arguments.seconds or arguments.sample_rate):
+        raise WrongUse(f"argument --seconds: clips are those of {place}; leave --seconds and --sample-rate out")
     folders = {"candidate": arguments.candidate}
     if prepared is None:
         folders = {"reference": arguments.reference, **folders}

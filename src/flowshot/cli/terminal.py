@@ -15,7 +15,7 @@ def counted(items: Iterable[Item], what: str, total: int, unit: str = "clip") ->
     """The items, with a bar of how many have passed."""
     from tqdm import tqdm  # takes a tenth of a second, for which no mistake in the arguments should wait
 
-    return iter(tqdm(items, desc=what, total=total, unit=unit, file=sys.stderr, disable=None, leave=False))
+    return iter(tqdm(items, desc=what, total=total, unit=unit, disable=None, leave=False))
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def working(what: str) -> Iterator[None]:
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         progress.add_task(what, total=None)
         yield
 

@@ -33,7 +33,7 @@ def attributes(clips: Tensor, sample_rate: int) -> Tensor:
     * brightness: the centroid of the power spectrum, on a logarithmic scale from 50 Hz to half the sample rate;
     * attack: the time from a tenth to nine tenths of the peak, on a logarithmic scale from 1 ms to the clip's length;
     * noisiness: the spectral flatness of each frame, weighted by its power, from -60 to 0 dB;
-    * pitch_strength: the highest normalised autocorrelation at a period from 50 to 1,000 Hz, behind the first dip;
+    * pitch_strength: the highest normalised autocorrelation at a period from 50 to 1,000 Hz, after the first dip;
     * bass: the share of the power below 200 Hz.
 
     For a silent clip the numbers are finite and mean nothing.

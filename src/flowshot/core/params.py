@@ -30,7 +30,7 @@ SECTIONS = frozenset({
     "train", "fit_prior", "sample", "score", "report",
 })  # fmt: skip
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls it
-NAMED = ("budgets", "plans", "datasets", "autoencoders", "generators")  # sections whose entries a plan names
+NAMED = ("budgets", "plans", "datasets", "autoencoders", "generators", "fit_prior")  # sections with named entries
 
 
 @dataclass(frozen=True)

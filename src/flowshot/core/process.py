@@ -3,16 +3,23 @@
 import argparse
 import faulthandler
 import inspect
+import multiprocessing
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import unwritable
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def stage(main: Callable[..., None], description: str | None = None) -> None:
@@ -84,3 +91,45 @@ def warn(line: str) -> None:
 def workers() -> int:
     """How many processes or threads this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_processes(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    what: str,
+    unit: str,
+    chunksize: int = 1,
+    **options: Any,
+) -> Iterator[Result]:
+    """`work` of each item, in order, with a bar named `what`. One worker is this process, if there are no `options`.
+
+    Args:
+        work: a function that can be pickled.
+        items: what it is called with.
+        workers: number of processes.
+        what: the description of the bar.
+        unit: of the bar, such as "file".
+        chunksize: items sent to a process at once.
+        options: of ProcessPoolExecutor.
+
+    Raises:
+        FlowshotError: a process was killed or crashed.
+    """
+    from tqdm import tqdm
+
+    if workers == 1 and not options:
+        yield from tqdm(map(work, items), total=len(items), desc=what, unit=unit, disable=None)
+        return
+    # Spawned, not forked: this process may hold threads, and a fork of those can hang.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **options) as pool:
+        found = pool.map(work, items, chunksize=chunksize)
+        try:
+            yield from tqdm(found, total=len(items), desc=what, unit=unit, disable=None)
+        except BrokenProcessPool:
+            raise FlowshotError(
+                f"{what}: a process was killed or crashed, perhaps for lack of memory, or the calling script lacks "
+                '`if __name__ == "__main__":`; close other programs, then run again'
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,8 +1,8 @@
 """Send records to MLflow through other processes, so that no stage waits for MLflow or fails with it.
 
-`.flowshot/unsent/` of the repository holds copies of records that MLflow misses. One process, the drain, sends them;
-where it gives up, it says why in the file `problem` beside them. With `FLOWSHOT_TRACKING=later` no process is started,
-and all copies wait for `flowshot sync`.
+`.flowshot/unsent/` of the repository holds copies of records that MLflow has not received. One process, the drain,
+sends them; where it gives up, it says why in the file `problem` beside them. With `FLOWSHOT_TRACKING=later` no process
+is started, and all copies wait for `flowshot sync`.
 """
 
 import os
@@ -71,7 +71,7 @@ def keep_unsent(folder: Path) -> None:
 
 
 def unsent_copies() -> list[Path]:
-    """The last copy of each run that MLflow misses: trainings before arms."""
+    """The last copy of each run that MLflow has not received: trainings before arms."""
     last = {copy.name.partition("-")[0]: copy for copy in sorted((repository() / UNSENT).glob("[!.]*/"))}
     return sorted(last.values(), key=lambda copy: (copy / "runs/score").is_dir())
 
@@ -88,7 +88,7 @@ def _warn() -> None:
     said, missing = repository() / UNSENT / SAID, len(unsent_copies())
     store, _, reason = (said.read_text("utf-8") if said.exists() else "MLflow: not sent yet").partition(": ")
     runs = f"{missing} run{'s' * (missing != 1)}"
-    warn(f"{store} misses {runs}: {reason}; `flowshot sync` sends them later")
+    warn(f"{store} is missing {runs}: {reason}; `flowshot sync` sends them later")
 
 
 def _start_drain() -> bool:

@@ -75,6 +75,6 @@ def stop(processes: Sequence[Process]) -> None:
     for process in processes:
         try:
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C: at once
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

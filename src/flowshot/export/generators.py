@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowshot.core.errors import FlowshotError
-from flowshot.export.torchscript import TRACED_CLIPS, quiet_tracing, read_back
+from flowshot.export.torchscript import TRACED_CLIPS, largest_gap, quiet_tracing, read_back
 from flowshot.generation.generated import sample_directly
 from flowshot.models.base.generator import Generator
 from flowshot.models.generators.crash.model import Crash
@@ -22,10 +22,6 @@ class ExportedCrash(nn.Module):
         self.arm, self.sample_rate, self.clip_samples = arm, model.sample_rate, model.clip_samples
         self.batch_size = batch_size
         self.sampler = sampler
-
-    def forward(self, n: int, seed: int) -> Tensor:
-        """`n` clips `[n, clip_samples]`."""
-        return self.sample(n, seed)
 
     @torch.jit.export
     def sample(self, n: int, seed: int) -> Tensor:
@@ -64,10 +60,6 @@ class ExportedDrumgan(nn.Module):
         self.attributes = ",".join(model.attribute_names)
         self.register_buffer("known", model.known)
         self.decoder = decoder
-
-    def forward(self, latents: Tensor, asked: Tensor) -> Tensor:
-        """As `decode`."""
-        return self.decode(latents, asked)
 
     @torch.jit.export
     def decode(self, latents: Tensor, asked: Tensor) -> Tensor:
@@ -110,11 +102,8 @@ def export_generator(arm: str, model: Generator, batch_size: int) -> torch.jit.S
 def largest_generator_difference(path: Path, model: Generator, batch_size: int) -> float:
     """Between the clips that the file draws and those of the model, for several numbers of clips."""
     loaded = read_back(path)
-    worst = 0.0
-    for count in (1, 5):
-        drawn = sample_directly(model, count, batch_size, torch.Generator().manual_seed(count)).clips
-        found = loaded.sample(count, count)
-        if found.shape != drawn.shape:
-            return float("inf")
-        worst = max(worst, float((found - torch.from_numpy(drawn)).abs().max()))
-    return worst
+
+    def drawn(count: int) -> Tensor:
+        return torch.from_numpy(sample_directly(model, count, batch_size, torch.Generator().manual_seed(count)).clips)
+
+    return largest_gap((loaded.sample(count, count), drawn(count)) for count in (1, 5))

@@ -6,11 +6,12 @@ must not become constants of the trace; compiled code around it makes them and g
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -173,10 +174,6 @@ class ExportedArm(nn.Module):
         self.batch_size, self.noise = batch_size, noise
         self.encoder, self.decoder, self.prior = parts
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """`clips: [batch, clip_samples]` -> their reconstructions."""
-        return self.decode(self.encode(clips))
-
     @torch.jit.export
     def encode(self, clips: Tensor) -> Tensor:
         """`clips: [batch, clip_samples]` -> `[batch, latent_size]`, the image of the posterior Gaussian's mean."""
@@ -259,24 +256,25 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
 @torch.no_grad()
 def largest_difference(path: Path, model: Autoencoder, prior: LatentPrior, batch_size: int) -> float:
     """Between what the file's methods and the model give, of clips and of latents, for several numbers of clips."""
-    loaded = read_back(path)
-    worst = 0.0
+    loaded, pairs = read_back(path), []
     for count in (1, 5):
         drawn = torch.from_numpy(
             sample_clips(model, prior, count, batch_size, torch.Generator().manual_seed(count)).clips
         )
         latents = model.encode_mean(drawn)
-        pairs = (
+        pairs += [
             (loaded.sample(count, count), drawn),
             (loaded.encode(drawn), latents),
             (loaded.encode_draw(drawn, 1), model.encode(drawn, torch.Generator().manual_seed(1)).squeeze(1)),
             (loaded.decode(latents), model.decode(latents)),
-        )
-        for found, expected in pairs:
-            if found.shape != expected.shape:
-                return float("inf")
-            worst = max(worst, float((found - expected).abs().max()))
-    return worst
+        ]
+    return largest_gap(pairs)
+
+
+def largest_gap(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """The largest difference within the pairs of tensors: infinite where shapes differ, NaN where a number is NaN."""
+    gaps = [float((one - other).abs().max()) if one.shape == other.shape else float("inf") for one, other in pairs]
+    return float(np.max(gaps))  # which keeps NaN, as Python's max does not
 
 
 def read_back(path: Path) -> torch.jit.ScriptModule:

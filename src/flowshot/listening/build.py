@@ -33,10 +33,7 @@ def build_test(
     All clips play at `loudness_lufs` of the key, except its `unmatched`: `(system, row)` of silent and short clips.
 
     `real` are held-out recordings `[n, samples]`, as the clips of each arm are; they are hidden among the arms, and
-    made bad as anchors. `facts` say for the key where clips came from.
-
-    Raises:
-        ValueError: a drawn clip holds NaN or infinity.
+    made bad as anchors. `facts` say for the key where clips came from. All clips must be finite.
     """
     available = {**{name: len(clips) for name, clips in arms.items()}, REAL: len(real)}
     design = make_design(list(arms), available, screens, pairs, generator)

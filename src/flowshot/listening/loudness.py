@@ -26,11 +26,11 @@ def momentary_loudness(clips: np.ndarray, sample_rate: int) -> np.ndarray:
     """The largest loudness of any 400 ms of each of `clips: [n, samples]`, in LUFS, `[n]`; -inf where it is silent.
 
     ITU-R BS.1770-5 (annex 1, K-weighting without phase) over the window of EBU Tech 3341; silence is added to what is
-    shorter. Integrated loudness, made for programmes, would weigh how long the silence behind a one-shot is.
+    shorter. Integrated loudness, made for programmes, would weigh how long the silence after a one-shot is.
     """
     count, samples = clips.shape
     window = max(1, round(WINDOW_SECONDS * sample_rate))
-    # As much silence behind the clip as the window is long: what the filter lets ring must not wrap to the front.
+    # As much silence after the clip as the window is long: what the filter lets ring must not wrap to the front.
     size = 2 * ((samples + window + 1) // 2)
     gain = k_weighting(size, sample_rate)
     loudness = np.empty(count)
@@ -55,13 +55,7 @@ def k_weighting(fft_size: int, sample_rate: int) -> np.ndarray:
 
 
 def match_loudness(clips: np.ndarray, sample_rate: int) -> Matched:
-    """Clips `[n, samples]` at one loudness that all of them can have without exceeding the ceiling.
-
-    Raises:
-        ValueError: a clip holds NaN or infinity.
-    """
-    if not np.isfinite(clips).all():
-        raise ValueError("clips must be finite")
+    """Finite clips `[n, samples]` at one loudness that all of them can have without exceeding the ceiling."""
     loudness = momentary_loudness(clips, sample_rate)
     peaks = np.abs(clips).max(axis=1).astype(np.float64)
     audible = np.isfinite(loudness)

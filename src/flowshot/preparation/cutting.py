@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from flowshot.sources.decode import FileFacts, UnusableAudio, measure, mono_bloc
 
 ONSET_DB = -40.0  # a file's sound begins where it first rises above this, relative to its peak
 PREROLL_SECONDS = 0.001  # kept in front of that point, so that the attack is whole
-RESAMPLER_MARGIN = 0.1  # seconds read behind a clip, so that the resampling filter sees what follows
+RESAMPLER_MARGIN = 0.1  # seconds read past the end of a clip, so that the resampling filter sees what follows
 ORDINARY = 1e30  # a peak above it, or below its inverse, has no gain to full scale that float32 can hold precisely
 
 Keep = Callable[["Clip"], None]
@@ -48,20 +47,17 @@ def read_clips(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts
     return (_one_clip if config.cut == "file" else _windows)(path, config, keep)
 
 
-def read_excerpt(
-    path: Path, sample_rate: int, samples: int,
-    pad: Literal["zero", "repeat"] = "zero", channels: Literal["mix", "first"] = "mix",
-) -> Excerpt:  # fmt: skip
-    """The first `samples` of a file in mono (the mean of its channels, or the first) at `sample_rate`.
+def read_excerpt(path: Path, sample_rate: int, samples: int) -> Excerpt:
+    """The first `samples` of a file in mono (the mean of its channels) at `sample_rate`.
 
-    A shorter file is padded with zeros, or repeated. Unlike preparation it neither looks for an onset nor sets a
+    A shorter file is padded with zeros. Unlike preparation it neither looks for an onset nor sets a
     level, and silence is allowed: a comparison must not repair what it judges. Only what exceeds full scale is scaled
     down. Raises UnusableAudio where the file cannot be decoded so far, holds no samples, or NaN or infinity.
     """
     rate = read_format(path)[0]
     parts: list[np.ndarray] = []
     have = 0
-    for block in resampled(mono_blocks(path, channels), rate, sample_rate):
+    for block in resampled(mono_blocks(path), rate, sample_rate):
         parts.append(block)
         have += len(block)
         if have > samples:
@@ -70,9 +66,7 @@ def read_excerpt(
         raise UnusableAudio("empty")
     audio = np.concatenate(parts)[:samples]
     audio = audio / np.float32(max(1.0, float(np.abs(audio).max())))
-    # np.resize begins again at the beginning, as often as it takes.
-    whole = np.resize(audio, samples) if pad == "repeat" else np.pad(audio, (0, samples - len(audio)))
-    return Excerpt(whole, cut=have > samples, padded=have < samples)
+    return Excerpt(np.pad(audio, (0, samples - len(audio))), cut=have > samples, padded=have < samples)
 
 
 def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray | None:

@@ -90,9 +90,9 @@ def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None
 
 
 def check_folder(name: str, config: DatasetConfig) -> None:
-    """Warn of patterns that match nothing, and raise FlowshotError if the user's folder has too few files to be scored.
+    """Warn of patterns that match nothing in the user's folder of the dataset `name`.
 
-    Raises FlowshotError if the folder of the dataset `name` is missing, empty or too small.
+    Raises FlowshotError if the folder is missing, empty, or has too few files to be scored.
     """
     if config.source != "folder":
         return

@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +108,7 @@ def select(
     clips = []
     for clip in kept:
         source, member = files[owners[clip]].source, members[owners[clip]]
-        group = names.setdefault(groups.find(member.keys[0]), source)
+        group = names.setdefault(groups[member.keys[0]], source)
         clips.append(KeptClip(group, source, member, facts[clip]))
     with_clips = {owners[clip] for clip in kept}
     audit = [
@@ -140,11 +140,7 @@ def split_units(clips: Iterable[KeptClip]) -> list[Group]:
 
 def write_audit(path: Path, audit: Iterable[AuditRow]) -> None:
     """Write `audit.csv`."""
-    rows = (
-        (row.source, row.status, row.reason, "" if row.seconds is None else f"{row.seconds:.6f}",
-         row.sample_rate, row.channels, row.copy_of)
-        for row in audit
-    )  # fmt: skip
+    rows = ([f"{value:.6f}" if isinstance(value, float) else value for value in astuple(row)] for row in audit)
     write_table(path, [column.name for column in fields(AuditRow)], rows)
 
 
@@ -168,12 +164,12 @@ def _tie_alike(groups: Groups, keys: Sequence[Hashable], spectra: Sequence[np.nd
     if len(keys) < 2:
         return
     largest = max(min(len(keys) // 4, 10), len(keys) // 10)
-    sizes = Counter(groups.find(key) for key in keys)
+    sizes = Counter(groups[key] for key in keys)
     for one, other in pairs_within(np.stack(spectra), ALIKE):
-        first, second = groups.find(keys[one]), groups.find(keys[other])
+        first, second = groups[keys[one]], groups[keys[other]]
         if first != second and sizes[first] + sizes[second] <= largest:
             groups.join([first, second])
-            sizes[first] += sizes[second]
+            sizes[groups[first]] = sizes[first] + sizes[second]
 
 
 def _audit_row(source: str, found: FileSurvey, kept: bool, lost: str, copy_of: str) -> AuditRow:

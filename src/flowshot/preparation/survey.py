@@ -1,19 +1,16 @@
 """Read every input file in several processes; clips go to disk at once, only their descriptions stay in memory."""
 
 import hashlib
-import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.process import in_processes
 from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.duplicates import fingerprint, sketches
@@ -68,9 +65,8 @@ def survey(
     # Large files first, so that no process is left alone with one at the end.
     wanted = sorted((row for row, result in enumerate(results) if result is None), key=lambda row: -files[row].bytes)
     read, queue = partial(_read, config, spools), [files[row] for row in wanted]
-    alone = workers == 1 or len(wanted) < 2 * workers
-    found = map(read, queue) if alone else _in_processes(read, queue, workers)
-    for row, result in zip(wanted, tqdm(found, total=len(wanted), desc=name, unit="file", disable=None), strict=True):
+    found = in_processes(read, queue, 1 if len(queue) < 2 * workers else workers, name, "file")
+    for row, result in zip(wanted, found, strict=True):
         results[row] = result
     return [result for result in results if result is not None]
 
@@ -109,17 +105,3 @@ def _keep(config: DatasetConfig, spools: Path | None, clip: Clip) -> ClipFacts:
     prints = fingerprint(samples, config.sample_rate) if drop else np.empty(0, dtype=np.float32)
     sha256 = hashlib.sha256(samples.data).hexdigest()
     return ClipFacts(clip.start, clip.seconds, sha256, *sketches(samples), prints, spool, row)
-
-
-def _in_processes(read: "partial[FileSurvey]", files: Sequence[InputFile], workers: int) -> Iterator[FileSurvey]:
-    # Spawned, not forked: the parent may hold threads, and a fork of those can hang.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield from pool.map(read, files)
-        except BrokenProcessPool:
-            raise FlowshotError(
-                "preparing: a process that decodes audio was killed, perhaps for lack of memory, or the calling script "
-                'lacks `if __name__ == "__main__":`; close other programs, then run again'
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -62,7 +62,7 @@ def download(package: Package, folder: Path) -> Download:
         if version == package.version and sha256 != package.sha256:
             raise FlowshotError(
                 f"{name} {version}: SHA-256 is {sha256} but should be {package.sha256}; "
-                "the download is damaged or was changed: fetch again, and do not use it if this message stays"
+                "the download is damaged or was changed: fetch again, and do not use it if this message persists"
             )
         target = folder / sha256 / path.name
         target.parent.mkdir(exist_ok=True)

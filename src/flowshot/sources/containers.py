@@ -43,14 +43,14 @@ def patch_sounds(content: bytes) -> Sounds:
         raise ValueError("it is not a GUS patch")
     position = PATCH_HEADERS
     for number in range(content[PATCH_HEADERS - 41]):
-        size, first, behind, rate, mode = PATCH_SAMPLE.unpack_from(content, position)
+        size, first, end, rate, mode = PATCH_SAMPLE.unpack_from(content, position)
         wide = mode & PATCH_16_BIT
         audio = np.frombuffer(content, "<i2" if wide else "i1", size >> wide, position + PATCH_SAMPLE.size)
         position += PATCH_SAMPLE.size + size
         if mode & PATCH_UNSIGNED:
             audio = audio ^ np.iinfo(audio.dtype).min  # the sign bit turned over
         audio = audio if wide else audio.astype(np.int16) << 8
-        loop = (first >> wide, behind >> wide) if 0 <= first < behind <= size else None
+        loop = (first >> wide, end >> wide) if 0 <= first < end <= size else None
         sound = one_shot(Recording("", audio, rate, loop), None, looped=bool(mode & PATCH_LOOPED))
         if sound is not None and len(sound):
             yield f"{number:02d}.flac", flac_bytes(sound, rate)
@@ -79,7 +79,7 @@ def catalogue_sounds(content: bytes) -> Sounds:
         sound = content.index(b"RIFF", start)
         (size,) = struct.unpack_from("<I", content, sound + 4)
         name = content[start + 1 : start + 1 + content[start]].rstrip(b"\0")
-        title = _text(name).partition('". ')[0].strip('"').replace("/", "-")  # behind it stand author and licence
+        title = _text(name).partition('". ')[0].strip('"').replace("/", "-")  # author and licence follow
         yield f"{number:03d} {title}.wav", content[sound : sound + 8 + size]
 
 

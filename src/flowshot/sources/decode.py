@@ -75,8 +75,8 @@ def read_format(path: Path) -> tuple[int, int]:
         return files[0].samplerate, files[0].channels
 
 
-def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterator[np.ndarray]:
-    """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels, or the first.
+def mono_blocks(path: Path) -> Iterator[np.ndarray]:
+    """The file as mono float32 blocks `[frames]` at its own sample rate: the mean of its channels.
 
     Raises UnusableAudio where it cannot be decoded to its end, holds NaN or infinity, or more than MAXIMUM_SAMPLES.
     """
@@ -90,9 +90,7 @@ def mono_blocks(path: Path, channels: Literal["mix", "first"] = "mix") -> Iterat
                 raise UnusableAudio("too_long")
             # Overflow of huge values becomes infinity, which the next line refuses.
             with np.errstate(over="ignore", invalid="ignore"):
-                if channels == "first":
-                    mono = buffer[:count, 0].copy()
-                elif width == 2:  # NumPy is slow at means over two numbers
+                if width == 2:  # NumPy is slow at means over two numbers
                     mono = (buffer[:count, 0] + buffer[:count, 1]) / np.float32(2)
                 else:
                     mono = buffer[:count].mean(axis=1)

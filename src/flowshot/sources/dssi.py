@@ -8,19 +8,17 @@ share: notes of a bank are always played by one fresh process, in one order, and
 import ctypes
 import functools
 import hashlib
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from ctypes import POINTER, Structure, c_char_p, c_float, c_int, c_ubyte, c_uint, c_ulong, c_void_p
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from flowshot.clips.flac import flac_bytes
 from flowshot.core.files import whole_folder
+from flowshot.core.process import in_processes
 from flowshot.sources.soundfont import safe_name
 
 RATE, BLOCK = 44100, 1024
@@ -149,10 +147,8 @@ def render_presets(plugin: Path, folder: Path, share: float, workers: int) -> li
     """
     banks = sorted(plugin.parent.glob("*.bank")) or [plugin]
     work = functools.partial(_render_bank, plugin, folder, share)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
-        for _ in tqdm(pool.map(work, banks), total=len(banks), desc=plugin.stem, unit="bank", disable=None):
-            pass
+    for _ in in_processes(work, banks, workers, plugin.stem, "bank", max_tasks_per_child=1):
+        pass
     return sorted(folder.rglob("*.flac"))
 
 

@@ -33,6 +33,7 @@ from flowshot.sources.soundfont import write_one_shots
 LICENCE_FOLDER, INSIDE_FOLDER, PACK_FILE = "licences", "inside", "pack.json"
 LICENCE_NAMES = frozenset({"copyright", "license", "licence", "provenance.md", "readme.md", "808.txt"})
 READERS = {"patch": patch_sounds, "wad": wad_sounds, "group": group_sounds, "cat": catalogue_sounds}
+REMEDY = "install what is missing, or fetch on a Debian machine"
 PLUGIN_MACHINES = ("x86_64", "AMD64")  # what the plugins of the catalog are compiled for
 
 
@@ -57,7 +58,7 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
             if card["files"] == 0:
                 raise FlowshotError(f"{source}: holds no files; put audio there, or name another folder")
         else:
-            # Imported here: the synthesizer needs scipy, and no other source does.
+            # Imported here: no other source needs the signal processing of scipy, which takes a while to load.
             from flowshot.sources.synthesis.synthesizer import write_clips
 
             write_clips(fresh / AUDIO_FOLDER, workers=workers())
@@ -85,16 +86,18 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
                 except UnavailableError as error:
                     unavailable.setdefault(str(error).partition(": ")[2].partition(";")[0], []).append(pack.name)
                     continue
-                write_json(place / PACK_FILE, _card_row(pack, found) | {"files": _unpack(pack, found, place)})
+                told = [vars(one.package) | {"version": one.version, "sha256": one.sha256} for one in found]
+                files = _unpack(pack, found, place)
+                write_json(place / PACK_FILE, _told(pack) | {"packages": told, "files": files})
             rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")) | _told(pack))
         missing = [f"without {', '.join(names)}, because {reason}" for reason, names in unavailable.items()]
         if not rows:
-            raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; use a Debian machine")
+            raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; {REMEDY}")
         if missing:
             lines = "; ".join(missing)
             files = sum(row["files"] for row in rows)
             warn(f"{name} is INCOMPLETE: {lines}. Available: {', '.join(row['pack'] for row in rows)}, {files} files")
-            warn(f"{name}: its results compare only with themselves; to get all of it, fetch on a Debian machine")
+            warn(f"{name}: its results compare only with themselves; to get all of it, {REMEDY}")
         _put_together(card | {"incomplete": missing}, rows, scratch, folder)
     scratch.parent.rmdir()
 
@@ -148,14 +151,6 @@ def _told(pack: Pack) -> dict[str, str]:
     """What a card says of a pack, beside the packages that were found."""
     row = {"pack": pack.name, "kind": pack.kind, "licence": pack.licence, "origin": pack.origin}
     return row | {"digest": _digest(pack)}
-
-
-def _card_row(pack: Pack, found: list[Download]) -> dict[str, Any]:
-    packages = [
-        {"client": one.package.client, "name": one.package.name, "version": one.version, "sha256": one.sha256}
-        for one in found
-    ]
-    return _told(pack) | {"packages": packages}
 
 
 def _download_all(pack: Pack, downloads: Path) -> list[Download]:

@@ -97,7 +97,7 @@ class FfmpegFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the decoder."""
+        """Close the decoder."""
         self._container.close()
 
     def buffer_read_into(self, buffer: np.ndarray, dtype: str = "float32") -> int:

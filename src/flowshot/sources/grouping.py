@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
+from scipy.cluster.hierarchy import DisjointSet
+
 from flowshot.sources.catalog import SOURCES, Pack
 from flowshot.sources.config import Source
 from flowshot.sources.inputs import InputFile
@@ -36,26 +38,15 @@ class Membership:
     kind: str = ""
 
 
-class Groups:
-    """Disjoint sets of things that must stay together (union-find)."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Hashable, Hashable] = {}
-
-    def find(self, item: Hashable) -> Hashable:
-        """The item that stands for the set of `item`."""
-        root = item
-        while (parent := self._parent.get(root, root)) != root:
-            root = parent
-        while item != root:  # so that the next search is short
-            self._parent[item], item = root, self._parent.get(item, item)
-        return root
+class Groups(DisjointSet):
+    """Disjoint sets of things that must stay together; `groups[item]` stands for the set of `item`."""
 
     def join(self, items: Iterable[Hashable]) -> None:
         """Make one set of the sets of all `items`."""
         first, *others = items
-        for other in others:
-            self._parent[self.find(other)] = self.find(first)
+        for item in (first, *others):
+            self.add(item)
+            self.merge(first, item)
 
 
 def memberships(source: Source, files: Sequence[InputFile], exclude: str = "", group: str = "") -> list[Membership]:

@@ -24,11 +24,11 @@ class Part(io.RawIOBase):
         self._place, self._patch = place, patch
 
     def readable(self) -> bool:
-        """Yes."""
+        """As of any file."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """As of any file."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

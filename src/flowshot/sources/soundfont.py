@@ -112,11 +112,11 @@ def one_shot(recording: Recording, right: Recording | None, *, looped: bool) -> 
         return np.stack(channels, axis=1)
     if len(recording.audio) < WAVETABLE_SECONDS * recording.rate:
         return None
-    first, behind = recording.loop
-    held = max(behind, round(HELD_SECONDS * recording.rate))
+    first, last = recording.loop
+    held = max(last, round(HELD_SECONDS * recording.rate))
     release = round(RELEASE_SECONDS * recording.rate)
     frames = np.arange(held + release)
-    frames = np.where(frames < behind, frames, first + (frames - behind) % (behind - first))
+    frames = np.where(frames < last, frames, first + (frames - last) % (last - first))
     gain = np.ones(len(frames))
     gain[held:] = 10 ** (-RELEASE_DB / 20 * np.arange(1, release + 1) / release)
     played = np.stack([channel[frames] for channel in channels], axis=1)
@@ -189,16 +189,16 @@ def _zones(tables: dict[bytes, np.ndarray], instruments: int, recordings: int) -
 def _settings(owners: np.ndarray, bags: np.ndarray, generators: np.ndarray, owner: int) -> Iterator[dict[int, int]]:
     """The generators of each zone of an instrument or preset."""
     for bag in range(int(owners["bag"][owner]), int(owners["bag"][owner + 1])):
-        first, behind = int(bags["generator"][bag]), int(bags["generator"][bag + 1])
-        yield {int(kind): int(amount) for kind, amount in generators[first:behind]}
+        first, last = int(bags["generator"][bag]), int(bags["generator"][bag + 1])
+        yield {int(kind): int(amount) for kind, amount in generators[first:last]}
 
 
 def _recording(header: np.void, audio: np.ndarray) -> Recording | None:
     start, end = int(header["start"]), int(header["end"])
     if not 0 <= start < end <= len(audio) or int(header["rate"]) == 0 or int(header["type"]) & IN_ROM:
         return None
-    first, behind = int(header["loop_start"]) - start, int(header["loop_end"]) - start
-    loop = (first, behind) if 0 <= first < behind <= end - start else None
+    first, last = int(header["loop_start"]) - start, int(header["loop_end"]) - start
+    loop = (first, last) if 0 <= first < last <= end - start else None
     return Recording(_text(header["name"]), audio[start:end], int(header["rate"]), loop)
 
 
@@ -250,7 +250,7 @@ def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
     taken: set[str] = set()
     families = {}
     for number in sorted(used):
-        root = groups.find(("recording", number))
+        root = groups["recording", number]
         if root not in folders:
             name, copies = used[number][0], 1
             folders[root] = name

@@ -52,7 +52,7 @@ def follow(folder: Path, training: int) -> None:
                     mine.client.update_run(mine.id, status or "RUNNING")
             except FlowshotError as error:
                 if not warned:
-                    warn(f"{error}; it misses rows of a training, which continues")
+                    warn(f"{error}; the training continues, but its curve in MLflow is incomplete")
                 mine, warned = None, True
             for _ in range(50):  # 5 s between two calls of MLflow, unless the training ends
                 time.sleep(0 if status or how_it_ended(folder, training) else 0.1)

@@ -5,17 +5,16 @@ factors of variation, are kept beside it in `parameters.csv`.
 """
 
 import csv
-import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from flowshot.clips.flac import flac_bytes
+from flowshot.core.process import in_processes
 from flowshot.core.randomness import numpy_generator
 from flowshot.sources.synthesis.signals import TABLES, Values, finish
 from flowshot.sources.synthesis.voices import VOICES
@@ -113,7 +112,7 @@ def write_clips(
     for label in CLASSES:
         (folder / label).mkdir(parents=True, exist_ok=True)
     work = partial(_write_clip, folder, sample_rate)
-    for _ in tqdm(_in_processes(work, clips, workers), total=len(clips), desc="synth", unit="clip", disable=None):
+    for _ in in_processes(work, clips, workers, "synth", "clip", chunksize=16):
         pass
     with (folder / "parameters.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [*CLIP_COLUMNS, *PARAMETERS], lineterminator="\n")
@@ -127,12 +126,3 @@ def _write_clip(folder: Path, sample_rate: int, clip: Clip) -> None:
     audio = render(clip.label, clip.values, sample_rate, noise_generator(clip.seed, clip.file))
     samples = np.round(audio * FULL_SCALE).astype(np.int16)
     (folder / clip.file).write_bytes(flac_bytes(samples, sample_rate))
-
-
-def _in_processes(work: partial[None], clips: list[Clip], workers: int) -> Iterator[None]:
-    if workers == 1:
-        yield from map(work, clips)
-        return
-    # Spawned, not forked: the process that asks may hold threads (of torch), and a fork of those can hang.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(work, clips, chunksize=16)
