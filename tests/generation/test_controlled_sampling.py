@@ -14,11 +14,18 @@ from tiny_vae import tiny_config
 
 SIZE, SAMPLES = 4, 512
 SMALL = {
-    "nf": {"layers": 2, "width": 8, "steps": 2},
-    "rectified_flow": {"layers": 1, "width": 8, "solver_steps": 3, "steps": 2},
+    "nf": {"layers": 2, "width": 8, "steps": 2, "passes": 0},
+    "rectified_flow": {"layers": 1, "width": 8, "solver_steps": 3, "steps": 2, "passes": 0},
     "gmm": {"components": 3},
-    "platune": {"attributes": ("brightness", "bass"), "layers": 1, "width": 8, "solver_steps": 3, "steps": 2},
-    "rave": {"bins": 8, "layers": 2, "width": 8, "skip": 8, "steps": 2},
+    "platune": {
+        "attributes": ("brightness", "bass"),
+        "layers": 1,
+        "width": 8,
+        "solver_steps": 3,
+        "steps": 2,
+        "passes": 0,
+    },
+    "rave": {"bins": 8, "layers": 2, "width": 8, "skip": 8, "steps": 2, "passes": 0},
 }
 
 

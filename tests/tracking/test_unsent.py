@@ -101,12 +101,12 @@ def test_a_dead_server_is_said_once_and_left_alone_for_a_while(project, dead, dr
     assert (project.root / UNSENT / PROBLEM).read_text().startswith(f"MLflow at {dead}: ")
     tracked.send(project.score())
     said = capfd.readouterr().err
-    assert said.startswith(f"warning: MLflow at {dead} misses 2 runs: ") and said.count("\n") == 1
+    assert said.startswith(f"warning: MLflow at {dead} is missing 2 runs: ") and said.count("\n") == 1
     assert said.endswith("; `flowshot sync` sends them later\n")
     tracked.send(project.score(prior="other"))
     assert capfd.readouterr().err == "" and len(idle) == 1
     tracked.flush(60)  # the last stage says it again, and waits for nobody
-    assert capfd.readouterr().err.startswith(f"warning: MLflow at {dead} misses 3 runs: ")
+    assert capfd.readouterr().err.startswith(f"warning: MLflow at {dead} is missing 3 runs: ")
     os.utime(project.root / UNSENT / SAID, (time.time() - 700,) * 2)
     tracked.send(project.score())
     assert capfd.readouterr().err == "" and len(idle) == 2

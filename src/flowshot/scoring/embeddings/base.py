@@ -23,7 +23,8 @@ class UnusableClips(FlowshotError):
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
         self.reasons = dict(sorted(reasons.items()))
-        super().__init__(f"clips cannot be embedded: {self.reasons}")
+        first, reason = next(iter(self.reasons.items()))
+        super().__init__(f"clip {first} {reason}; mend or remove it, or set on_bad_clip to skip")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """A tone that all clips share: the fault of a decoder, which embeddings may take for music."""
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from flowshot.scoring.metrics.spectral import magnitude_spectrogram
 
@@ -27,7 +26,8 @@ def constant_tone(clips: np.ndarray, sample_rate: int) -> tuple[float, float, in
         return 0.0, 0.0, 0
     common = np.mean(sounding, axis=0)
     reach = max(1, round(NEIGHBOURHOOD_HERTZ / 2 / (sample_rate / window)))
-    rise = common - median_filter(common, 2 * reach + 1, mode="mirror")
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(common, reach, mode="reflect"), 2 * reach + 1)
+    rise = common - np.median(around, axis=1)
     highest = int(rise.argmax())
     return float(rise[highest]), highest * sample_rate / window, len(sounding)
 

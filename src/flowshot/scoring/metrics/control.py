@@ -1,10 +1,10 @@
 """Whether clips are as they were asked to be: attributes asked for against attributes measured."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from flowshot.clips.attributes import ASKED, ATTRIBUTES, attributes_of
 from flowshot.core.mean_interval import student_interval
@@ -18,8 +18,9 @@ def read_asked(folder: Path) -> dict[str, np.ndarray]:
     path = folder / ASKED
     if not path.is_file():
         return {}
-    table = pd.read_csv(path, dtype=float, float_precision="round_trip")
-    return {str(name): values.to_numpy() for name, values in table.items()}
+    with path.open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    return dict(zip(names, np.array(rows, dtype=float).T, strict=True))
 
 
 def control_scores(

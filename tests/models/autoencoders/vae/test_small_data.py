@@ -13,8 +13,8 @@ from flowshot.clips.batches import EndlessBatches, evenly_spaced
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics import validation
 from flowshot.diagnostics.validation import GAP_CLIPS, evaluate, validate
-from flowshot.models.autoencoders.vae import training
 from flowshot.optimisation.progress import copy_weights, learning_rate_factor
+from flowshot.training import loop
 from flowshot.training.latent_loss import beta_at
 from flowshot.training.losses import ReconstructionLoss
 from tiny_vae import LOSS, run, settings, sines, tiny_vae
@@ -51,10 +51,10 @@ def test_with_everything_off_training_is_the_plain_loop_to_the_last_bit():
 
 def test_clips_are_changed_in_training_but_come_in_the_same_order(monkeypatch):
     seen = {"off": [], "on": []}
-    augment = training.augment
+    augment = loop.augment
 
     def watch(name):
-        monkeypatch.setattr(training, "augment", lambda clips, *rest: seen[name].append(clips) or augment(clips, *rest))
+        monkeypatch.setattr(loop, "augment", lambda clips, *rest: seen[name].append(clips) or augment(clips, *rest))
 
     strengths = {"probability": 1.0, "speed_semitones": 0.5, "jitter_seconds": 0.001, "polarity": True}
     trained = {}
