@@ -84,13 +84,13 @@ def test_every_clip_with_nan_is_named_before_anything_is_embedded() -> None:
     clips = np.zeros((5, BATCH_SAMPLES // 2), dtype=np.float32)
     clips[1, 3] = np.inf
     clips[3, 17] = np.nan
-    with pytest.raises(UnusableClips, match=r"1: 'holds NaN.*3: ") as caught:
+    with pytest.raises(UnusableClips, match=r"clip 1 holds NaN.*1 more") as caught:
         next(checked_batches(clips, 0))
     assert set(caught.value.reasons) == {1, 3}
 
 
 def test_numbers_beyond_float32_are_refused_like_infinity() -> None:
-    with pytest.raises(UnusableClips, match="0: 'holds NaN or infinity"):
+    with pytest.raises(UnusableClips, match="clip 0 holds NaN or infinity"):
         list(checked_batches(np.array([[1e300, 0.0]]), 0))
 
 
@@ -108,7 +108,7 @@ def test_a_vector_is_the_mean_over_the_windows_of_its_clip() -> None:
 
 def test_every_clip_whose_embedding_is_not_finite_is_named() -> None:
     clips = np.float32([[1], [2], [3]])
-    with pytest.raises(UnusableClips, match="1: 'has an embedding with NaN"):
+    with pytest.raises(UnusableClips, match="clip 1 has an embedding with NaN"):
         mean_over_windows(clips, 8000, 8000, ClipPolicy(0, 0), lambda windows: np.where(windows == 2, np.nan, windows))
 
 

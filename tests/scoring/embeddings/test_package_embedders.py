@@ -154,7 +154,7 @@ def test_a_clip_that_the_package_drops_is_named_and_told(capsys: pytest.CaptureF
     assert each.embed(np.full((3, 6000), 0.5, np.float32), 16000).shape == (3, 2048)
     clips = np.full((4, 6000), 0.5, np.float32)
     clips[1:3] = 2
-    with pytest.raises(UnusableClips, match=r"1: .*NaN.*2: ") as caught:
+    with pytest.raises(UnusableClips, match=r"clip 1 .*NaN.*1 more") as caught:
         each.embed(clips, 16000)
     assert set(caught.value.reasons) == {1, 2}
     assert "out of memory" in capsys.readouterr().err
@@ -162,7 +162,7 @@ def test_a_clip_that_the_package_drops_is_named_and_told(capsys: pytest.CaptureF
 
 def test_vectors_of_another_length_are_never_taken_for_embeddings() -> None:
     each = loaded(lambda clips, rate: np.ones(100))
-    with pytest.raises(UnusableClips, match="0: "):
+    with pytest.raises(UnusableClips, match="clip 0"):
         each.embed(np.ones((1, 6000), np.float32), 16000)
 
 

@@ -24,7 +24,8 @@ class UnusableClips(FlowshotError):
     def __init__(self, reasons: Mapping[int, str]) -> None:
         self.reasons = dict(sorted(reasons.items()))
         first, reason = next(iter(self.reasons.items()))
-        super().__init__(f"clip {first} {reason}; mend or remove it, or set on_bad_clip to skip")
+        more = f" (and {len(reasons) - 1} more clips cannot be embedded)" if len(reasons) > 1 else ""
+        super().__init__(f"clip {first} {reason}{more}; mend or remove it, or set on_bad_clip to skip")
 
 
 @dataclass(frozen=True)
