@@ -100,8 +100,8 @@ class AfterNetworks(nn.Module):
 class AfterPrior(LatentPrior):
     """A flow from N(0, I) to the latent of a clip, given its timbre and structure (Demerle et al. 2024, 2408.00196).
 
-    Draws recombine the timbre of one training clip with the structure of another. Reimplemented from
-    the paper's formulas.
+    Draws recombine the timbre of one training clip with the structure of another. Reimplemented from the
+    paper's formulas.
 
     First the flow is conditioned on timbre alone, so that the timbre code holds as much as it can. Then the timbre
     encoder is frozen and the structure encoder learns the rest, while an adversary that predicts timbre from structure

@@ -67,8 +67,8 @@ def load_prior(folder: Path, name: str, params: Params, model: Autoencoder) -> L
     config = prior_config(params, name)
     prior = make_prior(name, config, model)
     prior.load(folder)
-    fitted_with = json.loads(json.dumps(to_dict(config)))
-    if fitted_with and read_json(folder / CONFIG) != fitted_with:  # `own` has nothing to set or to read
+    expected = json.loads(json.dumps(to_dict(config)))  # as it is read from a file: tuples are lists
+    if expected and read_json(folder / CONFIG) != expected:  # `own` has no options, and needs no file
         raise FlowshotError(
             f"{folder}: was fitted with other parameters than those of fit_prior.{name}; run `dvc repro`"
         )

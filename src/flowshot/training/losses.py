@@ -6,8 +6,8 @@
 | `mel` | timbre as coarsely as the ear above 1 kHz | noise costs as much as a wrong tone |
 | `energy` | the level over time, silence as silence | attacks and decays are smeared |
 
-docs/findings.md has the terms that were tried and removed. With `train.loss.likelihood` the misfit of a likelihood, in
-nats, replaces the sum.
+reports/checks/removed.md has the terms that were tried and removed. With `train.loss.likelihood` the misfit of a
+likelihood, in nats, replaces the sum.
 """
 
 from collections.abc import Callable, Iterable

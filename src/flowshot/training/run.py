@@ -77,10 +77,7 @@ def run_training(
         files.append(start / WEIGHTS)
         parameters["start"] = sha256_of_file(start / WEIGHTS)  # for `flowshot check`: DVC does not know of this model
     key = work_digest(parameters | {"name": name.parts}, *files)[:16]
-    with (
-        scratch_folder(CHECKPOINTS.joinpath(*name.parts, key)) as scratch,
-        stop_requests() as stop_requested,
-    ):
+    with scratch_folder(CHECKPOINTS.joinpath(*name.parts, key)) as scratch, stop_requests() as stop_requested:
         record: dict[str, Any] = {
             "stage": "train", "plan": params.plan.name, "dataset": name.dataset, "model": name.model, "prior": None,
             "seed": name.seed, "parameters": parameters,

@@ -43,7 +43,7 @@ class Decoder(nn.Module):
       the gate and the tone's frequency.
 
     The latent also raises and lowers the amplitudes of each band directly, by a linear map, over the whole clip and
-    over each innermost frame. docs/findings.md says what each part is worth.
+    over each innermost frame. reports/checks/removed.md says what each part is worth.
 
     Shapes: `[batch, latent_size]` -> `[batch, clip_samples]`, in [-1, 1].
     """
