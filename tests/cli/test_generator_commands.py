@@ -181,4 +181,4 @@ def test_a_forgotten_prior_or_one_too_many_is_one_line(save, fails, save_vae):
     line = fails("sample", "mine/no_nf", "--out", "x")
     assert "mine/no_nf: is an autoencoder; add a prior, as in mine/no_nf/own" in line
     line = fails("sample", "mine/crash/own", "--out", "x")
-    assert "mine/crash/own: is of a generator, which has no prior; use mine/crash" in line
+    assert "mine/crash/own: names a generator, which has no prior; use mine/crash" in line

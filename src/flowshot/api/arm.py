@@ -288,7 +288,7 @@ def load(source: Path | str, seed: int | None = None, project: Path | str = ".")
         prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
         return Arm(names, seed, model, prior, card, root, size)
     if names[2] != DIRECT:
-        raise FlowshotError(f"{source}: is of a generator, which has no prior; use {named}")
+        raise FlowshotError(f"{source}: names a generator, which has no prior; use {named}")
     return Arm(names, seed, model, None, card, root, size)
 
 

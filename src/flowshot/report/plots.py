@@ -74,8 +74,8 @@ def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
 
     Left the rate-distortion plane (Alemi et al. 2018, "Fixing a broken ELBO", 1711.00464): lower and further left is
     better, and points along one curve are the same autoencoder at other prices. Right the FAD of clips from the plan's
-    first prior, filled, and of reconstructions, hollow: where both meet at equal n, that prior fits the
-    latents. Embedding: the first that was used.
+    first prior, filled, and of reconstructions, hollow: where both meet at equal n, that prior fits the latents.
+    Embedding: the first that was used.
     """
     plan, words, runs = report.plan, report.words, sweep_runs(report, dataset)
     embedding = next(iter(report.embeddings(dataset, "fad")), "")

@@ -29,10 +29,10 @@ Frame = Any  # a pandas.DataFrame or Series whose cells and index are what its d
 class Report:
     """All numbers of a plan, and how they are written: what every table, figure and sentence is made from.
 
-    `frame`: in long form with `COLUMNS`. `few`: what rests on too few clips, by dataset, model,
-    prior, metric and embedding. `distances`: what a paired comparison needs,
-    by arm, metric and embedding. `confidence`: level of the intervals in the scores. `equivalence_margin`: see
-    `ReportConfig`. `trainings`: what is known of them, by dataset of the plan.
+    `frame`: in long form with `COLUMNS`. `few`: what rests on too few clips, by dataset, model, prior, metric and
+    embedding. `distances`: what a paired comparison needs, by arm, metric and embedding. `confidence`: level of the
+    intervals in the scores. `equivalence_margin`: see `ReportConfig`. `trainings`: what is known of them, by dataset of
+    the plan.
     """
 
     plan: PlanConfig
