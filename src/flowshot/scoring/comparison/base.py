@@ -91,12 +91,12 @@ class Comparison:
     def within(self) -> tuple[Nearest, Nearest]:
         """Distances within the candidates `[n, n]` and within the reference `[m, m]`."""
         candidate, reference = self.sets.candidate, self.sets.reference
-        return Nearest(distances(candidate, candidate)), Nearest(distances(reference, reference))
+        return Nearest(_single(candidate, candidate)), Nearest(_single(reference, reference))
 
     @cached_property
     def between(self) -> np.ndarray:
         """Distances from candidates to the reference, `[n, m]`."""
-        return distances(self.sets.candidate, self.sets.reference)
+        return _single(self.sets.candidate, self.sets.reference)
 
     def score(
         self,
@@ -116,3 +116,8 @@ class Comparison:
         influence = source_influence(influence_x, influence_y, *self.groups)
         error = None if influence is None else influence.error
         return self.score(metric, value, student_interval(value, error, self.config.confidence), 0.0)
+
+
+def _single(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`distances`, kept in single precision: the jackknife copies them many times."""
+    return distances(x, y).astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 
 from flowshot.scoring.config import PolicyConfig
 from flowshot.scoring.embeddings.base import clip_policy, mean_over_windows, versions
-from flowshot.scoring.metrics.spectral import magnitude_spectrogram
+from flowshot.scoring.metrics.spectral import power_spectrogram
 
 BANDS = 64
 LOWEST_HZ = 20.0
@@ -49,7 +49,7 @@ class LogMel:
 
     def __init__(self, policy: PolicyConfig, _checkpoints: Path | None = None) -> None:
         self.config, self.policy = policy, clip_policy(policy, self.sample_rate)
-        self.runtime = versions("numpy")
+        self.runtime = versions("numpy", "scipy")
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """See `Embedder.embed`."""
@@ -77,7 +77,7 @@ class MelSpectrogram:
         """For clips of `samples` samples at `sample_rate` Hz, heard as a whole."""
         self.sample_rate = sample_rate
         self.policy = clip_policy(replace(policy, window_seconds=None), sample_rate)
-        self.runtime = versions("numpy")
+        self.runtime = versions("numpy", "scipy")
         self.dimensions = BANDS * -(-samples // max(1, round(COPY_HOP_SECONDS * sample_rate)))
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -93,7 +93,7 @@ class MelSpectrogram:
 def mel_levels(clips: np.ndarray, sample_rate: int, hop_seconds: float) -> np.ndarray:
     """The levels `[n, frames, bands]` of `clips: [n, samples]`."""
     window, hop = (max(1, round(seconds * sample_rate)) for seconds in (WINDOW_SECONDS, hop_seconds))
-    power = np.square(magnitude_spectrogram(clips, window, hop)) @ mel_filters(sample_rate, window).T
+    power = power_spectrogram(clips, window, hop) @ mel_filters(sample_rate, window).T.astype(np.float32)
     return np.asarray(np.log10(np.maximum(power / FLOOR, 1)) / np.log10(1 / FLOOR))
 
 
@@ -116,5 +116,5 @@ def mel_filters(sample_rate: int, window: int) -> np.ndarray:
 
 
 def _working_samples(clips: np.ndarray, hop_seconds: float) -> int:
-    """What a clip takes while it is worked on: its frames overlap and become complex double numbers."""
-    return round(4 * WINDOW_SECONDS / hop_seconds) * clips.shape[-1]
+    """What a clip takes while it is worked on: its frames overlap and become complex numbers."""
+    return round(2 * WINDOW_SECONDS / hop_seconds) * clips.shape[-1]

@@ -1,7 +1,9 @@
 """How far reconstructions are from their originals, clip by clip, in spectrograms of several resolutions."""
 
 import numpy as np
+from scipy.fft import rfft
 
+from flowshot.core.process import workers
 from flowshot.scoring.metrics.waveform import require_pairs
 
 FFT_SIZES = (2048, 1024, 512, 256, 128)
@@ -43,14 +45,21 @@ def log_spectral_distance(reconstructions: np.ndarray, originals: np.ndarray) ->
 
 
 def magnitude_spectrogram(clips: np.ndarray, window: int, hop: int) -> np.ndarray:
-    """Magnitudes `[n, frames, window // 2 + 1]` of `clips: [n, samples]`; a full-scale sine has magnitude 1.
+    """Magnitudes of `clips: [n, samples]`, the square roots of `power_spectrogram`; a full-scale sine has 1."""
+    return np.sqrt(power_spectrogram(clips, window, hop))
+
+
+def power_spectrogram(clips: np.ndarray, window: int, hop: int) -> np.ndarray:
+    """Powers `[n, frames, window // 2 + 1]` of `clips: [n, samples]`, float32; a full-scale sine has power 1.
 
     Hann windows centred every `hop` samples, the clip being silent on either side of its ends.
     """
     shape = np.hanning(window + 1)[:-1]
-    padded = np.pad(clips, ((0, 0), (window // 2, window)))
+    padded = np.pad(clips.astype(np.float32), ((0, 0), (window // 2, window)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window, axis=1)[:, : clips.shape[1] : hop]
-    return np.abs(np.fft.rfft(frames * shape, axis=-1)) * 2 / shape.sum()
+    # In single precision, which halves the time: its rounding lies 40 dB below what counts as silence.
+    spectrum = rfft(frames * (2 / shape.sum() * shape).astype(np.float32), workers=workers())
+    return np.square(spectrum.real) + np.square(spectrum.imag)
 
 
 def _distance(reconstruction: np.ndarray, original: np.ndarray, size: int) -> float:
