@@ -1,5 +1,6 @@
 """What `flowshot edit` and `flowshot sample --attribute` do with an arm of the prior platune, and what they refuse."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from flowshot.clips.attributes import attributes
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
 from flowshot.priors.registry import make_prior, prior_config, save_prior
+from prepared_folders import write_prepared
 from prior_fits import fit
 
 ARM = "mine/no_nf/platune"
+SCRIPT = Path(__file__).parents[2] / "scripts/edits.py"
 NAMES = ["brightness", "bass"]
 
 
@@ -89,3 +92,15 @@ def test_a_sound_that_is_longer_than_a_clip_is_cut_and_said(prior, flowshot, wri
     sound = next(write_sounds(Path("long"), 1, seconds=0.5).iterdir())
     status, _, err = flowshot("edit", sound, "--arm", ARM, "--attribute", "bass=+0.1", "--out", "x")
     assert status == 0 and "is longer than a clip; what follows the first 0.25 s of sound is cut off" in err
+
+
+def test_the_script_of_edits_says_how_far_each_attribute_the_others_and_the_style_move(prior):
+    clips = np.random.default_rng(0).normal(0, 0.1, (12, 2000)).astype(np.float32)
+    write_prepared(Path("data/prepared/mine"), dict.fromkeys(("train", "valid", "test"), clips), 8000)
+    script, arm = runpy.run_path(str(SCRIPT)), flowshot.load(ARM)
+    kept = script["rows"](arm, arm.prior, 0.0, 10)
+    moved = script["rows"](arm, arm.prior, 0.3, 10)
+    assert [row[0] for row in kept] == NAMES and {row[1] for row in kept} == {"10"}
+    # Nothing asked: nothing but the steps of the solver. Something asked: the style is heard to move too.
+    assert all(float(row[4]) < 0.5 * float(other[4]) for row, other in zip(kept, moved, strict=True))
+    assert all(row[2].startswith(("+0.00", "-0.00")) for row in kept)

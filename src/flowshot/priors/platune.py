@@ -105,6 +105,10 @@ class AttributeBase(nn.Module):
         along = points @ self.directions
         return self._with(points, along, along @ self.mix.T + moves / self.scale)
 
+    def style(self, points: Tensor) -> Tensor:
+        """`points` without the part that holds their attributes, `[n, size]`."""
+        return points - points @ self.directions @ self.directions.T
+
     def log_prob(self, points: Tensor, known: Tensor) -> Tensor:
         """log of the mean over clips, of attributes `known`, of N(c; attributes, noise^2) N(s; 0, I), `[n]`."""
         along = points @ self.directions
@@ -187,6 +191,12 @@ class PlatunePrior(AttributePrior):
     def latents_of(self, asked: Tensor, noise: Tensor) -> Tensor:
         """Latents of `asked: [n, attributes]` and standard normal `noise: [n, latent_size]`."""
         return self._forwards(self.base.points(asked, noise))
+
+    @torch.no_grad()
+    def read(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """The attributes `[n, attributes]` of latents, and their style `[n, latent_size]`."""
+        points = self._backwards(latents)
+        return self.base.attributes(points), self.base.style(points)
 
     @torch.no_grad()
     def edit(self, latents: Tensor, moves: Mapping[str, float]) -> tuple[Tensor, Tensor]:
