@@ -1,7 +1,6 @@
 """How far reconstructions are from their originals, clip by clip, in spectrograms of several resolutions."""
 
 import numpy as np
-from scipy.fft import rfft
 
 from flowshot.core.process import workers
 from flowshot.scoring.metrics.waveform import require_pairs
@@ -54,6 +53,8 @@ def power_spectrogram(clips: np.ndarray, window: int, hop: int) -> np.ndarray:
 
     Hann windows centred every `hop` samples, the clip being silent on either side of its ends.
     """
+    from scipy.fft import rfft  # metrics can be imported without scipy
+
     shape = np.hanning(window + 1)[:-1]
     padded = np.pad(clips.astype(np.float32), ((0, 0), (window // 2, window)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window, axis=1)[:, : clips.shape[1] : hop]

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from scipy.fft import rfft
 
 from flowshot.core.process import workers
 
@@ -29,6 +28,8 @@ def tonality(clips: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def _tonality(clips: np.ndarray, sample_rate: int) -> np.ndarray:
+    from scipy.fft import rfft  # metrics can be imported without scipy
+
     hop = round(SLOT_SECONDS * sample_rate)
     size, beyond = WINDOW_SLOTS * hop, WINDOW_SLOTS // 2
     padded = np.pad(clips.astype(np.float32), ((0, 0), (size, size)))
