@@ -34,7 +34,7 @@ ONLY_PARSED = {
     "flowshot score --reference DIR --candidate DIR --embedding clap": "needs weights of gigabytes",
     "flowshot listening-test --analyse": "listeners save the answers in a browser; tests/cli makes some",
     "flowshot sample synth/nf_prior/nf --label": "its dataset has no labels; tests/api draws by one",
-    "flowshot sample synth/no_nf/platune": "needs a prior that the tiny project does not fit; tests/cli fits one",
+    "flowshot sample samples/no_nf/platune": "needs a prior that the tiny project does not fit; tests/cli fits one",
     "flowshot edit": "needs the same",
     "flowshot transfer": "needs a latent with frames; tests/cli has one",
     "flowshot plan ": "changes which plan the project of these tests has; tests/cli runs it",
@@ -49,7 +49,7 @@ ONLY_PARSED = {
 }
 # What readers have, and what stands for it here.
 READERS = {"/path/to/my/sounds": "sounds", "data/prepared/synth": "data/prepared/mine"}
-READERS |= {" synth/": " mine/", "/nf_both/": "/nf_prior/"}
+READERS |= {" synth/": " mine/", " samples/": " mine/", "/nf_both/": "/nf_prior/"}
 RATE = 8000
 AUTOENCODERS, GENERATORS, PRIORS = ("no_nf", "nf_prior"), ("copies", "drumgan", "crash"), ("own", "nf")
 
