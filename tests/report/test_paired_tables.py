@@ -95,7 +95,7 @@ def test_several_seeds_are_paired_and_what_lies_between_them_counts(tmp_path: Pa
     for seed, (own, other) in enumerate(zip((1.0, 1.5, 0.5), (2.0, 2.2, 1.9), strict=True)):
         for arm in planned_arms(plan):
             value = {"flow": own, "no_nf": other}.get(arm[1], 0.0)
-            influence = {"candidate_variance": 9.0, "reference": wild}
+            influence = {"candidate_variance": 0.001, "reference": wild}
             write(
                 tmp_path,
                 (*arm[:3], seed if arm[1] in ("flow", "no_nf") else arm[3]),

@@ -80,6 +80,10 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
     clustering"). With one seed the first part is the jackknife's variance over both arms' candidates, and what that and
     the influences of the sources count twice is taken out. Degrees of freedom by Satterthwaite (1946).
 
+    By chance s^2 of few seeds is small now and then, but it is expected to be at least the variance over candidates,
+    which is well known: it counts as at least that. Without this, tests of 2 seeds reject 9 to 13 % of equal arms at
+    the 5 % level, and up to 6 % at 0.1 %; with it 0 to 6 %, and none (simulated with normal seeds).
+
     Raises:
         ValueError: the distances have fewer than 2 sources of the reference in common.
     """
@@ -91,7 +95,10 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
     factor, value = len(sources) / (len(sources) - 1), float(each.mean())
     shared = factor * float(np.square(moved.mean(axis=0)).sum())
     if len(each) > 1:
-        own, freedom = float(each.var(ddof=1)) / len(each), len(each) - 1.0
+        drawn = [one.candidate_variance + other.candidate_variance for one, other in zip(arm, baseline, strict=True)]
+        twice = [one.repeated + other.repeated for one, other in zip(arm, baseline, strict=True)]
+        sampled = max(float(np.mean(drawn)) - float(np.mean(twice)), float(np.mean(drawn)) / 2)
+        own, freedom = max(float(each.var(ddof=1)), sampled) / len(each), len(each) - 1.0
         shared = max(shared - factor * float(moved.var(axis=0, ddof=1).sum()) / len(each), 0.0)
         variance = own + shared
     else:
