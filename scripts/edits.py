@@ -3,12 +3,11 @@
     python scripts/edits.py samples/no_nf/platune --seeds 0 1
 
 Each clip is encoded, edited by `--move` and decoded, and compared with the clip that is decoded without an edit. The
-style of both is read from the audio, encoded again. Its change is shown as a part of how far the styles of two
-different clips are apart: 0 is kept, 1 is another sound.
+style of both is read from the audio, encoded again. Its change is shown as a share of the distance between the
+styles of two different clips: 0 is kept, 1 is another sound.
 """
 
 import argparse
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from flowshot.api.arm import Arm, load
 from flowshot.clips.attributes import ATTRIBUTES, attributes_of
+from flowshot.clips.batches import evenly_spaced_rows, ordered_batches
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import mean_standard_error, student_interval
@@ -47,7 +47,7 @@ def rows(arm: Arm, prior: PlatunePrior, move: float, most: int) -> list[tuple[st
     """Attribute, number of clips, its mean change with an interval over sources, side effect, and change of style."""
     prepared = read_prepared(PREPARED / arm.names[0])
     test, groups = prepared.clips("test"), prepared.groups("test")
-    chosen = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(int)
+    chosen = evenly_spaced_rows(len(test), most)
     latents = encoded(arm, np.asarray(test[chosen]))
     read, _ = prior.read(latents)
     plain = decoded(arm, latents)
@@ -74,16 +74,12 @@ def rows(arm: Arm, prior: PlatunePrior, move: float, most: int) -> list[tuple[st
 
 def encoded(arm: Arm, clips: np.ndarray) -> Tensor:
     """The posterior means `[n, latent_size]` of `clips: [n, samples]`, a batch at a time."""
-    return torch.cat([arm.encode(clips[batch]) for batch in _batches(clips)])
+    return torch.cat([arm.encode(batch) for batch in ordered_batches(clips, BATCH)])
 
 
 def decoded(arm: Arm, latents: Tensor) -> np.ndarray:
     """The clips `[n, samples]` of `latents: [n, latent_size]`, a batch at a time."""
-    return torch.cat([arm.decode(latents[batch]) for batch in _batches(latents)]).numpy()
-
-
-def _batches(rows: Sequence[object] | np.ndarray | Tensor) -> list[slice]:
-    return [slice(first, first + BATCH) for first in range(0, len(rows), BATCH)]
+    return torch.cat([arm.decode(batch) for batch in latents.split(BATCH)]).numpy()
 
 
 if __name__ == "__main__":

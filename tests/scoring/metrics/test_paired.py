@@ -35,6 +35,19 @@ def test_seeds_that_agree_by_chance_are_not_surer_than_their_draws() -> None:
     assert difference.error >= np.sqrt(0.5) and difference.p_value > 0.05
 
 
+@pytest.mark.parametrize("training", [0.0, 1.0, 4.0])
+def test_two_seeds_reject_equal_arms_no_more_often_than_asked(training: float) -> None:
+    """`training`: the variance between trainings, where that over candidates is 1 and that over sources 0.2."""
+    generator, sources = np.random.default_rng(0), 50
+    moved = {str(i): (-1) ** i * np.sqrt(0.2 / sources) for i in range(sources)}
+    p_values = []
+    for _ in range(2000):
+        common, own = generator.normal() * np.sqrt(0.2), generator.normal(size=2) * np.sqrt(1 + training)
+        arm = [Distance(common + value, 0.5, moved) for value in own]
+        p_values.append(paired_difference(arm, [Distance(0.0, 0.5, dict.fromkeys(moved, 0.0))] * 2).p_value)
+    assert np.mean(np.array(p_values) < 0.05) <= 0.05 and np.mean(np.array(p_values) < 0.001) <= 0.002
+
+
 def test_the_variance_is_that_of_other_seeds_and_of_another_reference() -> None:
     """Arms of different kinds, of which each seed and each reference source moves the difference."""
     generator = np.random.default_rng(3)

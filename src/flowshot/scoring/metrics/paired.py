@@ -80,9 +80,8 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
     clustering"). With one seed the first part is the jackknife's variance over both arms' candidates, and what that and
     the influences of the sources count twice is taken out. Degrees of freedom by Satterthwaite (1946).
 
-    By chance s^2 of few seeds is small now and then, but it is expected to be at least the variance over candidates,
-    which is well known: it counts as at least that. Without this, tests of 2 seeds reject 9 to 13 % of equal arms at
-    the 5 % level, and up to 6 % at 0.1 %; with it 0 to 6 %, and none (simulated with normal seeds).
+    With few seeds, s^2 is sometimes far too small by chance. Its expectation is at least the variance over candidates,
+    which is well known, so it counts as at least that: `test_two_seeds_reject_equal_arms_no_more_often_than_asked`.
 
     Raises:
         ValueError: the distances have fewer than 2 sources of the reference in common.

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from flowshot.core.process import workers
+from flowshot.scoring.metrics.spectral import hann_spectra
 
 # A slot is a band of 250 Hz for 16 ms; it is heard through a window of 64 ms.
 SLOT_SECONDS, WINDOW_SLOTS, SLOT_HERTZ = 0.016, 4, 250.0
@@ -28,14 +29,9 @@ def tonality(clips: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def _tonality(clips: np.ndarray, sample_rate: int) -> np.ndarray:
-    from scipy.fft import rfft  # metrics can be imported without scipy
-
     hop = round(SLOT_SECONDS * sample_rate)
     size, beyond = WINDOW_SLOTS * hop, WINDOW_SLOTS // 2
-    padded = np.pad(clips.astype(np.float32), ((0, 0), (size, size)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::hop]
-    window = np.hanning(size + 1)[:-1]
-    spectrum = rfft(frames * (2 / window.sum() * window).astype(np.float32))
+    spectrum = hann_spectra(np.pad(clips, ((0, 0), (size, size))), size, hop)
     count = spectrum.shape[1] - 2 * beyond
     now = np.abs(spectrum[:, beyond:-beyond])
     bins = _strongest(now, round(SLOT_HERTZ * size / sample_rate))
