@@ -149,8 +149,8 @@ def like_real_clips(report: Report, dataset: str) -> list[Finding]:
 def copies(report: Report, dataset: str) -> list[Finding]:
     """The arms whose samples lie nearer to training clips than unseen real clips do, with every interval."""
     said = (
-        "In {embedding} the samples of {count} arms lie nearer to training clips than unseen real clips do, at "
-        "these parts of that distance. Listen to their neighbours below."
+        "In {embedding} the samples of {count} of {total} arms lie nearer to training clips than unseen real clips "
+        "do, at these shares of that distance. Listen to their neighbours below."
     )
     below, text = lambda x, _: x < 1, lambda x: f"≤ {report.words.number(f'{x:.3g}')}"
     return _arms(report, dataset, "training_distance", said, "bad", below, text, "max", "ci_high")
