@@ -168,6 +168,9 @@ def test_what_a_killed_process_left_goes_with_the_next_output(tmp_path, killed, 
     process.kill()
     process.wait()
     assert any(path.name.startswith(".out.") for path in tmp_path.iterdir())
+    with pytest.raises(Mishap), whole_file(tmp_path / "out.json") as fresh:
+        assert not fresh.exists()  # a database would go on with it
+        raise Mishap
     write_anew(tmp_path)
     assert contents(tmp_path) == {".out.settings.json": "somebody's own", "out/new": "new", "out.json": '"new"\n'}
     assert len(list(tmp_path.iterdir())) == 3

@@ -1,6 +1,7 @@
 import hashlib
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -89,15 +90,16 @@ def test_an_archive_that_is_no_debian_package_is_refused(tmp_path, programs):
     assert "not a Debian package" in failure(replace(PACKAGE, client="apt"), tmp_path / "downloads")
 
 
-def test_apt_gives_another_version_where_the_pinned_one_is_gone(tmp_path, programs):
+def test_apt_gives_another_version_where_the_pinned_one_is_gone(tmp_path, programs, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     programs(
         "apt-get",
         "case \"$2\" in *=*) echo \"E: Version '1.0.0' for 'some-sounds' was not found\" >&2; exit 100;; esac\n"
         "printf 'newer' > some-sounds_2.0.0_all.deb",
     )
     programs("dpkg", "exit 0")
-    programs("dpkg-deb", "echo 2.0.0")
-    found = download(replace(PACKAGE, client="apt"), tmp_path / "downloads")
+    programs("dpkg-deb", 'test -f "$2" && echo 2.0.0')
+    found = download(replace(PACKAGE, client="apt"), Path("downloads"))  # as a stage names it
     assert found.version == "2.0.0" and found.sha256 == hashlib.sha256(b"newer").hexdigest()
 
 

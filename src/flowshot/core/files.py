@@ -76,6 +76,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """The path of a new file that replaces `path` if the block succeeds; otherwise as `whole_folder`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.unfinished{path.suffix}")  # numpy would add the suffix
+    fresh.unlink(missing_ok=True)
     try:
         yield fresh
         fresh.replace(path)

@@ -55,7 +55,7 @@ def download(package: Package, folder: Path) -> Download:
         path = (_npm if package.client == "npm" else _apt)(package, Path(fresh))
         version = package.version  # npm was asked for exactly this
         if package.client == "apt":
-            status, version, _ = _run(["dpkg-deb", "--field", str(path), "Version"], Path(fresh))
+            status, version, _ = _run(["dpkg-deb", "--field", path.name, "Version"], Path(fresh))
             if status != 0:
                 raise FlowshotError(f"{name}: the download is not a Debian package; check the network, then run again")
         sha256 = sha256_of_file(path)

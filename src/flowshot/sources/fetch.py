@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 from pathlib import Path, PurePosixPath
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
@@ -70,7 +71,7 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
     name = card["name"]
     there = list(_fetched(folder).values())
     if len(there) == len(packs) and all(row == row | _told(pack) for row, pack in zip(there, packs, strict=True)):
-        warn(f"{name}: all {len(packs)} packs are already there; nothing to fetch")
+        print(f"{name}: all {len(packs)} packs are already there; nothing to fetch", file=sys.stderr)
         return
     rows: list[dict[str, Any]] = []
     unavailable: dict[str, list[str]] = {}  # packs that cannot be had here, by the reason
@@ -80,7 +81,7 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
         for number, pack in enumerate(packs, 1):
             place = scratch / _digest(pack)
             if not (place / PACK_FILE).is_file():
-                warn(f"{name}: pack {number} of {len(packs)}, {pack.name}")
+                print(f"{name}: pack {number} of {len(packs)}, {pack.name}", file=sys.stderr)
                 try:
                     found = _download_all(pack, downloads)
                 except UnavailableError as error:
