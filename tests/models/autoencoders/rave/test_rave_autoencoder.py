@@ -112,11 +112,14 @@ def test_the_posterior_is_what_rave_draws_from():
 
 
 @needs_rave
-def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
+@pytest.mark.parametrize("validate_every", [2, 100])  # 100: not before the second phase
+def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path, validate_every):
     model, rows = tiny_rave(), []
     before = model.rave.discriminator.state_dict()
     before = {name: value.clone() for name, value in before.items()}
-    job = job_on(tones(5), tones(3), train_section={"log_every": 1, "validate_every": 2}, on_row=rows.append)
+    job = job_on(
+        tones(5), tones(3), train_section={"log_every": 1, "validate_every": validate_every}, on_row=rows.append
+    )
     trained = train(model, job)
     assert [row["step"] for row in trained.history] == [1, 2, 3, 4] and len(rows) == 4
     last = trained.history[-1]
@@ -126,6 +129,7 @@ def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path):
     assert "adversarial" in trained.history[3] and "adversarial" not in trained.history[0]
     after = model.rave.discriminator.state_dict()
     assert any((before[name] != value).any() for name, value in after.items()), "the second phase did nothing"
+    assert model.rave.receptive_field.all() and model.rave.fidelity.any()
     card = ModelCard("rave", TINY, "tones", RATE, SAMPLES, {})
     save_model(tmp_path, KIND, card, trained.best)
     loaded, read = load_autoencoder(tmp_path)
