@@ -20,7 +20,7 @@ from flowshot.scoring.metrics.paired import Difference, paired_difference
 BASELINE = "no_nf"
 COMPARED = ("kid", "fad")
 POWER = 0.8
-P_DECIMALS = 3
+P_DECIMALS, SMALLEST_P = 3, "< 0.001"
 DIFFERS, EQUAL, UNDECIDED = VERDICTS = ("differs", "equivalent", "inconclusive")
 Family = Literal["autoencoders", "priors"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -151,7 +151,8 @@ def _cells(one: Compared) -> list[Cell | None]:
     if test is None:
         return [Cell(one.difference), None, None, None]
     verdict = Cell(float(VERDICTS.index(test.verdict)), word=test.verdict)
-    return [Cell(one.difference, interval=test.interval), Cell(test.p), Cell(test.found_from), verdict]
+    p = Cell(test.p, word=SMALLEST_P if test.p < 10**-P_DECIMALS else "")
+    return [Cell(one.difference, interval=test.interval), p, Cell(test.found_from), verdict]
 
 
 def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
