@@ -66,7 +66,7 @@ def train_by_steps(
         terms = take_step(augment(clips, config.augment, model.sample_rate, changes), progress.step)
         progress.step += 1
         require_finite(terms, progress.step)
-        validates = progress.step % config.validate_every == 0 or progress.step == budget.steps
+        validates = progress.step % job.validate_every == 0 or progress.step == budget.steps
         if validates or progress.step == 1 or progress.step % config.log_every == 0:
             row = {"step": float(progress.step), **numbers(terms)}
             if validates:

@@ -77,7 +77,7 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
             schedule["scheduler"].step()
             progress.step = step + 1
             # At the end of the first phase, too, after which RAVE no longer measures its principal components.
-            validates = progress.step % min(config.validate_every, steps) == 0 or progress.step == rave.warmup
+            validates = progress.step % min(job.validate_every, steps) == 0 or progress.step == rave.warmup
             if validates or progress.step % config.log_every == 0 or progress.step == steps:
                 row = row_of(surroundings.logged, progress.step, rave.beta_factor, model.padded // model.ratio)
                 if validates:
