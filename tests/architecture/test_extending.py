@@ -36,7 +36,7 @@ TRAINING = '''"""A test's own."""
 from flowshot.optimisation.progress import Trained, copy_weights
 
 def train(model, job):
-    return Trained(copy_weights(model), 0, [], [])
+    return Trained(copy_weights(model), 0, [], [], "")
 '''
 PRIOR = f"""{CONFIG}
 from flowshot.densities.distributions import standard_normal_log_prob

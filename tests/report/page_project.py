@@ -126,7 +126,7 @@ def write_training(root: Path, plan: PlanConfig, training: tuple[str, str, int])
         "reconstruction_gap": 0.5, "parameters": 4213456,
     }  # fmt: skip
     write_json(folder / "diagnostics.json", diagnosis)
-    run = {"plan": plan.name, "seconds": 61.5, "machine": "2 cores, torch 2.11.0, cpu"}
+    run = {"plan": plan.name, "seconds": 61.5, "machine": "2 cores, torch 2.11.0, cpu", "precision": "bfloat16"}
     runs = root / "runs" / "train" / dataset / autoencoder / str(seed)
     write_json(runs / "run.json", run)
     write_rows(runs / "times.csv", "step,seconds", [(step, step / 4) for step in range(1, plan.budget.steps + 1)])

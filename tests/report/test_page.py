@@ -209,6 +209,7 @@ def test_it_says_what_was_run_and_how_it_is_run_again(page: str) -> None:
     for text in (
         "250 steps of 32 clips",
         "2 cores, torch 2.11.0, cpu",
+        "bfloat16",
         "abc123",
         "made by a test",
         "3 kept; dropped: 1 silent",

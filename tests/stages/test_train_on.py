@@ -11,7 +11,7 @@ from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.training.start import WEIGHTS, load_start, start_folder
 from tiny_vae import RATE, SAMPLES, tiny_config, tiny_vae
 
-SETTINGS = {"validate_every": 5, "log_every": 5, "beta_warmup_steps": 5, "warmup_steps": 100}
+SETTINGS = {"precision": "float32", "validate_every": 5, "log_every": 5, "beta_warmup_steps": 5, "warmup_steps": 100}
 
 
 def budget(steps):
@@ -42,6 +42,7 @@ def test_a_training_starts_from_a_trained_model(trained, tmp_path):
     assert trained(tmp_path, 1, "fine", start_from="tones/no_nf/0", learning_rate=1e-30) == (0, "")
     assert weights_of(tmp_path, "fine") == before
     record = json.loads((tmp_path / "runs/train/tones/fine/0/run.json").read_text())
+    assert record["precision"] == "float32"
     assert record["parameters"]["start"] == sha256_of_file(tmp_path / "models/tones/no_nf/0" / WEIGHTS)
     with pytest.raises(FlowshotError, match=r"start_from: tones/other/0: no trained model; name DATASET/MODEL/SEED"):
         start_folder("tones/other/0")

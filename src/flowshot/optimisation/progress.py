@@ -24,12 +24,16 @@ HISTORY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of training: the best weights, the history, and `times`: (step, seconds) of every row."""
+    """The result of training.
+
+    `times`: (step, seconds) of every row of the history. `precision`: float32 or bfloat16; empty if no step was taken.
+    """
 
     best: Weights
     best_step: int
     history: list[Row]
     times: list[tuple[int, float]]
+    precision: str
 
     @property
     def seconds(self) -> float:
@@ -75,9 +79,9 @@ class Progress:
             self.best, self.best_step, self.best_loss = copy_weights(model), self.step, loss
         return better
 
-    def trained(self) -> Trained:
+    def trained(self, precision: str) -> Trained:
         """The result of the training."""
-        return Trained(self.best, self.best_step, self.history, self.times)
+        return Trained(self.best, self.best_step, self.history, self.times, precision)
 
 
 def copy_weights(model: torch.nn.Module) -> Weights:

@@ -13,7 +13,7 @@ from flowshot.models.base.generator import Generator
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights
 from flowshot.training.augmentation import augment
-from flowshot.training.job import TrainingJob
+from flowshot.training.job import TrainingJob, uses_bfloat16
 
 Terms = dict[str, Tensor | float]
 
@@ -84,7 +84,7 @@ def train_by_steps(
         raise FlowshotError(
             f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
         )
-    return progress.trained()
+    return progress.trained("bfloat16" if uses_bfloat16(config, device) else "float32")
 
 
 def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:

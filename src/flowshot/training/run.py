@@ -104,7 +104,8 @@ def run_training(
             save_model(fresh, entry.kind, card, trained.best)
             write_history(fresh / "history.csv", trained.history)
             write_json(fresh / "diagnostics.json", said)
-        write_record(runs, seconds=trained.seconds, device=choose_device().type, **record)
+        record |= {"device": choose_device().type, "precision": trained.precision}
+        write_record(runs, seconds=trained.seconds, **record)
         with whole_file(runs / "times.csv") as fresh:
             lines = [f"{step},{seconds:.3f}\n" for step, seconds in trained.times]
             fresh.write_text("step,seconds\n" + "".join(lines), encoding="utf-8")

@@ -76,12 +76,14 @@ def plan_facts(report: Report, revision: str) -> list[tuple[str, str]]:
     steps, clips = plan.budget.steps, plan.budget.batch_size
     runs = [one.run for trainings in report.trainings.values() for one in trainings]
     machines = sorted({str(run["machine"]) for run in runs if run.get("machine")})
+    precisions = sorted({str(run["precision"]) for run in runs if run.get("precision")})
     minutes = [run["seconds"] / 60 for run in runs if run.get("seconds")]
     facts = {
         "plan": plan.name,
         **{axis: ", ".join(map(str, getattr(plan, axis))) for axis in axes},
         "budget of each training": words("{steps} steps of {clips} clips", steps=steps, clips=clips),
         "trained on": ", ".join(machines) or words("not recorded"),
+        "trained in": ", ".join(precisions),  # which depends on the machine where `train.precision` is `auto`
         "training took": "",
         "numbers in results.csv": str(len(report.frame)),
         "revision of the code": revision,

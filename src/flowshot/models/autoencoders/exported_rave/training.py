@@ -33,7 +33,7 @@ def train(model: ExportedRave, job: TrainingJob) -> Trained:
     # Compiled code of others runs in the precision that it was made for.
     config = dataclasses.replace(job.training, precision="float32")
     row = {"step": 0.0, **validate(model, valid_clips, train_clips, loss, config, job.budget.batch_size)}
-    return Trained(copy_weights(model), 0, [row], [(0, 0.0)])
+    return Trained(copy_weights(model), 0, [row], [(0, 0.0)], "")
 
 
 def check_latents(model: ExportedRave, latents: torch.Tensor) -> None:

@@ -94,7 +94,7 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
         "train_reconstruction_clean": of_train,
         "reconstruction_gap": of_valid - of_train,
     }
-    return Trained(model.weights(), steps, progress.history, progress.times)
+    return Trained(model.weights(), steps, progress.history, progress.times, "float32")
 
 
 @torch.no_grad()

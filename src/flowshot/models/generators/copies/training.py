@@ -12,4 +12,4 @@ def train(model: Copies, job: TrainingJob) -> Trained:
     if count == 0:
         raise FlowshotError(f"{job.dataset.folder}: has no training clips to draw")
     model.count.fill_(count)
-    return Trained(copy_weights(model), 0, [], [])
+    return Trained(copy_weights(model), 0, [], [], "")
