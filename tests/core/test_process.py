@@ -83,6 +83,6 @@ def die_at_three(number: int) -> int:
 
 
 def test_items_are_worked_on_in_order_and_a_killed_process_is_one_line(capfd):
-    assert list(in_processes(die_at_three, [4, 2, 0], 2, "squares", "number")) == [16, 4, 0]
+    assert in_processes(die_at_three, [4, 2, 0], 2, "squares", "number") == [16, 4, 0]
     with pytest.raises(FlowshotError, match="squares: a process was killed or crashed"):
-        list(in_processes(die_at_three, range(6), 2, "squares", "number"))
+        in_processes(die_at_three, range(6), 2, "squares", "number")

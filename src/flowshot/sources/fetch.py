@@ -202,17 +202,17 @@ def _open(pack: Pack, container: Path, audio: Path) -> None:
         render_presets(container, audio, pack.share, workers())
 
 
-def _unpack_archive(found: Download, folder: Path, select: Select) -> list[Path]:
+def _unpack_archive(found: Download, folder: Path, select: Select) -> None:
     if found.package.client == "npm":
         with found.path.open("rb") as file:
-            return unpack_tar(file, found.package.name, folder, select)
+            unpack_tar(file, found.package.name, folder, select)
+        return
     with Popen(["dpkg-deb", "--fsys-tarfile", str(found.path)], stdout=PIPE) as process:
         assert process.stdout is not None
-        paths = unpack_tar(process.stdout, found.package.name, folder, select)
+        unpack_tar(process.stdout, found.package.name, folder, select)
         process.stdout.read()  # what follows the end of the archive, so that dpkg-deb can finish
     if process.returncode != 0:
         raise FlowshotError(f"{found.path}: no readable Debian package; delete it and fetch again")
-    return paths
 
 
 def _selection(pack: Pack) -> Select:
