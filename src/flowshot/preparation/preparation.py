@@ -96,7 +96,7 @@ def check_folder(name: str, config: DatasetConfig) -> None:
     """
     if config.source != "folder":
         return
-    folder = user_folder(name, config.path)
+    folder = user_folder(config)
     files = list_files(folder)
     if not files:
         raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")

@@ -54,7 +54,7 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
         return
     with writing(folder), whole_folder(folder) as fresh:
         if config.source == "folder":
-            source = user_folder(name, config.path)
+            source = user_folder(config)
             card |= {"licence": LICENCES["folder"], "files": write_index(source, fresh)}
             if card["files"] == 0:
                 raise FlowshotError(f"{source}: holds no files; put audio there, or name another folder")
