@@ -1,7 +1,6 @@
 import csv
 import hashlib
 import io
-import json
 import subprocess
 import sys
 from functools import partial
@@ -15,13 +14,12 @@ from hypothesis import strategies as st
 
 from flowshot.clips.prepared import FACTORS, MANIFEST_COLUMNS, SPLITS, read_prepared
 from flowshot.core.errors import FlowshotError
-from flowshot.core.sections import to_dict
 from flowshot.diagnostics.disentanglement import read_factors
 from flowshot.preparation.preparation import audit_folder, prepare
 from flowshot.preparation.selection import REASONS, AuditRow, write_audit
 from flowshot.sources.fetch import fetch
 from flowshot.sources.synthesis import synthesizer
-from sound_folders import FIFTHS, dataset
+from sound_folders import FIFTHS, dataset, write_params
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -283,25 +281,8 @@ def test_what_gives_no_dataset_is_one_line_and_leaves_the_earlier_one(
     assert [path.name for path in earlier.parent.iterdir()] == ["mine"]
 
 
-def test_a_file_that_changes_while_it_is_prepared_is_one_line(ten_sounds, folder_config, tmp_path, monkeypatch):
-    from flowshot.preparation import preparation
-
-    config = folder_config()
-    fetch("mine", config, tmp_path / "data/raw/mine")
-    listed = preparation.memberships
-
-    def meanwhile(*arguments):
-        (ten_sounds / "drums/sound 3.wav").unlink()
-        return listed(*arguments)
-
-    monkeypatch.setattr(preparation, "memberships", meanwhile)
-    with pytest.raises(FlowshotError, match=r"sound 3\.wav: was removed or changed"):
-        prepare("mine", config, tmp_path / "data/raw/mine", tmp_path / "out", 1)
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_stages_run_as_scripts(ten_sounds, folder_config, tmp_path):
-    (tmp_path / "params.yaml").write_text(params_with(folder_config()))
+    write_params(tmp_path / "params.yaml", folder_config())
 
     def run(stage, name="mine"):
         script = str(REPOSITORY / "stages" / f"{stage}.py")
@@ -324,14 +305,6 @@ def wav_bytes(seed):
     buffer = io.BytesIO()
     soundfile.write(buffer, np.random.default_rng(seed).uniform(-0.5, 0.5, 2000), 8000, format="WAV")
     return buffer.getvalue()
-
-
-def params_with(config):
-    plan = {
-        "name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own"], "seeds": [0],
-        "budget": {"steps": 1, "batch_size": 1}, "clips": None,
-    }  # fmt: skip
-    return json.dumps({"plan": plan, "datasets": {"mine": to_dict(config)}, "autoencoders": {"no_nf": {}}})
 
 
 def test_where_the_sounds_lie_changes_no_byte(ten_sounds, prepare_folder, tmp_path):

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
@@ -157,15 +156,12 @@ def _why_no_clips(config: DatasetConfig, audit: Sequence[AuditRow]) -> str:
 
 def _write_array(path: Path, clips: Sequence[KeptClip], clip_samples: int) -> None:
     """Write clips from their spools as a float32 `.npy` `[clips, samples]`, one at a time."""
+    # Not mapped into memory: a full disk would end the process there, and raises OSError here.
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(clips), clip_samples)}
-    size = clip_samples * 4
-    with ExitStack() as stack, path.open("wb") as file:
-        spools = {name: stack.enter_context(Path(name).open("rb")) for name in {clip.facts.spool for clip in clips}}
+    with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for clip in clips:
-            spool = spools[clip.facts.spool]
-            spool.seek(clip.facts.row * size)
-            file.write(spool.read(size))
+            file.write(clip.facts.samples(clip_samples).data)
 
 
 def _card(
@@ -262,5 +258,5 @@ def card_text(card: dict[str, Any]) -> str:
         lines += [f"| {' | '.join(item[column] for column in columns)} |" for item in card["packages"]]
         lines += [""]
     lines += ["How clips were made:", ""]
-    lines += [f"- `{key}: {value}`" for key, value in card["config"].items() if key not in ("source", "path")]
+    lines += [f"- `{key}: {value}`" for key, value in card["config"].items() if key != "source"]
     return "\n".join(lines) + "\n"

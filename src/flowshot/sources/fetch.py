@@ -108,9 +108,7 @@ def _put_together(card: dict[str, Any], rows: list[dict[str, Any]], scratch: Pat
     with whole_folder(folder) as fresh:
         for row in rows:
             for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-                if (scratch / row["digest"] / kind).is_dir():
-                    (fresh / kind).mkdir(exist_ok=True)
-                    shutil.copytree(scratch / row["digest"] / kind, fresh / kind / row["pack"], copy_function=_link)
+                _link_folder(scratch / row["digest"] / kind, fresh / kind / row["pack"])
         licence = "; ".join(f"{row['pack']}: {row['licence']}" for row in rows)
         write_json(fresh / CARD_FILE, card | {"licence": licence, "packs": rows})
 
@@ -132,9 +130,14 @@ def _reuse(folder: Path, scratch: Path, packs: list[Pack]) -> None:
         if row is None or place.exists():
             continue
         for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-            if (folder / kind / pack.name).is_dir():
-                shutil.copytree(folder / kind / pack.name, place / kind, copy_function=_link)
+            _link_folder(folder / kind / pack.name, place / kind)
         write_json(place / PACK_FILE, row)
+
+
+def _link_folder(source: Path, target: Path) -> None:
+    """Write `target` with links to the files of the folder `source`, if there is one."""
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_link)
 
 
 def _link(source: str, target: str) -> None:
