@@ -71,7 +71,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
             copyfile(factors, fresh / FACTORS)
         card = _card(name, config, raw_card, selection, splits)
         write_json(fresh / "dataset.json", card)
-        (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")
+        (fresh / "card.md").write_text(_card_text(card), encoding="utf-8", errors="backslashreplace")
 
 
 def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None) -> list[AuditRow]:
@@ -214,49 +214,14 @@ def _counts(splits: Splits, column: Literal["pack", "kind"]) -> dict[str, dict[s
     return dict(sorted(found.items()))
 
 
-def card_text(card: dict[str, Any]) -> str:
+def _card_text(card: dict[str, Any]) -> str:
     """`dataset.json` as Markdown: origin, licences, what was kept and dropped, and how clips were made."""
-    counts = card["counts"]
-    seconds = card["clip_samples"] / card["sample_rate"]
-    lines = [
-        f"# Dataset {card['name']}",
-        "",
-        f"{card['origin'][:1].upper()}{card['origin'][1:]}. Licence: {card['licence']}.",
-        "",
-    ]
-    lines += [f"- **Incomplete:** {line}" for line in card["incomplete"]] + [""] * bool(card["incomplete"])
-    lines += [
-        f"{sum(counts['clips'].values())} clips of {seconds:g} s at {card['sample_rate']} Hz, mono, from "
-        f"{counts['files']['kept']} files with {card['source_seconds'] / 60:.1f} min of audio.",
-        "",
-        "| split | clips | groups |",
-        "|---|---|---|",
-        *(f"| {split} | {counts['clips'][split]} | {counts['groups'][split]} |" for split in counts["clips"]),
-        "",
-        "Clips of one group (one track, the takes and velocity layers of one instrument, copies) share a split.",
-        "",
-        "| dropped files | reason | meaning |",
-        "|---|---|---|",
-        *(f"| {count} | {reason} | {REASONS[reason]} |" for reason, count in counts["files"]["dropped"].items()),
-        "",
-    ]
-    if counts["dropped_clips"]:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in counts["dropped_clips"].items())
-        lines += [f"Clips dropped of files that were read: {dropped}.", ""]
-    for title in ("kinds", "packs"):
-        if counts[title]:
-            lines += [f"| {title} | split | clips | groups | minutes |", "|---|---|---|---|---|"]
-            lines += [
-                f"| {name} | {split} | {row['clips'][split]} | {row['groups'][split]} | {row['minutes'][split]:.1f} |"
-                for name, row in counts[title].items()
-                for split in row["clips"]
-            ]
-            lines += [""]
-    if card["packages"]:
-        columns = ("pack", "kind", "name", "version", "licence", "origin", "sha256")
-        lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-        lines += [f"| {' | '.join(item[column] for column in columns)} |" for item in card["packages"]]
-        lines += [""]
-    lines += ["How clips were made:", ""]
-    lines += [f"- `{key}: {value}`" for key, value in card["config"].items() if key != "source"]
-    return "\n".join(lines) + "\n"
+    # Imported here, because only the last step needs it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    template = environment.get_template("card.md.jinja")
+    return template.render(card=card, counts=card["counts"], reasons=REASONS)
