@@ -45,8 +45,7 @@ def work_digest(parameters: Mapping[str, Any], *files: Path) -> str:
     code = {Path(path) for module in modules if (path := getattr(module, "__file__", None))}
     content = {path.name: sha256_of_file(path) for path in files}
     sources = sorted(sha256_of_file(path) for path in code if path.suffix == ".py")
-    torch = f"torch {version('torch')}"
-    return parameters_digest({"parameters": parameters, "files": content, "code": sources, "torch": torch})
+    return parameters_digest({"parameters": parameters, "files": content, "code": sources, "torch": version("torch")})
 
 
 def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
