@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.process import in_processes, stage, workers
+from flowshot.core.process import in_processes, stage
 
 
 def run_stage(body):
@@ -60,10 +60,6 @@ def test_wrong_arguments_exit_with_status_2(monkeypatch, capsys, words):
         stage(train)
     assert caught.value.code == 2
     assert "usage: train.py" in capsys.readouterr().err
-
-
-def test_there_is_at_least_one_worker():
-    assert workers() >= 1
 
 
 def test_a_memory_mapped_file_that_is_cut_off_ends_the_stage_and_says_where(tmp_path):

@@ -90,7 +90,9 @@ class Synthesizer:
         self._call(self._ladspa.cleanup, instance)
         return found
 
-    def play(self, note: int, program: tuple[int, int] | None = None, ports: dict[str, float] | None = None) -> Any:
+    def play(
+        self, note: int, program: tuple[int, int] | None = None, ports: dict[str, float] | None = None
+    ) -> np.ndarray:
         """A note of a program, or with these values of control ports by name: float32 `[samples]` in mono."""
         libc = ctypes.CDLL(None)
         libc.srand(1)
