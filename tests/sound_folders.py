@@ -1,11 +1,14 @@
 """Datasets of tests: folders of noise, their settings, and what preparing them gives."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
 
 from defaults import default
 from flowshot.clips.prepared import read_prepared
+from flowshot.core.sections import to_dict
 from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.preparation import prepare
 from flowshot.sources.fetch import fetch
@@ -17,6 +20,11 @@ FIFTHS = {"train": 0.6, "valid": 0.2, "test": 0.2}  # ten files suffice to be sc
 def dataset(source="synth", path=None, **changes):
     """The settings of a dataset: those of `clips` in params.yaml, with changes."""
     return default(DatasetConfig, "clips", source=source, path=path, **changes)
+
+
+def write_params(path, config):
+    """A params.yaml (JSON is YAML) with the dataset `mine`: all that the stages fetch and prepare read."""
+    path.write_text(json.dumps({"datasets": {"mine": to_dict(config)}}))
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import hashlib
 import json
 import subprocess
 import sys
@@ -6,13 +5,7 @@ import sys
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import (
-    scratch_folder,
-    sha256_of_file,
-    whole_file,
-    whole_folder,
-    write_json,
-)
+from flowshot.core.files import scratch_folder, whole_file, whole_folder, write_json
 
 
 class Mishap(Exception):
@@ -83,12 +76,6 @@ def test_json_comes_back(tmp_path):
     value = {"a": [1, 2.5, None, True], "name": "Ünïcode"}
     write_json(tmp_path / "x.json", value)
     assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == value
-
-
-@pytest.mark.parametrize("content", [b"", b"abc", bytes(range(256)) * 10_000])
-def test_the_hash_is_that_of_the_bytes(tmp_path, content):
-    (tmp_path / "file").write_bytes(content)
-    assert sha256_of_file(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
 def test_a_scratch_folder_is_of_one_process_at_a_time_and_goes_when_all_went_well(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tqdm  # noqa: F401 (imported late by the code; another user may not read this Python's modules)
 
 from corpus.audio_bytes import RATE, SECONDS, encoded, tone
 from corpus.kinds import KINDS, Kind, frequency_of

@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+import tqdm  # noqa: F401 (imported late by the code; another user may not read this Python's modules)
 
 from flowshot.core.errors import FlowshotError
 from flowshot.preparation.config import SplitConfig
@@ -122,9 +123,9 @@ def test_how_many_files_are_needed_follows_from_the_smaller_held_out_split():
 def test_a_relative_path_starts_at_the_project_also_in_a_temporary_copy_of_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    assert user_folder("mine", "sounds") == tmp_path / "sounds"
+    assert user_folder(dataset("folder", "sounds")) == tmp_path / "sounds"
     (tmp_path / "copy").mkdir()
     monkeypatch.chdir(tmp_path / "copy")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert user_folder("mine", "sounds") == tmp_path / "sounds"
-    assert user_folder("mine", "/elsewhere/sounds") == Path("/elsewhere/sounds")
+    assert user_folder(dataset("folder", "sounds")) == tmp_path / "sounds"
+    assert user_folder(dataset("folder", "/elsewhere/sounds")) == Path("/elsewhere/sounds")

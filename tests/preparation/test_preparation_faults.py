@@ -1,7 +1,6 @@
 """A source that changes underneath, a full disk, an output that may not be written: one line, and no half of a set."""
 
 import errno
-import json
 import os
 import resource
 import subprocess
@@ -13,11 +12,10 @@ import pytest
 from flowshot.clips.prepared import read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder
-from flowshot.core.sections import to_dict
 from flowshot.preparation import preparation, survey
 from flowshot.preparation.preparation import prepare
 from flowshot.sources.fetch import fetch
-from sound_folders import dataset
+from sound_folders import dataset, write_params
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = [f"sound {number}.wav" for number in range(10)]
@@ -117,12 +115,7 @@ def run_stage(tmp_path, stage, config, largest_file=None):
         if largest_file is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
-    plan = {
-        "name": "tiny", "datasets": ["mine"], "autoencoders": ["no_nf"], "priors": ["own"], "seeds": [0],
-        "budget": {"steps": 1, "batch_size": 1}, "clips": None,
-    }  # fmt: skip
-    params = {"plan": plan, "datasets": {"mine": to_dict(config)}, "autoencoders": {"no_nf": {}}}
-    (tmp_path / "params.yaml").write_text(json.dumps(params))
+    write_params(tmp_path / "params.yaml", config)
     result = subprocess.run(
         [sys.executable, str(REPOSITORY / "stages" / f"{stage}.py"), "mine"], cwd=tmp_path, preexec_fn=limits,
         env={"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},

@@ -110,5 +110,5 @@ def test_only_what_is_wanted_is_written_and_where_it_is_wanted(tmp_path):
     def select(path):
         return PurePosixPath("audio", path.name) if path.suffix == ".wav" else None
 
-    written = unpack_tar(tar_of(("package/a.wav", b"a"), ("package/b.txt", b"b")), "a.tgz", tmp_path, select)
-    assert files_below(tmp_path) == ["audio/a.wav"] and written == [tmp_path / "audio/a.wav"]
+    unpack_tar(tar_of(("package/a.wav", b"a"), ("package/b.txt", b"b")), "a.tgz", tmp_path, select)
+    assert files_below(tmp_path) == ["audio/a.wav"]

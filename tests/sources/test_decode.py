@@ -1,7 +1,7 @@
+"""What the corpus of bad audio (tests/corpus) does not show of decoding."""
+
 import ctypes
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,13 +103,6 @@ def test_a_header_that_promises_more_than_there_is_is_not_believed(tmp_path):
     assert 20000 < found < 0.7 * promised
 
 
-def test_a_truncated_file_is_unreadable(tmp_path):
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.random.default_rng(0).uniform(-1, 1, 48000), 48000, format="FLAC")
-    (tmp_path / "half.flac").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
-    assert reason(tmp_path / "half.flac") == "unreadable"
-
-
 @pytest.mark.parametrize("missing", [0, 100, 128, 129, 5000])
 @pytest.mark.parametrize("endian", ["LITTLE", "BIG"])
 def test_plain_samples_that_end_before_their_promised_end_are_unreadable(tmp_path, missing, endian):
@@ -129,12 +122,6 @@ def test_a_file_of_more_samples_than_a_day_of_mono_is_too_long(tmp_path, monkeyp
     assert measure(tmp_path / "long.flac").frames == 5000
     monkeypatch.setattr(decode, "MAXIMUM_SAMPLES", 9_999)
     assert reason(tmp_path / "long.flac") == "too_long"
-
-
-def test_a_pipe_is_not_opened_and_a_device_is_not_read(tmp_path):
-    os.mkfifo(tmp_path / "pipe.wav")
-    assert reason(tmp_path / "pipe.wav") == "unreadable"
-    assert reason(Path("/dev/zero")) == "unreadable"
 
 
 def test_what_decoders_print_reaches_neither_output(tmp_path, capfd):
@@ -158,34 +145,15 @@ def test_what_decoders_print_reaches_neither_output(tmp_path, capfd):
     assert prints().startswith("heard")
 
 
-def test_a_text_named_as_audio_is_unreadable(tmp_path):
-    for name in ("notes.wav", "notes.mp3", "notes.ogg", "notes.opus", "notes.aiff", "notes.m4a", "notes.raw"):
-        (tmp_path / name).write_text("To do: record a kick.\n" * 100)
-        assert reason(tmp_path / name) == "unreadable", name
-
-
-def test_a_file_without_bytes_or_without_samples_is_empty(tmp_path):
-    (tmp_path / "zero.wav").touch()
-    soundfile.write(tmp_path / "none.wav", np.empty(0), 16000)
-    assert reason(tmp_path / "zero.wav") == "empty"
-    assert reason(tmp_path / "none.wav") == "empty"
-
-
 def test_a_missing_file_is_unreadable(tmp_path):
     assert reason(tmp_path / "gone.wav") == "unreadable"
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3.3e38])
-def test_numbers_that_are_none_are_found(tmp_path, value):
+def test_channels_whose_mean_overflows_are_not_finite(tmp_path):
     audio = np.stack([tone(), tone()], axis=1)
-    audio[7000] = value
+    audio[7000] = 3.3e38
     soundfile.write(tmp_path / "bad.wav", audio, 48000, subtype="FLOAT")
     assert reason(tmp_path / "bad.wav") == "not_finite"
-
-
-def test_an_absurd_sample_rate_is_unreadable(tmp_path):
-    soundfile.write(tmp_path / "slow.wav", tone(), 10)
-    assert reason(tmp_path / "slow.wav") == "unreadable"
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 96000, 192000])

@@ -21,7 +21,7 @@ def test_an_unchanged_folder_is_read_from_where_it_is(indexed):
     folder, raw, config = indexed
     _, files = input_files("mine", config, raw)
     assert [file.path for file in files] == [folder / "a.wav", folder / "b/c.wav"]
-    assert not folder_changed("mine", config, raw)
+    assert not folder_changed(config, raw)
 
 
 @pytest.mark.parametrize("change", ["touched", "longer", "gone", "renamed"])
@@ -36,7 +36,7 @@ def test_a_file_that_changed_underneath_is_one_line_and_noticed(indexed, change)
         path.unlink()
     else:
         path.rename(folder / "b/d.wav")
-    assert folder_changed("mine", config, raw)
+    assert folder_changed(config, raw)
     with pytest.raises(FlowshotError, match=r"b/c\.wav: was removed or changed .* run `dvc repro --force fetch@mine`"):
         input_files("mine", config, raw)
 
@@ -44,13 +44,13 @@ def test_a_file_that_changed_underneath_is_one_line_and_noticed(indexed, change)
 def test_a_new_file_is_noticed(indexed, write_audio):
     folder, raw, config = indexed
     write_audio(folder / "new.wav")
-    assert folder_changed("mine", config, raw)
+    assert folder_changed(config, raw)
 
 
 def test_a_folder_that_vanished_is_one_line(indexed):
     folder, raw, config = indexed
     folder.rename(folder.with_name("elsewhere"))
-    assert folder_changed("mine", config, raw)
+    assert folder_changed(config, raw)
     with pytest.raises(FlowshotError, match="was removed after it was indexed"):
         input_files("mine", config, raw)
 
@@ -77,11 +77,11 @@ def test_a_damaged_index_is_one_line(indexed, content):
     (raw / "index.json").write_text(content)
     with pytest.raises(FlowshotError, match="no index of a folder"):
         input_files("mine", config, raw)
-    assert folder_changed("mine", config, raw)
+    assert folder_changed(config, raw)
 
 
 def test_fetched_sources_never_change_by_themselves(tmp_path):
-    assert not folder_changed("synth", dataset("synth"), tmp_path / "nothing")
+    assert not folder_changed(dataset("synth"), tmp_path / "nothing")
 
 
 def test_files_are_listed_and_what_only_looks_like_one_with_its_problem(tmp_path):

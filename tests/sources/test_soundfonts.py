@@ -16,7 +16,8 @@ def noise(seed, frames=2000):
 def write(tmp_path):
     def run(recordings, instruments, presets):
         (tmp_path / "font.sf2").write_bytes(soundfont(recordings, instruments, presets))
-        paths = write_one_shots(tmp_path / "font.sf2", tmp_path / "out")
+        write_one_shots(tmp_path / "font.sf2", tmp_path / "out")
+        paths = sorted((tmp_path / "out").rglob("*.flac"))
         return {path.relative_to(tmp_path / "out").as_posix(): soundfile.read(path, dtype="int16")[0] for path in paths}
 
     return run

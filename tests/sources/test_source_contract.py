@@ -55,7 +55,7 @@ def test_a_source_is_fetched_with_its_card_and_gives_readable_audio(tmp_path, co
     audio = [file for file in files if file.is_audio]
     assert len(audio) >= 2 and [file.source for file in files] == sorted(file.source for file in files)
     assert all(soundfile.info(file.path).frames > 0 and not file.changed() for file in audio)
-    assert not folder_changed("mine", config, raw)
+    assert not folder_changed(config, raw)
     members = memberships(config.source, files)
     assert all(member.keys[0] == ("file", file.source) for member, file in zip(members, files, strict=True))
 

@@ -23,9 +23,8 @@ class Project:
 
     def record(self, stage, place, prior=None, parameters=TRAINING, seconds=10.0, **more):
         names = {"plan": "quick", "dataset": self.dataset, "model": self.model, "seed": 0}
-        return write_record(
-            place, stage=stage, prior=prior, parameters=parameters, seconds=seconds, **{**names, **more}
-        )  # fmt: skip
+        write_record(place, stage=stage, prior=prior, parameters=parameters, seconds=seconds, **{**names, **more})
+        return place
 
     def train(self, losses=(3.0, 2.0), parameters=TRAINING, **more):
         model = self.root / "models" / self.dataset / self.model / "0"

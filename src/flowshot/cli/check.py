@@ -78,7 +78,7 @@ def check_params(params: Params) -> None:
 
 def _is_stale(params: Params, name: str) -> bool:
     # Without an index the stage is stale by itself: it never ran, or for another source.
-    return (RAW / name / INDEX_FILE).is_file() and folder_changed(name, source_config(params, name), RAW / name)
+    return (RAW / name / INDEX_FILE).is_file() and folder_changed(source_config(params, name), RAW / name)
 
 
 def _stale_models(params: Params, datasets: dict[str, DatasetConfig]) -> list[Path]:

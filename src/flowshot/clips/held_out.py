@@ -26,7 +26,7 @@ class NamedClips:
         return cls(clips, [f"clip {i}" for i in range(len(clips))], [f"\0{i}" for i in range(len(clips))])
 
     def at(self, rows: np.ndarray) -> "NamedClips":
-        """The clips at these rows."""
+        """The clips at these rows, which ascend."""
         if len(rows) == len(self.names):  # keeps a memory-mapped file one
             return self
         return NamedClips(self.clips[rows], [self.names[row] for row in rows], [self.groups[row] for row in rows])

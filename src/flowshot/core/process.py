@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -101,31 +102,23 @@ def in_processes(
     unit: str,
     chunksize: int = 1,
     **options: Any,
-) -> Iterator[Result]:
-    """`work` of each item, in order, with a bar named `what`. One worker is this process, if there are no `options`.
+) -> list[Result]:
+    """`work` of each item, in order; `work` must be picklable. A progress bar says `what` and counts in `unit`.
 
-    Args:
-        work: a function that can be pickled.
-        items: what it is called with.
-        workers: number of processes.
-        what: the description of the bar.
-        unit: of the bar, such as "file".
-        chunksize: items sent to a process at once.
-        options: of ProcessPoolExecutor.
+    One worker is this process itself, unless there are `options` for the ProcessPoolExecutor.
 
     Raises:
         FlowshotError: a process was killed or crashed.
     """
     from tqdm import tqdm
 
+    progress = partial(tqdm, total=len(items), desc=what, unit=unit, disable=None)
     if workers == 1 and not options:
-        yield from tqdm(map(work, items), total=len(items), desc=what, unit=unit, disable=None)
-        return
+        return list(progress(map(work, items)))
     # Spawned, not forked: this process may hold threads, and a fork of those can hang.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **options) as pool:
-        found = pool.map(work, items, chunksize=chunksize)
         try:
-            yield from tqdm(found, total=len(items), desc=what, unit=unit, disable=None)
+            return list(progress(pool.map(work, items, chunksize=chunksize)))
         except BrokenProcessPool:
             raise FlowshotError(
                 f"{what}: a process was killed or crashed, perhaps for lack of memory, or the calling script lacks "

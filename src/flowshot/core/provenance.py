@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from flowshot.core.process import workers
 
 # Parameters are written beside the revision: another plan is no change of the code.
 CODE = ("src", "stages", "dvc.yaml")
-UNKNOWN = "unknown"
 
 
 def git_revision(folder: Path) -> str:
@@ -27,7 +26,7 @@ def git_revision(folder: Path) -> str:
         revision = subprocess.check_output([*git, "rev-parse", "HEAD"], stderr=subprocess.DEVNULL, text=True).strip()
         changes = subprocess.check_output([*git, "status", "--porcelain", "--", *CODE], stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
-        return UNKNOWN
+        return "unknown"
     return f"{revision}+changes" if changes else revision
 
 
@@ -46,7 +45,7 @@ def work_digest(parameters: Mapping[str, Any], *files: Path) -> str:
     code = {Path(path) for module in modules if (path := getattr(module, "__file__", None))}
     content = {path.name: sha256_of_file(path) for path in files}
     sources = sorted(sha256_of_file(path) for path in code if path.suffix == ".py")
-    return parameters_digest({"parameters": parameters, "files": content, "code": sources, "torch": _torch_version()})
+    return parameters_digest({"parameters": parameters, "files": content, "code": sources, "torch": version("torch")})
 
 
 def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -63,11 +62,4 @@ def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def machine() -> str:
     """The cores this process may use and the version of PyTorch, without importing it."""
     cores = workers()
-    return f"{cores} {'core' if cores == 1 else 'cores'}, {_torch_version()}"
-
-
-def _torch_version() -> str:
-    try:
-        return f"torch {version('torch')}"
-    except PackageNotFoundError:
-        return "no torch"
+    return f"{cores} {'core' if cores == 1 else 'cores'}, torch {version('torch')}"

@@ -26,8 +26,8 @@ NEEDED = (*IDENTITY, "stage", "parameters", "seconds", "revision", "experiment",
 
 def write_record(
     folder: Path, *, stage: str, parameters: Mapping[str, Any], seconds: float | None, **more: Any
-) -> Path:
-    """Write `run.json` into `folder`, instead of an earlier one; other files stay. Returns `folder`.
+) -> None:
+    """Write `run.json` into `folder`, instead of an earlier one; other files stay.
 
     Args:
         folder: `runs/<stage>/<dataset>/<model>[/<prior>]/<seed>`, or the folder of a training that is under way.
@@ -49,7 +49,6 @@ def write_record(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / LOGGED).unlink(missing_ok=True)
     write_json(folder / RECORD, {"dvc_stage": os.environ.get("DVC_STAGE")} | record)
-    return folder
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -54,19 +54,13 @@ def read_excerpt(path: Path, sample_rate: int, samples: int) -> Excerpt:
     level, and silence is allowed: a comparison must not repair what it judges. Only what exceeds full scale is scaled
     down. Raises UnusableAudio where the file cannot be decoded so far, holds no samples, or NaN or infinity.
     """
-    rate = read_format(path)[0]
-    parts: list[np.ndarray] = []
-    have = 0
-    for block in resampled(mono_blocks(path), rate, sample_rate):
-        parts.append(block)
-        have += len(block)
-        if have > samples:
-            break
-    if have == 0:
+    rate, _ = read_format(path)
+    # One sample more shows whether the file goes on.
+    read = _joined(_between(resampled(mono_blocks(path), rate, sample_rate), 0, samples + 1))
+    if len(read) == 0:
         raise UnusableAudio("empty")
-    audio = np.concatenate(parts)[:samples]
-    audio = audio / np.float32(max(1.0, float(np.abs(audio).max())))
-    return Excerpt(np.pad(audio, (0, samples - len(audio))), cut=have > samples, padded=have < samples)
+    audio = read[:samples] / np.float32(max(1.0, float(np.abs(read[:samples]).max())))
+    return Excerpt(np.pad(audio, (0, samples - len(audio))), cut=len(read) > samples, padded=len(read) < samples)
 
 
 def finish(cut: np.ndarray, config: DatasetConfig, cut_off: bool) -> np.ndarray | None:
@@ -145,8 +139,7 @@ def _one_clip(path: Path, config: DatasetConfig, keep: Keep) -> tuple[FileFacts,
     onset = _onset(blocks(), whole.first, whole.peak * amplitude(ONSET_DB))
     start = max(0, onset - round(PREROLL_SECONDS * rate))
     stop = start + int((config.clip_seconds + RESAMPLER_MARGIN) * rate) + 1
-    pieces = list(resampled(_between(blocks(), start, stop), rate, config.sample_rate))
-    cut = np.concatenate(pieces)[: config.clip_samples] if pieces else np.empty(0, dtype=np.float32)
+    cut = _joined(resampled(_between(blocks(), start, stop), rate, config.sample_rate))[: config.clip_samples]
     left = (whole.frames - start) / rate
     if left < config.minimum_seconds or len(cut) == 0:
         raise UnusableAudio("too_short", facts)
@@ -193,6 +186,10 @@ def _onset(blocks: Iterable[np.ndarray], first: float, threshold: float) -> int:
         position += len(block)
     # It was there when the file was measured: two times decoding gave two different things.
     raise UnusableAudio("unreadable")
+
+
+def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype=np.float32), *blocks])
 
 
 def _between(blocks: Iterable[np.ndarray], start: int, stop: int) -> Iterator[np.ndarray]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
@@ -72,7 +71,7 @@ def prepare(name: str, config: DatasetConfig, raw_folder: Path, out_folder: Path
             copyfile(factors, fresh / FACTORS)
         card = _card(name, config, raw_card, selection, splits)
         write_json(fresh / "dataset.json", card)
-        (fresh / "card.md").write_text(card_text(card), encoding="utf-8", errors="backslashreplace")
+        (fresh / "card.md").write_text(_card_text(card), encoding="utf-8", errors="backslashreplace")
 
 
 def audit_folder(folder: Path, config: DatasetConfig, workers: int | None = None) -> list[AuditRow]:
@@ -96,7 +95,7 @@ def check_folder(name: str, config: DatasetConfig) -> None:
     """
     if config.source != "folder":
         return
-    folder = user_folder(name, config.path)
+    folder = user_folder(config)
     files = list_files(folder)
     if not files:
         raise FlowshotError(f"{folder}: holds no files; put audio there, or name another folder in datasets.{name}")
@@ -157,15 +156,12 @@ def _why_no_clips(config: DatasetConfig, audit: Sequence[AuditRow]) -> str:
 
 def _write_array(path: Path, clips: Sequence[KeptClip], clip_samples: int) -> None:
     """Write clips from their spools as a float32 `.npy` `[clips, samples]`, one at a time."""
+    # Not mapped into memory: a full disk would end the process there, and raises OSError here.
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(clips), clip_samples)}
-    size = clip_samples * 4
-    with ExitStack() as stack, path.open("wb") as file:
-        spools = {name: stack.enter_context(Path(name).open("rb")) for name in {clip.facts.spool for clip in clips}}
+    with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for clip in clips:
-            spool = spools[clip.facts.spool]
-            spool.seek(clip.facts.row * size)
-            file.write(spool.read(size))
+            file.write(clip.facts.samples(clip_samples).data)
 
 
 def _card(
@@ -218,49 +214,14 @@ def _counts(splits: Splits, column: Literal["pack", "kind"]) -> dict[str, dict[s
     return dict(sorted(found.items()))
 
 
-def card_text(card: dict[str, Any]) -> str:
+def _card_text(card: dict[str, Any]) -> str:
     """`dataset.json` as Markdown: origin, licences, what was kept and dropped, and how clips were made."""
-    counts = card["counts"]
-    seconds = card["clip_samples"] / card["sample_rate"]
-    lines = [
-        f"# Dataset {card['name']}",
-        "",
-        f"{card['origin'][:1].upper()}{card['origin'][1:]}. Licence: {card['licence']}.",
-        "",
-    ]
-    lines += [f"- **Incomplete:** {line}" for line in card["incomplete"]] + [""] * bool(card["incomplete"])
-    lines += [
-        f"{sum(counts['clips'].values())} clips of {seconds:g} s at {card['sample_rate']} Hz, mono, from "
-        f"{counts['files']['kept']} files with {card['source_seconds'] / 60:.1f} min of audio.",
-        "",
-        "| split | clips | groups |",
-        "|---|---|---|",
-        *(f"| {split} | {counts['clips'][split]} | {counts['groups'][split]} |" for split in counts["clips"]),
-        "",
-        "Clips of one group (one track, the takes and velocity layers of one instrument, copies) share a split.",
-        "",
-        "| dropped files | reason | meaning |",
-        "|---|---|---|",
-        *(f"| {count} | {reason} | {REASONS[reason]} |" for reason, count in counts["files"]["dropped"].items()),
-        "",
-    ]
-    if counts["dropped_clips"]:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in counts["dropped_clips"].items())
-        lines += [f"Clips dropped of files that were read: {dropped}.", ""]
-    for title in ("kinds", "packs"):
-        if counts[title]:
-            lines += [f"| {title} | split | clips | groups | minutes |", "|---|---|---|---|---|"]
-            lines += [
-                f"| {name} | {split} | {row['clips'][split]} | {row['groups'][split]} | {row['minutes'][split]:.1f} |"
-                for name, row in counts[title].items()
-                for split in row["clips"]
-            ]
-            lines += [""]
-    if card["packages"]:
-        columns = ("pack", "kind", "name", "version", "licence", "origin", "sha256")
-        lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-        lines += [f"| {' | '.join(item[column] for column in columns)} |" for item in card["packages"]]
-        lines += [""]
-    lines += ["How clips were made:", ""]
-    lines += [f"- `{key}: {value}`" for key, value in card["config"].items() if key not in ("source", "path")]
-    return "\n".join(lines) + "\n"
+    # Imported here, because only the last step needs it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    template = environment.get_template("card.md.jinja")
+    return template.render(card=card, counts=card["counts"], reasons=REASONS)

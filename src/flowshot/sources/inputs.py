@@ -64,14 +64,13 @@ def list_files(folder: Path) -> list[InputFile]:
     return sorted(_walk(folder), key=lambda file: os.fsencode(file.source))
 
 
-def user_folder(name: str, path: str | None) -> Path:
-    """The folder at `path` that the dataset `name` of source `folder` is made of.
+def user_folder(config: SourceConfig) -> Path:
+    """The folder that a dataset of source `folder` is made of.
 
     A relative path starts at the project, which is DVC_ROOT where DVC runs an experiment in a temporary copy.
     """
-    if path is None:
-        raise FlowshotError(f"datasets.{name}: `path` is missing; add the folder that holds your audio")
-    return Path(os.path.abspath(Path(os.environ.get("DVC_ROOT", "")) / Path(path).expanduser()))  # noqa: PTH100 (resolve() would replace links)
+    assert config.path is not None  # SourceConfig requires it of this source
+    return Path(os.path.abspath(Path(os.environ.get("DVC_ROOT", "")) / Path(config.path).expanduser()))  # noqa: PTH100 (resolve() would replace links)
 
 
 def write_index(folder: Path, raw_folder: Path) -> int:
@@ -91,12 +90,12 @@ def read_index(raw_folder: Path) -> list[InputFile]:
         raise FlowshotError(f"{raw_folder}: no index of a folder ({error}); {_fetch_again(raw_folder.name)}") from None
 
 
-def folder_changed(name: str, config: SourceConfig, raw_folder: Path) -> bool:
+def folder_changed(config: SourceConfig, raw_folder: Path) -> bool:
     """Whether the user's folder differs from its index and must be fetched again. False for other sources."""
     if config.source != "folder":
         return False
     try:
-        return set(read_index(raw_folder)) != set(list_files(user_folder(name, config.path)))
+        return set(read_index(raw_folder)) != set(list_files(user_folder(config)))
     except FlowshotError:
         return True
 
@@ -117,7 +116,7 @@ def input_files(name: str, config: SourceConfig, raw_folder: Path) -> tuple[dict
     if config.source != "folder":
         return card, list_files(raw_folder / AUDIO_FOLDER)
     files = read_index(raw_folder)
-    folder = user_folder(name, config.path)
+    folder = user_folder(config)
     if files and not files[0].path.is_relative_to(folder):
         raise FlowshotError(f"{raw_folder}: is the index of a folder other than {folder}; {again}")
     if not folder.is_dir():
@@ -151,19 +150,26 @@ def _walk(folder: Path) -> Iterator[InputFile]:
 
 def _look(path: Path) -> tuple[int, int, str]:
     """Size, time of the last change, and problem of a file as it is now."""
-    problem = ""
     try:
         found = path.stat()
-        if stat.S_ISDIR(found.st_mode):
-            problem = "linked_folder" if path.is_symlink() else "unreadable_folder"
-            if problem == "unreadable_folder":
-                os.scandir(path).close()  # raises where it is one
-                problem = "not_audio"
-        elif not stat.S_ISREG(found.st_mode):
-            problem = "unreadable"
-        elif path.name.startswith("._"):
-            with path.open("rb") as file:
-                problem = "not_audio" if file.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE else ""
-    except OSError:
-        problem = problem or "unreadable"  # for example a dangling link, or a loop of links
+        problem = _problem(path, found.st_mode)
+    except OSError:  # for example a dangling link, or a loop of links
+        return -1, -1, "unreadable"
     return (-1, -1, problem) if problem else (found.st_size, found.st_mtime_ns, "")
+
+
+def _problem(path: Path, mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        if path.is_symlink():
+            return "linked_folder"
+        try:
+            os.scandir(path).close()
+        except OSError:
+            return "unreadable_folder"
+        return "not_audio"
+    if not stat.S_ISREG(mode):
+        return "unreadable"
+    if path.name.startswith("._"):
+        with path.open("rb") as file:
+            return "not_audio" if file.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE else ""
+    return ""

@@ -74,32 +74,31 @@ class Recording:
 
 @dataclass(frozen=True)
 class SoundFont:
-    """A whole SoundFont."""
+    """A whole SoundFont; recordings and instruments are counted from 0."""
 
-    recordings: list[Recording | None]  # None where the header makes no sense or the audio is elsewhere
+    recordings: dict[int, Recording]  # without those whose header makes no sense or whose audio is elsewhere
     instruments: list[str]  # their names
     percussion: frozenset[int]  # the instruments that some percussion preset uses
-    zones: list[Zone]
+    zones: list[Zone]  # of these recordings
     right_of: dict[int, int]  # the right channel, by the left, of recordings in stereo
 
 
-def write_one_shots(path: Path, folder: Path) -> list[Path]:
-    """Write the one-shots of a SoundFont as 16-bit FLAC below `folder`; returns their paths.
+def write_one_shots(path: Path, folder: Path) -> None:
+    """Write the one-shots of a SoundFont as 16-bit FLAC below `folder`.
 
     Raises FlowshotError if the file is no SoundFont that can be read.
     """
     font = read_soundfont(path)
     # Looped is what every instrument plays so; drums are struck and not held.
     plain = {zone.recording for zone in font.zones if not zone.looped or zone.instrument in font.percussion}
-    written = []
     for number, (family, instrument) in _families(font).items():
-        recording, right = font.recordings[number], _right(font, number)
-        if recording and (audio := one_shot(recording, right, looped=number not in plain)) is not None:
+        recording = font.recordings[number]
+        right = font.recordings[font.right_of[number]] if number in font.right_of else None
+        audio = one_shot(recording, right, looped=number not in plain)
+        if audio is not None:
             file = folder / family / instrument / f"{number:04d} {safe_name(recording.name)}.flac"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(flac_bytes(audio, recording.rate))
-            written.append(file)
-    return written
 
 
 def one_shot(recording: Recording, right: Recording | None, *, looped: bool) -> np.ndarray | None:
@@ -129,8 +128,7 @@ def read_soundfont(path: Path) -> SoundFont:
     Raises FlowshotError if the file is damaged, no SoundFont, or compressed.
     """
     try:
-        content = np.memmap(path, dtype=np.uint8, mode="r")
-        chunks = dict(_chunks(content))
+        chunks = dict(_chunks(np.memmap(path, dtype=np.uint8, mode="r")))
         audio = chunks[b"smpl"][: len(chunks[b"smpl"]) // 2 * 2].view("<i2")
         tables = {name: np.frombuffer(chunks[name].tobytes(), kind) for name, kind in RECORDS.items()}
         if not all(map(len, tables.values())):
@@ -145,9 +143,11 @@ def read_soundfont(path: Path) -> SoundFont:
             for settings in _settings(tables[b"phdr"], tables[b"pbag"], tables[b"pgen"], int(preset))
             if INSTRUMENT in settings
         )
-        zones = list(_zones(tables, len(names), len(headers)))
-        recordings = [_recording(header, audio) for header in headers]
-        return SoundFont(recordings, names, percussion, zones, _pairs(headers))
+        found = ((number, _recording(header, audio)) for number, header in enumerate(headers))
+        recordings = {number: recording for number, recording in found if recording is not None}
+        zones = [zone for zone in _zones(tables, len(names), len(headers)) if zone.recording in recordings]
+        right_of = {left: right for left, right in _pairs(headers).items() if {left, right} <= recordings.keys()}
+        return SoundFont(recordings, names, percussion, zones, right_of)
     except (OSError, KeyError, IndexError, ValueError, struct.error) as error:
         raise FlowshotError(f"{path}: no readable SoundFont ({error}); delete it and fetch again") from None
 
@@ -194,12 +194,12 @@ def _settings(owners: np.ndarray, bags: np.ndarray, generators: np.ndarray, owne
 
 
 def _recording(header: np.void, audio: np.ndarray) -> Recording | None:
-    start, end = int(header["start"]), int(header["end"])
-    if not 0 <= start < end <= len(audio) or int(header["rate"]) == 0 or int(header["type"]) & IN_ROM:
+    start, end, rate = int(header["start"]), int(header["end"]), int(header["rate"])
+    if not start < end <= len(audio) or not LOWEST_RATE <= rate <= HIGHEST_RATE or int(header["type"]) & IN_ROM:
         return None
     first, last = int(header["loop_start"]) - start, int(header["loop_end"]) - start
     loop = (first, last) if 0 <= first < last <= end - start else None
-    return Recording(_text(header["name"]), audio[start:end], int(header["rate"]), loop)
+    return Recording(_text(header["name"]), audio[start:end], rate, loop)
 
 
 def _pairs(headers: np.ndarray) -> dict[int, int]:
@@ -230,12 +230,9 @@ def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
     A drum kit is an instrument with another sound on every key: there only the layers of one key are a family.
     """
     groups = Groups()
-    left_of = {right: left for left, right in font.right_of.items() if _right(font, left) is not None}
+    left_of = {right: left for left, right in font.right_of.items()}
     used: dict[int, tuple[str, str]] = {}
     for zone in font.zones:
-        recording = font.recordings[zone.recording]
-        if recording is None or not LOWEST_RATE <= recording.rate <= HIGHEST_RATE:
-            continue
         drum = zone.instrument in font.percussion
         owners: list[Hashable] = (
             [("key", zone.instrument, key) for key in zone.keys] if drum else [("instrument", zone.instrument)]
@@ -244,8 +241,8 @@ def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
         if zone.recording in left_of:
             groups.join([("recording", zone.recording), ("recording", left_of[zone.recording])])
         else:
-            instrument = safe_name(font.instruments[zone.instrument])
-            used.setdefault(zone.recording, (safe_name(recording.name), DRUMS) if drum else (instrument, instrument))
+            name = safe_name(font.recordings[zone.recording].name if drum else font.instruments[zone.instrument])
+            used.setdefault(zone.recording, (name, DRUMS if drum else name))
     folders: dict[Hashable, str] = {}
     taken: set[str] = set()
     families = {}
@@ -260,10 +257,6 @@ def _families(font: SoundFont) -> dict[int, tuple[str, str]]:
             taken.add(folders[root].casefold())
         families[number] = (folders[root], used[number][1])
     return families
-
-
-def _right(font: SoundFont, number: int) -> Recording | None:
-    return font.recordings[font.right_of[number]] if number in font.right_of and font.recordings[number] else None
 
 
 def safe_name(name: str) -> str:

@@ -112,8 +112,7 @@ def write_clips(
     for label in CLASSES:
         (folder / label).mkdir(parents=True, exist_ok=True)
     work = partial(_write_clip, folder, sample_rate)
-    for _ in in_processes(work, clips, workers, "synth", "clip", chunksize=16):
-        pass
+    in_processes(work, clips, workers, "synth", "clip", chunksize=16)
     with (folder / "parameters.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [*CLIP_COLUMNS, *PARAMETERS], lineterminator="\n")
         table.writeheader()
