@@ -33,7 +33,7 @@ def floor_scores(sets: EmbeddedSets, metrics: list[str], n: int, config: ScoreCo
     Metrics that grow with n are left out where a half has fewer clips than an arm.
 
     A value is the mean over `config.halves` halvings. Its interval is the range of the halvings, at the level of
-    intervals; details have their standard deviation. n of FAD is `n`, that of other metrics what a half has at most.
+    intervals. n of FAD is `n`, that of other metrics what a half has at most.
     """
     # Only values are looked at, so the cheapest intervals will do.
     cheap = replace(config, folds=2, splits=1)
@@ -97,10 +97,7 @@ def _mean(scores: list[Score], confidence: float) -> Score:
     values = np.array([score.value for score in scores])
     low, high = np.quantile(values, [0.5 - confidence / 2, 0.5 + confidence / 2])
     n, m = (round(np.mean(each)) for each in zip(*((s.n, s.details["reference_n"]) for s in scores), strict=True))
-    spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    details = {"reference_n": m, "halves": len(values), "standard_deviation": spread}
     value = float(values.mean())
     # With very few halves, rounding may put the mean a hair outside.
-    return Score(
-        scores[0].metric, scores[0].embedding, value, min(float(low), value), max(float(high), value), n, details
-    )
+    low, high = min(float(low), value), max(float(high), value)
+    return replace(scores[0], value=value, ci_low=low, ci_high=high, n=n, details={"reference_n": m})

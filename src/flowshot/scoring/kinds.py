@@ -42,9 +42,8 @@ def kind_scores(sets: EmbeddedSets, config: ScoreConfig, seed: int) -> list[Scor
         if len(reference) < FEWEST:
             continue
         part = Comparison(at(sets, candidate, reference), config, lambda metric: numpy_generator(seed, "kind", metric))
-        details = {"under": sets.embedding, "reference_n": len(reference)}
         scores += [
-            replace(score, metric=f"{score.metric}_of_kind", embedding=kind, details=details)
+            replace(score, metric=f"{score.metric}_of_kind", embedding=kind, details={"reference_n": len(reference)})
             for score in compare(part, metrics)
         ]
     return scores
