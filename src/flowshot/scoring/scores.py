@@ -54,8 +54,7 @@ def score_arm(
         )
     candidate = replace(reference, clips=clips) if paired else NamedClips.independent(clips)
     kinds = [row.get("kind", "") for row in prepared.rows("test")]
-    known = dict(zip(reference.names, kinds, strict=True))
-    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, known)
+    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, kinds)
     scores = score_against_reference(sets, config, seed) + tone_scores(clips, prepared.sample_rate)
     scores += control_scores(clips, prepared.sample_rate, asked or {}, config.confidence)
     if paired:

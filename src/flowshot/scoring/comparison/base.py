@@ -49,6 +49,22 @@ class EmbeddedSets:
     training_names: Sequence[str] = ()
     reference_kinds: Sequence[str] = ()
 
+    def at(self, candidate: np.ndarray, reference: np.ndarray) -> "EmbeddedSets":
+        """The clips at these rows of both sets."""
+        x, y, nearest = self.candidate_classes, self.reference_classes, self.nearest
+        return replace(
+            self,
+            candidate=self.candidate[candidate],
+            reference=self.reference[reference],
+            candidate_groups=[self.candidate_groups[row] for row in candidate],
+            reference_groups=[self.reference_groups[row] for row in reference],
+            candidate_classes=None if x is None else x[candidate],
+            reference_classes=None if y is None else y[reference],
+            nearest=None if nearest is None else (nearest[0].at(candidate), nearest[1].at(reference)),
+            candidate_names=[self.candidate_names[row] for row in candidate] if self.candidate_names else (),
+            reference_kinds=[self.reference_kinds[row] for row in reference] if self.reference_kinds else (),
+        )
+
 
 class Comparison:
     """What several metrics of two sets share, computed once."""
