@@ -46,7 +46,7 @@ def test_pairs_are_compared_without_the_broken_ones_only_on_request() -> None:
     reconstructions[4, 0] = np.inf
     kept = [0, 1, 2, 3, 5]
     both = named(reconstructions, "test"), named(originals, "test")
-    with pytest.raises(FlowshotError):
+    with pytest.raises(FlowshotError, match="reconstruction of clip 4: it or its original holds NaN"):
         reconstruction_scores(*both, RATE, 0.95)
     found = reconstruction_scores(*both, RATE, 0.95, skip=True)
     wanted = reconstruction_scores(*(each.at(np.array(kept)) for each in both), RATE, 0.95)
