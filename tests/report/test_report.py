@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 import re
 import subprocess
@@ -20,8 +19,10 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
 from flowshot.report.build import build_report
 from flowshot.report.config import ReportConfig
+from flowshot.report.layout import Column, decimals
 from flowshot.report.markup import escape_markdown
 from flowshot.report.project import Project
+from flowshot.report.registry import Metric
 from flowshot.report.results import COLUMNS, planned_arms, read_report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -340,10 +341,7 @@ def test_names_stay_text_in_markdown() -> None:
 
 @given(value=st.floats(-1e7, 1e7), largest=st.floats(1e-4, 1e7))
 def test_a_number_is_shown_to_half_of_its_last_decimal(value: float, largest: float) -> None:
-    from flowshot.report.registry import Metric
-    from flowshot.report.tables import Column
-
-    decimals = max(2 - math.floor(math.log10(largest)), 0)
-    text = Column(Metric("m", "M"), "none", decimals).text(value)
-    assert abs(float(text) - value) <= 0.5 * 10**-decimals * (1 + 1e-6) + abs(value) * 1e-12
+    places = decimals([largest], 3)
+    text = Column(Metric("m", "M"), "none", places).text(value)
+    assert abs(float(text) - value) <= 0.5 * 10**-places * (1 + 1e-6) + abs(value) * 1e-12
     assert text != "-" + text.lstrip("-") or float(text) != 0
