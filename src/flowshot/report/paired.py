@@ -45,6 +45,11 @@ class Compared:
     difference: float
     test: Test | None
 
+    @property
+    def verdict(self) -> str | None:
+        """That of the test."""
+        return self.test.verdict if self.test else None
+
 
 def comparisons(report: Report) -> dict[Family, list[tuple[Pair, Pair]]]:
     """The pairs of arms of each family: an arm, and the one that it is compared with. Baselines compete with none."""
