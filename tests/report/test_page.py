@@ -23,7 +23,7 @@ from flowshot.report.results import Report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "src" / "flowshot" / "report"
-# Names of what is said later than it is written.
+# Variables that hold a sentence until it is said.
 SAID = (
     "said", "subject", "spread", "sentence", "alone", "how", "direct", "further", "closer", "apart", "same",
     "corrected", "power", "equal", "FIGURES", "FEW",

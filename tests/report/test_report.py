@@ -142,13 +142,9 @@ def test_arms_that_read_the_same_are_all_bold(tmp_path: Path) -> None:
 def test_nats_of_a_prior_compete_within_their_autoencoder(tmp_path: Path) -> None:
     plan = make_plan()
     write_all(tmp_path / "scores", plan)
-    for autoencoder, prior, nats in (
-        ("plain", "own", 50),
-        ("plain", "nf", 40),
-        ("flow", "own", 90),
-        ("flow", "nf", 99),
-    ):
-        write(tmp_path / "scores", ("drums", autoencoder, prior, 0), arm_scores(10.0, nats=nats))
+    known = {("plain", "own"): 50, ("plain", "nf"): 40, ("flow", "own"): 90, ("flow", "nf"): 99}
+    for arm, nats in known.items():
+        write(tmp_path / "scores", ("drums", *arm, 0), arm_scores(10.0, nats=nats))
     markdown = (write_tables(tmp_path, plan, tmp_path / "out") / "drums" / "table-quality.md").read_text()
     assert lines_with(markdown, "| plain | nf |", "**40.0**")
     assert lines_with(markdown, "| flow | own |", "**90.0**")
@@ -247,21 +243,15 @@ def test_missing_floor_and_more_are_counted(tmp_path: Path) -> None:
         write_tables(tmp_path, plan, tmp_path / "out")
 
 
+DAMAGED = '[{"metric": "fad", "embedding": "x", "ci_low": null, "ci_high": null, "value": %s}]'
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            '[{"metric": "fad", "embedding": "yamnet", "value": NaN, "ci_low": null, "ci_high": null, "n": 9}]',
-            "not finite",
-        ),
-        (
-            '[{"metric": "fad", "embedding": "yamnet", "value": 1.0, "ci_low": null, "ci_high": null}]',
-            "entry.0.n: is missing",
-        ),
-        (
-            '[{"metric": "fad", "embedding": "x", "value": "?", "ci_low": null, "ci_high": null, "n": 9}]',
-            "entry.0.value: ",
-        ),
+        (DAMAGED % 'NaN, "n": 9', "not finite"),
+        (DAMAGED % "1.0", "entry.0.n: is missing"),
+        (DAMAGED % '"?", "n": 9', "entry.0.value: "),
         ("[]", "holds no scores"),
         ('{"fad": 1}', "entry: "),
         ("[{", "Expecting"),

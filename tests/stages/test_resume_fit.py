@@ -15,7 +15,7 @@ PRIORS = {
     "rectified_flow": NETWORK,
     "rave": NETWORK | {"skip": 8},
     "gmm": {"components": 4},
-    "platune": NETWORK,
+    "platune": NETWORK | {"attributes": ["brightness", "bass"]},
 }
 FILES = {"config.json", "nats.json", "prior.safetensors"}
 

@@ -1,4 +1,4 @@
-"""The Vendi score, label diversity, permutation p-values and Holm's correction."""
+"""The Vendi score, label diversity, p-values and Holm's correction."""
 
 import numpy as np
 import pytest
