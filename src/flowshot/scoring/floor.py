@@ -87,5 +87,5 @@ def _mean(scores: list[Score], confidence: float) -> Score:
     n, m = (round(np.mean(each)) for each in zip(*((s.n, s.details["reference_n"]) for s in scores), strict=True))
     value = float(values.mean())
     # With very few halves, rounding may put the mean a hair outside.
-    low, high = min(float(low), value), max(float(high), value)
-    return replace(scores[0], value=value, ci_low=low, ci_high=high, n=n, details={"reference_n": m})
+    ci_low, ci_high = min(float(low), value), max(float(high), value)
+    return replace(scores[0], value=value, ci_low=ci_low, ci_high=ci_high, n=n, details={"reference_n": m})
