@@ -23,41 +23,18 @@ from flowshot.report.results import Report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "src" / "flowshot" / "report"
+# Variables that hold a sentence until it is said.
 SAID = (
-    "said",
-    "subject",
-    "spread",
-    "sentence",
-    "sentences",
-    "alone",
-    "how",
-    "direct",
-    "further",
-    "closer",
-    "apart",
-    "same",
-    "corrected",
-    "power",
-    "equal",
-    "FIGURES",
-    "FEW",
-)
+    "said", "subject", "spread", "sentence", "alone", "how", "direct", "further", "closer", "apart", "same",
+    "corrected", "power", "equal", "FIGURES", "FEW",
+)  # fmt: skip
 ROLES = {"copies": "baseline", "real": "floor", "reconstruction": "reconstruction"}
 
 
 def report(metric: str, values: dict[tuple[str, str], float], embedding: str = "yamnet") -> Report:
+    roles = {arm: ROLES.get(arm[0], ROLES.get(arm[1], "arm")) for arm in values}
     rows = [
-        (
-            "drums",
-            *arm,
-            0,
-            metric,
-            embedding,
-            value,
-            0.9 * value,
-            1.1 * value,
-            ROLES.get(arm[0], ROLES.get(arm[1], "arm")),
-        )
+        ("drums", *arm, 0, metric, embedding, value, 0.9 * value, 1.1 * value, roles[arm])
         for arm, value in values.items()
     ]
     names = ["dataset", "autoencoder", "prior", "seed", "metric", "embedding", "value", "ci_low", "ci_high", "role"]
@@ -206,14 +183,8 @@ def test_several_seeds_are_compared_as_trainings(tmp_path: Path) -> None:
 
 
 def test_it_says_what_was_run_and_how_it_is_run_again(page: str) -> None:
-    for text in (
-        "250 steps of 32 clips",
-        "2 cores, torch 2.11.0, cpu",
-        "bfloat16",
-        "abc123",
-        "made by a test",
-        "3 kept; dropped: 1 silent",
-    ):
+    machine = "2 cores, torch 2.11.0, cpu"
+    for text in ("250 steps of 32 clips", machine, "bfloat16", "abc123", "made by a test", "3 kept; dropped: 1 silent"):
         assert text in page
     assert f"{0:032x}" in page
     assert "dvc repro score@drums-flow-nf-0" in page

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 import re
 import subprocess
@@ -20,8 +19,10 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
 from flowshot.report.build import build_report
 from flowshot.report.config import ReportConfig
+from flowshot.report.layout import Column, decimals
 from flowshot.report.markup import escape_markdown
 from flowshot.report.project import Project
+from flowshot.report.registry import Metric
 from flowshot.report.results import COLUMNS, planned_arms, read_report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -141,13 +142,9 @@ def test_arms_that_read_the_same_are_all_bold(tmp_path: Path) -> None:
 def test_nats_of_a_prior_compete_within_their_autoencoder(tmp_path: Path) -> None:
     plan = make_plan()
     write_all(tmp_path / "scores", plan)
-    for autoencoder, prior, nats in (
-        ("plain", "own", 50),
-        ("plain", "nf", 40),
-        ("flow", "own", 90),
-        ("flow", "nf", 99),
-    ):
-        write(tmp_path / "scores", ("drums", autoencoder, prior, 0), arm_scores(10.0, nats=nats))
+    known = {("plain", "own"): 50, ("plain", "nf"): 40, ("flow", "own"): 90, ("flow", "nf"): 99}
+    for arm, nats in known.items():
+        write(tmp_path / "scores", ("drums", *arm, 0), arm_scores(10.0, nats=nats))
     markdown = (write_tables(tmp_path, plan, tmp_path / "out") / "drums" / "table-quality.md").read_text()
     assert lines_with(markdown, "| plain | nf |", "**40.0**")
     assert lines_with(markdown, "| flow | own |", "**90.0**")
@@ -246,21 +243,15 @@ def test_missing_floor_and_more_are_counted(tmp_path: Path) -> None:
         write_tables(tmp_path, plan, tmp_path / "out")
 
 
+DAMAGED = '[{"metric": "fad", "embedding": "x", "ci_low": null, "ci_high": null, "value": %s}]'
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            '[{"metric": "fad", "embedding": "yamnet", "value": NaN, "ci_low": null, "ci_high": null, "n": 9}]',
-            "not finite",
-        ),
-        (
-            '[{"metric": "fad", "embedding": "yamnet", "value": 1.0, "ci_low": null, "ci_high": null}]',
-            "entry.0.n: is missing",
-        ),
-        (
-            '[{"metric": "fad", "embedding": "x", "value": "?", "ci_low": null, "ci_high": null, "n": 9}]',
-            "entry.0.value: ",
-        ),
+        (DAMAGED % 'NaN, "n": 9', "not finite"),
+        (DAMAGED % "1.0", "entry.0.n: is missing"),
+        (DAMAGED % '"?", "n": 9', "entry.0.value: "),
         ("[]", "holds no scores"),
         ('{"fad": 1}', "entry: "),
         ("[{", "Expecting"),
@@ -340,10 +331,7 @@ def test_names_stay_text_in_markdown() -> None:
 
 @given(value=st.floats(-1e7, 1e7), largest=st.floats(1e-4, 1e7))
 def test_a_number_is_shown_to_half_of_its_last_decimal(value: float, largest: float) -> None:
-    from flowshot.report.registry import Metric
-    from flowshot.report.tables import Column
-
-    decimals = max(2 - math.floor(math.log10(largest)), 0)
-    text = Column(Metric("m", "M"), "none", decimals).text(value)
-    assert abs(float(text) - value) <= 0.5 * 10**-decimals * (1 + 1e-6) + abs(value) * 1e-12
+    places = decimals([largest], 3)
+    text = Column(Metric("m", "M"), "none", places).text(value)
+    assert abs(float(text) - value) <= 0.5 * 10**-places * (1 + 1e-6) + abs(value) * 1e-12
     assert text != "-" + text.lstrip("-") or float(text) != 0

@@ -34,10 +34,3 @@ def test_a_picture_shows_files_and_is_the_same_every_time(tmp_path: Path) -> Non
         draw_spectrogram_files(tmp_path / f"{name}.png", files)
     assert (tmp_path / "files.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "files.png").read_bytes() == (tmp_path / "again.png").read_bytes()
-
-
-def test_clips_of_two_sample_rates_make_no_picture(tmp_path: Path) -> None:
-    for rate in (8000, 16000):
-        soundfile.write(tmp_path / f"{rate}.wav", np.zeros(1000), rate)
-    with pytest.raises(ValueError, match="one sample rate"):
-        draw_spectrogram_files(tmp_path / "out.png", sorted(tmp_path.glob("*.wav")))

@@ -15,22 +15,10 @@ from flowshot.scoring.scores import reconstruction_scores, reference_clips
 __all__ = ["workplace"]  # the fixture that gives every test a folder with a prepared dataset
 
 
-@pytest.fixture
-def broken_reconstruction() -> None:
-    """Reconstructions of which the third is NaN."""
+def test_on_request_the_stage_skips_a_broken_reconstruction_lists_it_and_lowers_n() -> None:
     clips = 0.9 * reference_clips(read_prepared("data/prepared/toy")).clips
     clips[2, 5] = np.nan
     write_arm("reconstruction", clips)
-
-
-def test_the_stage_fails_and_names_the_clip(broken_reconstruction: None) -> None:
-    result = run_stage("score.py", "toy", "no_nf", "reconstruction", "0")
-    assert result.returncode == 1 and result.stderr.count("\n") == 1
-    assert "candidate: clip 2 holds NaN or infinity" in result.stderr
-    assert not Path("scores/toy/no_nf/reconstruction/0.json").exists()
-
-
-def test_on_request_the_stage_skips_it_lists_it_and_lowers_n(broken_reconstruction: None) -> None:
     result = run_stage("score.py", "toy", "no_nf", "reconstruction", "0", on_bad_clip="skip")
     assert result.returncode == 0, result.stderr
     entries = json.loads(Path("scores/toy/no_nf/reconstruction/0.json").read_text())
@@ -46,7 +34,7 @@ def test_pairs_are_compared_without_the_broken_ones_only_on_request() -> None:
     reconstructions[4, 0] = np.inf
     kept = [0, 1, 2, 3, 5]
     both = named(reconstructions, "test"), named(originals, "test")
-    with pytest.raises(FlowshotError):
+    with pytest.raises(FlowshotError, match="reconstruction of clip 4: it or its original holds NaN"):
         reconstruction_scores(*both, RATE, 0.95)
     found = reconstruction_scores(*both, RATE, 0.95, skip=True)
     wanted = reconstruction_scores(*(each.at(np.array(kept)) for each in both), RATE, 0.95)
@@ -75,7 +63,7 @@ def test_the_stages_score_floor_samples_and_reconstructions() -> None:
     for scores in (own, reconstruction):
         assert {scores[name]["n"] for name in ("fad", "kid", "vendi")} == {30}
     # The floor of FAD is for as many clips as the default plan draws; other metrics have what half of 46 clips allow.
-    assert floor["fad"]["n"] == 256 and floor["kid"]["n"] in (22, 23, 24) and floor["fad"]["halves"] == 20
+    assert floor["fad"]["n"] == 256 and floor["kid"]["n"] in (22, 23, 24)
     assert floor["kid"]["reference_n"] + floor["kid"]["n"] in (45, 46, 47)
     assert reconstruction["fad"]["value"] < floor["fad"]["value"] < own["fad"]["value"]
 

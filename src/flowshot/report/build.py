@@ -38,10 +38,8 @@ NAMED = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "
 ABBREVIATIONS = ("budgets", "plans", "clips")
 
 
-def write_plan_report(
-    plan: PlanConfig, config: ReportConfig, confidence: float, parameters: Mapping[str, Any], root: Path = Path()
-) -> Path:
-    """Write `reports/PLAN/` whole, from what the stages left in the project `root`; returns the folder.
+def write_plan_report(plan: PlanConfig, config: ReportConfig, confidence: float, parameters: Mapping[str, Any]) -> Path:
+    """Write `reports/PLAN/` whole, from what the stages left in the working folder; returns the folder.
 
     `confidence` is the level of the intervals in the scores, as in `score.confidence`; `parameters` are the sections of
     `params.yaml`, of which those of the plan are written beside its numbers.
@@ -49,10 +47,10 @@ def write_plan_report(
     Raises:
         FlowshotError: the scores of an arm are missing or incomplete; the earlier report then stays as it was.
     """
-    out = root / "reports" / plan.name
+    project, out = Project(Path()), Path("reports", plan.name)
     with whole_folder(out) as folder:
-        report = read_report(plan, Project(root), config, confidence)
-        build_report(report, Project(root), folder, plan_parameters(plan, parameters), git_revision(root))
+        report = read_report(plan, project, config, confidence)
+        build_report(report, project, folder, plan_parameters(plan, parameters), git_revision(project.root))
     return out
 
 

@@ -32,9 +32,8 @@ class Test:
 
     interval: tuple[float, float]
     p: float
-    equal_p: float
     found_from: float
-    verdict: str = UNDECIDED
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,12 @@ class Compared:
     arm: Pair
     other: Pair
     difference: float
-    margin: float
     test: Test | None
+
+    @property
+    def verdict(self) -> str | None:
+        """That of the test."""
+        return self.test.verdict if self.test else None
 
 
 def comparisons(report: Report) -> dict[Family, list[tuple[Pair, Pair]]]:
@@ -68,54 +71,51 @@ def compared(report: Report, dataset: str, name: str, embedding: str, family: Fa
     """
     values = report.seeds(dataset, name, embedding)
     floor = float(values.loc[[(REAL, REAL)]].mean(axis=None)) if (REAL, REAL) in values.index else 0.0
-    found = []
+    found: list[tuple[Pair, Pair, float, Difference | None, float]] = []
     for arm, other in comparisons(report)[family]:
         if not {arm, other} <= set(values.index):
             continue
         own, against = values.loc[arm].dropna(), values.loc[other].dropna()
         if list(own.index) != list(against.index):
             continue
+        difference = _difference(report, dataset, name, embedding, (arm, other), list(own.index))
         margin = report.equivalence_margin * max(float(against.mean()) - floor, 0.0)
-        test = None
-        if difference := _difference(report, (dataset, name, embedding), (arm, other), list(own.index)):
-            numbers = difference.equivalence(margin), difference.detectable(POWER, report.confidence)
-            test = Test(difference.interval(report.confidence), difference.p_value, *numbers)
-        found.append(Compared(arm, other, float((own - against).mean()), margin, test))
-    return _decided(found, 1 - report.confidence)
+        found.append((arm, other, float((own - against).mean()), difference, margin))
+    tests = iter(_tests([(difference, margin) for *_, difference, margin in found if difference], report.confidence))
+    return [Compared(arm, other, by, next(tests) if difference else None) for arm, other, by, difference, _ in found]
 
 
-def _decided(found: Sequence[Compared], alpha: float) -> list[Compared]:
-    """With corrected p-values, and verdicts."""
-    tests = [one.test for one in found if one.test]
-    corrected = zip(*(holm([getattr(test, name) for test in tests]) for name in ("p", "equal_p")), strict=True)
-    decided = []
-    for one in found:
-        if one.test is not None:
-            p, equal_p = map(float, next(corrected))
-            verdict = DIFFERS if p < alpha else EQUAL if equal_p < alpha else UNDECIDED
-            one = replace(one, test=replace(one.test, p=p, equal_p=equal_p, verdict=verdict))
-        decided.append(one)
-    return decided
+def _tests(differences: Sequence[tuple[Difference, float]], confidence: float) -> list[Test]:
+    """The tests of differences, each with its margin, whose p-values are corrected together."""
+    p_values = holm([difference.p_value for difference, _ in differences])
+    equal_p_values = holm([difference.equivalence(margin) for difference, margin in differences])
+    tests = []
+    for (difference, _), p, equal_p in zip(differences, p_values, equal_p_values, strict=True):
+        verdict = DIFFERS if p < 1 - confidence else EQUAL if equal_p < 1 - confidence else UNDECIDED
+        found_from = difference.detectable(POWER, confidence)
+        tests.append(Test(difference.interval(confidence), float(p), found_from, verdict))
+    return tests
 
 
 def paired_tables(report: Report, dataset: str) -> list[Table]:
     """A table for each compared metric; none where there is nothing to compare."""
-    compared = COMPARED if any(comparisons(report).values()) else ()
-    return [_table(report, dataset, name) for name in compared if report.embeddings(dataset, name)]
+    if not any(comparisons(report).values()):
+        return []
+    return [_table(report, dataset, name) for name in COMPARED if report.embeddings(dataset, name)]
 
 
 def _difference(
-    report: Report, what: tuple[str, str, str], pair: tuple[Pair, Pair], seeds: Sequence[int]
+    report: Report, dataset: str, name: str, embedding: str, pair: tuple[Pair, Pair], seeds: Sequence[int]
 ) -> Difference | None:
-    """The difference of two arms in `what`: dataset, metric and embedding.
+    """The difference of two arms in the metric `name`.
 
     None if a score has no influences (its clips come from a single source), or the scores have different references.
     """
-    dataset, name, embedding = what
-    arms = [[report.distances.get(((dataset, *arm, seed), name, embedding)) for seed in seeds] for arm in pair]
-    known = [[one for one in arm if one is not None] for arm in arms]
+    keys = [[((dataset, *arm, seed), name, embedding) for seed in seeds] for arm in pair]
+    if not all(key in report.distances for arm in keys for key in arm):
+        return None
     try:
-        return paired_difference(*known) if seeds and known == arms else None
+        return paired_difference(*([report.distances[key] for key in arm] for arm in keys))
     except ValueError:
         return None
 

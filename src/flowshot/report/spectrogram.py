@@ -33,23 +33,16 @@ def decibel_spectrogram(
 
 
 def draw_spectrogram_files(path: Path, files: Sequence[Path]) -> None:
-    """Write a PNG with the spectrogram of each audio file under its name, in dB below its own loudest bin.
-
-    Raises:
-        ValueError: the files differ in sample rate.
-    """
+    """Write a PNG with the spectrogram of each audio file under its name, in dB below its own loudest bin."""
     import soundfile  # these take most of a second
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure  # without pyplot, which would look for a display
 
-    decoded = [soundfile.read(str(file), dtype="float32", always_2d=True) for file in files]
-    rates = {rate for _, rate in decoded}
-    if len(rates) != 1:
-        raise ValueError(f"clips of one sample rate expected, found {sorted(rates)} Hz")
     rows = -(-len(files) // COLUMNS)
     figure = Figure(figsize=(12, 2.2 * rows + 0.8), layout="compressed")
     axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
-    for axis, file, (clip, rate) in zip(axes, files, decoded, strict=False):
+    for axis, file in zip(axes, files, strict=False):
+        clip, rate = soundfile.read(str(file), dtype="float32", always_2d=True)
         frequencies, times, levels = decibel_spectrogram(clip.mean(axis=1), rate)
         extent = (times[0], times[-1], frequencies[0] / 1000, frequencies[-1] / 1000)
         image = axis.imshow(levels, vmin=FLOOR_DB, vmax=0, cmap="magma", origin="lower", aspect="auto", extent=extent)

@@ -10,7 +10,6 @@ square. The perfect arm is at b + a: a third of the first and two thirds of the 
 """
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -33,45 +32,14 @@ def floor_scores(sets: EmbeddedSets, metrics: list[str], n: int, config: ScoreCo
     Metrics that grow with n are left out where a half has fewer clips than an arm.
 
     A value is the mean over `config.halves` halvings. Its interval is the range of the halvings, at the level of
-    intervals; details have their standard deviation. n of FAD is `n`, that of other metrics what a half has at most.
+    intervals. n of FAD is `n`, that of other metrics what a half has at most.
     """
-    # Only values are looked at, so the cheapest intervals will do.
-    cheap = replace(config, folds=2, splits=1)
-    wanted = [metric for metric in metrics if metric != "fad" and not metric.endswith("_p")]
-    groups = list(sets.candidate_groups)
-    if len(set(groups)) < 2:
-        groups = list(range(len(groups)))
     found: dict[str, list[Score]] = defaultdict(list)
     for i in range(config.halves):
         generator = numpy_generator(REFERENCE_SEED, "floor", sets.embedding, str(i))
-        side_of = assign_folds(groups, 2, generator)
-        side = np.array([side_of[group] for group in groups])
-        one, other = generator.permutation(np.flatnonzero(side == 0))[:n], np.flatnonzero(side == 1)
-        if min(len(one), len(other)) < 2:
-            continue
-        for score in compare(Comparison(at(sets, np.sort(one), other), cheap, _draws(generator)), wanted):
-            if score.metric not in GROW or score.n == n:
-                found[score.metric].append(replace(score, details={"reference_n": len(other)}))
-        if "fad" in metrics:
-            value = _perfect_frechet(sets.reference, np.flatnonzero(side == 0), other, n, generator)
-            found["fad"].append(Score("fad", sets.embedding, value, None, None, n, {"reference_n": len(other)}))
+        for score in _halved(sets, metrics, n, config, generator):
+            found[score.metric].append(score)
     return [_mean(found[metric], config.confidence) for metric in metrics if metric in found]
-
-
-def at(sets: EmbeddedSets, candidate: np.ndarray, reference: np.ndarray) -> EmbeddedSets:
-    """The clips at these rows."""
-    x, y, nearest = sets.candidate_classes, sets.reference_classes, sets.nearest
-    return replace(
-        sets,
-        candidate=sets.candidate[candidate],
-        reference=sets.reference[reference],
-        candidate_groups=[sets.candidate_groups[row] for row in candidate],
-        reference_groups=[sets.reference_groups[row] for row in reference],
-        candidate_classes=None if x is None else x[candidate],
-        reference_classes=None if y is None else y[reference],
-        nearest=None if nearest is None else (nearest[0].at(candidate), nearest[1].at(reference)),
-        candidate_names=[sets.candidate_names[row] for row in candidate] if sets.candidate_names else (),
-    )
 
 
 def joined(*parts: NamedClips) -> NamedClips:
@@ -79,6 +47,30 @@ def joined(*parts: NamedClips) -> NamedClips:
     names = [f"held-out {i}" for i in range(sum(len(part.names) for part in parts))]
     groups = [group for part in parts for group in part.groups]
     return NamedClips(np.concatenate([part.clips for part in parts]), names, groups)
+
+
+def _halved(
+    sets: EmbeddedSets, metrics: list[str], n: int, config: ScoreConfig, generator: np.random.Generator
+) -> list[Score]:
+    """What one half of the sources scores against the other; none where a half has fewer than 2 clips."""
+    groups = list(sets.candidate_groups)
+    if len(set(groups)) < 2:
+        groups = list(range(len(groups)))
+    side_of = assign_folds(groups, 2, generator)
+    side = np.array([side_of[group] for group in groups])
+    half, other = np.flatnonzero(side == 0), np.flatnonzero(side == 1)
+    one = np.sort(generator.permutation(half)[:n])
+    if min(len(one), len(other)) < 2:
+        return []
+    # Only values are looked at, so the cheapest intervals will do.
+    cheap = replace(config, folds=2, splits=1)
+    wanted = [metric for metric in metrics if metric != "fad" and not metric.endswith("_p")]
+    scores = compare(Comparison(sets.at(one, other), cheap, lambda _: generator), wanted)
+    scores = [score for score in scores if score.metric not in GROW or score.n == n]
+    if "fad" in metrics:
+        value = _perfect_frechet(sets.reference, half, other, n, generator)
+        scores.append(Score("fad", sets.embedding, value, None, None, n))
+    return [replace(score, details={"reference_n": len(other)}) for score in scores]
 
 
 def _perfect_frechet(
@@ -89,18 +81,11 @@ def _perfect_frechet(
     return (frechet_distance(apart, clips[other]) + 2 * frechet_distance(among, clips[other])) / 3
 
 
-def _draws(generator: np.random.Generator) -> Callable[[str], np.random.Generator]:
-    return lambda _: generator
-
-
 def _mean(scores: list[Score], confidence: float) -> Score:
     values = np.array([score.value for score in scores])
     low, high = np.quantile(values, [0.5 - confidence / 2, 0.5 + confidence / 2])
     n, m = (round(np.mean(each)) for each in zip(*((s.n, s.details["reference_n"]) for s in scores), strict=True))
-    spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    details = {"reference_n": m, "halves": len(values), "standard_deviation": spread}
     value = float(values.mean())
     # With very few halves, rounding may put the mean a hair outside.
-    return Score(
-        scores[0].metric, scores[0].embedding, value, min(float(low), value), max(float(high), value), n, details
-    )
+    ci_low, ci_high = min(float(low), value), max(float(high), value)
+    return replace(scores[0], value=value, ci_low=ci_low, ci_high=ci_high, n=n, details={"reference_n": m})

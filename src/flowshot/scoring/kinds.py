@@ -14,7 +14,6 @@ from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison, EmbeddedSets
 from flowshot.scoring.comparison.registry import compare
 from flowshot.scoring.config import ScoreConfig
-from flowshot.scoring.floor import at
 from flowshot.scoring.metrics.score import Score
 
 RENDERED = "rendered synthesizer"
@@ -41,10 +40,9 @@ def kind_scores(sets: EmbeddedSets, config: ScoreConfig, seed: int) -> list[Scor
     for kind, (candidate, reference) in parts.items():
         if len(reference) < FEWEST:
             continue
-        part = Comparison(at(sets, candidate, reference), config, lambda metric: numpy_generator(seed, "kind", metric))
-        details = {"under": sets.embedding, "reference_n": len(reference)}
+        part = Comparison(sets.at(candidate, reference), config, lambda metric: numpy_generator(seed, "kind", metric))
         scores += [
-            replace(score, metric=f"{score.metric}_of_kind", embedding=kind, details=details)
+            replace(score, metric=f"{score.metric}_of_kind", embedding=kind, details={"reference_n": len(reference)})
             for score in compare(part, metrics)
         ]
     return scores

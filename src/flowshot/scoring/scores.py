@@ -54,8 +54,7 @@ def score_arm(
         )
     candidate = replace(reference, clips=clips) if paired else NamedClips.independent(clips)
     kinds = [row.get("kind", "") for row in prepared.rows("test")]
-    known = dict(zip(reference.names, kinds, strict=True))
-    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, known)
+    sets = ClipSets(candidate, reference, training_clips(prepared), prepared.sample_rate, kinds)
     scores = score_against_reference(sets, config, seed) + tone_scores(clips, prepared.sample_rate)
     scores += control_scores(clips, prepared.sample_rate, asked or {}, config.confidence)
     if paired:
@@ -129,15 +128,15 @@ def reconstruction_scores(
     infinity are left out and listed in the scores' `details`.
 
     Raises:
-        FlowshotError: the shapes differ, or a clip holds NaN or infinity.
+        FlowshotError: a clip holds NaN or infinity, and is not to be skipped.
     """
-    details: dict[str, Any] = {}
-    if skip:
-        usable = np.isfinite(reconstructions.clips).all(axis=1) & np.isfinite(originals.clips).all(axis=1)
-        reason = "it or its original holds NaN or infinity"
-        left_out = [originals.names[row] for row in np.flatnonzero(~usable)]
-        details = {"skipped": [skipped_clip("reconstruction", name, reason) for name in left_out]}
-        reconstructions, originals = (each.at(np.flatnonzero(usable)) for each in (reconstructions, originals))
+    usable = np.isfinite(reconstructions.clips).all(axis=1) & np.isfinite(originals.clips).all(axis=1)
+    left_out = [originals.names[row] for row in np.flatnonzero(~usable)]
+    reason = "it or its original holds NaN or infinity"
+    if left_out and not skip:
+        raise FlowshotError(f"reconstruction of {left_out[0]}: {reason}")
+    details = {"skipped": [skipped_clip("reconstruction", name, reason) for name in left_out]} if skip else {}
+    reconstructions, originals = (each.at(np.flatnonzero(usable)) for each in (reconstructions, originals))
     pairs = reconstructions.clips, originals.clips
     found = {
         "mrstft": multi_scale_stft_distance(*pairs),

@@ -8,11 +8,6 @@ from flowshot.scoring.embeddings.registry import embedder
 POLICY = default(PolicyConfig, "score.policy")
 
 
-def test_logmel_needs_nothing_and_keeps_its_promises() -> None:
-    each = embedder("logmel", POLICY)
-    assert (each.name, each.dimensions, len(each.weights_sha256)) == ("logmel", 128, 64)
-
-
 def test_a_process_loads_each_embedder_once_for_each_policy() -> None:
     policy = default(PolicyConfig, "score.policy", level="peak")
     assert embedder("logmel", POLICY) is embedder("logmel", default(PolicyConfig, "score.policy"))

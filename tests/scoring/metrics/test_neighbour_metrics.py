@@ -103,8 +103,3 @@ def test_the_distance_from_training_clips_is_one_for_real_clips_and_zero_for_cop
     assert ratio == 1 and x == pytest.approx(0) and y == pytest.approx([0.5, -0.5])
     assert relative_training_distance(np.zeros(3), held_out)[0] == 0
     assert np.isnan(relative_training_distance(np.ones(3), np.zeros(2))[0])
-
-
-def test_a_single_training_clip_has_no_other_to_compare_with() -> None:
-    with pytest.raises(FlowshotError, match="at least 2 clips"):
-        nearest_others(normal(1, 1))

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from flowshot.core.errors import FlowshotError
 from flowshot.scoring.metrics.spectral import magnitude_spectrogram, multi_scale_stft_distance
 
 
@@ -38,13 +37,3 @@ def test_silence_and_clips_shorter_than_a_window_give_finite_distances() -> None
     silent = np.zeros((2, 50), dtype=np.float32)
     assert multi_scale_stft_distance(silent, silent).tolist() == [0, 0]
     assert np.isfinite(multi_scale_stft_distance(noise(2, 50), silent)).all()
-
-
-def test_unusable_pairs_are_refused_in_one_line() -> None:
-    clips = noise()
-    with pytest.raises(FlowshotError, match=r"both be \[n, samples\]"):
-        multi_scale_stft_distance(clips[:2], clips)
-    spoilt = clips.copy()
-    spoilt[1, 7] = np.nan
-    with pytest.raises(FlowshotError, match="pair 1"):
-        multi_scale_stft_distance(spoilt, clips)

@@ -91,13 +91,13 @@ def answer(found: Distances) -> Answer:
 
 def _about_autoencoders(found: Distances, rivals: list[Compared]) -> str:
     """In one sentence how many arms come closer than `no_nf` with the same prior, and the one that says most."""
-    decided = [one for one in rivals if one.test and one.test.verdict == DIFFERS]
+    decided = [one for one in rivals if one.verdict == DIFFERS]
     closer = [one for one in decided if one.difference < 0]
     if closer:
         said = "Yes, {count} of {total} arms do, most of all {arm}: {difference}."
     elif len(decided) == len(rivals):
         said = "No, all {total} arms are further away, {arm} by the least: {difference}."
-    elif all(one.test and one.test.verdict == EQUAL for one in rivals):
+    elif all(one.verdict == EQUAL for one in rivals):
         said = "No, all {total} arms are equivalent; the lowest difference is that of {arm}: {difference}."
     else:
         said = "Not shown for any of {total} arms; the lowest difference is that of {arm}: {difference}{power}."
@@ -107,11 +107,11 @@ def _about_autoencoders(found: Distances, rivals: list[Compared]) -> str:
 
 def _about_priors(found: Distances, pairs: list[Compared]) -> str:
     """In one sentence how often one prior comes closer than another on the same autoencoder, and where by most."""
-    decided = [one for one in pairs if one.test and one.test.verdict == DIFFERS]
+    decided = [one for one in pairs if one.verdict == DIFFERS]
     said = "Not shown in any of {total} comparisons; the largest difference is that of {arm}: {difference}{power}."
     if decided:
         said = "Yes, in {count} of {total} comparisons, most of all {arm}: {difference}."
-    elif all(one.test and one.test.verdict == EQUAL for one in pairs):
+    elif all(one.verdict == EQUAL for one in pairs):
         said = "No, in all {total} comparisons both are equivalent; furthest apart is {arm}: {difference}."
     one = max(decided or pairs, key=lambda each: abs(each.difference))
     return found.words(said, count=len(decided), total=len(pairs), arm=arm_name(one.arm), **_numbers(found, one))

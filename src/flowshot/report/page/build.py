@@ -34,39 +34,50 @@ def write_page(
     Where models or clips are missing in the project, the page says so.
     """
     plan = report.plan
-    datasets = []
-    for dataset, known in tables.items():
-        view: dict[str, Any] = {
-            "name": dataset,
-            "tables": [
-                (table, quote(f"{dataset}/table-{table.name}.tex"), data_uri("text/csv", csv_table(table).encode()))
-                for table in known
-            ],
-            "pictures": {
-                shows: data_uri("image/png", (folder / dataset / f"{stem}.png").read_bytes())
-                for stem, shows in pictures.get(dataset, {}).items()
-            },
-        }
-        view |= {"answer": None, "heard": None, "findings": [], "undecided": ""}
-        distances = main_distances(report, dataset) if dataset in plan.datasets else None
-        if distances:
-            view |= {"answer": answer(distances), "figure": figure(distances), "title": distances.title}
-            view["best"] = arm_name(distances.arms[0])
-            view["heard"] = dataset_sounds(project, report, dataset, distances.arms[0])
-            view["findings"], view["undecided"] = findings(report, dataset, distances)
-        datasets.append(view)
     context: dict[str, Any] = {
         "plan": plan,
         "facts": plan_facts(report, revision),
         "cards": [card for dataset in plan.datasets if (card := dataset_card(project, dataset))],
         "measurements": measurements(project, plan),
-        "datasets": datasets,
+        "datasets": [
+            {
+                "name": dataset,
+                "tables": [
+                    (table, quote(f"{dataset}/table-{table.name}.tex"), data_uri("text/csv", csv_table(table).encode()))
+                    for table in known
+                ],
+                "pictures": {
+                    shows: data_uri("image/png", (folder / dataset / f"{stem}.png").read_bytes())
+                    for stem, shows in pictures.get(dataset, {}).items()
+                },
+                **_results(project, report, dataset),
+            }
+            for dataset, known in tables.items()
+        ],
         "reproductions": reproductions(project, plan),
         "revision": revision,
     }
     for part, name in (("style", "style.css"), ("script", "script.js")):
         context[part], context[f"{part}_hash"] = inline(name)
     (folder / "index.html").write_text(template("page.html", report.words).render(context), encoding="utf-8")
+
+
+def _results(project: Project, report: Report, dataset: str) -> dict[str, Any]:
+    """What the page says of a dataset above its tables, and the sounds below them."""
+    distances = main_distances(report, dataset) if dataset in report.plan.datasets else None
+    if distances is None:
+        return {"answer": None, "heard": None, "findings": [], "undecided": ""}
+    best = distances.arms[0]
+    told, undecided = findings(report, dataset, distances)
+    return {
+        "answer": answer(distances),
+        "figure": figure(distances),
+        "title": distances.title,
+        "best": arm_name(best),
+        "heard": dataset_sounds(project, report, dataset, best),
+        "findings": told,
+        "undecided": undecided,
+    }
 
 
 def plan_facts(report: Report, revision: str) -> list[tuple[str, str]]:
@@ -108,7 +119,7 @@ def dataset_card(project: Project, name: str) -> dict[str, Any] | None:
 def measurements(project: Project, plan: PlanConfig) -> list[dict[str, Any]]:
     """Every embedding of the plan's scores, as the floor of its first dataset was measured."""
     scores = read_json(project.scores((plan.datasets[0], REAL, REAL, 0)))
-    return list({score["embedding"]: score for score in reversed(scores) if "embedder" in score}.values())[::-1]
+    return list({score["embedding"]: score for score in scores if "embedder" in score}.values())
 
 
 def reproductions(project: Project, plan: PlanConfig) -> list[tuple[Arm, str | None, str]]:

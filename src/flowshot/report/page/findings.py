@@ -66,26 +66,29 @@ def differences(distances: Distances) -> tuple[list[Finding], str]:
 
     They are the tests that the answer rests on, so both count the same arms.
     """
-    words, told, undecided = distances.words, [], []
+    words = distances.words
+    told: list[Finding] = []
+    undecided: list[Compared] = []
     alpha = words.number(f"{1 - distances.report.confidence:.2g}")
+    why = words("{metric}, p < {alpha}, Holm", metric=distances.title, alpha=alpha)
+    further = "In {count} of {total} comparisons with {baseline} the arm is further from real clips ({why})."
+    closer = "In {count} of {total} comparisons with {baseline} the arm is closer to real clips ({why})."
+    apart = "In {count} of {total} comparisons one prior is closer to real clips than another ({why})."
+    same = "In {count} of {total} comparisons both arms are equivalent ({why})."
     for family in FAMILIES:
-        tested = [(one, one.test.verdict) for one in distances.compared(family) if one.test]
-        different = [one for one, verdict in tested if verdict == DIFFERS]
-        equal = [one for one, verdict in tested if verdict == EQUAL]
-        undecided += [one for one, verdict in tested if verdict == UNDECIDED]
-        further = "In {count} of {total} comparisons with {baseline} the arm is further from real clips ({why})."
-        closer = "In {count} of {total} comparisons with {baseline} the arm is closer to real clips ({why})."
-        apart = "In {count} of {total} comparisons one prior is closer to real clips than another ({why})."
-        same = "In {count} of {total} comparisons both arms are equivalent ({why})."
-        below, above = ([one for one in different if (one.difference < 0) == sign] for sign in (True, False))
-        of_priors: list[tuple[str, Kind, list[Compared]]] = [(apart, "plain", different)]
-        of_models: list[tuple[str, Kind, list[Compared]]] = [(closer, "good", below), (further, "bad", above)]
-        for said, kind, shown in [*(of_priors if family == "priors" else of_models), (same, "plain", equal)]:
-            why = words("{metric}, p < {alpha}, Holm", metric=distances.title, alpha=alpha)
-            about = {"count": len(shown), "total": len(tested), "baseline": BASELINE, "why": why}
-            told += (
-                [Finding(words(said, **about), kind, tuple(_line(distances, one) for one in shown))] if shown else []
-            )
+        pairs = [one for one in distances.compared(family) if one.test]
+        different = [one for one in pairs if one.verdict == DIFFERS]
+        equal = [one for one in pairs if one.verdict == EQUAL]
+        undecided += [one for one in pairs if one.verdict == UNDECIDED]
+        groups: list[tuple[str, Kind, list[Compared]]] = [(apart, "plain", different)]
+        if family == "autoencoders":
+            below = [one for one in different if one.difference < 0]
+            above = [one for one in different if one.difference >= 0]
+            groups = [(closer, "good", below), (further, "bad", above)]
+        for said, kind, shown in [*groups, (same, "plain", equal)]:
+            if shown:
+                sentence = words(said, count=len(shown), total=len(pairs), baseline=BASELINE, why=why)
+                told.append(Finding(sentence, kind, tuple(_line(distances, one) for one in shown)))
     return told, _undecided(distances, undecided)
 
 

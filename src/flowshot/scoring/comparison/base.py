@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowshot.core.errors import FlowshotError
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.frechet_estimate import FrechetEstimate, estimate_frechet
@@ -20,7 +21,7 @@ from flowshot.scoring.metrics.kernel import (
 )
 from flowshot.scoring.metrics.neighbours import Nearest, NearestTraining, distances
 from flowshot.scoring.metrics.score import Score
-from flowshot.scoring.metrics.sources import require_comparable, source_influence
+from flowshot.scoring.metrics.sources import source_influence
 
 
 class Undefined(Exception):
@@ -49,6 +50,22 @@ class EmbeddedSets:
     training_names: Sequence[str] = ()
     reference_kinds: Sequence[str] = ()
 
+    def at(self, candidate: np.ndarray, reference: np.ndarray) -> "EmbeddedSets":
+        """The clips at these rows of both sets."""
+        x, y, nearest = self.candidate_classes, self.reference_classes, self.nearest
+        return replace(
+            self,
+            candidate=self.candidate[candidate],
+            reference=self.reference[reference],
+            candidate_groups=[self.candidate_groups[row] for row in candidate],
+            reference_groups=[self.reference_groups[row] for row in reference],
+            candidate_classes=None if x is None else x[candidate],
+            reference_classes=None if y is None else y[reference],
+            nearest=None if nearest is None else (nearest[0].at(candidate), nearest[1].at(reference)),
+            candidate_names=[self.candidate_names[row] for row in candidate] if self.candidate_names else (),
+            reference_kinds=[self.reference_kinds[row] for row in reference] if self.reference_kinds else (),
+        )
+
 
 class Comparison:
     """What several metrics of two sets share, computed once."""
@@ -59,7 +76,7 @@ class Comparison:
         Raises:
             FlowshotError: fewer than 2 clips in a set, differing dimensions, or a number that is not finite.
         """
-        candidate, reference = require_comparable(sets.candidate, sets.reference, sets.embedding)
+        candidate, reference = _checked(sets.candidate, sets.reference, sets.embedding)
         self.sets = replace(sets, candidate=candidate, reference=reference)
         self.config, self.draws = config, draws
         self.groups = (list(sets.candidate_groups), list(sets.reference_groups))
@@ -116,6 +133,20 @@ class Comparison:
         influence = source_influence(influence_x, influence_y, *self.groups)
         error = None if influence is None else influence.error
         return self.score(metric, value, student_interval(value, error, self.config.confidence), 0.0)
+
+
+def _checked(x: np.ndarray, y: np.ndarray, embedding: str) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets as float64; the metrics trust them from here on."""
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise FlowshotError(
+            f"{embedding}: the sets must be [n, d] and [m, d] with one d, found {x.shape} and {y.shape}"
+        )
+    if min(len(x), len(y)) < 2:
+        raise FlowshotError(f"{embedding}: needs at least 2 clips in each set, found {len(x)} and {len(y)}; add clips")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise FlowshotError(f"{embedding}: an embedding holds NaN or infinity; check the clips it was made from")
+    return x, y
 
 
 def _single(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ A clip that cannot be embedded makes the comparison fail, or is left out and lis
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.base import Embedder, UnusableClips, description
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.logmel import MelSpectrogram
-from flowshot.scoring.metrics.neighbours import NearestTraining, nearest_others, nearest_training
+from flowshot.scoring.metrics.neighbours import nearest_others, nearest_training
 
 COUNTERPART = "left out, so that both sets keep the same number of clips"
 
@@ -27,14 +27,14 @@ COUNTERPART = "left out, so that both sets keep the same number of clips"
 class ClipSets:
     """Candidates and reference clips of one length, and the clips a model learned from, where they are known.
 
-    `kinds` are the kinds of sound of the reference by the names of its clips, where these are known.
+    `kinds` are the kinds of sound of the reference, clip by clip, where they are known.
     """
 
     candidate: NamedClips
     reference: NamedClips
     training: NamedClips | None
     sample_rate: int
-    kinds: Mapping[str, str] = field(default_factory=dict)
+    kinds: Sequence[str] = ()
 
 
 def embedded_sets(
@@ -66,7 +66,6 @@ def skipped_clip(role: str, name: str, reason: str) -> dict[str, str]:
 def _embedded(
     sets: ClipSets, each: Embedder, config: ScoreConfig, cache: EmbeddingCache, metrics: Sequence[str]
 ) -> tuple[EmbeddedSets, Sequence[str], Mapping[str, Any]]:
-    needed = {NEEDS.get(metric) for metric in metrics}
     pair = {"candidate": sets.candidate, "reference": sets.reference}
     skip, rate = config.on_bad_clip == "skip", sets.sample_rate
     vectors, bad = {}, {}
@@ -84,16 +83,15 @@ def _embedded(
     skipped = [skipped_clip(role, pair[role].names[row], bad[role][row]) for role in pair for row in sorted(bad[role])]
     candidate, reference = (one.at(rows[role]) for role, one in pair.items())
     (x, x_classes), (y, y_classes) = (np.split(vectors[role][rows[role]], [each.dimensions], axis=1) for role in pair)
-    nearest: tuple[NearestTraining, NearestTraining] | None = None
-    names: Sequence[str] = ()
-    if "nearest" in needed and sets.training is not None and len(sets.training.names) < 2:
-        print(f"{each.name}: copies cannot be looked for among fewer than 2 training clips", file=sys.stderr)
-    elif "nearest" in needed and sets.training is not None:
-        names = sets.training.names
-        training = _embed(cache, each, sets.training, rate, False, "training")[0][:, : each.dimensions]
-        apart = cache.keep("nearest others", training, nearest_others)
-        of_reference = nearest_training(y, training, apart)
-        nearest = (of_reference if np.array_equal(x, y) else nearest_training(x, training, apart), of_reference)
+    nearest = None
+    if sets.training is not None and any(NEEDS.get(metric) == "nearest" for metric in metrics):
+        if len(sets.training.names) < 2:
+            print(f"{each.name}: copies cannot be looked for among fewer than 2 training clips", file=sys.stderr)
+        else:
+            training = _embed(cache, each, sets.training, rate, False, "training")[0][:, : each.dimensions]
+            apart = cache.keep("nearest others", training, nearest_others)
+            of_reference = nearest_training(y, training, apart)
+            nearest = (of_reference if np.array_equal(x, y) else nearest_training(x, training, apart), of_reference)
     embedded = EmbeddedSets(
         each.name,
         x,
@@ -104,8 +102,8 @@ def _embedded(
         candidate_classes=x_classes if each.classes else None,
         reference_classes=y_classes if each.classes else None,
         candidate_names=candidate.names,
-        training_names=names,
-        reference_kinds=[sets.kinds[name] for name in reference.names] if sets.kinds else (),
+        training_names=() if sets.training is None else sets.training.names,
+        reference_kinds=[sets.kinds[row] for row in rows["reference"]] if sets.kinds else (),
     )
     return embedded, metrics, {**description(each), "reference_n": len(reference.names), "skipped": skipped}
 

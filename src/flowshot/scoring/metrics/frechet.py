@@ -11,18 +11,12 @@ The last trace needs no matrix square root: for any factors A'A = S_x and B'B = 
 
 import numpy as np
 
-from flowshot.scoring.metrics.sources import require_comparable
-
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     """The distance between `x: [n, d]` and `y: [m, d]`, covariances with n - 1 in the denominator.
 
     It is the plug-in estimate, whose bias depends on n and m: compare values at the same n and m only.
-
-    Raises:
-        FlowshotError: fewer than 2 rows, differing dimensions, or a number that is not finite.
     """
-    x, y = require_comparable(x, y, "fad")
     a, b = (np.linalg.qr(each - each.mean(axis=0), mode="r") / np.sqrt(len(each) - 1) for each in (x, y))
     return _value(x.mean(axis=0) - y.mean(axis=0), a, b, np.linalg.svd(a @ b.T, compute_uv=False))
 
@@ -38,9 +32,8 @@ def frechet_influence(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray, 
         influence(x_i) = 2 (x_i - mu_x).(mu_x - mu_y) + n / (n - 1) |x_i - mu_x|^2 - n sum_k s_k U_ik^2.
 
     It holds for any n and d: where n <= d the optimal transport map that this is the quadratic form of exists on the
-    span of the clips, which is all that is needed. Raises as `frechet_distance`.
+    span of the clips, which is all that is needed.
     """
-    x, y = require_comparable(x, y, "fad")
     centred_x, centred_y = x - x.mean(axis=0), y - y.mean(axis=0)
     difference = x.mean(axis=0) - y.mean(axis=0)
     # Orthonormal columns `[n, min(n, d)]` take a factor back to the clips.

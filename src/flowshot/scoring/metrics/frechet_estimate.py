@@ -54,9 +54,6 @@ def estimate_frechet(
     """The distance of `x: [n, d]` from `y: [m, d]`, whose clips come from the sources that the groups name.
 
     The sets are halved `splits` times: between sources, or between clips where a set has too few sources.
-
-    Raises:
-        FlowshotError: as `frechet_distance`.
     """
     value, influence = _distance(x, y, groups_x, groups_y)
     slopes, variances, ratios = [], [], []

@@ -34,7 +34,7 @@ def jackknife_variance(value: float, deleted: np.ndarray, kept: np.ndarray) -> f
 
     `deleted: [folds]` are those values and `kept: [folds]` the fraction of the clips that each rests on. This is
     the delete-m_j jackknife of Busing, Meijer and van der Leeden (1999), "Delete-m jackknife for unequal m": with
-    folds of unequal size a bias of order 1/n, which the Frechet distance has, does not pass for variance.
+    folds of unequal size a bias of order 1/n does not pass for variance.
     """
     size_ratio = 1 / (1 - kept)  # n / m_j
     pseudovalues = size_ratio * value - (size_ratio - 1) * deleted

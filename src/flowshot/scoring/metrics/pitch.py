@@ -5,9 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowshot.core.errors import FlowshotError
-from flowshot.scoring.metrics.waveform import require_pairs
-
 if TYPE_CHECKING:
     from swift_f0 import SwiftF0
 
@@ -20,9 +17,6 @@ def track_pitch(clips: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.nda
 
     By SwiftF0 (Nieradzik 2025, arXiv:2508.18440), a small convolutional network whose weights ship in its package. It
     answers with one pitch even where several sound.
-
-    Raises:
-        FlowshotError: the package is not installed.
     """
     found = [_tracker().detect(np.asarray(clip), sample_rate) for clip in clips]
     return np.array([each.pitch_hz for each in found]), np.array([each.confidence for each in found])
@@ -34,11 +28,7 @@ def pitch_kept(reconstructions: np.ndarray, originals: np.ndarray, sample_rate: 
     Returns:
         The share of the original's voiced frames that are voiced in the reconstruction too, and of those that are, at a
         pitch within 50 cents of the original's: `[n]` each, NaN for an original without voiced frames.
-
-    Raises:
-        FlowshotError: as `require_pairs` and `track_pitch`.
     """
-    require_pairs("pitch", reconstructions, originals)
     found, confidence = track_pitch(reconstructions, sample_rate)
     wanted, confidence_of_original = track_pitch(originals, sample_rate)
     voiced = confidence_of_original >= VOICED
@@ -51,9 +41,6 @@ def pitch_kept(reconstructions: np.ndarray, originals: np.ndarray, sample_rate: 
 
 @cache
 def _tracker() -> "SwiftF0":
-    # Imported here: scoring without reconstructions needs neither the tracker nor its runtime.
-    try:
-        from swift_f0 import SwiftF0
-    except ImportError:
-        raise FlowshotError("the pitch of reconstructions needs the package swift-f0; run `make setup`") from None
+    from swift_f0 import SwiftF0  # brings a runtime of its own, and only reconstructions need it
+
     return SwiftF0(threads=1, spin=False)

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from flowshot.core.errors import FlowshotError
-
 # Limits of the ratio: exact reconstructions and silent ones stay numbers.
 LIMIT_DB = 100.0
 ENVELOPE_SECONDS = 0.01
@@ -14,9 +12,8 @@ def si_sdr(reconstructions: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
     Le Roux et al. (2019), "SDR - half-baked or well done?" (arXiv:1811.02508), eq. 2-5, with the original scaled to
     the reconstruction; between -100 and 100 dB. A silent original has no direction to project on: -100 dB, unless
-    the reconstruction is silent, too: 100 dB. Raises FlowshotError as `require_pairs`.
+    the reconstruction is silent, too: 100 dB.
     """
-    require_pairs("si_sdr", reconstructions, originals)
     found, wanted = reconstructions.astype(np.float64), originals.astype(np.float64)
     power = np.square(wanted).sum(axis=1)
     scale = np.divide((found * wanted).sum(axis=1), power, out=np.zeros(len(power)), where=power > 0)
@@ -34,9 +31,8 @@ def envelope_correlation(reconstructions: np.ndarray, originals: np.ndarray, sam
     """Pearson's correlation of the loudness of each pair of clips, `[n, samples]` twice, as `[n]`; 1 if alike.
 
     Loudness is the root mean square of frames of 10 ms. An envelope that never changes has no correlation: 0, unless
-    both are the same: 1. Raises FlowshotError as `require_pairs`.
+    both are the same: 1.
     """
-    require_pairs("envelope_correlation", reconstructions, originals)
     frame = max(1, round(ENVELOPE_SECONDS * sample_rate))
     found, wanted = _envelope(reconstructions, frame), _envelope(originals, frame)
     a, b = found - found.mean(axis=1, keepdims=True), wanted - wanted.mean(axis=1, keepdims=True)
@@ -45,18 +41,6 @@ def envelope_correlation(reconstructions: np.ndarray, originals: np.ndarray, sam
     correlation = np.divide(together, spread, out=np.zeros(len(spread)), where=spread > 0)
     correlation[(found == wanted).all(axis=1)] = 1.0
     return np.clip(correlation, -1, 1)
-
-
-def require_pairs(metric: str, reconstructions: np.ndarray, originals: np.ndarray) -> None:
-    """Raises FlowshotError where the shapes differ or are not `[n, samples]`, or a clip holds NaN or infinity."""
-    if reconstructions.shape != originals.shape or originals.ndim != 2 or originals.size == 0:
-        raise FlowshotError(
-            f"{metric}: reconstructions and originals must both be [n, samples], found {reconstructions.shape} "
-            f"and {originals.shape}"
-        )
-    bad = np.flatnonzero(~(np.isfinite(reconstructions).all(axis=1) & np.isfinite(originals).all(axis=1)))
-    if len(bad):
-        raise FlowshotError(f"{metric}: pair {bad[0]} holds NaN or infinity")
 
 
 def _envelope(clips: np.ndarray, frame: int) -> np.ndarray:
