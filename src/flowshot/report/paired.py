@@ -112,7 +112,7 @@ def _difference(
     None if a score has no influences (its clips come from a single source), or the scores have different references.
     """
     keys = [[((dataset, *arm, seed), name, embedding) for seed in seeds] for arm in pair]
-    if not all(key in report.distances for arm in keys for key in arm):
+    if not seeds or not all(key in report.distances for arm in keys for key in arm):
         return None
     try:
         return paired_difference(*([report.distances[key] for key in arm] for arm in keys))
