@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from flowshot.api.arm import ABOUT, Arm
+from flowshot.api.arm import Arm
+from flowshot.api.load import ABOUT
 from flowshot.cli.arms import load_arm, replaceable
 from flowshot.cli.base import Outcome
 from flowshot.clips.prepared import PREPARED
