@@ -33,7 +33,7 @@ def replaceable(folder: str, force: bool) -> Path:
 
 def begin(arguments: argparse.Namespace) -> "tuple[Path, Arm]":
     """Where clips are to be written, and the arm that makes them."""
-    return replaceable(arguments.out, arguments.force), load_arm(arguments)
+    return replaceable(arguments.out, arguments.force), load_arm(arguments.arm, arguments.model_seed)
 
 
 def finish(
@@ -61,12 +61,12 @@ def finish(
     return Outcome(report, f"{count} clips {what} in {out}")
 
 
-def load_arm(arguments: argparse.Namespace) -> "Arm":
+def load_arm(names: tuple[str, str, str], model_seed: int | None) -> "Arm":
     """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores."""
-    with working(f"loading {'/'.join(arguments.arm)}"):
+    with working(f"loading {'/'.join(names)}"):
         # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
         from flowshot.api.load import project_arm
         from flowshot.core.process import prepare_threads, workers
 
         prepare_threads(workers())
-        return project_arm(arguments.arm, arguments.model_seed)
+        return project_arm(names, model_seed)

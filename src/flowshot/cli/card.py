@@ -22,7 +22,7 @@ from flowshot.core.provenance import git_revision
 def run(arguments: argparse.Namespace) -> Outcome:
     """Copy weights and configuration, and write `README.md` from what the stages left."""
     out = replaceable(arguments.out, arguments.force)
-    arm = load_arm(arguments)
+    arm = load_arm(arguments.arm, arguments.model_seed)
     dataset = read_json(arm.project / PREPARED / arm.names[0] / "dataset.json")
     scores_file = arm.project.joinpath("scores", *arm.names, f"{arm.seed}.json")
     scores = read_json(scores_file) if scores_file.is_file() else []

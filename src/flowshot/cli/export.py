@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, write it, and compare what was written with it before it takes its place."""
     graphs = arguments.format == "onnx"
     out = replaceable(arguments.out, arguments.force) if graphs else new_file(arguments)
-    arm = load_arm(arguments)
+    arm = load_arm(arguments.arm, arguments.model_seed)
     card = arm.card
     if card.kind != "vae" and (graphs or arm.prior is not None):
         kind = f"a model of the kind {card.kind} cannot be exported" + " as ONNX" * (graphs and arm.prior is None)
