@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from flowshot.cli.arms import begin, finish
 from flowshot.cli.base import Outcome, table
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     made = arm.decode(edited)
     before, after = (attributes(each, arm.sample_rate)[0].tolist() for each in (clip, made))
     names = arm.prior.attribute_names
-    columns = {
+    columns: dict[str, Any] = {
         "before": dict(zip(ATTRIBUTES, before, strict=True)),
         "read": dict(zip(names, read[0].tolist(), strict=True)),
         "moves": moves,
