@@ -117,7 +117,7 @@ class Arm:
         return Audio(np.atleast_2d(torch.as_tensor(clips).numpy()), self.sample_rate)
 
     def generator(self, seed: int) -> torch.Generator:
-        """The generator of `sampling_generator`."""
+        """The generator of this arm's draws, seeded as in the `sample` stage."""
         return sampling_generator(self.names, seed)
 
     def draw(
@@ -218,7 +218,7 @@ class Audio:
 
 
 def sampling_generator(names: tuple[str, str, str], seed: int) -> torch.Generator:
-    """The generator that the `sample` stage uses for an arm under the plan's seed."""
+    """The generator of an arm's draws, seeded as in the `sample` stage."""
     return torch_generator(seed, "sample", *(names[:2] if names[2] == DIRECT else names))
 
 

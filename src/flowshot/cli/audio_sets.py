@@ -66,7 +66,7 @@ def decoded(
     what: str, files: Sequence[InputFile], sample_rate: int, samples: int
 ) -> Iterator[tuple[Path, Excerpt | str]]:
     """Each file with its beginning, or with the reason why it cannot be decoded."""
-    for file in counted(files, what, len(files), "file"):
+    for file in counted(files, what, "file"):
         found: Excerpt | str
         try:
             with quiet_decoders():

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     with working(f"fetching {RUNTIME.name}"):
         page = Page()
-    for arm in counted(loaded, "recording", len(loaded), "arm"):
+    for arm in counted(loaded, "recording", "arm"):
         difference = page.add(arm.name, *arm.encoding(), dataset_config(params, arm.names[0]))
         require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     with writing(out), whole_file(out) as fresh:
