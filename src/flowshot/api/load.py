@@ -3,8 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from flowshot.api.arm import Arm
-from flowshot.api.exported import ExportedArm
+from flowshot.api.arm import Arm, ExportedArm
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json
 from flowshot.core.params import PARAMS, Params, read_params
