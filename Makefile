@@ -28,7 +28,7 @@ test: setup lint ## Format, lint, types, and the tests
 	@pytest
 
 ui: setup ## The MLflow UI on this machine only; another port: make ui PORT=5001
-	@python -m flowshot.tracking ui $(or $(PORT),5000)
+	@python -m flowshot.cli.store ui $(or $(PORT),5000)
 
 bench: setup ## Measure speed; writes reports/benchmarks.json and benchmarks.md
 	@python scripts/bench.py

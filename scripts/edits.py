@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowshot.api.arm import Arm, load
+from flowshot.api.arm import Arm
+from flowshot.api.load import load
 from flowshot.clips.attributes import ATTRIBUTES, attributes_of
 from flowshot.clips.batches import evenly_spaced_rows, ordered_batches
 from flowshot.clips.prepared import PREPARED, read_prepared

@@ -16,7 +16,8 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from flowshot.api.arm import Arm, load
+from flowshot.api.arm import Arm
+from flowshot.api.load import load
 from flowshot.cli.sample import COPY_QUANTILE, without_copies
 from flowshot.clips.prepared import PREPARED, SPLITS, PreparedDataset, read_prepared
 from flowshot.core.params import read_params

@@ -71,5 +71,5 @@ if ! install --editable '.[dev]'; then
   because
   echo "warning: the packages for \`make test\` could not be installed; \`make repro\` works without them" >&2
 fi
-.venv/bin/python -m flowshot.tracking prepare || exit 1
+.venv/bin/python -m flowshot.cli.store prepare || exit 1
 touch .venv/.ready

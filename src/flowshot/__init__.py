@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowshot.api.arm import load
+    from flowshot.api.load import load
 
 __all__ = ["load"]
 
@@ -17,7 +17,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 def __getattr__(name: str) -> Any:
     """`flowshot.load`, which is imported when it is asked for, as it needs torch."""
     if name == "load":
-        from flowshot.api.arm import load
+        from flowshot.api.load import load
 
         return load
     raise AttributeError(f"module 'flowshot' has no attribute {name!r}")

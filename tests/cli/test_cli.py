@@ -115,7 +115,7 @@ def test_signs_of_life_are_for_terminals_alone(monkeypatch):
         monkeypatch.setattr(sys, "stderr", stream)
         with working("waiting"):
             pass
-        assert list(counted([1, 2], "counting", 2)) == [1, 2]
+        assert list(counted([1, 2], "counting", "number")) == [1, 2]
         assert ("waiting" in stream.getvalue()) == ("counting" in stream.getvalue()) == shown
 
 

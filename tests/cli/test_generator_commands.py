@@ -9,7 +9,7 @@ import soundfile
 import torch
 import yaml
 
-from flowshot.api.arm import load
+from flowshot.api.load import load
 from flowshot.core.params import read_params
 from flowshot.core.randomness import derive_seed
 from flowshot.models.base.kind import ModelCard, save_model

@@ -9,7 +9,6 @@ import yaml
 from flowshot.cli import sample
 from flowshot.core.params import read_params
 from flowshot.core.randomness import torch_generator
-from flowshot.export.torchscript import export
 from flowshot.generation.sampling import sample_clips
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.priors.own import OwnPrior
@@ -212,12 +211,3 @@ def test_a_prior_that_was_fitted_with_other_parameters_is_one_line(save_vae, fit
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     line = fails("sample", "mine/no_nf/gmm", "--out", "drawn")
     assert line.endswith("was fitted with other parameters than those of fit_prior.gmm; run `dvc repro`")
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:DeprecationWarning")
-def test_a_file_in_the_place_of_an_arm_is_one_line(save_vae, fails):
-    save_vae()
-    model, _ = load_autoencoder(Path("models/mine/no_nf/3"))
-    Path("exports/synth").mkdir(parents=True)
-    export("a/b/own", model, OwnPrior(model.prior), 8000, 4).save("exports/synth/own")
-    assert "exports/synth/own: is a file; name an arm" in fails("sample", "exports/synth/own", "--out", "x")

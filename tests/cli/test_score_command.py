@@ -45,11 +45,6 @@ def test_a_set_is_nearer_to_its_like_than_to_noise(folders, score, tmp_path, wri
     assert value(found(*score), "fad") > 2 * like
 
 
-def test_a_folder_against_itself_has_no_distance(folders, found):
-    report = found("score", "--reference", folders[0], "--candidate", folders[0], *OPTIONS)
-    assert value(report, "fad") == pytest.approx(0, abs=1e-3)
-
-
 def test_files_of_other_rates_and_lengths_are_compared(tmp_path, write_sounds, score, flowshot, found):
     write_sounds(tmp_path / "reference", 6)
     write_sounds(tmp_path / "candidate", 6, rate=44100, seconds=0.5)
@@ -78,11 +73,6 @@ def test_a_file_that_cannot_be_decoded_fails_and_is_named_drawn_or_not(folders, 
         assert "reference/damaged.wav: unreadable" in fails(*score, "--seed", seed)
 
 
-def test_a_silent_clip_is_scored_like_any_other(folders, score, tmp_path, found):
-    soundfile.write(tmp_path / "candidate/silent.wav", np.zeros(2000), 8000)
-    assert found(*score)["n"] == 10
-
-
 def test_what_is_no_audio_by_its_name_is_told(folders, score, tmp_path, flowshot, found):
     (tmp_path / "candidate/notes.txt").touch()
     assert found(*score)["candidate"]["not_audio"] == ["notes.txt"]
@@ -99,10 +89,7 @@ def test_clips_of_any_length_are_scored(folders, score, found, seconds):
     assert found(*score, "--seconds", seconds)["seconds"] == seconds
 
 
-def test_missing_folders_and_few_files_are_named(folders, score, fails, tmp_path):
-    for path in sorted((tmp_path / "candidate").iterdir())[1:]:
-        path.unlink()
-    assert "candidate: holds 1 audio files" in fails(*score)
+def test_a_missing_folder_is_named(folders, score, fails, tmp_path):
     (tmp_path / "reference").rename(tmp_path / "moved")
     assert "reference: does not exist" in fails(*score)
 

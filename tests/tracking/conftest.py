@@ -16,7 +16,7 @@ def empty_database(tmp_path_factory):
     root.mkdir()
     (root / "params.yaml").touch()
     done = subprocess.run(
-        [sys.executable, "-m", "flowshot.tracking", "prepare"], cwd=root, capture_output=True, text=True
+        [sys.executable, "-m", "flowshot.cli.store", "prepare"], cwd=root, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     return root / "mlflow.db"

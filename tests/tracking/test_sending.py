@@ -121,10 +121,7 @@ def test_what_the_files_lack_is_left_out_and_what_is_infinite_too(project):
     assert curve(client().get_run(send(training))) == [(20, 2.0)]
 
 
-def test_a_folder_that_is_no_run_is_one_line(project):
-    project.score()
-    with pytest.raises(FlowshotError, match="sample has no run"):
-        send(project.root / "runs/sample/synth/no_nf/own/0")
+def test_a_damaged_record_is_one_line(project):
     folder = project.train()
     (folder / "run.json").write_text('{"stage": "train"}')
     with pytest.raises(FlowshotError, match=r"run\.json: incomplete record without plan, .*run its stage again"):

@@ -14,31 +14,25 @@ from flowshot.clips.attributes import attributes_of
 from flowshot.clips.flac import flac_bytes
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import read_json
 from flowshot.core.params import PARAMS, Params, read_params
-from flowshot.core.plan import DIRECT, arm_names
+from flowshot.core.plan import DIRECT
 from flowshot.core.process import warn
 from flowshot.core.randomness import seed_initial_weights, torch_generator
-from flowshot.generation.config import SampleConfig
 from flowshot.generation.control import Asked, Near, Tempered
 from flowshot.generation.generated import sample_directly
 from flowshot.generation.sampling import LatentSampler, SteeredSampler, sample_clips
-from flowshot.models.autoencoders.registry import KINDS as AUTOENCODERS
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, kind_named, load_model
+from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.latents import read_latents
-from flowshot.models.generators.registry import KINDS as GENERATORS
 from flowshot.preparation.config import DatasetConfig, dataset_config
 from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.selection import REASONS
 from flowshot.priors.base import LatentPrior, fit_prior
 from flowshot.priors.own import OwnPrior
-from flowshot.priors.registry import load_prior, make_prior, prior_config
+from flowshot.priors.registry import make_prior, prior_config
 from flowshot.sources.decode import UnusableAudio, quiet_decoders
 
-ABOUT = "arm.json"  # beside a published model: its names, seed, and the parameters of its prior
-BATCH_SIZE = 64  # clips drawn at once where there is no project to say it
 FEWEST_CLIPS = 20  # of a label, to fit a prior to
 # What is fitted to the latents of a label where the arm's own prior came with its autoencoder.
 PRIOR_OF_LABELS = "gmm"
@@ -98,8 +92,6 @@ class Arm:
         """`count` clips `[count, clip_samples]` in [-1, 1]; the seed decides which.
 
         Args:
-            count: of clips.
-            seed: of the draws.
             temperature: scales the noise of the prior, or the width of the posterior of `near`.
             near: a file or a clip `[clip_samples]`, of which variations are drawn.
             label: of the dataset; a prior is fitted to the latents of its training clips.
@@ -124,8 +116,8 @@ class Arm:
         return Audio(np.atleast_2d(torch.as_tensor(clips).numpy()), self.sample_rate)
 
     def generator(self, seed: int) -> torch.Generator:
-        """The generator that the `sample` stage uses under the plan's seed."""
-        return _draws(self.names, seed)
+        """The generator of this arm's draws, seeded as in the `sample` stage."""
+        return sampling_generator(self.names, seed)
 
     def draw(
         self,
@@ -228,7 +220,7 @@ class ExportedArm:
 
     def sample(self, count: int = 16, seed: int = 0) -> Tensor:
         """`count` clips `[count, clip_samples]` in [-1, 1]: those of `Arm.sample` for the same seed."""
-        return torch.as_tensor(self.file.sample(count, _draws(self.names, seed).initial_seed()))
+        return torch.as_tensor(self.file.sample(count, sampling_generator(self.names, seed).initial_seed()))
 
     def encode(self, clips: Clips, seed: int | None = None) -> Tensor:
         """As `Arm.encode`."""
@@ -256,68 +248,9 @@ class Audio:
         return "".join(f'<audio controls src="data:audio/flac;base64,{each}"></audio>' for each in encoded)
 
 
-def load(source: Path | str, seed: int | None = None, project: Path | str = ".") -> Arm | ExportedArm:
-    """A trained arm: `DATASET/AUTOENCODER/PRIOR` of a project, the folder of a model, or a file of `flowshot export`.
-
-    Args:
-        source: which one. The folder of a model gives it with the prior that it was trained with.
-        seed: of the training; the plan's first seed that has one.
-        project: the folder that holds `params.yaml`, `models/` and `priors/`.
-
-    Raises:
-        FlowshotError: it is missing or damaged, or its prior was fitted under other parameters.
-    """
-    folder, root = Path(source).expanduser(), Path(project).expanduser()
-    if folder.is_file():
-        return ExportedArm(folder)
-    if (folder / "config.json").is_file():
-        return _load_model(folder.resolve())
-    names = arm_names(str(source))
-    params, trained = read_params(root / PARAMS), root.joinpath("models", *names[:2])
-    if seed is None:
-        seed = next((s for s in params.plan.seeds if (trained / str(s) / "config.json").is_file()), None)
-    if seed is None:
-        seeds = ", ".join(map(str, params.plan.seeds))
-        remedy = "run `dvc repro`, or name one with --model-seed"
-        raise FlowshotError(f"{trained}: no trained model for the plan's seeds ({seeds}); {remedy}")
-    model, card = _model(trained / str(seed))
-    named, size = "/".join(names[:2]), params.section("sample", SampleConfig).batch_size
-    if isinstance(model, Autoencoder):
-        if names[2] == DIRECT:
-            raise FlowshotError(f"{named}: is an autoencoder; add a prior, as in {named}/own")
-        prior = load_prior(root.joinpath("priors", *names, str(seed)), names[2], params, model)
-        return Arm(names, seed, model, prior, card, root, size)
-    if names[2] != DIRECT:
-        raise FlowshotError(f"{source}: names a generator, which has no prior; use {named}")
-    return Arm(names, seed, model, None, card, root, size)
-
-
-def _draws(names: tuple[str, str, str], seed: int) -> torch.Generator:
+def sampling_generator(names: tuple[str, str, str], seed: int) -> torch.Generator:
+    """The generator of an arm's draws, seeded as in the `sample` stage."""
     return torch_generator(seed, "sample", *(names[:2] if names[2] == DIRECT else names))
-
-
-def _model(folder: Path) -> tuple[Generator, ModelCard]:
-    return load_model(folder, lambda name: kind_named(AUTOENCODERS | GENERATORS, name))
-
-
-def _load_model(folder: Path) -> Arm:
-    """The model of a project in `folder`, or a published arm, whose `arm.json` says how it is drawn."""
-    model, card = _model(folder)
-    if not (folder / ABOUT).is_file():
-        seed = int(folder.name) if folder.name.isdecimal() else 0
-        root = folder.parents[3] if len(folder.parents) > 3 else folder
-        params = read_params(root / PARAMS) if (root / PARAMS).is_file() else None
-        size = BATCH_SIZE if params is None else params.section("sample", SampleConfig).batch_size
-        own, name = (OwnPrior(model.prior), "own") if isinstance(model, Autoencoder) else (None, DIRECT)
-        return Arm((card.dataset, folder.parent.name, name), seed, model, own, card, root, size)
-    params = Params(folder / ABOUT, about := read_json(folder / ABOUT))
-    names, prior = params.section("names", tuple[str, str, str]), None
-    if isinstance(model, Autoencoder):
-        section = {"fit_prior": {names[2]: about.get("fit_prior")}}
-        prior = make_prior(names[2], prior_config(Params(params.path, section), names[2]), model)
-        prior.load(folder)
-    size = int(about.get("batch_size", BATCH_SIZE))
-    return Arm(names, params.section("seed", int), model, prior, card, Path(), size)
 
 
 def read_clip(path: Path, config: DatasetConfig, card: ModelCard) -> Clip:

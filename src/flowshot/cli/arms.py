@@ -13,7 +13,7 @@ from flowshot.core.files import whole_folder, writing
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowshot.api.arm import Arm as LoadedArm
+    from flowshot.api.arm import Arm
 
 
 def replaceable(folder: str, force: bool) -> Path:
@@ -31,13 +31,13 @@ def replaceable(folder: str, force: bool) -> Path:
     return out
 
 
-def begin(arguments: argparse.Namespace) -> "tuple[Path, LoadedArm]":
+def begin(arguments: argparse.Namespace) -> "tuple[Path, Arm]":
     """Where clips are to be written, and the arm that makes them."""
-    return replaceable(arguments.out, arguments.force), load_arm(arguments)
+    return replaceable(arguments.out, arguments.force), load_arm(arguments.arm, arguments.model_seed)
 
 
 def finish(
-    out: Path, arm: "LoadedArm", clips: "Iterable[np.ndarray]", count: int, what: str, digits: int = 4, **facts: Any
+    out: Path, arm: "Arm", clips: "Iterable[np.ndarray]", count: int, what: str, digits: int = 4, **facts: Any
 ) -> Outcome:
     """Write `count` clips as `0000.flac` and so on, whole or not at all, and say so.
 
@@ -61,16 +61,12 @@ def finish(
     return Outcome(report, f"{count} clips {what} in {out}")
 
 
-def load_arm(arguments: argparse.Namespace) -> "LoadedArm":
+def load_arm(names: tuple[str, str, str], model_seed: int | None) -> "Arm":
     """The arm that `ARM` and `--model-seed` name, on as many threads as there are cores."""
-    name = "/".join(arguments.arm)
-    with working(f"loading {name}"):
+    with working(f"loading {'/'.join(names)}"):
         # Imported here: torch takes seconds, which mistakes in the arguments should not wait for.
-        from flowshot.api.arm import Arm, load
+        from flowshot.api.load import project_arm
         from flowshot.core.process import prepare_threads, workers
 
         prepare_threads(workers())
-        found = load(name, arguments.model_seed)
-        if not isinstance(found, Arm):
-            raise FlowshotError(f"{name}: is a file; name an arm, DATASET/AUTOENCODER/PRIOR")
-        return found
+        return project_arm(names, model_seed)

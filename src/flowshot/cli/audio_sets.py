@@ -21,6 +21,14 @@ from flowshot.sources.decode import UnusableAudio, quiet_decoders
 from flowshot.sources.inputs import InputFile, list_files
 
 
+class AudioFiles(NamedTuple):
+    """The files below a folder that are audio by their names, and the names of the others."""
+
+    folder: str
+    audio: list[InputFile]
+    others: list[str]
+
+
 class Drawn(NamedTuple):
     """A clip, its place in the set that it was drawn from, what it is called, and its source."""
 
@@ -32,7 +40,7 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class AudioSet:
-    """Clips in the order in which they were drawn, and why other files could not be decoded."""
+    """Clips in the order in which they were drawn, why other files could not be decoded, and what the report says."""
 
     drawn: list[Drawn]
     unusable: dict[str, str]
@@ -45,24 +53,20 @@ class AudioSet:
         return NamedClips(clips, [each.name for each in chosen], [each.group for each in chosen])
 
 
-def audio_files(folder: str) -> tuple[list[InputFile], list[str]]:
-    """The files below `folder` that are audio by their names, and the names of the others.
-
-    Raises:
-        FlowshotError: the folder is missing or holds fewer than 2 audio files.
-    """
+def audio_files(folder: str) -> AudioFiles:
+    """List a folder. Raises FlowshotError if it is missing or holds fewer than 2 audio files."""
     files = list_files(Path(folder).expanduser().absolute())
     audio = [file for file in files if file.is_audio]
     if len(audio) < 2:
         raise FlowshotError(f"{folder}: holds {len(audio)} audio files, but a comparison needs at least 2; add audio")
-    return audio, sorted({file.source for file in files} - {file.source for file in audio})
+    return AudioFiles(folder, audio, sorted({file.source for file in files} - {file.source for file in audio}))
 
 
 def decoded(
     what: str, files: Sequence[InputFile], sample_rate: int, samples: int
 ) -> Iterator[tuple[Path, Excerpt | str]]:
     """Each file with its beginning, or with the reason why it cannot be decoded."""
-    for file in counted(files, what, len(files), "file"):
+    for file in counted(files, what, "file"):
         found: Excerpt | str
         try:
             with quiet_decoders():
@@ -73,15 +77,15 @@ def decoded(
 
 
 def read_set(
-    role: str, folder: str, audio: list[InputFile], most: int, config: DatasetConfig, scoring: ScoreConfig, seed: int
+    role: str, listed: AudioFiles, most: int, config: DatasetConfig, scoring: ScoreConfig, seed: int
 ) -> AudioSet:
     """Decode every file, so that none can hide that it is damaged; of those that can be, `most` are drawn by `seed`.
 
     Raises:
         FlowshotError: a file cannot be decoded, unless `scoring.on_bad_clip` is to skip; names it.
     """
-    order = numpy_generator(seed, "score", role).permutation(len(audio)).tolist()
-    files = decoded(role, [audio[place] for place in order], config.sample_rate, config.clip_samples)
+    order = numpy_generator(seed, "score", role).permutation(len(listed.audio)).tolist()
+    files = decoded(role, [listed.audio[place] for place in order], config.sample_rate, config.clip_samples)
     drawn: list[Drawn] = []
     unusable: dict[str, str] = {}
     for place, (path, found) in zip(order, files, strict=True):
@@ -92,23 +96,17 @@ def read_set(
             raise FlowshotError(f"{path}: {found}; repair or remove it, or score with --on-bad-clip skip")
         else:
             unusable[name] = found
-    return AudioSet(drawn, unusable, {"folder": folder, "files": len(audio)})
+    facts = {"folder": listed.folder, "files": len(listed.audio), "not_audio": listed.others}
+    return AudioSet(drawn, unusable, facts)
 
 
-def described(role: str, each: AudioSet, others: list[str], n: int, config: DatasetConfig) -> dict[str, Any]:
-    """The facts of a set, with the names of what is no audio (`others`), and what was cut or padded of `n` draws.
-
-    All of it is also said on standard error.
-    """
+def described(role: str, each: AudioSet, n: int, config: DatasetConfig) -> dict[str, Any]:
+    """The facts of a set, and how many of `n` draws were cut or padded; also said on standard error."""
     used = [one.excerpt for one in each.drawn[:n]]
-    facts = (
-        each.facts
-        | {"not_audio": others}
-        | {name: sum(getattr(one, name) for one in used) for name in ("cut", "padded")}
-    )
+    facts = each.facts | {name: sum(getattr(one, name) for one in used) for name in ("cut", "padded")}
     files, bad = facts["files"], len(each.unusable)
     for count, what in (
-        (len(others), "files are skipped because their names have no audio suffix"),
+        (len(facts["not_audio"]), "files are skipped because their names have no audio suffix"),
         (files - bad - n, f"of {files} files are left out, so that both sets have {n}"),
         (bad, f"of {files} files cannot be decoded and are skipped"),
         (facts["cut"], f"of {n} files are longer than {config.clip_seconds:g} s; only their beginning is used"),
@@ -127,4 +125,4 @@ def held_out_set(prepared: PreparedDataset, seed: int) -> AudioSet:
         Drawn(i, Excerpt(held_out.clips[i], False, False), f"test clip {i} of {prepared.name}", held_out.groups[i])
         for i in order
     ]
-    return AudioSet(drawn, {}, {"folder": str(prepared.folder), "files": len(drawn)})
+    return AudioSet(drawn, {}, {"folder": str(prepared.folder), "files": len(drawn), "not_audio": []})

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     counts = {"files": len(rows), "kept": len(rows) - len(dropped), "dropped": len(dropped), "reasons": reasons}
     report = {"folder": arguments.folder, **counts, "rows": [asdict(row) for row in rows]}
     columns = get_terminal_size().columns
-    text = _summary(len(rows) - len(dropped), reasons, REASONS, columns)
+    text = _summary(len(rows) - len(dropped), reasons, columns)
     for note, count in Counter(row.note for row in rows if row.note).items():
         text += f"\n{count} of the kept: {note}"
     return Outcome(report, f"{text}\n\n{_listed(dropped, columns)}" if dropped else text)
@@ -43,9 +43,9 @@ def shortened(name: str, width: int) -> str:
     return f"{shown[: width - 1 - end]}\u2026{shown[-end:]}"
 
 
-def _summary(kept: int, reasons: dict[str, int], meanings: dict[str, str], columns: int) -> str:
+def _summary(kept: int, reasons: dict[str, int], columns: int) -> str:
     """How many files were kept, or dropped for which reason; the meaning of a reason may take several lines."""
-    rows = [("kept", kept, ""), *((word, count, meanings[word]) for word, count in reasons.items())]
+    rows = [("kept", kept, ""), *((word, count, REASONS[word]) for word, count in reasons.items())]
     room = columns - max(map(len, ("status", *reasons))) - len("  files  ")
     return table(("status", "files", "meaning"), rows, (None, None, max(20, room)))
 

@@ -27,10 +27,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     made = arm.decode(edited)
     before, after = (attributes(each, arm.sample_rate)[0].tolist() for each in (clip, made))
     names = arm.prior.attribute_names
-    columns = [dict(zip(ATTRIBUTES, before, strict=True)), dict(zip(names, read[0].tolist(), strict=True)), moves]
-    columns.append(dict(zip(ATTRIBUTES, after, strict=True)))
-    facts: dict[str, Any] = dict(zip(("before", "read", "moves", "after"), columns, strict=True))
-    written = finish(out, arm, made.numpy(), 1, "", file=arguments.file, **facts)
-    rows = [(name, *(column.get(name) for column in columns)) for name in names]
+    columns: dict[str, Any] = {
+        "before": dict(zip(ATTRIBUTES, before, strict=True)),
+        "read": dict(zip(names, read[0].tolist(), strict=True)),
+        "moves": moves,
+        "after": dict(zip(ATTRIBUTES, after, strict=True)),
+    }
+    written = finish(out, arm, made.numpy(), 1, "", file=arguments.file, **columns)
+    rows = [(name, *(column.get(name) for column in columns.values())) for name in names]
     header = ("attribute", "of the sound", "as the prior reads it", "moved by", "of the result")
     return Outcome(written.report, f"{table(header, rows)}\n\n{arguments.file}, edited, in {out}")

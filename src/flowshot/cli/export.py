@@ -11,10 +11,6 @@ from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_file, whole_folder, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch.jit import ScriptModule
-
     from flowshot.api.arm import Arm
 
 # Between the file's audio and the model's. Rounding of float32 reaches 1e-5; a wrong record differs by far more.
@@ -29,7 +25,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Load the arm, write it, and compare what was written with it before it takes its place."""
     graphs = arguments.format == "onnx"
     out = replaceable(arguments.out, arguments.force) if graphs else new_file(arguments)
-    arm = load_arm(arguments)
+    arm = load_arm(arguments.arm, arguments.model_seed)
     card = arm.card
     if card.kind != "vae" and (graphs or arm.prior is not None):
         kind = f"a model of the kind {card.kind} cannot be exported" + " as ONNX" * (graphs and arm.prior is None)
@@ -59,35 +55,32 @@ def write_graphs(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
 
 def write_torchscript(arm: "Arm", out: Path) -> tuple[dict[str, Any], str]:
     """Write a TorchScript file; returns what the report says of it, and for people."""
-    with working("recording"):
-        exported, compare, facts = recorded(arm)
-    with working("comparing with the model"), writing(out), whole_file(out) as fresh:
-        fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
-        difference = compare(fresh)
-        require_small(arm.name, difference, LARGEST_DIFFERENCE)
-    seed = arm.generator(0).initial_seed()  # that `flowshot sample ARM --seed 0` makes of its own
-    text = (
-        f"torch.jit.load gives an object with {', '.join(facts['methods'])}\n"
-        f"sample(n, {seed}) gives the clips of `flowshot sample {arm.name} --seed 0`"
-    )
-    return facts | {"largest_difference": difference, "seed_of_sample_0": seed}, text
-
-
-def recorded(arm: "Arm") -> "tuple[ScriptModule, Callable[[Path], float], dict[str, Any]]":
-    """The arm as TorchScript, what compares a file with it, and what else the report says."""
-    # Imported here: see `write_graphs`.
+    # Imported here: see `load_arm`.
     from flowshot.export.generators import export_generator, largest_generator_difference
     from flowshot.export.torchscript import export, largest_difference
 
-    batch_size = arm.batch_size
-    if arm.prior is None:
-        exported = export_generator(arm.name, arm.model, batch_size)
-        methods = [name for name in ("decode(latents, asked)", GENERATED) if hasattr(exported, name.partition("(")[0])]
-        return exported, lambda path: largest_generator_difference(path, arm.model, batch_size), {"methods": methods}
-    model, prior = arm.encoding()
-    exported = export(arm.name, model, prior, arm.sample_rate, batch_size)
-    facts = {"latent_size": model.latent_size, "methods": list(METHODS)}
-    return exported, lambda path: largest_difference(path, model, prior, batch_size), facts
+    facts: dict[str, Any] = {}
+    with working("recording"):
+        if arm.prior is None:
+            exported = export_generator(arm.name, arm.model, arm.batch_size)
+            methods = ["decode(latents, asked)", GENERATED] if hasattr(exported, "decode") else [GENERATED]
+        else:
+            model, prior = arm.encoding()
+            exported = export(arm.name, model, prior, arm.sample_rate, arm.batch_size)
+            methods, facts = list(METHODS), {"latent_size": model.latent_size}
+    with working("comparing with the model"), writing(out), whole_file(out) as fresh:
+        fresh.write_bytes(exported.save_to_buffer())  # torch's own writer aborts where the disk is full
+        if arm.prior is None:
+            difference = largest_generator_difference(fresh, arm.model, arm.batch_size)
+        else:
+            difference = largest_difference(fresh, model, prior, arm.batch_size)
+        require_small(arm.name, difference, LARGEST_DIFFERENCE)
+    seed = arm.generator(0).initial_seed()  # that `flowshot sample ARM --seed 0` makes of its own
+    text = (
+        f"torch.jit.load gives an object with {', '.join(methods)}\n"
+        f"sample(n, {seed}) gives the clips of `flowshot sample {arm.name} --seed 0`"
+    )
+    return facts | {"methods": methods, "largest_difference": difference, "seed_of_sample_0": seed}, text
 
 
 def new_file(arguments: argparse.Namespace) -> Path:

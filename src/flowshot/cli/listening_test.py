@@ -118,7 +118,7 @@ def read_source(source: Path, prepared: PreparedDataset) -> np.ndarray:
             raise FlowshotError(f"{source}: contains NaN or infinity, so the arm's training failed; train it again")
         return clips
     heard = []
-    files = audio_files(str(source))[0]
+    files = audio_files(str(source)).audio
     for path, found in decoded(str(source), files, prepared.sample_rate, prepared.clip_samples):
         if isinstance(found, str):
             raise FlowshotError(f"{path}: {found}; repair or remove it")

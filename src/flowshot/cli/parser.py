@@ -3,6 +3,7 @@
 import argparse
 import math
 import tomllib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -72,33 +73,17 @@ def arm_or_folder(text: str) -> Arm | tuple[str, str]:
     return name, folder
 
 
-def positive(text: str) -> int:
-    """A number of things that are needed."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+def at_least(least: int, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    """Reads a finite number from `least` on."""
 
+    def read(text: str) -> float:
+        number = kind(text)
+        if not least <= number < math.inf:
+            raise argparse.ArgumentTypeError(f"must be {least} or more")
+        return number
 
-def not_negative(text: str) -> float:
-    """A finite number of 0 or more."""
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
-
-
-def count(text: str) -> int:
-    """A number of things that may be left out."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
-
-
-# What argparse calls them where the text is no number.
-positive.__name__ = count.__name__ = "int"
-not_negative.__name__ = "float"
+    read.__name__ = kind.__name__  # what argparse calls it where the text is no number
+    return read
 
 
 def option(text: str) -> tuple[str, str]:
@@ -156,7 +141,7 @@ def trained_models(prefix: str = "", **_: Any) -> list[str]:
 
 
 TYPES = {
-    "int": int, "float": float, "positive": positive, "not_negative": not_negative, "count": count, "option": option,
-    "arm": arm, "arm_or_folder": arm_or_folder, "attribute": attribute, "move": move,
+    "int": int, "float": float, "positive": at_least(1), "count": at_least(0), "not_negative": at_least(0, float),
+    "option": option, "arm": arm, "arm_or_folder": arm_or_folder, "attribute": attribute, "move": move,
 }  # fmt: skip
 COMPLETERS = {"planned_arms": planned_arms, "named_plans": named_plans, "trained_models": trained_models}

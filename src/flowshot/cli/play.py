@@ -15,7 +15,7 @@ from flowshot.preparation.config import dataset_config
 def run(arguments: argparse.Namespace) -> Outcome:
     """Export the arms, compare them with their models, and write the page."""
     out, params = new_file(arguments), read_params()
-    loaded = [load_arm(argparse.Namespace(arm=name, model_seed=arguments.model_seed)) for name in arguments.arms]
+    loaded = [load_arm(name, arguments.model_seed) for name in arguments.arms]
     for arm in loaded:
         if arm.card.kind != "vae":
             raise FlowshotError(
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     with working(f"fetching {RUNTIME.name}"):
         page = Page()
-    for arm in counted(loaded, "recording", len(loaded), "arm"):
+    for arm in counted(loaded, "recording", "arm"):
         difference = page.add(arm.name, *arm.encoding(), dataset_config(params, arm.names[0]))
         require_small(arm.name, difference, LARGEST_ONNX_DIFFERENCE)
     with writing(out), whole_file(out) as fresh:

@@ -22,50 +22,38 @@ from flowshot.scoring.embeddings.registry import embedder, unknown_embedding
 from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import NUMBER, Score
-from flowshot.scoring.scores import (
-    score_against_reference,
-    score_entry,
-    tone_scores,
-    training_clips,
-    write_scores,
-)
+from flowshot.scoring.scores import score_against_reference, score_entry, tone_scores, training_clips, write_scores
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Decode both folders to clips of one rate and length, take equally many of each, and compare."""
     config = clip_config(arguments, arguments.reference)
     scoring = score_config(arguments)
-
     place = Path(arguments.reference).expanduser()
     prepared = read_prepared(place) if (place / "dataset.json").is_file() else None
-    if prepared is not None and (arguments.seconds or arguments.sample_rate):
-        raise WrongUse(f"argument --seconds: clips are those of {place}; leave --seconds and --sample-rate out")
-    folders = {"candidate": arguments.candidate}
-    if prepared is None:
-        folders = {"reference": arguments.reference, **folders}
-    listed = {role: audio_files(folder) for role, folder in folders.items()}
+    if prepared is not None:
+        if arguments.seconds or arguments.sample_rate:
+            raise WrongUse(f"argument --seconds: clips are those of {place}; leave --seconds and --sample-rate out")
+        seconds = prepared.clip_samples / prepared.sample_rate
+        config = replace(config, sample_rate=prepared.sample_rate, clip_seconds=seconds)
+    roles = ("reference", "candidate") if prepared is None else ("candidate",)
+    listed = {role: audio_files(getattr(arguments, role)) for role in roles}
     for name in scoring.embeddings:
         # An embedding that cannot run fails before minutes go into decoding.
         embedder(name, scoring.policy, scoring.checkpoints)
-    most = min(len(audio) for audio, _ in listed.values())
-    sets = {}
-    if prepared is not None:
-        config = replace(
-            config, sample_rate=prepared.sample_rate, clip_seconds=prepared.clip_samples / prepared.sample_rate
+    sets = {} if prepared is None else {"reference": held_out_set(prepared, arguments.seed)}
+    most = len(sets["reference"].drawn) if sets else min(len(each.audio) for each in listed.values())
+    if len(listed["candidate"].audio) < most:
+        raise FlowshotError(
+            f"{arguments.candidate}: holds {len(listed['candidate'].audio)} audio files, but a row of the tables needs "
+            f"as many as {arguments.reference} has for testing, {most}; add audio"
         )
-        sets["reference"] = held_out_set(prepared, arguments.seed)
-        listed, most, found = {"reference": ([], []), **listed}, len(sets["reference"].drawn), most
-        if found < most:
-            raise FlowshotError(
-                f"{arguments.candidate}: holds {found} audio files, but a row of the tables needs as many as "
-                f"{arguments.reference} has for testing, {most}; add audio"
-            )
-    for role, folder in folders.items():
-        sets[role] = read_set(role, folder, listed[role][0], most, config, scoring, arguments.seed)
+    for role, files in listed.items():
+        sets[role] = read_set(role, files, most, config, scoring, arguments.seed)
     n = min(len(each.drawn) for each in sets.values())
     if n < 2:
         raise FlowshotError(f"{n} files of each set could be decoded, but a comparison needs at least 2; add audio")
-    facts = {role: described(role, each, listed[role][1], n, config) for role, each in sets.items()}
+    facts = {role: described(role, each, n, config) for role, each in sets.items()}
     reference, candidate = sets["reference"].first(n), sets["candidate"].first(n)
     training = None if prepared is None else training_clips(prepared)
     # A folder that is gone afterwards: this may run anywhere, and must leave nothing behind.

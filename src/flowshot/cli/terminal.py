@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -11,11 +11,11 @@ RED, PLAIN = "\x1b[31m", "\x1b[0m"
 Item = TypeVar("Item")
 
 
-def counted(items: Iterable[Item], what: str, total: int, unit: str = "clip") -> Iterator[Item]:
+def counted(items: Sequence[Item], what: str, unit: str) -> Iterator[Item]:
     """The items, with a bar of how many have passed."""
     from tqdm import tqdm  # takes a tenth of a second, for which no mistake in the arguments should wait
 
-    return iter(tqdm(items, desc=what, total=total, unit=unit, disable=None, leave=False))
+    return iter(tqdm(items, desc=what, unit=unit, disable=None, leave=False))
 
 
 @contextmanager

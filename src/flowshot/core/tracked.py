@@ -20,13 +20,12 @@ from flowshot.core.process import warn
 from flowshot.core.provenance import parameters_digest
 from flowshot.core.records import RECORD, alone, project_of, read_record, record_files, record_key, repository
 
-FOLLOWER, DRAIN = "flowshot.tracking", "flowshot.cli.sync"  # modules, started as processes
+FOLLOWER, DRAIN = "flowshot.tracking.follow", "flowshot.cli.sync"  # modules, started as processes
 UNSENT, PROBLEM, SAID = Path(".flowshot/unsent"), "problem", "problem.said"
 ABOUT, DRAINING = "copy.json", "1"  # the file of a copy that says of what and for which store; the drain's lock
 RETRY_SECONDS = 600.0  # no drain starts for as long after one gave up, so that a dead server costs nothing
 END_SECONDS = 10.0  # what a training waits at its end for its last rows to be sent
 LATER = os.environ.get("FLOWSHOT_TRACKING") == "later"
-ENDED = "ended"  # the file that tells who follows a training how it ended
 
 
 def send(record_folder: Path) -> None:
@@ -112,11 +111,10 @@ def following(folder: Path) -> Iterator[None]:
     if LATER:
         yield
         return
-    (folder / ENDED).unlink(missing_ok=True)
-    command = [sys.executable, "-m", FOLLOWER, "follow", str(folder), str(os.getpid())]
     process, status = None, "FAILED"
+    command, null = [sys.executable, "-m", FOLLOWER, str(folder)], subprocess.DEVNULL
     with suppress(OSError):  # else `send` sends all rows; in a session of its own, as Ctrl-C is for the training
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=null, start_new_session=True, text=True)
     try:
         yield
         status = "FINISHED"
@@ -124,9 +122,7 @@ def following(folder: Path) -> Iterator[None]:
         status = "KILLED"
         raise
     finally:
-        with suppress(OSError):
-            (folder / ENDED).write_text(status, encoding="utf-8")
         if process:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(END_SECONDS)
+                process.communicate(status, timeout=END_SECONDS)
             process.kill()

@@ -22,7 +22,6 @@ from flowshot.core.files import write_json
 from flowshot.export.torchscript import (
     TRACED_CLIPS,
     GivenNoise,
-    NotTraceable,
     Traced,
     decoder_of,
     draws_of,
@@ -119,14 +118,7 @@ def graphs_of(arm: str, model: Autoencoder, prior: LatentPrior) -> dict[str, Gra
         uniform = torch.rand(TRACED_CLIPS, generator=torch.Generator().manual_seed(2))
         drawn = Graph(mixture_of(prior), {"uniform": uniform, "noise": latents}, "latents")
     else:
-        drawn = Graph(draws_of(prior), {"noise": latents}, "latents")
-        try:
-            drawn.module(latents)
-        except NotTraceable as draw:
-            raise FlowshotError(
-                f"{arm}: this prior cannot be exported, because its sampling calls torch.{draw}; export an arm with "
-                "another prior, or use `flowshot sample`"
-            ) from None
+        drawn = Graph(draws_of(arm, prior, latents), {"noise": latents}, "latents")
     return {
         "encode": Graph(encoder_of(model), {"clips": clips, "noise": latents}, "latents"),
         "decode": Graph(decoder, decode, "clips"),

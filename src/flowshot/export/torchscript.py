@@ -91,13 +91,24 @@ def decoder_of(model: Autoencoder) -> Traced:
     return Traced(model, decode)
 
 
-def draws_of(prior: LatentPrior) -> Traced:
-    """Standard normal `noise: [batch, latent_size]` -> draws of a prior that makes them of it."""
+def draws_of(arm: str, prior: LatentPrior, noise: Tensor) -> Traced:
+    """Standard normal `noise: [batch, latent_size]` -> draws of a prior that makes them of it.
+
+    Raises:
+        FlowshotError: the prior draws in another way, which cannot be recorded.
+    """
 
     def draw(noise: Tensor) -> Tensor:
         with GivenNoise(noise):
             return prior.sample(len(noise), torch.Generator())
 
+    try:
+        draw(noise)
+    except NotTraceable as call:
+        raise FlowshotError(
+            f"{arm}: this prior cannot be exported, because its sampling calls torch.{call}; export an arm with "
+            "another prior, or use `flowshot sample`"
+        ) from None
     return Traced(prior, draw)
 
 
@@ -243,13 +254,7 @@ def latent_draws(arm: str, prior: LatentPrior, noise: Tensor) -> nn.Module:
     prior.requires_grad_(False)
     if isinstance(prior, PlatunePrior):
         return SteeredDraws(prior)
-    try:
-        traced = torch.jit.trace(draws_of(prior), (noise,), check_trace=False)
-    except NotTraceable as draw:
-        raise FlowshotError(
-            f"{arm}: this prior cannot be exported, because its sampling calls torch.{draw}; export an arm with "
-            "another prior, or use `flowshot sample`"
-        ) from None
+    traced = torch.jit.trace(draws_of(arm, prior, noise), (noise,), check_trace=False)
     return NormalDraws(noise.shape[1], traced)
 
 

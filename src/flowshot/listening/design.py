@@ -1,7 +1,7 @@
 """Which clips a listening test plays together: screens to rate and pairs to choose from."""
 
 import itertools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,8 +47,8 @@ def make_design(
     named = iter(names)
     *asked, (example,) = ([next(named) for _ in group] for group in groups)
     # Shuffled: the place of a clip in the page's source must not tell its system.
-    asked = [_shuffled(group, generator) for group in asked]
-    return Design(stimuli, asked[:screens], _shuffled(asked[screens:], generator), example)
+    asked = [generator.permutation(group).tolist() for group in asked]
+    return Design(stimuli, asked[:screens], generator.permutation(asked[screens:]).tolist(), example)
 
 
 def _identifiers(count: int, generator: np.random.Generator) -> list[str]:
@@ -56,7 +56,3 @@ def _identifiers(count: int, generator: np.random.Generator) -> list[str]:
     while len(found) < count:
         found[f"{int(generator.integers(16**ID_DIGITS)):0{ID_DIGITS}x}"] = None
     return list(found)
-
-
-def _shuffled(items: list[Any], generator: np.random.Generator) -> list[Any]:
-    return [items[place] for place in generator.permutation(len(items))]

@@ -20,15 +20,12 @@ TABLE = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on
 SETTINGS = {"HTTP_REQUEST_MAX_RETRIES": "1", "HTTP_REQUEST_TIMEOUT": "15", "LOGGING_LEVEL": "ERROR"}
 SETTINGS |= {"DISABLE_TELEMETRY": "true", "SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 SETTINGS |= {"ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-SHOWN = {"models": "model", "priors": "prior", "generated": "generated", "scores": "scores"}  # and as what
+# Folders of the project whose files MLflow shows, and where.
+SHOWN = {"models": "model", "priors": "prior", "generated": "audio", "scores": "scores"}
 
 
 def find_store() -> str:
     """The URI of the store: `MLFLOW_TRACKING_URI`, or the database of this repository."""
-    if "?" in str(repository()):
-        raise FlowshotError(
-            f"{repository()}: MLflow cannot use a database in a folder with `?` in its name; rename the folder"
-        )
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repository()}/mlflow.db"
 
 
@@ -86,21 +83,19 @@ class MlflowRun:
         self.ended = [each.info.status for each in found] == ["FINISHED"]
         self._describe()
         names = [name for each in found for name in each.data.metrics]
-        held = [one for name in names for one in self.client.get_metric_history(self.id, name)]
+        held = (one for name in names for one in self.client.get_metric_history(self.id, name))
         self.held = {(one.key, one.step): one.value for one in held}
-        self.doubled = len(held) > len(self.held)
 
     def hold(self, numbers: Mapping[tuple[str, int], tuple[float, int]], exactly: bool = False) -> None:
         """Add missing `numbers`; with `exactly`, replace a run that holds others."""
         from mlflow.entities import Metric
 
         changed = any(self.held.get(key, value) != value for key, (value, _) in numbers.items())
-        if changed or self.doubled or (exactly and self.held.keys() - numbers.keys()):
+        if changed or (exactly and self.held.keys() - numbers.keys()):
             self._replace()
         missing = {key: number for key, number in numbers.items() if key not in self.held}
         metrics = [Metric(name, value, time, step) for (name, step), (value, time) in missing.items()]
-        for start in range(0, len(metrics), 1000):  # MLflow takes no more at once
-            self.client.log_batch(self.id, metrics=metrics[start : start + 1000])
+        self.client.log_batch(self.id, metrics)
         self.held |= {key: value for key, (value, _) in missing.items()}
 
     def _describe(self) -> None:
@@ -110,10 +105,8 @@ class MlflowRun:
         run, name = self.run, self.run.record["dataset"]
         if not self.id:
             self.id = self.client.create_run(self.experiment, tags=self.tags).info.run_id
-        self.client.log_batch(self.id, tags=[RunTag(*tag) for tag in self.tags.items()])
-        texts = [Param(*text) for text in flatten(run.record["parameters"]).items()]
-        for start in range(0, len(texts), 100):  # MLflow takes no more at once
-            self.client.log_batch(self.id, params=texts[start : start + 100])
+        params = [Param(*text) for text in flatten(run.record["parameters"]).items()]
+        self.client.log_batch(self.id, params=params, tags=[RunTag(*tag) for tag in self.tags.items()])
         files = {path.name: path for path in run.files}
         if {"dataset.json", "manifest.csv"} <= files.keys():
             source, profile = f'{{"uri": "data/prepared/{name}"}}', files["dataset.json"].read_text("utf-8")
@@ -122,7 +115,7 @@ class MlflowRun:
             self.client.log_inputs(self.id, [DatasetInput(dataset, [context])])
 
     def _replace(self) -> None:
-        old, self.id, self.held, self.doubled = self.id, "", {}, False
+        old, self.id, self.held = self.id, "", {}
         self.client.delete_run(old)
         self._describe()
         for nested in self.client.search_runs([self.experiment], f"tags.`{PARENT}` = '{old}'"):
@@ -136,11 +129,10 @@ def send(store: str, run: Run, again: bool = True) -> str:
         mine = MlflowRun(store, run, parent)
         if again or not mine.ended:
             mine.hold(run.numbers(), exactly=True)
-            clips = [path for path in run.files if path.suffix == ".flac"]
             for path in run.files:
                 if place := SHOWN.get(path.relative_to(run.root).parts[0]):
-                    mine.client.log_artifact(mine.id, str(path), "audio" if path in clips else place)
-            if clips:
+                    mine.client.log_artifact(mine.id, str(path), place)
+            if clips := [path for path in run.files if path.suffix == ".flac"]:
                 draw_spectrogram_files(Path(folder, "spectrograms.png"), clips)
                 mine.client.log_artifacts(mine.id, folder)
             mine.client.set_terminated(mine.id, "FINISHED", run.written)

@@ -10,15 +10,13 @@ from flowshot.tracking.mlflow_runs import find_store, one_line, open_store
 def register(folder: Path, name: str, arm: tuple[str, str, str], seed: int) -> int:
     """Make the published arm in `folder` the newest version of the model `name`, from the arm's run; the version.
 
-    Raises:
-        FlowshotError: MLflow has no run of the arm, or does not answer.
+    Raises FlowshotError where MLflow has no run of the arm, or does not answer.
     """
     store = find_store()
     with one_line(store), warnings.catch_warnings(action="ignore"):
         client, experiment = open_store(store)
         import mlflow
-        from mlflow.models import ModelSignature
-        from mlflow.types import ColSpec, DataType, Schema
+        from mlflow.models import infer_signature
 
         asked = zip(("dataset", "model", "prior", "seed"), (*arm, seed), strict=True)
         found = client.search_runs([experiment], " and ".join(f"tags.{key} = '{value}'" for key, value in asked))
@@ -27,7 +25,6 @@ def register(folder: Path, name: str, arm: tuple[str, str, str], seed: int) -> i
                 f"{'/'.join(arm)}, seed {seed}: MLflow has no run of it; `flowshot sync --all` sends it"
             )
         mlflow.set_tracking_uri(store)
-        mlflow.set_registry_uri(store)
         with mlflow.start_run(run_id=found[0].info.run_id, experiment_id=experiment):
             logged = mlflow.pyfunc.log_model(
                 name="arm",
@@ -35,6 +32,6 @@ def register(folder: Path, name: str, arm: tuple[str, str, str], seed: int) -> i
                 artifacts={"arm": str(folder)},
                 pip_requirements=["flowshot"],
                 registered_model_name=name,
-                signature=ModelSignature(Schema([ColSpec(DataType.long, each) for each in ("clips", "seed")])),
+                signature=infer_signature({"clips": 16, "seed": 0}),
             )
         return int(logged.registered_model_version)

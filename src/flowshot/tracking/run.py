@@ -7,14 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json
 from flowshot.core.provenance import parameters_digest
 from flowshot.core.records import IDENTITY, RECORD, project_of, read_record, record_files, record_key
 
 TRAININGS = ("train", "train_generator")
 DETAILS = ("n", "ci_low", "ci_high", "dimensions")  # of a number, and no metrics
-STAGES = (*TRAININGS, "score")  # whose records are runs; those of other stages are parts of an arm's
 
 
 class Run(NamedTuple):
@@ -72,7 +70,7 @@ class Run(NamedTuple):
                 record = read_record(path.parent)
                 if record["stage"] in TRAININGS:
                     values["train_seconds"] = record["seconds"]
-                elif record["stage"] != "score" and record["seconds"] and "clips" in record:
+                elif record["seconds"] and "clips" in record:
                     values["clips_per_second"] = record["clips"] / record["seconds"]
             elif path.relative_to(self.root).parts[0] == "scores":
                 for each in read_json(path):
@@ -85,11 +83,9 @@ def read_run(folder: Path) -> Run:
     """The run of a record folder `runs/<stage>/...`, with the available output of the stages before it.
 
     An arm's parameters are those of its own record and, where it lacks a section, of the records before it.
-    Raises FlowshotError if the record is missing, damaged, or of a stage that is no run of its own.
+    Raises FlowshotError if the record is missing or damaged.
     """
     record, parent = read_record(folder), None
-    if record["stage"] not in STAGES:
-        raise FlowshotError(f"{folder}: {record['stage']} has no run; runs are {', '.join(STAGES)}")
     root = project_of(folder, record["stage"])
     files = record_files(root, record)
     if record["prior"] is not None:

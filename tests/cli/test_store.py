@@ -7,9 +7,19 @@ import sys
 
 import pytest
 
+from flowshot.cli.store import HOST, check_port, save_views
 from flowshot.core.errors import FlowshotError
-from flowshot.tracking.__main__ import HOST, check_port, save_views
 from flowshot.tracking.mlflow_runs import find_store, open_store
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """The current folder is a repository of its own, with no store yet."""
+    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "params.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -31,7 +41,7 @@ def test_what_is_no_port_is_refused(text):
 
 
 def test_the_command_ends_with_one_line_where_the_port_is_in_use(busy_port, repository):
-    command = [sys.executable, "-m", "flowshot.tracking", "ui", str(busy_port)]
+    command = [sys.executable, "-m", "flowshot.cli.store", "ui", str(busy_port)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: port {busy_port}: Address already in use; try another: make ui PORT=5001\n"
