@@ -26,7 +26,7 @@ from flowshot.generation.sampling import LatentSampler, SteeredSampler, sample_c
 from flowshot.models.autoencoders.registry import KINDS as AUTOENCODERS
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, kind_named, load_model
+from flowshot.models.base.kind import ModelCard, load_model
 from flowshot.models.base.latents import read_latents
 from flowshot.models.generators.registry import KINDS as GENERATORS
 from flowshot.preparation.config import DatasetConfig, dataset_config
@@ -297,7 +297,7 @@ def _draws(names: tuple[str, str, str], seed: int) -> torch.Generator:
 
 
 def _model(folder: Path) -> tuple[Generator, ModelCard]:
-    return load_model(folder, lambda name: kind_named(AUTOENCODERS | GENERATORS, name))
+    return load_model(folder, AUTOENCODERS | GENERATORS)
 
 
 def _load_model(folder: Path) -> Arm:
