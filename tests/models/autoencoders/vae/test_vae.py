@@ -15,7 +15,7 @@ from flowshot.models.autoencoders.vae.blocks import ResidualBlock
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder, without_mean
 from flowshot.models.autoencoders.vae.encoder import Encoder, averages, frames_of, padding_of
-from flowshot.models.autoencoders.vae.levels import log_level
+from flowshot.models.autoencoders.vae.fine_spectrum import log_level
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.slots import measure
 from flowshot.models.autoencoders.vae.vae import LOG_SCALE_RANGE, VAE

@@ -16,8 +16,7 @@ from flowshot.models.generators.drumgan.network import Discriminator, doubled, h
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
-from flowshot.training.loop import Terms, follow, noise_source, train_by_steps
-from flowshot.training.optimizer import clipped_gradients
+from flowshot.training.loop import Terms, clipped_gradients, follow, noise_source, train_by_steps
 
 PENALTY, DRIFT = 10.0, 0.001
 
