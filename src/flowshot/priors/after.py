@@ -17,7 +17,7 @@ from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.frames import HEADS, FrameTransformer
-from flowshot.priors.rectified_flow import HELD_OUT_POINTS, solve
+from flowshot.priors.rectified_flow import HELD_OUT_POINTS, held_out_rows, solve
 
 KEPT = 1024  # training latents whose timbre and structure the prior keeps, to draw from
 KERNEL = 3  # frames that a layer of the structure encoder sees: the present one and those before
@@ -137,8 +137,7 @@ class AfterPrior(LatentPrior):
         framed = latents.unflatten(1, self.shape)
         self.mean, self.scale = framed.mean((0, 2))[:, None], framed.std((0, 2), correction=0)[:, None]
         seen, held_out = self._standardised(latents), self._standardised(validation)
-        count = HELD_OUT_POINTS // self.shape[1]
-        rows = torch.arange(count) * len(held_out) // count
+        rows = held_out_rows(len(held_out), HELD_OUT_POINTS // self.shape[1])
         fixed = self._draws(len(rows), generator)
 
         @torch.no_grad()

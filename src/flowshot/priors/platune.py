@@ -18,12 +18,13 @@ from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.frames import HEADS, FrameTransformer
 from flowshot.priors.rectified_flow import (
     BATCH_SIZE,
-    HELD_OUT_POINTS,
     VelocityNetwork,
     carried_back,
     gaussian_rate,
+    held_out_rows,
     noise_and_times,
     solve,
+    straight_path_loss,
 )
 
 LARGEST_CORRELATION = 0.999
@@ -172,7 +173,7 @@ class PlatunePrior(AttributePrior):
         seen, judged = self._chosen(attributes)
         self.known = seen.unique_consecutive(dim=0)  # the draws of a clip have the same
         self.base.fit(seen, whitened)
-        rows = torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS
+        rows = held_out_rows(len(held_out))
         fixed = noise_and_times(len(rows), self.size, generator)
 
         @torch.no_grad()
@@ -224,10 +225,8 @@ class PlatunePrior(AttributePrior):
         return seen, judged
 
     def _loss(self, whitened: Tensor, attributes: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """Mean squared error of the velocity on the straight path from the base to `whitened`, both `[n, size]`."""
-        start = self.base.points(attributes, noise)
-        points = torch.lerp(start, whitened, times[:, None])
-        return (self._velocity(points, times) - (whitened - start)).square().mean()
+        """`straight_path_loss` from the base to `whitened: [n, size]`."""
+        return straight_path_loss(self._velocity, self.base.points(attributes, noise), whitened, times)
 
     def _residual(self, points: Tensor, times: Tensor) -> Tensor:
         """What the network adds to the velocity of Gaussians, `[n, size]`."""

@@ -56,16 +56,16 @@ class RectifiedFlowPrior(LatentPrior):
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
         self.whitening.fit(latents)
-        whitened, held_out = self.whitening(latents), self.whitening(validation)
-        held_out = held_out[torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS]
-        fixed = noise_and_times(len(held_out), self.size, generator)
+        whitened, held_out = self.whitening(latents), self.whitening(validation)[held_out_rows(len(validation))]
+        fixed_noise, fixed_times = noise_and_times(len(held_out), self.size, generator)
 
         @torch.no_grad()
         def held_out_loss() -> float:
-            return float(self._loss(held_out, *fixed))
+            return float(straight_path_loss(self.velocity, fixed_noise, held_out, fixed_times))
 
         def loss(rows: Tensor) -> Tensor:
-            return self._loss(whitened[rows], *noise_and_times(len(rows), self.size, generator))
+            noise, times = noise_and_times(len(rows), self.size, generator)
+            return straight_path_loss(self.velocity, noise, whitened[rows], times)
 
         fit_network(self.velocity, len(whitened), loss, held_out_loss, self.config, generator, checkpoint)
 
@@ -79,11 +79,6 @@ class RectifiedFlowPrior(LatentPrior):
         """See `LatentPrior`. Two calls give the same."""
         return torch.cat([self._log_prob(batch) for batch in latents.split(BATCH_SIZE)])
 
-    def _loss(self, whitened: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """Mean squared error of the velocity on the straight path from `noise` to `whitened`, both `[n, size]`."""
-        points = torch.lerp(noise, whitened, times[:, None])
-        return (self.velocity(points, times) - (whitened - noise)).square().mean()
-
     def _log_prob(self, latents: Tensor) -> Tensor:
         noise, divergence = carried_back(
             self.velocity.residual,
@@ -93,10 +88,21 @@ class RectifiedFlowPrior(LatentPrior):
         return standard_normal_log_prob(noise) + divergence + self.whitening.log_det
 
 
+def held_out_rows(total: int, count: int = HELD_OUT_POINTS) -> Tensor:
+    """`count` rows of `total`, spread evenly, and repeated where `total` is smaller."""
+    return torch.arange(count) * total // count
+
+
 def noise_and_times(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Standard normal noise `[count, size]`, and logit-normal times `[count]`."""
     times = torch.sigmoid(torch.randn(count, generator=generator))
     return torch.randn(count, size, generator=generator), times
+
+
+def straight_path_loss(field: Field, start: Tensor, end: Tensor, times: Tensor) -> Tensor:
+    """Mean squared error of the velocity `field` on the straight paths from `start` to `end`, both `[n, size]`."""
+    points = torch.lerp(start, end, times[:, None])
+    return (field(points, times) - (end - start)).square().mean()
 
 
 def carried_back(residual: Field, gaussian: Field, points: Tensor) -> tuple[Tensor, Tensor]:
