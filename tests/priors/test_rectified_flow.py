@@ -106,6 +106,15 @@ def test_the_estimated_trace_gives_the_same_nats_on_average(monkeypatch):
     assert (prior.log_prob(latents) == estimated).all()
 
 
+def test_every_batch_of_latents_has_directions_of_its_own(monkeypatch):
+    """Or the noise of the estimate would stay in a mean over many batches."""
+    prior = bent_prior(size=8)
+    monkeypatch.setattr(rectified_flow, "EXACT_TRACE_SIZE", 7)
+    monkeypatch.setattr(rectified_flow, "BATCH_SIZE", 5)
+    first, second = prior.log_prob(prior.sample(5, generator()).repeat(2, 1)).chunk(2)
+    assert (first != second).all()
+
+
 def test_more_steps_change_the_density_less_and_less(monkeypatch):
     prior, latents, found = bent_prior(), torch.randn(50, 3, generator=generator(1)) * 3 + 1, []
     for steps in (8, 16, 128):

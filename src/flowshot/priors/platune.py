@@ -25,6 +25,7 @@ from flowshot.priors.rectified_flow import (
     noise_and_times,
     solve,
     straight_path_loss,
+    trace_generator,
 )
 
 LARGEST_CORRELATION = 0.999
@@ -208,7 +209,8 @@ class PlatunePrior(AttributePrior):
     @torch.no_grad()
     def log_prob(self, latents: Tensor) -> Tensor:
         """See `LatentPrior`. Two calls give the same."""
-        return torch.cat([self._log_prob(batch) for batch in latents.split(BATCH_SIZE)])
+        generator = trace_generator()
+        return torch.cat([self._log_prob(batch, generator) for batch in latents.split(BATCH_SIZE)])
 
     def _chosen(self, attributes: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """The columns that the configuration names; raises FlowshotError where they cannot steer anything."""
@@ -243,6 +245,6 @@ class PlatunePrior(AttributePrior):
     def _backwards(self, latents: Tensor) -> Tensor:
         return solve(self._velocity, self.whitening(latents), 1.0, 0.0, self.config.solver_steps)
 
-    def _log_prob(self, latents: Tensor) -> Tensor:
-        points, divergence = carried_back(self._residual, self.base.velocity, self.whitening(latents))
+    def _log_prob(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+        points, divergence = carried_back(self._residual, self.base.velocity, self.whitening(latents), generator)
         return self.base.log_prob(points, self.known) + divergence + self.whitening.log_det
