@@ -184,7 +184,6 @@ class VelocityNetwork(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, points: Tensor, times: Tensor) -> Tensor:
-        """Velocities `[n, size]`."""
         return gaussian_rate(times)[:, None] * points + self.residual(points, times)
 
     def residual(self, points: Tensor, times: Tensor) -> Tensor:
@@ -204,7 +203,6 @@ class ResidualBlock(nn.Module):
         self.hidden, self.time, self.back = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, hidden: Tensor, time: Tensor) -> Tensor:
-        """`[n, width]`."""
         inner = self.hidden(functional.silu(hidden)) + self.time(time)
         return hidden + self.back(functional.silu(inner))
 

@@ -112,7 +112,7 @@ def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the weights of `average` a little towards those of `network`.
 
     Faster in the first steps, which count from 0, so that the initial weights do not stay in the average of a short

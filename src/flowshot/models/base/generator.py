@@ -44,5 +44,4 @@ class AskedGenerator(Generator):
         """Clips `[count, samples]` in [-1, 1] with the attributes `asked: [count, attributes]`."""
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` clips `[count, samples]`, with attributes as training clips have them."""
         return self.sample_asked(self.draw_attributes(count, generator), generator)

@@ -64,11 +64,9 @@ class VAE(Autoencoder):
 
     @property
     def latent_shape(self) -> tuple[int, int]:
-        """Dimensions and frames of a latent: one vector is one frame."""
         return self.config.latent_size, 1
 
     def posterior(self, clips: Tensor) -> Posterior:
-        """q(z|x) of `clips: [batch, samples]`."""
         return self._posterior(*self._measured(clips))
 
     def _measured(self, clips: Tensor) -> tuple[Tensor, Slots]:
@@ -82,7 +80,6 @@ class VAE(Autoencoder):
         return Posterior(mean, log_scale.clamp(*LOG_SCALE_RANGE), context)
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Autoencoder`."""
         return self.decoder(latent, generator)
 
     def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:

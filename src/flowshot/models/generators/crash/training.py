@@ -15,10 +15,10 @@ from flowshot.training.job import TrainingJob, uses_bfloat16
 from flowshot.training.loop import (
     Terms,
     clipped_gradients,
-    follow,
     noise_source,
     scheduled_adam,
     train_by_steps,
+    update_average,
 )
 
 VALIDATED = 256  # clips at most, spread over the set
@@ -47,7 +47,7 @@ def train(model: Crash, job: TrainingJob) -> Trained:
         rate = optimizer.param_groups[0]["lr"]
         optimizer.step()
         schedule.step()
-        follow(model.network, network, model.config.average, step)
+        update_average(model.network, network, model.config.average, step)
         return {"train_loss": loss, "gradient_norm": norm, "learning_rate": rate}
 
     @torch.no_grad()

@@ -31,7 +31,6 @@ class Drumgan(AskedGenerator):
         self.register_buffer("known", torch.zeros(ROWS, len(self.attribute_names)))
 
     def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
-        """Clips `[count, samples]` with the attributes `asked: [count, attributes]`."""
         shape = (len(asked), self.config.latent_size)
         latent = torch.randn(shape, generator=generator, device=generator.device)
         return self.decode(latent, asked)
