@@ -79,10 +79,6 @@ class Progress:
             self.best, self.best_step, self.best_loss = copy_weights(model), self.step, loss
         return better
 
-    def trained(self, precision: str) -> Trained:
-        """The result of the training."""
-        return Trained(self.best, self.best_step, self.history, self.times, precision)
-
 
 def copy_weights(model: torch.nn.Module) -> Weights:
     """The weights as they are now, on the CPU, independent of further training."""

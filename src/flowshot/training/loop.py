@@ -85,7 +85,8 @@ def train_by_steps(
         raise FlowshotError(
             f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
         )
-    return progress.trained("bfloat16" if uses_bfloat16(config, device) else "float32")
+    precision = "bfloat16" if uses_bfloat16(config, device) else "float32"
+    return Trained(progress.best, progress.best_step, progress.history, progress.times, precision)
 
 
 def scheduled_adam(
