@@ -4,10 +4,7 @@ import pytest
 import torch
 
 from flowshot.densities.mixture import GaussianMixture
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from seeded import generator
 
 
 def clusters(count, seed=0):

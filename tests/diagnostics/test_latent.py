@@ -13,6 +13,7 @@ from flowshot.diagnostics.validation import watch
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.optimisation.progress import HISTORY_COLUMNS
+from seeded import generator
 
 SIZE = 4
 SAMPLES = 128
@@ -30,10 +31,6 @@ quick = pytest.mark.usefixtures("without_mixture")
 def without_mixture(monkeypatch):
     """For what does not ask how tightly the information is bounded: the mixture takes most of a diagnosis's time."""
     monkeypatch.setattr(information, "MIXTURE_CLIPS", 10**9)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def distance(estimate, target):

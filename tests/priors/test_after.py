@@ -10,12 +10,9 @@ from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.priors.after import AfterPrior, AfterPriorConfig, cosine_distance
 from flowshot.priors.base import held_out_nats
+from seeded import generator
 
 DIMENSIONS, FRAMES = 4, 6
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def small_prior(**changes):

@@ -15,12 +15,9 @@ from flowshot.priors.nf import FlowPrior, FlowPriorConfig
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.rave import RavePrior, RavePriorConfig
 from flowshot.priors.rectified_flow import RectifiedFlowPrior, RectifiedFlowPriorConfig
+from seeded import generator
 
 SIZE = 3
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def flow_prior(size=SIZE, **changes):

@@ -19,10 +19,7 @@ from flowshot.priors.rave_network import (
     log_density_in_bin,
     to_bins,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from seeded import generator
 
 
 def bent_network(size, bins, **other):

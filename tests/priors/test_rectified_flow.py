@@ -15,10 +15,7 @@ from flowshot.priors.rectified_flow import (
     solve,
     trace_along,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from seeded import generator
 
 
 def bent_prior(size=3, **settings):

@@ -13,14 +13,11 @@ from flowshot.models.generators.crash.network import NoiseEstimator
 from flowshot.models.generators.crash.samplers import Sampler, step_table, times_down
 from flowshot.models.generators.crash.schedules import SCHEDULES
 from flowshot.models.generators.crash.training import train
+from seeded import generator
 from training_jobs import job_on
 
 MEAN, DEVIATION = 0.2, 0.3
 every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def config(**changes):

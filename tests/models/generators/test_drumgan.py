@@ -19,11 +19,8 @@ from flowshot.models.generators.drumgan.network import (
 )
 from flowshot.models.generators.drumgan.spectrum import Spectrum
 from flowshot.models.generators.drumgan.training import at_scale, gradient_penalty, growth, train
+from seeded import generator
 from training_jobs import job_on
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def config(**changes):

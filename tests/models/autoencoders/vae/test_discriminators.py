@@ -8,10 +8,7 @@ from defaults import default
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.discriminators import Discriminators, SpectrogramDiscriminator
 from flowshot.models.autoencoders.vae.vae import VAE
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from seeded import generator
 
 
 def clips(samples, count=2, seed=0):
