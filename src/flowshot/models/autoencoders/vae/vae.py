@@ -30,11 +30,6 @@ class VAE(Autoencoder):
 
     Kingma & Welling 2013 (1312.6114); posterior flows: Rezende & Mohamed 2015 (1505.05770), Kingma et al. 2016
     (1606.04934); a learned flow prior: Chen et al. 2017 (1611.02731).
-
-    Args:
-        config: widths, depths, latent size and flows.
-        clip_samples: length of every clip, which follows from the dataset.
-        sample_rate: in Hz.
     """
 
     # Off where the loss is a likelihood, which the clip itself must not help to reach.
