@@ -19,9 +19,9 @@ from flowshot.priors.frames import HEADS, FrameTransformer
 from flowshot.priors.rectified_flow import (
     BATCH_SIZE,
     VelocityNetwork,
-    carried_back,
     gaussian_rate,
     held_out_rows,
+    noise_and_log_det,
     noise_and_times,
     solve,
     straight_path_loss,
@@ -246,5 +246,5 @@ class PlatunePrior(AttributePrior):
         return solve(self._velocity, self.whitening(latents), 1.0, 0.0, self.config.solver_steps)
 
     def _log_prob(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        points, divergence = carried_back(self._residual, self.base.velocity, self.whitening(latents), generator)
-        return self.base.log_prob(points, self.known) + divergence + self.whitening.log_det
+        points, log_det = noise_and_log_det(self._residual, self.base.velocity, self.whitening(latents), generator)
+        return self.base.log_prob(points, self.known) + log_det + self.whitening.log_det

@@ -82,13 +82,13 @@ class RectifiedFlowPrior(LatentPrior):
         return torch.cat([self._log_prob(batch, generator) for batch in latents.split(BATCH_SIZE)])
 
     def _log_prob(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        noise, divergence = carried_back(
+        noise, log_det = noise_and_log_det(
             self.velocity.residual,
             lambda points, times: gaussian_rate(times)[:, None] * points,
             self.whitening(latents),
             generator,
         )
-        return standard_normal_log_prob(noise) + divergence + self.whitening.log_det
+        return standard_normal_log_prob(noise) + log_det + self.whitening.log_det
 
 
 def held_out_rows(total: int, count: int = HELD_OUT_POINTS) -> Tensor:
@@ -113,7 +113,9 @@ def trace_generator() -> torch.Generator:
     return torch_generator(0, "rectified_flow", "trace")
 
 
-def carried_back(residual: Field, gaussian: Field, points: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def noise_and_log_det(
+    residual: Field, gaussian: Field, points: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """The noise `[n, size]` that `residual + gaussian` carries to `points: [n, size]`, and the log-determinant `[n]`.
 
     The latter is the divergence, integrated along the path from 1 to 0. That of `gaussian` must be antisymmetric in
