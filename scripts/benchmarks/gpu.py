@@ -11,8 +11,8 @@ from flowshot.core.params import check_section, read_params
 from flowshot.core.plan import PlanConfig
 from flowshot.models.autoencoders.vae.training import Objective
 from flowshot.training.latent_loss import LatentLoss
+from flowshot.training.loop import clipped_gradients
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.optimizer import clipped_gradients
 
 MATRIX = 8192  # rows and columns of the product that says what the card reaches in bfloat16
 

@@ -15,14 +15,11 @@ from flowshot.densities.distributions import (
     standard_normal_log_prob,
 )
 from flowshot.densities.flows import Flow
+from seeded import generator
 
 KINDS = ("nsf", "realnvp", "maf", "iaf")
 SIZE = 4
 DRAWS = 20_000
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def posterior_log_prob(posterior, flow, latent):

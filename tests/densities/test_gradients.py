@@ -5,14 +5,11 @@ import torch
 
 from flowshot.densities.distributions import Posterior, Prior, draw_with_kl
 from flowshot.densities.flows import Flow
+from seeded import generator
 
 SIZE, CONTEXT = 3, 2
 # Of posterior and prior; each kind in the direction in which it is trained.
 PAIRS = [(None, None), ("iaf", None), ("nsf", None), (None, "nsf"), (None, "maf"), ("iaf", "realnvp")]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def bent(kind, context_size=None):

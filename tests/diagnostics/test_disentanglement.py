@@ -8,10 +8,7 @@ import pytest
 import torch
 
 from flowshot.diagnostics.disentanglement import dci, disentanglement, mutual_information_gap
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from seeded import generator
 
 
 def toy_factors(count, seed=0):

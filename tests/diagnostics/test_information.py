@@ -15,12 +15,9 @@ from flowshot.diagnostics.latent import likelihood_bounds
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.vae import VAE
 from flowshot.training.likelihood import log_likelihood
+from seeded import generator
 
 DRAWS = 32
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def bare_vae(size, **flows):

@@ -22,6 +22,7 @@ from flowshot.models.base.kind import ModelCard, save_model
 from flowshot.models.generators import registry as generators
 from flowshot.optimisation.checkpoint import Checkpoint
 from prepared_folders import write_prepared
+from seeded import generator
 from training_jobs import job_on
 
 SAMPLES, RATE = 256, 16000
@@ -41,10 +42,6 @@ SMALL = {
     "exported_rave": {"path": "export.ts", "trust": True, "delay": 0},
 }  # fmt: skip
 TRAIN = {"loss": {"fft_sizes": [128, 32]}, "precision": "float32", "log_every": 1, "validate_every": 2}
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def waves(count, seed=0):

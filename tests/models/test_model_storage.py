@@ -64,13 +64,6 @@ def test_a_missing_file_is_one_line(folder, name):
     assert name in assert_one_line(folder)
 
 
-@pytest.mark.parametrize("kept", [0, 5, 100, -1])
-def test_truncated_weights_are_one_line(folder, kept):
-    weights = folder / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:kept])
-    assert_one_line(folder)
-
-
 def test_weights_of_another_configuration_are_one_line_that_says_what_differs(folder, tmp_path):
     save(tmp_path / "other", tiny_config(latent_size=5))
     shutil.copy(tmp_path / "other" / "weights.safetensors", folder)

@@ -8,14 +8,11 @@ from torch import nn
 
 from defaults import default
 from flowshot.core.errors import FlowshotError
-from flowshot.priors.after import AfterPrior, AfterPriorConfig, apart
+from flowshot.priors.after import AfterPrior, AfterPriorConfig, cosine_distance
 from flowshot.priors.base import held_out_nats
+from seeded import generator
 
 DIMENSIONS, FRAMES = 4, 6
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def small_prior(**changes):
@@ -149,9 +146,9 @@ def test_at_the_end_an_adversary_finds_hardly_any_timbre_in_the_structure(traine
         optimizer = torch.optim.Adam(probe.parameters(), lr=5e-3)
         for _ in range(150):
             optimizer.zero_grad()
-            apart(probe(inputs), timbre).backward()
+            cosine_distance(probe(inputs), timbre).backward()
             optimizer.step()
-        return float(apart(probe(held_out_inputs), wanted).detach())
+        return float(cosine_distance(probe(held_out_inputs), wanted).detach())
 
     of_structure, of_all = error(structure, judged), error(latents, held_out)
     assert of_all < 0.1 < 0.7 < of_structure

@@ -14,6 +14,7 @@ from flowshot.densities.distributions import Prior
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.registry import PRIORS, make_prior, prior_config
 from prior_fits import fit
+from seeded import generator
 
 SIZE = 3
 # Sizes at which a fit takes a second. The other values are the committed ones.
@@ -38,10 +39,6 @@ def small_prior(name, size=SIZE, frames=None, **changes):
     values = {key: value for key, value in {**SMALL, **changes}.items() if key in known}
     torch.manual_seed(0)
     return make_prior(name, dataclasses.replace(config, **values), Latents(size, frames))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def truth_of(name):

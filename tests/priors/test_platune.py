@@ -9,15 +9,12 @@ from defaults import default
 from flowshot.clips.attributes import ATTRIBUTES
 from flowshot.core.errors import FlowshotError
 from flowshot.priors.platune import AttributeBase, PlatunePrior, PlatunePriorConfig
+from seeded import generator
 
 SIZE = 6
 NAMES = ("brightness", "bass")
 COLUMNS = [ATTRIBUTES.index(name) for name in NAMES]
 MIX = torch.linalg.qr(torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(7))).Q
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def planted(count, seed=0):

@@ -11,13 +11,11 @@ from flowshot.priors.rectified_flow import (
     RectifiedFlowPrior,
     RectifiedFlowPriorConfig,
     gaussian_rate,
+    noise_and_times,
     solve,
     trace_along,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from seeded import generator
 
 
 def bent_prior(size=3, **settings):
@@ -105,6 +103,15 @@ def test_the_estimated_trace_gives_the_same_nats_on_average(monkeypatch):
     assert (prior.log_prob(latents) == estimated).all()
 
 
+def test_every_batch_of_latents_has_directions_of_its_own(monkeypatch):
+    """Or the noise of the estimate would stay in a mean over many batches."""
+    prior = bent_prior(size=8)
+    monkeypatch.setattr(rectified_flow, "EXACT_TRACE_SIZE", 7)
+    monkeypatch.setattr(rectified_flow, "BATCH_SIZE", 5)
+    first, second = prior.log_prob(prior.sample(5, generator()).repeat(2, 1)).chunk(2)
+    assert (first != second).all()
+
+
 def test_more_steps_change_the_density_less_and_less(monkeypatch):
     prior, latents, found = bent_prior(), torch.randn(50, 3, generator=generator(1)) * 3 + 1, []
     for steps in (8, 16, 128):
@@ -127,12 +134,7 @@ def test_the_network_is_told_the_time():
     assert (early - late).abs().mean() > 0.01
 
 
-def test_times_are_logit_normal(monkeypatch):
+def test_times_are_logit_normal():
     """Uniform ones would have a logit of variance 3.3."""
-    prior, seen = bent_prior(steps=8, batch_size=512), []
-    monkeypatch.setattr(
-        prior, "_loss", lambda latents, noise, times: seen.append(times) or (prior.velocity(noise, times) ** 2).mean()
-    )
-    prior.fit(torch.randn(600, 3, generator=generator()), torch.randn(50, 3, generator=generator()), generator())
-    logits = torch.cat(seen).logit()
+    logits = noise_and_times(4096, 1, generator())[1].logit()
     assert float(logits.mean()) == pytest.approx(0, abs=0.1) and float(logits.var()) == pytest.approx(1, abs=0.15)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from defaults import default
 from flowshot.training.augmentation import FADE, attenuate, augment, change_speed, delay, resample, shelve
 from flowshot.training.config import AugmentConfig
+from seeded import generator
 
 # Every change with a strength that is strong but allowed.
 CHANGES = {attenuate: 12.0, delay: 40.0, shelve: 12.0, change_speed: 3.0}
@@ -28,15 +29,11 @@ RATE = 16000
 SAMPLES = 3000
 
 
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def noise_bursts(count, samples=SAMPLES, first=0, last=None, seed=0, peak=0.89):
     """White noise between `first` and `last`, digital silence around it, `[count, samples]`."""
     clips = torch.zeros(count, samples)
     last = samples if last is None else last
-    clips[:, first:last] = torch.rand(count, last - first, generator=seeded(seed)) * 2 - 1
+    clips[:, first:last] = torch.rand(count, last - first, generator=generator(seed)) * 2 - 1
     return clips * peak / clips.abs().amax(1, keepdim=True)
 
 
@@ -63,7 +60,7 @@ def batches(draw):
 @given(clips=batches(), seed=st.integers(0, 2**31), rate=st.sampled_from([8000, 44100]))
 def test_whatever_the_clips_they_keep_shape_and_range_and_stay_as_they_were(clips, seed, rate):
     before = clips.clone()
-    changed = augment(clips, EVERYTHING, rate, seeded(seed))
+    changed = augment(clips, EVERYTHING, rate, generator(seed))
     assert changed.shape == clips.shape and changed.dtype == torch.float32
     assert torch.isfinite(changed).all() and changed.abs().max() <= 1
     assert (changed <= clips.abs().amax() * (1 + 1e-5)).all(), "no change makes the loudest clip louder"
@@ -73,21 +70,21 @@ def test_whatever_the_clips_they_keep_shape_and_range_and_stay_as_they_were(clip
 def test_clips_are_changed_on_the_device_where_they_are():
     """On torch's device without data, where a tensor of another device is an error as on a GPU."""
     clips = torch.empty(4, SAMPLES, device="meta")
-    assert augment(clips, EVERYTHING, RATE, seeded()).device.type == "meta"
+    assert augment(clips, EVERYTHING, RATE, generator()).device.type == "meta"
 
 
 @changes
 @settings(max_examples=15)
 @given(clips=batches(), seed=st.integers(0, 2**31))
 def test_no_change_moves_a_clip_above_its_own_peak(change, strength, clips, seed):
-    changed = change(clips, strength, seeded(seed))
+    changed = change(clips, strength, generator(seed))
     assert (changed.abs().amax(1) <= clips.abs().amax(1) * (1 + 1e-5)).all()
 
 
 @changes
 def test_a_generator_decides_what_happens_to_each_clip(change, strength):
     clips = noise_bursts(1, last=2000).repeat(6, 1) * torch.linspace(0.3, 1, 6)[:, None]
-    first, again, other = (change(clips, strength, seeded(seed)) for seed in (0, 0, 1))
+    first, again, other = (change(clips, strength, generator(seed)) for seed in (0, 0, 1))
     assert (first == again).all() and (first != other).any()
     alike = first / clips.abs().amax(1, keepdim=True)
     assert (alike[1:] != alike[0]).any(1).all(), "each clip has its own draw"
@@ -96,20 +93,20 @@ def test_a_generator_decides_what_happens_to_each_clip(change, strength):
 @changes
 def test_without_strength_a_change_changes_nothing(change, strength):
     clips = noise_bursts(4, last=2000)
-    assert (change(clips, 0.0, seeded()) - clips).abs().max() < 1e-6
+    assert (change(clips, 0.0, generator()) - clips).abs().max() < 1e-6
 
 
 def test_a_section_without_strengths_returns_the_very_clips_and_draws_nothing():
-    clips, generator = noise_bursts(3), seeded()
-    before = generator.get_state()
-    assert augment(clips, strengths(probability=1.0), RATE, generator) is clips
-    assert (generator.get_state() == before).all()
+    clips, draws = noise_bursts(3), generator()
+    before = draws.get_state()
+    assert augment(clips, strengths(probability=1.0), RATE, draws) is clips
+    assert (draws.get_state() == before).all()
 
 
 @pytest.mark.parametrize(("probability", "share"), [(0.0, 0.0), (0.3, 0.3), (1.0, 1.0)])
 def test_each_clip_is_changed_with_the_probability(probability, share):
     clips = noise_bursts(400, samples=4)
-    changed = augment(clips, strengths(probability=probability, polarity=True), RATE, seeded())
+    changed = augment(clips, strengths(probability=probability, polarity=True), RATE, generator())
     reversed_ = (changed == -clips).all(1)
     assert ((changed == clips).all(1) | reversed_).all()
     assert float(reversed_.float().mean()) == pytest.approx(share, abs=0.08)
@@ -117,14 +114,14 @@ def test_each_clip_is_changed_with_the_probability(probability, share):
 
 @changes
 def test_silent_clips_stay_silent(change, strength):
-    assert (change(torch.zeros(4, SAMPLES), strength, seeded()) == 0).all()
+    assert (change(torch.zeros(4, SAMPLES), strength, generator()) == 0).all()
 
 
 @pytest.mark.parametrize("change", [attenuate, shelve, change_speed], ids=lambda each: each.__name__)
 def test_the_silence_around_a_sound_stays_exact_digital_silence(change):
     """Filters would ring there, and a Fourier transform alone leaves noise at -140 dB."""
     first, last = 300, 2000
-    changed = change(noise_bursts(6, first=first, last=last), CHANGES[change], seeded())
+    changed = change(noise_bursts(6, first=first, last=last), CHANGES[change], generator())
     most = 2 ** (CHANGES[change_speed] / 12) if change is change_speed else 1.0
     assert (changed[:, : math.floor(first / most)] == 0).all()
     assert (changed[:, math.ceil(last * most) :] == 0).all()
@@ -141,7 +138,7 @@ def test_a_faster_clip_ends_sooner_in_silence():
 @given(decibels=st.floats(0.1, 40), seed=st.integers(0, 2**31))
 def test_gain_goes_down_by_at_most_its_decibels(decibels, seed):
     clips = noise_bursts(32, samples=8)
-    gain = 20 * torch.log10(attenuate(clips, decibels, seeded(seed)).abs().amax(1) / clips.abs().amax(1))
+    gain = 20 * torch.log10(attenuate(clips, decibels, generator(seed)).abs().amax(1) / clips.abs().amax(1))
     assert gain.max() <= 1e-5 and gain.min() >= -decibels - 1e-4
     assert gain.min() < -0.5 * decibels, "one of 32 draws is in the lower half"
 
@@ -150,7 +147,7 @@ def test_gain_goes_down_by_at_most_its_decibels(decibels, seed):
 @given(most=st.integers(1, 60), samples=st.integers(1, 100), seed=st.integers(0, 2**31))
 def test_jitter_shifts_later_behind_zeros_and_never_wraps(most, samples, seed):
     clips = torch.arange(1.0, samples + 1).repeat(8, 1) / samples
-    for before, after in zip(clips, delay(clips, most, seeded(seed)), strict=True):
+    for before, after in zip(clips, delay(clips, most, generator(seed)), strict=True):
         shift = int((after == 0).sum())
         assert shift <= most
         assert (after[:shift] == 0).all() and (after[shift:] == before[: samples - shift]).all()
@@ -159,7 +156,7 @@ def test_jitter_shifts_later_behind_zeros_and_never_wraps(most, samples, seed):
 def test_jitter_reaches_both_ends_of_its_range():
     clips = torch.zeros(200, 50)
     clips[:, 0] = 1.0
-    shifts = delay(clips, 3.0, seeded()).argmax(1)
+    shifts = delay(clips, 3.0, generator()).argmax(1)
     assert sorted(set(shifts.tolist())) == [0, 1, 2, 3]
 
 
@@ -203,11 +200,11 @@ def test_what_is_left_of_a_clip_is_not_blown_up_when_its_loudest_part_leaves():
 def test_the_shelf_is_flat_below_raises_or_lowers_above_and_rings_only_after(seed):
     impulse = torch.zeros(1, 4096)
     impulse[0, 100] = 0.5
-    changed = shelve(impulse, 6.0, seeded(seed))
+    changed = shelve(impulse, 6.0, generator(seed))
     assert (changed[0, :100] == 0).all()
     # The impulse is a single sample, and so its filtered tail is masked as silence: put a faint carrier under it.
     carried = impulse + 1e-6
-    response = torch.fft.rfft(shelve(carried, 6.0, seeded(seed)) - 0).abs()[0] / torch.fft.rfft(carried).abs()[0]
+    response = torch.fft.rfft(shelve(carried, 6.0, generator(seed)) - 0).abs()[0] / torch.fft.rfft(carried).abs()[0]
     ratio = 20 * torch.log10(response[-5:].mean() / response[3:8].mean())
     assert abs(float(ratio)) <= 6.1
     steps = response[5:].diff()

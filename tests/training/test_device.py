@@ -2,12 +2,8 @@ import pytest
 import torch
 
 from flowshot.core.process import prepare_threads
-from flowshot.training.job import choose_device, uses_bfloat16
+from flowshot.training.job import uses_bfloat16
 from tiny_vae import settings
-
-
-def test_the_device_is_the_gpu_where_there_is_one():
-    assert choose_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.parametrize(("precision", "expected"), [("float32", False), ("bfloat16", True)])

@@ -1,6 +1,5 @@
 """Load a trained arm: of a project by its name, of a folder, or of a file that `flowshot export` wrote."""
 
-from functools import partial
 from pathlib import Path
 
 from flowshot.api.arm import Arm, ExportedArm
@@ -12,7 +11,7 @@ from flowshot.generation.config import SampleConfig
 from flowshot.models.autoencoders.registry import KINDS as AUTOENCODERS
 from flowshot.models.base.autoencoder import Autoencoder
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, kind_named, load_model
+from flowshot.models.base.kind import ModelCard, load_model
 from flowshot.models.generators.registry import KINDS as GENERATORS
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import load_prior, make_prior, prior_config
@@ -85,4 +84,4 @@ def _published_arm(folder: Path) -> Arm:
 
 
 def _model(folder: Path) -> tuple[Generator, ModelCard]:
-    return load_model(folder, partial(kind_named, AUTOENCODERS | GENERATORS))
+    return load_model(folder, AUTOENCODERS | GENERATORS)

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,22 +45,25 @@ class Posterior:
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + self.log_scale.exp() * noise
 
+    def rows(self, chosen: Tensor) -> "Posterior":
+        """The posteriors of the clips `chosen: [n]`, in that order."""
+        context = None if self.context is None else self.context[chosen]
+        return Posterior(self.mean[chosen], self.log_scale[chosen], context)
+
 
 def repeat_posterior(posterior: Posterior, times: int) -> Posterior:
     """Each posterior of the batch `times` times in a row: `[batch, size]` -> `[batch * times, size]`."""
-    parts: list[Any] = [None if each is None else each.repeat_interleave(times, 0) for each in _parts(posterior)]
-    return Posterior(*parts)
+    return posterior.rows(torch.arange(len(posterior.mean), device=posterior.mean.device).repeat_interleave(times))
 
 
 def join_posteriors(posteriors: list[Posterior]) -> Posterior:
     """The posteriors of several batches as one."""
-    columns = zip(*map(_parts, posteriors), strict=True)
-    parts: list[Any] = [None if column[0] is None else torch.cat(column) for column in columns]
-    return Posterior(*parts)
-
-
-def _parts(posterior: Posterior) -> tuple[Any, ...]:
-    return posterior.mean, posterior.log_scale, posterior.context
+    contexts = [each.context for each in posteriors if each.context is not None]
+    return Posterior(
+        torch.cat([each.mean for each in posteriors]),
+        torch.cat([each.log_scale for each in posteriors]),
+        torch.cat(contexts) if contexts else None,
+    )
 
 
 class Prior(nn.Module):

@@ -1,7 +1,6 @@
 """Draws of the posteriors of some clips, with their densities: what every part of the diagnosis is computed from."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +37,14 @@ class LatentDraws:
 
     def cpu(self) -> "LatentDraws":
         """The same where the statistics are computed, whatever device the model is on."""
-        return LatentDraws(**{name: _on_cpu(value) for name, value in vars(self).items()})
+        latent_moments, base_moments = (
+            None if each is None else (each[0].cpu(), each[1].cpu())
+            for each in (self.latent_moments, self.base_moments)
+        )
+        return LatentDraws(
+            self.latent.cpu(), self.base.cpu(), self.log_density.cpu(), self.expected_log_density.cpu(),
+            latent_moments, base_moments,
+        )  # fmt: skip
 
     @property
     def kl(self) -> Tensor:
@@ -47,10 +53,6 @@ class LatentDraws:
             mean, variance = self.base_moments
             return gaussian_kl(mean, 0.5 * variance.log()).sum(-1)
         return (self.expected_log_density - standard_normal_log_prob(self.base)).mean(1)
-
-
-def _on_cpu(value: Any) -> Any:
-    return tuple(map(_on_cpu, value)) if isinstance(value, tuple) else value if value is None else value.cpu()
 
 
 def draw_posteriors(model: Autoencoder, posterior: Posterior, draws: int, generator: torch.Generator) -> LatentDraws:

@@ -60,8 +60,10 @@ def mutual_information(
     mixture of Gaussians is tried too, which takes a second or so.
     """
     count = len(draws.base)
-    if count < 2 or not bool(torch.isfinite(draws.base).all()):
-        return Information(*([0.0 if count < 2 else math.nan] * 3))
+    if count < 2:
+        return Information(0.0, 0.0, 0.0)
+    if not bool(torch.isfinite(draws.base).all()):
+        return Information(math.nan, math.nan, math.nan)
     fitted = draws.base.double()
     judged = fitted[:, -JUDGED_DRAWS:]
     # Of the same draws, and not its expectation: where posteriors are wide, their noise is that of log r and cancels.

@@ -152,9 +152,7 @@ def likelihood_bounds(
     (Burda et al. 2015, 1509.00519, equation 8). Both are of the same draws, so that IWAE is never below ELBO.
     """
     chosen = torch.from_numpy(evenly_spaced_rows(len(data), BOUNDED_CLIPS))
-    context = None if posterior.context is None else posterior.context[chosen]
-    some = Posterior(posterior.mean[chosen], posterior.log_scale[chosen], context)
-    draws = draw_posteriors(model, some, IMPORTANCE_DRAWS, generator)
+    draws = draw_posteriors(model, posterior.rows(chosen), IMPORTANCE_DRAWS, generator)
     repeated = data[chosen].repeat_interleave(IMPORTANCE_DRAWS, 0)
     of_clips = _in_batches(model, draws.latent.flatten(0, 1), repeated, log_likelihood)
     # In base space, where densities of prior and posterior both change by the same determinant.

@@ -16,6 +16,7 @@ from flowshot.core.errors import FlowshotError, Interrupted
 CHECKPOINTS = Path(".flowshot/checkpoints")  # of trainings and fits that run, by name and digest
 # Between two checkpoints: what an interruption may cost. Writing one takes a fraction of a second.
 EVERY_SECONDS = float(os.environ.get("FLOWSHOT_CHECKPOINT_SECONDS", "60"))
+NEWEST, PREVIOUS = "state.pt", "previous.pt"
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -65,9 +66,7 @@ class Checkpoint:
         every_seconds: float = EVERY_SECONDS,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.folder = folder or Path()
-        self._keeps = folder is not None
-        self._newest, self._previous = self.folder / "state.pt", self.folder / "previous.pt"
+        self.folder = folder
         self._stop_requested, self._every_seconds, self._say = stop_requested, every_seconds, say
         # Monotonic: a clock that jumps must neither flood the disk nor end the checkpoints.
         self._written = time.monotonic()
@@ -79,7 +78,9 @@ class Checkpoint:
         Raises:
             FlowshotError: a whole state does not fit the parts.
         """
-        for path in (self._newest, self._previous) if self._keeps else ():
+        if self.folder is None:
+            return
+        for path in (self.folder / NEWEST, self.folder / PREVIOUS):
             state = self._read(path)
             if state is None:
                 continue
@@ -96,37 +97,35 @@ class Checkpoint:
         Raises:
             Interrupted: a stop was requested; the state is on disk, and the message says how far the training is.
         """
-        if not self._keeps:
+        if self.folder is None:
             return
         stop = self._stop_requested()
         if stop or time.monotonic() - self._written >= self._every_seconds:
-            self._save(parts)
+            self._save(self.folder, parts)
         if stop and step < steps:
             kept = "nothing could be kept" if self._failed else "the same command resumes from there"
             raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
 
-    def _save(self, parts: Mapping[str, Stateful]) -> None:
+    def _save(self, folder: Path, parts: Mapping[str, Stateful]) -> None:
         buffer = io.BytesIO()
         torch.save({name: part.state_dict() for name, part in parts.items()}, buffer)
-        fresh = self.folder / ".state.pt"
+        fresh, newest = folder / ".state.pt", folder / NEWEST
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             with fresh.open("wb") as file:
                 file.write(hashlib.sha256(buffer.getbuffer()).digest() + buffer.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            if self._newest.exists():
-                self._newest.replace(self._previous)
-            fresh.replace(self._newest)
+            if newest.exists():
+                newest.replace(folder / PREVIOUS)
+            fresh.replace(newest)
             self._failed = False
         except OSError as error:
             # A full disk must not end a training that may yet find room for what it leaves.
             with suppress(OSError):
                 fresh.unlink()
             if not self._failed:
-                self._say(
-                    f"{self.folder}: no checkpoint could be written ({error.strerror}); training continues without"
-                )
+                self._say(f"{folder}: no checkpoint could be written ({error.strerror}); training continues without")
             self._failed = True
         self._written = time.monotonic()
 

@@ -69,7 +69,7 @@ class Progress:
         self.history.append(row)
         self.times.append((int(row["step"]), seconds))
 
-    def keep_if_better(self, model: torch.nn.Module, loss: float, always: bool) -> bool:
+    def keep_if_better(self, model: torch.nn.Module, loss: float, always: bool = False) -> bool:
         """Take the weights of `model` as the best if `loss` is the lowest so far, or with `always` any number.
 
         Returns whether they were taken. `always` is for losses of different steps that do not compare.
@@ -78,10 +78,6 @@ class Progress:
         if better:
             self.best, self.best_step, self.best_loss = copy_weights(model), self.step, loss
         return better
-
-    def trained(self, precision: str) -> Trained:
-        """The result of the training."""
-        return Trained(self.best, self.best_step, self.history, self.times, precision)
 
 
 def copy_weights(model: torch.nn.Module) -> Weights:

@@ -17,7 +17,7 @@ from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.frames import HEADS, FrameTransformer
-from flowshot.priors.rectified_flow import HELD_OUT_POINTS, solve
+from flowshot.priors.rectified_flow import HELD_OUT_POINTS, held_out_rows, solve
 
 KEPT = 1024  # training latents whose timbre and structure the prior keeps, to draw from
 KERNEL = 3  # frames that a layer of the structure encoder sees: the present one and those before
@@ -59,9 +59,9 @@ class TimbreEncoder(nn.Module):
         self.frame = nn.Sequential(nn.Linear(dimensions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.leave = nn.Linear(width, timbre)
 
-    def forward(self, latents: Tensor, heard: Tensor | None = None) -> Tensor:
-        """With `heard: [n, frames]` of 0 and 1, only those frames count."""
-        weights = torch.ones_like(latents[:, 0]) if heard is None else heard
+    def forward(self, latents: Tensor, mask: Tensor | None = None) -> Tensor:
+        """With `mask: [n, frames]` of 0 and 1, only those frames count."""
+        weights = torch.ones_like(latents[:, 0]) if mask is None else mask
         pooled = (self.frame(latents.transpose(1, 2)) * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
         return self.leave(pooled).tanh()
 
@@ -74,7 +74,6 @@ class StructureEncoder(nn.Module):
         self.enter, self.leave = nn.Conv1d(dimensions, width, KERNEL), nn.Conv1d(width, structure, 1)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """`[n, structure, frames]`."""
         return self.leave(functional.silu(self.enter(functional.pad(latents, (KERNEL - 1, 0))))).tanh()
 
 
@@ -137,8 +136,7 @@ class AfterPrior(LatentPrior):
         framed = latents.unflatten(1, self.shape)
         self.mean, self.scale = framed.mean((0, 2))[:, None], framed.std((0, 2), correction=0)[:, None]
         seen, held_out = self._standardised(latents), self._standardised(validation)
-        count = HELD_OUT_POINTS // self.shape[1]
-        rows = torch.arange(count) * len(held_out) // count
+        rows = held_out_rows(len(held_out), HELD_OUT_POINTS // self.shape[1])
         fixed = self._draws(len(rows), generator)
 
         @torch.no_grad()
@@ -175,26 +173,26 @@ class AfterPrior(LatentPrior):
             timbre = self.networks.timbre(latents)
         structure, adversary = self._structure(latents, draws[-1]), self.networks.adversary
         frozen = {name: value.detach() for name, value in adversary.named_parameters()}
-        hidden = apart(functional_call(adversary, frozen, (structure,)), timbre)
-        return flow + apart(adversary(structure.detach()), timbre) - self.config.adversary * hidden
+        hidden = cosine_distance(functional_call(adversary, frozen, (structure,)), timbre)
+        return flow + cosine_distance(adversary(structure.detach()), timbre) - self.config.adversary * hidden
 
     def flow_loss(
-        self, latents: Tensor, noise: Tensor, times: Tensor, heard: Tensor, told: Tensor, shaken: Tensor
+        self, latents: Tensor, noise: Tensor, times: Tensor, mask: Tensor, kept_codes: Tensor, code_noise: Tensor
     ) -> Tensor:
-        """Mean squared error of the velocity on the straight path from `noise` to `latents`, told both codes.
+        """Mean squared error of the velocity on the straight path from `noise` to `latents`, given both codes.
 
-        `heard: [n, frames]` are the frames that timbre is taken from, `told: [n, 2]` which code is not dropped, and
-        `shaken: [n, timbre + structure * frames]` the noise on both.
+        `mask: [n, frames]` says which frames the timbre is taken from, `kept_codes: [n, 2]` which codes are not dropped
+        out; `code_noise: [n, timbre + structure * frames]` is added to both.
         """
         config = self.config
-        timbre = self.networks.timbre(latents, heard)
+        timbre = self.networks.timbre(latents, mask)
         if self.first_stage:
             structure = latents.new_zeros(len(latents), config.structure, self.shape[1])
         else:
-            timbre, structure = timbre.detach(), self._structure(latents, shaken)
-        timbre = (timbre + config.timbre_noise * shaken[:, : config.timbre]) * told[:, :1]
+            timbre, structure = timbre.detach(), self._structure(latents, code_noise)
+        timbre = (timbre + config.timbre_noise * code_noise[:, : config.timbre]) * kept_codes[:, :1]
         points = torch.lerp(noise, latents, times[:, None, None])
-        found = self._velocity(points, times, timbre, structure * told[:, 1:, None])
+        found = self._velocity(points, times, timbre, structure * kept_codes[:, 1:, None])
         return (found - (latents - noise)).square().mean()
 
     @torch.no_grad()
@@ -214,7 +212,7 @@ class AfterPrior(LatentPrior):
         raise FlowshotError("the prior after has no density: it only draws latents that have two given codes")
 
     def guided(self, points: Tensor, times: Tensor, timbre: Tensor, structure: Tensor) -> Tensor:
-        """The velocity under guidance, `[n, dimensions, frames]`; with both 1, the one that is told both codes."""
+        """The velocity under guidance, `[n, dimensions, frames]`; with both 1, the one given both codes."""
         towards_timbre, towards_structure = self.config.guidance_timbre, self.config.guidance_structure
         none = self._velocity(points, times, torch.zeros_like(timbre), torch.zeros_like(structure))
         of_structure = self._velocity(points, times, torch.zeros_like(timbre), structure)
@@ -222,9 +220,9 @@ class AfterPrior(LatentPrior):
         steered = of_structure + towards_timbre / towards_structure * (of_both - of_structure)
         return none + (towards_timbre + towards_structure) / 2 * (steered - none)
 
-    def _structure(self, latents: Tensor, shaken: Tensor) -> Tensor:
-        """With its noise, as the flow and the adversary are told it."""
-        noise = shaken[:, self.config.timbre :].unflatten(1, (self.config.structure, self.shape[1]))
+    def _structure(self, latents: Tensor, code_noise: Tensor) -> Tensor:
+        """The structure with its noise, which the flow and the adversary are given."""
+        noise = code_noise[:, self.config.timbre :].unflatten(1, (self.config.structure, self.shape[1]))
         return self.networks.structure(latents) + self.config.structure_noise * noise
 
     def _velocity(self, points: Tensor, times: Tensor, timbre: Tensor, structure: Tensor) -> Tensor:
@@ -244,12 +242,12 @@ class AfterPrior(LatentPrior):
     def _draws(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """What `flow_loss` takes besides latents."""
         config, (dimensions, frames) = self.config, self.shape
-        heard = torch.rand(count, frames, generator=generator)
-        heard = (heard.argsort(1) < (frames + 1) // 2).float()
+        order = torch.rand(count, frames, generator=generator).argsort(1)
+        mask = (order < (frames + 1) // 2).float()
         return (
             torch.randn(count, dimensions, frames, generator=generator),
             torch.rand(count, generator=generator),
-            heard,
+            mask,
             (torch.rand(count, 2, generator=generator) >= config.dropout).float(),
             torch.randn(count, config.timbre + config.structure * frames, generator=generator),
         )
@@ -260,6 +258,6 @@ class AfterPrior(LatentPrior):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
-def apart(guess: Tensor, timbre: Tensor) -> Tensor:
+def cosine_distance(guess: Tensor, timbre: Tensor) -> Tensor:
     """1 minus the mean cosine similarity of guess and timbre, both `[n, timbre]`: 0 is a perfect guess, 1 is chance."""
     return (1 - functional.cosine_similarity(guess, timbre, dim=-1)).mean()

@@ -83,6 +83,6 @@ def fit_network(
         schedule.step()
         progress.step = step + 1
         if progress.step % VALIDATE_EVERY_STEPS == 0 or progress.step == steps:
-            progress.keep_if_better(network, judged(), always=False)
+            progress.keep_if_better(network, judged())
         checkpoint.after_step(parts, progress.step, steps)
     network.load_state_dict(progress.best)

@@ -27,7 +27,6 @@ class FrameTransformer(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, points: Tensor, times: Tensor, condition: Tensor | None = None) -> Tensor:
-        """`[n, out, frames]`."""
         features = time_features(times)
         if condition is not None:
             features = torch.cat([features, condition], dim=-1)
@@ -48,7 +47,6 @@ class FrameBlock(nn.Module):
         self.inner = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
 
     def forward(self, hidden: Tensor, told: Tensor) -> Tensor:
-        """`[n, frames, width]`."""
         scale, shift, gate, inner_scale, inner_shift, inner_gate = self.told(told)[:, None].chunk(6, dim=-1)
         hidden = hidden + (1 + gate) * self._attend(_normalised(hidden) * (1 + scale) + shift)
         return hidden + (1 + inner_gate) * self.inner(_normalised(hidden) * (1 + inner_scale) + inner_shift)

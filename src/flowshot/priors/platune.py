@@ -18,12 +18,14 @@ from flowshot.priors.fitting import FitConfig, fit_network
 from flowshot.priors.frames import HEADS, FrameTransformer
 from flowshot.priors.rectified_flow import (
     BATCH_SIZE,
-    HELD_OUT_POINTS,
     VelocityNetwork,
-    carried_back,
     gaussian_rate,
+    held_out_rows,
+    noise_and_log_det,
     noise_and_times,
     solve,
+    straight_path_loss,
+    trace_generator,
 )
 
 LARGEST_CORRELATION = 0.999
@@ -172,7 +174,7 @@ class PlatunePrior(AttributePrior):
         seen, judged = self._chosen(attributes)
         self.known = seen.unique_consecutive(dim=0)  # the draws of a clip have the same
         self.base.fit(seen, whitened)
-        rows = torch.arange(HELD_OUT_POINTS) * len(held_out) // HELD_OUT_POINTS
+        rows = held_out_rows(len(held_out))
         fixed = noise_and_times(len(rows), self.size, generator)
 
         @torch.no_grad()
@@ -207,7 +209,8 @@ class PlatunePrior(AttributePrior):
     @torch.no_grad()
     def log_prob(self, latents: Tensor) -> Tensor:
         """See `LatentPrior`. Two calls give the same."""
-        return torch.cat([self._log_prob(batch) for batch in latents.split(BATCH_SIZE)])
+        generator = trace_generator()
+        return torch.cat([self._log_prob(batch, generator) for batch in latents.split(BATCH_SIZE)])
 
     def _chosen(self, attributes: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """The columns that the configuration names; raises FlowshotError where they cannot steer anything."""
@@ -224,10 +227,8 @@ class PlatunePrior(AttributePrior):
         return seen, judged
 
     def _loss(self, whitened: Tensor, attributes: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """Mean squared error of the velocity on the straight path from the base to `whitened`, both `[n, size]`."""
-        start = self.base.points(attributes, noise)
-        points = torch.lerp(start, whitened, times[:, None])
-        return (self._velocity(points, times) - (whitened - start)).square().mean()
+        """`straight_path_loss` from the base to `whitened: [n, size]`."""
+        return straight_path_loss(self._velocity, self.base.points(attributes, noise), whitened, times)
 
     def _residual(self, points: Tensor, times: Tensor) -> Tensor:
         """What the network adds to the velocity of Gaussians, `[n, size]`."""
@@ -244,6 +245,6 @@ class PlatunePrior(AttributePrior):
     def _backwards(self, latents: Tensor) -> Tensor:
         return solve(self._velocity, self.whitening(latents), 1.0, 0.0, self.config.solver_steps)
 
-    def _log_prob(self, latents: Tensor) -> Tensor:
-        points, divergence = carried_back(self._residual, self.base.velocity, self.whitening(latents))
-        return self.base.log_prob(points, self.known) + divergence + self.whitening.log_det
+    def _log_prob(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+        points, log_det = noise_and_log_det(self._residual, self.base.velocity, self.whitening(latents), generator)
+        return self.base.log_prob(points, self.known) + log_det + self.whitening.log_det

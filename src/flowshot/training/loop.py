@@ -1,4 +1,4 @@
-"""The training loop of the VAE and of generators: batches, history, checkpoints, and the choice of weights."""
+"""The training loop of the VAE and of generators, and the parts of a step that their trainings share."""
 
 import math
 import time
@@ -11,8 +11,9 @@ from flowshot.clips.batches import EndlessBatches
 from flowshot.core.errors import FlowshotError
 from flowshot.models.base.generator import Generator
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
-from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights
+from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights, decaying_rate
 from flowshot.training.augmentation import augment
+from flowshot.training.config import TrainConfig
 from flowshot.training.job import TrainingJob, uses_bfloat16
 
 Terms = dict[str, Tensor | float]
@@ -84,7 +85,26 @@ def train_by_steps(
         raise FlowshotError(
             f"training ended after {progress.step} steps without a finite validation loss; lower train.learning_rate"
         )
-    return progress.trained("bfloat16" if uses_bfloat16(config, device) else "float32")
+    precision = "bfloat16" if uses_bfloat16(config, device) else "float32"
+    return Trained(progress.best, progress.best_step, progress.history, progress.times, precision)
+
+
+def scheduled_adam(
+    model: nn.Module, config: TrainConfig, steps: int
+) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.LambdaLR]:
+    """Adam (Kingma & Ba 2014, 1412.6980) for `steps` steps of `model`, and its learning rate's schedule."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+    return optimizer, decaying_rate(optimizer, config.warmup_steps, steps)
+
+
+def clipped_gradients(model: nn.Module, loss: Tensor, largest: float) -> Tensor:
+    """Set the gradients of `model` to those of the scalar `loss`, their common norm at most `largest`.
+
+    Returns the norm before, which is not finite where a gradient is not.
+    """
+    model.zero_grad(set_to_none=True)
+    loss.backward()
+    return nn.utils.clip_grad_norm_(model.parameters(), largest)
 
 
 def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
@@ -93,7 +113,7 @@ def noise_source(job: TrainingJob, device: torch.device) -> torch.Generator:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the weights of `average` a little towards those of `network`.
 
     Faster in the first steps, which count from 0, so that the initial weights do not stay in the average of a short

@@ -24,11 +24,9 @@ MEL_BANDS = 64  # at most; a short FFT has fewer
 
 
 class ReconstructionLoss(nn.Module):
-    """The weighted sum of the terms that `config` names; holds windows and filters, which are made once.
+    """The weighted sum of the terms that `config` names, for clips at `sample_rate` (Hz).
 
-    Args:
-        config: weights of the terms and FFT sizes, or a likelihood.
-        sample_rate: of the clips, in Hz.
+    Holds windows and filters, which are made once.
     """
 
     def __init__(self, config: LossConfig, sample_rate: int) -> None:

@@ -22,7 +22,7 @@ from flowshot.core.tracked import following, send
 from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelEntry, save_model
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
-from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Weights
+from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Trained, Weights
 from flowshot.training.config import TrainConfig
 from flowshot.training.job import TrainingJob, choose_device, train_function
 from flowshot.training.start import WEIGHTS, load_start, start_folder
@@ -91,14 +91,7 @@ def run_training(
             trained = train_function(entry)(model, job)
             model.load_state_dict(trained.best)
             diagnosis = diagnose(model.cpu(), dataset, trained.history)
-        last_step = int(trained.history[-1]["step"]) if trained.history else 0
-        best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
-        said = diagnosis | {
-            "steps": last_step,
-            "best_step": trained.best_step,
-            **{column: best[column] for column in GENERALISATION if column in best},
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        }
+        said = diagnosis | facts_of(model, trained)
         folder, runs = (Path(root).joinpath(*name.parts) for root in ("models", "runs/train"))
         with writing(folder), whole_folder(folder) as fresh:
             save_model(fresh, entry.kind, card, trained.best)
@@ -111,6 +104,17 @@ def run_training(
             fresh.write_text("step,seconds\n" + "".join(lines), encoding="utf-8")
     send(runs)
     return said
+
+
+def facts_of(model: Generator, trained: Trained) -> dict[str, Any]:
+    """What `diagnostics.json` says of every training."""
+    best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
+    return {
+        "steps": int(trained.history[-1]["step"]) if trained.history else 0,
+        "best_step": trained.best_step,
+        **{column: best[column] for column in GENERALISATION if column in best},
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
 
 
 class Watched:

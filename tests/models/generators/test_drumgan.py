@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 
@@ -13,18 +12,15 @@ from flowshot.models.generators.drumgan.model import Drumgan
 from flowshot.models.generators.drumgan.network import (
     Discriminator,
     SpectrogramGenerator,
-    doubled,
-    halved,
+    downsampled,
     pixel_norm,
-    with_deviation,
+    upsampled,
+    with_batch_deviation,
 )
 from flowshot.models.generators.drumgan.spectrum import Spectrum
 from flowshot.models.generators.drumgan.training import at_scale, gradient_penalty, growth, train
+from seeded import generator
 from training_jobs import job_on
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def config(**changes):
@@ -65,18 +61,18 @@ def test_pixels_have_a_mean_square_of_1():
 
 def test_equal_clips_have_no_deviation_and_others_have():
     x = torch.randn(4, 3, 2, 2, generator=generator())
-    assert with_deviation(x[:1].expand(4, -1, -1, -1))[:, 3].abs().max() < 1e-10
-    assert with_deviation(x)[:, 3].min() > 0.1
-    assert with_deviation(x[:3]).shape == (3, 4, 2, 2) and with_deviation(x[:1]).shape == (1, 4, 2, 2)
+    assert with_batch_deviation(x[:1].expand(4, -1, -1, -1))[:, 3].abs().max() < 1e-10
+    assert with_batch_deviation(x)[:, 3].min() > 0.1
+    assert with_batch_deviation(x[:3]).shape == (3, 4, 2, 2) and with_batch_deviation(x[:1]).shape == (1, 4, 2, 2)
     same = torch.zeros(4, 3, 2, 2, requires_grad=True)
-    with_deviation(same).sum().backward()
+    with_batch_deviation(same).sum().backward()
     assert torch.isfinite(same.grad).all()
 
 
 def test_groups_of_four_are_compared_with_themselves():
     x = torch.randn(8, 3, 2, 2, generator=generator())
     x[[0, 2, 4, 6]] = x[0].clone()  # clips of a group lie a quarter of the batch apart
-    found = with_deviation(x)[:, 3, 0, 0]
+    found = with_batch_deviation(x)[:, 3, 0, 0]
     assert found[0].abs() < 1e-10 and found[1] > 0.1
 
 
@@ -93,11 +89,11 @@ def test_a_new_scale_begins_as_the_one_before_it():
     network, latent, asked = SpectrogramGenerator(4, (8, 6, 4), (32, 20)), torch.randn(2, 4), torch.zeros(2, 0)
     for scale in (1, 2):
         small, begun, grown = (network(latent, asked, *at) for at in ((scale - 1, 1.0), (scale, 0.0), (scale, 1.0)))
-        assert torch.equal(doubled(small), begun) and not torch.allclose(begun, grown, atol=0.01)
+        assert torch.equal(upsampled(small), begun) and not torch.allclose(begun, grown, atol=0.01)
     critic = Discriminator(0, (8, 6, 4), (32, 20))
-    small, begun = critic(halved(grown), 1, 1.0)[1], critic(grown, 2, 0.0)[1]
+    small, begun = critic(downsampled(grown), 1, 1.0)[1], critic(grown, 2, 0.0)[1]
     torch.testing.assert_close(small, begun)
-    torch.testing.assert_close(at_scale(grown, 0, 0.0), doubled(halved(grown)))
+    torch.testing.assert_close(at_scale(grown, 0, 0.0), upsampled(downsampled(grown)))
 
 
 def test_every_scale_has_its_share_of_the_steps():
@@ -118,14 +114,6 @@ def test_a_training_grows_and_keeps_its_last_weights():
         torch.equal(found.best[name], value) for name, value in model.state_dict().items()
     )
     assert all(math.isfinite(row["wasserstein"]) for row in found.history)
-
-
-def test_a_loss_that_is_not_finite_stops_the_training_with_its_numbers():
-    clips = tones().numpy()
-    clips[2] = np.nan
-    job = job_on(clips, clips, batch_size=8, train_section={"precision": "float32"})
-    with pytest.raises(FlowshotError, match=r"step 1: the gradient is not finite \(train_loss nan"):
-        train(Drumgan(config(), 256, 16000), job)
 
 
 def test_what_is_asked_for_is_given_and_the_rest_comes_from_clips_like_it():

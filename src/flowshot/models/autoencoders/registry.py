@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flowshot.core.params import Params
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, load_model, read_entry
+from flowshot.models.base.kind import ModelCard, ModelEntry, load_model, read_entry
 
 KINDS = {
     "vae": "flowshot.models.autoencoders.vae",
@@ -20,6 +20,6 @@ def read_autoencoder(params: Params, name: str) -> ModelEntry:
 
 def load_autoencoder(folder: Path) -> tuple[Autoencoder, ModelCard]:
     """The trained autoencoder in `folder`, in evaluation mode on the CPU, with its card. Raises FlowshotError."""
-    model, card = load_model(folder, lambda name: kind_named(KINDS, name))
+    model, card = load_model(folder, KINDS)
     assert isinstance(model, Autoencoder)
     return model, card

@@ -30,7 +30,7 @@ class Autoencoder(Generator):
     """A generator that also encodes.
 
     The latent of a clip is one vector; frames are flattened, dimension by dimension. `prior` is the p(z) that it is
-    trained with, `posterior_flow` the flow of q(z|x), or None for a diagonal Gaussian.
+    trained with and samples from, `posterior_flow` the flow of q(z|x), or None for a diagonal Gaussian.
     """
 
     prior: Prior
@@ -74,11 +74,9 @@ class Autoencoder(Generator):
         return posterior_transform(posterior, self.posterior_flow, posterior.mean)[0]
 
     def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
-        """Encode, draw and decode `clips: [batch, samples]`."""
         posterior = self.posterior(clips)
         latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
         return Reconstruction(self.decode(latent, generator), latent, kl, posterior, torch.zeros_like(kl))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` clips `[count, samples]`, decoded from draws of the prior that it was trained with."""
         return self.decode(self.prior.sample(count, generator), generator)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from flowshot.clips.attributes import draw_rows
+
 
 class Generator(nn.Module):
     """A model that draws clips of `clip_samples` at `sample_rate` (Hz).
@@ -23,20 +25,23 @@ class Generator(nn.Module):
 
 
 class AskedGenerator(Generator):
-    """A generator that can be asked for clips with certain attributes; `attribute_names` is empty where it cannot."""
+    """A generator that can be conditioned on attributes of clips; `attribute_names` is empty where it cannot.
 
-    attribute_names: tuple[str, ...] = ()
+    `known: [rows, attributes]` in [0, 1] are attributes of training clips, a buffer of the subclass.
+    """
 
-    @abstractmethod
+    attribute_names: tuple[str, ...]
+    known: Tensor
+
     def draw_attributes(
         self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
     ) -> Tensor:
-        """Attributes of `count` clips, `[count, attributes]` in [0, 1]: what is `asked` by name, and likely others."""
+        """`[count, attributes]`: those of the training clips most similar to `asked`, with the values of `asked`."""
+        return draw_rows(self.known, self.attribute_names, count, generator, asked)
 
     @abstractmethod
     def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
         """Clips `[count, samples]` in [-1, 1] with the attributes `asked: [count, attributes]`."""
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` clips `[count, samples]`, with attributes as training clips have them."""
         return self.sample_asked(self.draw_attributes(count, generator), generator)

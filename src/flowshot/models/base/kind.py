@@ -72,10 +72,13 @@ class ModelEntry:
     steps_share: float
 
 
-def kind_named(kinds: Mapping[str, str], name: str) -> ModelKind:
-    """The kind `name` of a registry, which maps names to packages. Raises FlowshotError if there is none."""
-    if name not in kinds:
-        raise FlowshotError(f"there is no model kind {name!r}; use one of: {', '.join(kinds)}")
+def kind_named(kinds: Mapping[str, str], name: str, where: str) -> ModelKind:
+    """The kind `name` of a registry, which maps names to packages.
+
+    Raises FlowshotError if there is none; `where` says where the name was found.
+    """
+    if name not in list(kinds):  # a list, because what a file holds may be unhashable
+        raise FlowshotError(f"{where}: found {name!r}; use one of: {', '.join(kinds)}")
     kind: ModelKind = importlib.import_module(f"{kinds[name]}.model").KIND
     return kind
 
@@ -87,9 +90,7 @@ def read_entry(params: Params, section: str, name: str, kinds: Mapping[str, str]
         raise FlowshotError(f"{where}: this name is reserved in the tables; choose another")
     entry = params.entry(section, name)
     kind_name = entry.pop("kind", usual_kind)
-    if kind_name not in list(kinds):  # a list, because the value in the file may be unhashable
-        raise FlowshotError(f"{where}.kind: found {kind_name!r}; use one of: {', '.join(kinds)}")
-    kind = kind_named(kinds, kind_name)
+    kind = kind_named(kinds, kind_name, f"{where}.kind")
     difference = entry.pop("train", None) or {}
     if not isinstance(difference, Mapping):
         raise FlowshotError(f"{where}.train must be a mapping of differences, found {difference!r}")
@@ -116,8 +117,8 @@ def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights)
     save_file(contiguous, folder / "weights.safetensors")
 
 
-def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Generator, ModelCard]:
-    """The model in `folder`, in evaluation mode on the CPU, with its card; `kind_named` is that of a registry.
+def load_model(folder: Path, kinds: Mapping[str, str]) -> tuple[Generator, ModelCard]:
+    """The model in `folder`, in evaluation mode on the CPU, with its card; `kinds` is a registry.
 
     Raises:
         FlowshotError: the folder holds no model, or its weights are damaged or of another configuration.
@@ -128,7 +129,7 @@ def load_model(folder: Path, kind_named: Callable[[str], ModelKind]) -> tuple[Ge
 
     try:
         raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = kind_named(raw["kind"])
+        kind = kind_named(kinds, raw["kind"], f"{folder / 'config.json'}: kind")
         card = _read_card(raw, kind)
         for name, digest in card.files.items():
             if sha256_of_file(folder / name) != digest:

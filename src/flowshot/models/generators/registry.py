@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flowshot.core.params import Params
 from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelEntry, kind_named, load_model, read_entry
+from flowshot.models.base.kind import ModelCard, ModelEntry, load_model, read_entry
 
 KINDS = {
     "crash": "flowshot.models.generators.crash",
@@ -20,4 +20,4 @@ def read_generator(params: Params, name: str) -> ModelEntry:
 
 def load_generator(folder: Path) -> tuple[Generator, ModelCard]:
     """The trained generator in `folder`, in evaluation mode on the CPU, with its card. Raises FlowshotError."""
-    return load_model(folder, lambda name: kind_named(KINDS, name))
+    return load_model(folder, KINDS)

@@ -14,15 +14,12 @@ from flowshot.models.autoencoders.rave.model import KIND, RaveAutoencoder, RaveC
 from flowshot.models.autoencoders.rave.training import check_validation_frames, row_of, train
 from flowshot.models.autoencoders.registry import load_autoencoder
 from flowshot.models.base.kind import ModelCard, save_model
+from seeded import generator
 from training_jobs import job_on
 
 TINY = RaveConfig("v2_small", 4, 4, ratios=(4, 4, 4, 2), phase_1_share=0.5, train_samples=32768)
 SAMPLES, RATE = 5000, 16000
 needs_rave = pytest.mark.skipif(importlib.util.find_spec("rave") is None, reason="the extra `rave` is not installed")
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def tones(count):

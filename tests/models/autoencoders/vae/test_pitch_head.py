@@ -3,12 +3,9 @@ import torch
 
 from flowshot.models.autoencoders.vae.pitch import BEYOND, IN_BAND, PLACES, QUARTERS, PitchHead, drawn_places
 from flowshot.models.autoencoders.vae.slots import Slots
+from seeded import generator
 
 BANDS, FRAMES, SLOTS = 3, 4, 16
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def peaked(place, width=1.0):

@@ -15,11 +15,12 @@ from flowshot.models.autoencoders.vae.blocks import ResidualBlock
 from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder, without_mean
 from flowshot.models.autoencoders.vae.encoder import Encoder, averages, frames_of, padding_of
-from flowshot.models.autoencoders.vae.levels import log_level
+from flowshot.models.autoencoders.vae.fine_spectrum import log_level
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.slots import measure
 from flowshot.models.autoencoders.vae.vae import LOG_SCALE_RANGE, VAE
 from flowshot.training.losses import ReconstructionLoss
+from seeded import generator
 from tiny_vae import ARMS, tiny_config
 from tiny_vae import LOSS as SPECTRAL
 
@@ -54,10 +55,6 @@ class Constant(torch.nn.Module):
 
     def forward(self, _):
         return self.output.bfloat16()
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @every_pooling

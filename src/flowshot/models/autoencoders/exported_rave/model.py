@@ -86,7 +86,6 @@ class ExportedRave(Autoencoder):
 
     @property
     def latent_shape(self) -> tuple[int, int]:
-        """Dimensions and frames of a latent."""
         return self.dimensions, self.frames
 
     @property
@@ -99,7 +98,6 @@ class ExportedRave(Autoencoder):
         return functional.pad(clips, (0, self.frames * self.ratio - clips.shape[-1]))[:, None]
 
     def posterior(self, clips: Tensor) -> Posterior:
-        """q(z|x) of `clips: [batch, samples]`."""
         if self.draws:
             mean, scale = self._in_batches(self._moments, self.pad(clips)).chunk(2, dim=1)
         else:
@@ -108,7 +106,6 @@ class ExportedRave(Autoencoder):
         return Posterior(mean.float().flatten(1), scale.float().log().flatten(1))
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Autoencoder`. RAVE draws from torch's global generator: it is seeded from `generator`, then restored."""
         with global_draws(generator):
             decoded = self._in_batches(self.rave.decode, latent.unflatten(1, self.latent_shape))
         return decoded[:, 0, self.delay : self.delay + self.clip_samples].clamp(-1, 1)

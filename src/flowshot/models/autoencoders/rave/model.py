@@ -100,7 +100,6 @@ class RaveAutoencoder(Autoencoder):
 
     @property
     def latent_shape(self) -> tuple[int, int]:
-        """Dimensions and frames of a latent."""
         return self.config.latent_size, self.frames
 
     def pad(self, clips: Tensor) -> Tensor:
@@ -108,12 +107,10 @@ class RaveAutoencoder(Autoencoder):
         return functional.pad(clips, (0, self.padded - clips.shape[-1]))[:, None]
 
     def posterior(self, clips: Tensor) -> Posterior:
-        """q(z|x) of `clips: [batch, samples]`: RAVE's frames, dimension by dimension."""
         mean, scale = self.rave.encode(self.pad(clips))[..., : self.frames].float().chunk(2, dim=1)
         return Posterior(mean.flatten(1), (functional.softplus(scale) + SMALLEST_SCALE).log().flatten(1))
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Autoencoder`. RAVE draws from torch's global generator: it is seeded from `generator`, then restored."""
         with global_draws(generator):
             frames = latent.unflatten(1, self.latent_shape)
             decoded = self.rave.decode(torch.cat([frames, self._silence().expand(len(frames), -1, -1)], dim=-1))
@@ -138,7 +135,7 @@ class RaveAutoencoder(Autoencoder):
 
 @contextmanager
 def global_draws(generator: torch.Generator | None) -> Iterator[None]:
-    """Seed torch's global generator from `generator`, or with 0, and restore it after the block."""
+    """Seed torch's global generator, which RAVE draws from, by `generator` or 0; restore it after the block."""
     seed = 0 if generator is None else int(torch.randint(2**62, (), generator=generator, device=generator.device))
     with torch.random.fork_rng():
         torch.manual_seed(seed)

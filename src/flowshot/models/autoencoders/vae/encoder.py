@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from flowshot.models.autoencoders.vae.blocks import Downsample, convolution, initialise, residual_stack
 from flowshot.models.autoencoders.vae.config import VAEConfig
-from flowshot.models.autoencoders.vae.fine_spectrum import FineSpectrum
-from flowshot.models.autoencoders.vae.levels import log_level
+from flowshot.models.autoencoders.vae.fine_spectrum import FineSpectrum, log_level
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.slots import Slots
 

@@ -1,4 +1,4 @@
-"""The spectrum of a clip, fine enough to tell one note from the next."""
+"""The spectrum of a clip, fine enough to tell one note from the next, in log levels."""
 
 import math
 
@@ -6,10 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowshot.models.autoencoders.vae.levels import log_level
-
 QUARTERS = 4  # of a clip: at 16 kHz a quarter of a second has a bin every 4 Hz
 BANDS_AN_OCTAVE, OCTAVES = 24, 7.5  # below the Nyquist frequency
+SILENT_POWER = 1e-8  # relative to full scale: below, a sound is silent
+
+
+def log_level(power: Tensor) -> Tensor:
+    """The logarithm of `power`: about -2 for silence (-80 dB) and 2 for full scale."""
+    return (power + SILENT_POWER).log() * (4 / -math.log(SILENT_POWER)) + 2
 
 
 class FineSpectrum(nn.Module):

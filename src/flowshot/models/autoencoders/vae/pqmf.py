@@ -24,14 +24,6 @@ class PQMF(nn.Module):
 
     What lies within `EDGE` frames of either end does not come back whole: pad by that before the analysis, and cut
     after the synthesis.
-
-    Example:
-        >>> bank = PQMF(bands=16)
-        >>> x = torch.randn(2, 16000)
-        >>> bank.analysis(x).shape
-        torch.Size([2, 16, 1000])
-        >>> bank.synthesis(bank.analysis(x)).shape
-        torch.Size([2, 16000])
     """
 
     analysis_filters: Tensor
@@ -66,12 +58,7 @@ def polyphase_kernel(filters: np.ndarray, bands: int) -> Tensor:
     a frame (Vaidyanathan 1993, "Multirate systems and filter banks", section 4.3). On one CPU core
     torch computed that form five times faster for the 64 filters of 257 taps of `ToneBank`.
 
-    Args:
-        filters: `[channels, periods * bands + 1]`, with an even number of periods.
-        bands: samples a frame.
-
-    Returns:
-        `[bands, channels, periods + 1]`
+    `filters: [channels, periods * bands + 1]`, with an even number of periods -> `[bands, channels, periods + 1]`.
     """
     channels, taps = filters.shape
     periods, rest = divmod(taps - 1, bands)

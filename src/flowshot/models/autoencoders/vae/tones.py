@@ -19,14 +19,7 @@ KAISER_BETA = 7.0
 
 
 class ToneBank(nn.Module):
-    """One sinusoid in each sub-band, which may move within it.
-
-    Example:
-        >>> bank = ToneBank(bands=32)
-        >>> amplitudes, places, phases = torch.ones(3, 32, 500), torch.rand(3, 32, 500), torch.rand(3, 32)
-        >>> bank(amplitudes, places, phases).shape
-        torch.Size([3, 16000])
-    """
+    """One sinusoid in each sub-band, which may move within it."""
 
     carriers: Tensor
 

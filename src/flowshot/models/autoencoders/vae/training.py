@@ -13,9 +13,8 @@ from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
 from flowshot.training.latent_loss import LatentLoss, charged_divergence
-from flowshot.training.loop import Terms, train_by_steps
+from flowshot.training.loop import Terms, clipped_gradients, scheduled_adam, train_by_steps
 from flowshot.training.losses import ReconstructionLoss
-from flowshot.training.optimizer import clipped_gradients, scheduled_adam
 
 
 def train(model: VAE, job: TrainingJob) -> Trained:

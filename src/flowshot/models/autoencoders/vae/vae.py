@@ -30,11 +30,6 @@ class VAE(Autoencoder):
 
     Kingma & Welling 2013 (1312.6114); posterior flows: Rezende & Mohamed 2015 (1505.05770), Kingma et al. 2016
     (1606.04934); a learned flow prior: Chen et al. 2017 (1611.02731).
-
-    Args:
-        config: widths, depths, latent size and flows.
-        clip_samples: length of every clip, which follows from the dataset.
-        sample_rate: in Hz.
     """
 
     # Off where the loss is a likelihood, which the clip itself must not help to reach.
@@ -64,11 +59,9 @@ class VAE(Autoencoder):
 
     @property
     def latent_shape(self) -> tuple[int, int]:
-        """Dimensions and frames of a latent: one vector is one frame."""
         return self.config.latent_size, 1
 
     def posterior(self, clips: Tensor) -> Posterior:
-        """q(z|x) of `clips: [batch, samples]`."""
         return self._posterior(*self._measured(clips))
 
     def _measured(self, clips: Tensor) -> tuple[Tensor, Slots]:
@@ -82,7 +75,6 @@ class VAE(Autoencoder):
         return Posterior(mean, log_scale.clamp(*LOG_SCALE_RANGE), context)
 
     def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Autoencoder`."""
         return self.decoder(latent, generator)
 
     def forward(self, clips: Tensor, generator: torch.Generator | None = None) -> Reconstruction:

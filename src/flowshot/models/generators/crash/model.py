@@ -32,7 +32,6 @@ class Crash(Generator):
         return Sampler(self.network, table).to(self.network.first.weight.device)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` clips `[count, samples]`."""
         noise = torch.randn(count, self.clip_samples, generator=generator, device=generator.device)
         clips: Tensor = self.sampler()(noise, generator)
         return clips.clamp(-1, 1)

@@ -12,8 +12,14 @@ from flowshot.models.generators.crash.schedules import Schedule
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Row, Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
-from flowshot.training.loop import Terms, follow, noise_source, train_by_steps
-from flowshot.training.optimizer import clipped_gradients, scheduled_adam
+from flowshot.training.loop import (
+    Terms,
+    clipped_gradients,
+    noise_source,
+    scheduled_adam,
+    train_by_steps,
+    update_average,
+)
 
 VALIDATED = 256  # clips at most, spread over the set
 
@@ -41,7 +47,7 @@ def train(model: Crash, job: TrainingJob) -> Trained:
         rate = optimizer.param_groups[0]["lr"]
         optimizer.step()
         schedule.step()
-        follow(model.network, network, model.config.average, step)
+        update_average(model.network, network, model.config.average, step)
         return {"train_loss": loss, "gradient_norm": norm, "learning_rate": rate}
 
     @torch.no_grad()

@@ -1,11 +1,9 @@
 """The kind `drumgan`: clips in one pass, from noise and optional attributes."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from flowshot.clips.attributes import ATTRIBUTES, draw_rows
+from flowshot.clips.attributes import ATTRIBUTES
 from flowshot.models.base.generator import AskedGenerator
 from flowshot.models.base.kind import ModelKind
 from flowshot.models.generators.drumgan.config import DrumganConfig, check_drumgan
@@ -21,11 +19,7 @@ class Drumgan(AskedGenerator):
     Nistal, Lattner & Richard 2020, 2008.12073. Differences: penalty and drift are means over the batch, as in the
     paper of the penalty; batches have one size at every scale; spectrograms are scaled by the root of the window's
     length; clips are padded to whole frames.
-
-    `known: [rows, attributes]` are attributes of training clips, from which those that nobody asks for are drawn.
     """
-
-    known: Tensor
 
     def __init__(self, config: DrumganConfig, clip_samples: int, sample_rate: int) -> None:
         super().__init__(clip_samples, sample_rate)
@@ -36,14 +30,7 @@ class Drumgan(AskedGenerator):
         self.network = SpectrogramGenerator(given, config.widths, self.spectrum.shape)
         self.register_buffer("known", torch.zeros(ROWS, len(self.attribute_names)))
 
-    def draw_attributes(
-        self, count: int, generator: torch.Generator, asked: Mapping[str, float] | None = None
-    ) -> Tensor:
-        """`[count, attributes]`: those of the training clips most similar to `asked`, with the values of `asked`."""
-        return draw_rows(self.known, self.attribute_names, count, generator, asked)
-
     def sample_asked(self, asked: Tensor, generator: torch.Generator) -> Tensor:
-        """Clips `[count, samples]` with the attributes `asked: [count, attributes]`."""
         shape = (len(asked), self.config.latent_size)
         latent = torch.randn(shape, generator=generator, device=generator.device)
         return self.decode(latent, asked)

@@ -45,17 +45,17 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
-def halved(x: Tensor) -> Tensor:
+def downsampled(x: Tensor) -> Tensor:
     """`[batch, channels, height, width]` at half the resolution, averaged."""
     return functional.avg_pool2d(x, 2)
 
 
-def doubled(x: Tensor) -> Tensor:
+def upsampled(x: Tensor) -> Tensor:
     """At twice the resolution, each value four times."""
     return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
-def with_deviation(x: Tensor) -> Tensor:
+def with_batch_deviation(x: Tensor) -> Tensor:
     """`x: [batch, channels, height, width]` with one more channel: how much the clips of a group differ, on average.
 
     The groups have `GROUP` clips, or as many as divide the batch.
@@ -87,11 +87,11 @@ class SpectrogramGenerator(nn.Module):
         former = x
         for level in range(1, scale + 1):
             former = x
-            x = pixel_norm(leaky(self.before[level - 1](doubled(x))))
+            x = pixel_norm(leaky(self.before[level - 1](upsampled(x))))
             x = pixel_norm(leaky(self.behind[level](x)))
         found: Tensor = self.outputs[scale](x)
         if fade < 1 and scale > 0:
-            found = torch.lerp(doubled(self.outputs[scale - 1](former)), found, fade)
+            found = torch.lerp(upsampled(self.outputs[scale - 1](former)), found, fade)
         return found
 
 
@@ -116,7 +116,7 @@ class Discriminator(nn.Module):
         for level in range(scale, 0, -1):
             x = leaky(self.behind[level - 1](leaky(self.before[level - 1](x))))[:, :, ::2, ::2]
             if level == scale and fade < 1:
-                x = torch.lerp(leaky(self.inputs[level - 1](halved(spectrograms))), x, fade)
-        x = leaky(self.compared(with_deviation(x)))
+                x = torch.lerp(leaky(self.inputs[level - 1](downsampled(spectrograms))), x, fade)
+        x = leaky(self.compared(with_batch_deviation(x)))
         found = self.last(leaky(self.hidden(x.flatten(1))))
         return found[:, :-1], found[:, -1]

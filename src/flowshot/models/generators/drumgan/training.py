@@ -12,12 +12,11 @@ from torch.nn import functional
 from flowshot.clips.attributes import attributes, attributes_of
 from flowshot.clips.batches import evenly_spaced
 from flowshot.models.generators.drumgan.model import ROWS, Drumgan
-from flowshot.models.generators.drumgan.network import Discriminator, doubled, halved
+from flowshot.models.generators.drumgan.network import Discriminator, downsampled, upsampled
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
-from flowshot.training.loop import Terms, follow, noise_source, train_by_steps
-from flowshot.training.optimizer import clipped_gradients
+from flowshot.training.loop import Terms, clipped_gradients, noise_source, train_by_steps, update_average
 
 PENALTY, DRIFT = 10.0, 0.001
 
@@ -39,48 +38,48 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
         for each in (network, discriminator)
     ]
     noise = noise_source(job, device)
-    fast = uses_bfloat16(job.training, device)
+    bfloat16 = uses_bfloat16(job.training, device)
 
     def take_step(clips: Tensor, step: int) -> Terms:
         scale, fade = growth(step, job.budget.steps, len(config.widths), config.last_share, config.fade_share)
         real = at_scale(model.spectrum.of(clips), len(config.widths) - 1 - scale, fade)
         asked = attributes(clips, job.dataset.sample_rate)[:, : len(model.attribute_names)]
 
-        def judge(spectrograms: Tensor) -> tuple[Tensor, Tensor]:
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        def discriminate(spectrograms: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 guesses, scores = discriminator(spectrograms, scale, fade)
             return guesses.float(), scores.float()
 
-        def make() -> Tensor:
+        def generate() -> Tensor:
             latent = torch.randn(len(clips), config.latent_size, generator=noise, device=device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
-                made: Tensor = network(latent, asked, scale, fade)
-            return made.float()
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                generated: Tensor = network(latent, asked, scale, fade)
+            return generated.float()
 
-        def disobedience(guesses: Tensor) -> Tensor:
+        def attribute_loss(guesses: Tensor) -> Tensor:
             if not model.attribute_names:
                 return guesses.new_zeros(())
             return config.attribute_weight * functional.mse_loss(guesses.sigmoid(), asked)
 
         with torch.no_grad():
-            fake = make()
-        guesses, real_scores = judge(real)
-        distance = real_scores.mean() - judge(fake)[1].mean()
+            fake = generate()
+        guesses, real_scores = discriminate(real)
+        distance = real_scores.mean() - discriminate(fake)[1].mean()
         mixed = torch.rand(len(clips), 1, 1, 1, generator=noise, device=device)
         # In full precision, because it is differentiated twice.
         penalty = gradient_penalty(lambda x: discriminator(x, scale, fade)[1], torch.lerp(fake, real, mixed))
-        of_real = disobedience(guesses)
+        of_real = attribute_loss(guesses)
         loss = -distance + penalty + DRIFT * real_scores.square().mean() + of_real
         norm = clipped_gradients(discriminator, loss, math.inf)
         optimizers[1].step()
 
         discriminator.requires_grad_(False)
-        guesses, scores = judge(make())
-        of_fake = disobedience(guesses)
+        guesses, scores = discriminate(generate())
+        of_fake = attribute_loss(guesses)
         generator_norm = clipped_gradients(network, of_fake - scores.mean(), math.inf)
         optimizers[0].step()
         discriminator.requires_grad_(True)
-        follow(model.network, network, config.average, step)
+        update_average(model.network, network, config.average, step)
         terms: Terms = {
             "train_loss": loss, "wasserstein": distance, "penalty": penalty, "scale": scale + fade,
             "gradient_norm": norm + generator_norm, "learning_rate": job.training.learning_rate,
@@ -105,10 +104,10 @@ def growth(step: int, steps: int, scales: int, last_share: float, fade_share: fl
 
 
 def at_scale(spectrograms: Tensor, halvings: int, fade: float) -> Tensor:
-    """Real spectrograms, halved `halvings` times, mixed with the next smaller scale while it fades in."""
+    """Real spectrograms, downsampled `halvings` times, mixed with the next smaller scale while it fades in."""
     for _ in range(halvings):
-        spectrograms = halved(spectrograms)
-    return spectrograms if fade == 1 else torch.lerp(doubled(halved(spectrograms)), spectrograms, fade)
+        spectrograms = downsampled(spectrograms)
+    return spectrograms if fade == 1 else torch.lerp(upsampled(downsampled(spectrograms)), spectrograms, fade)
 
 
 def gradient_penalty(score: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
