@@ -116,9 +116,8 @@ def test_raves_own_step_learns(bench):
 
     training = sys.modules["benchmarks.training"]
     from flowshot.models.autoencoders.rave.model import RaveAutoencoder, RaveConfig, rave_configuration
-    from flowshot.models.autoencoders.vae.config import VAEConfig
 
-    model = RaveAutoencoder(VAEConfig(rave=RaveConfig(capacity=4, latent_size=4)), 16000, 16000)
+    model = RaveAutoencoder(RaveConfig("v2_small", 4, 4, (4, 4, 4, 2), 0.75, 32768), 16000, 16000)
     before = {name: value.clone() for name, value in model.rave.named_parameters()}
     step = training.rave_step(model, torch.rand(1, 16000))
     with rave_configuration(model.config, 16000, phase_1_steps=10**9):
