@@ -97,6 +97,7 @@ def test_answers_and_order_survive_a_reload_and_each_listener_has_an_order_of_th
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.key(key)
     page.reload()
+    page.wait_for("!!document.querySelector('#step [data-clip]')")
     assert clips_shown(page) == shown
     assert page.evaluate("document.querySelector('output').textContent") == "2"
     assert page.evaluate("document.querySelectorAll('.heard').length") == len(shown)
