@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from flowshot.api.arm import Arm
 from flowshot.api.load import ABOUT
 from flowshot.cli.arms import load_arm, replaceable
@@ -17,6 +15,7 @@ from flowshot.core.files import read_json, whole_folder, write_json, writing
 from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.core.provenance import git_revision
+from flowshot.core.templates import templates
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -52,14 +51,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def readme(arm: Arm, dataset: dict[str, Any], scores: list[dict[str, Any]], folder: str) -> str:
     """The card: what the model is, what it learned from, how good it is, and how it is loaded."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters |= {"json": json.dumps, "number": "{:.4g}".format}
-    card = templates.get_template("card.md.jinja")
+    environment = templates(Path(__file__).parent, keep_trailing_newline=True)
+    environment.filters |= {"json": json.dumps, "number": "{:.4g}".format}
+    card = environment.get_template("card.md.jinja")
     return card.render(arm=arm, dataset=dataset, scores=scores, folder=folder, revision=git_revision(arm.project))

@@ -16,6 +16,7 @@ from flowshot.core.process import warn
 from flowshot.core.process import workers as usable_cores
 from flowshot.core.randomness import numpy_generator
 from flowshot.core.sections import to_dict
+from flowshot.core.templates import templates
 from flowshot.preparation.config import DatasetConfig
 from flowshot.preparation.selection import (
     REASONS,
@@ -216,12 +217,5 @@ def _counts(splits: Splits, column: Literal["pack", "kind"]) -> dict[str, dict[s
 
 def _card_text(card: dict[str, Any]) -> str:
     """`dataset.json` as Markdown: origin, licences, what was kept and dropped, and how clips were made."""
-    # Imported here, because only the last step needs it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    template = environment.get_template("card.md.jinja")
+    template = templates(Path(__file__).parent, keep_trailing_newline=True).get_template("card.md.jinja")
     return template.render(card=card, counts=card["counts"], reasons=REASONS)

@@ -4,8 +4,9 @@ import base64
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flowshot.core.templates import templates
 from flowshot.report.language import Words
 from flowshot.report.markup import escape_markdown
 
@@ -17,12 +18,7 @@ FOLDER = Path(__file__).parent
 
 def template(name: str, words: Words) -> "Template":
     """A template in which `_` translates and `number` writes a number; those of HTML escape everything."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # only the last step needs it
-
-    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    environment = Environment(
-        loader=FileSystemLoader([FOLDER, FOLDER / "page"]), autoescape=select_autoescape(), **options
-    )
+    environment = templates(FOLDER, FOLDER / "page")
     environment.globals |= {"_": words, "number": lambda value: words.number(f"{value:.3g}")}
     # A minus is as wide as a digit, so that columns line up; a hyphen in a name stays one.
     environment.filters |= {
