@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from flowshot.models.autoencoders.vae.blocks import CentredConvolution, Upsample, initialise
+from flowshot.models.autoencoders.vae.blocks import Upsample, initialise
 
 
 @pytest.mark.parametrize("stride", [2, 4, 5])

@@ -58,21 +58,6 @@ def residual_stack(channels: int, dilations: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels, dilation) for dilation in dilations))
 
 
-class CentredConvolution(nn.Conv1d):
-    """A convolution that answers 0 to a constant: each kernel has mean 0 over time, and there is no bias.
-
-    The input is continued beyond its ends by its first and last value, so that constants are silent there too.
-
-    Shapes: `[batch, inputs, frames]` -> `[batch, outputs, frames]`.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel_size: int) -> None:
-        super().__init__(inputs, outputs, kernel_size, padding=kernel_size // 2, padding_mode="replicate", bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.weight - self.weight.mean(-1, keepdim=True), None)
-
-
 class Downsample(nn.Module):
     """A strided convolution: `[batch, inputs, frames]` -> `[batch, outputs, frames / stride]`."""
 

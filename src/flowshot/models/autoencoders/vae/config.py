@@ -10,13 +10,14 @@ FlowKind = Literal["none", "nsf", "realnvp", "maf", "iaf"]
 
 @dataclass(frozen=True)
 class VAEConfig(Section):
-    """Widths and depths, latent size, pooling, and the flows in posterior and prior."""
+    """Widths and depths, latent size, what is decoded, pooling, and the flows in posterior and prior."""
 
     bands: int
     latent_size: int
     channels: tuple[int, ...]
     strides: tuple[int, ...]
     decoder_dilations: tuple[int, ...]
+    waveform: bool
     pooling: Literal["flatten", "mean"]
     posterior_flow: FlowKind
     prior_flow: FlowKind

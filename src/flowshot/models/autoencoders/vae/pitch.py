@@ -52,9 +52,10 @@ class PitchHead(nn.Module):
         """
         gate, places = (each.float() for each in logits)
         gate = functional.interpolate(gate, size=measured.level.shape[-1], mode="linear")
+        is_tone = (measured.tonality > TONE).float()
         tonal = (measured.tonality / (2 * TONE)).clamp_max(1)
         loud = measured.level.sum((1, 2)).clamp_min(1e-3)
-        gates = functional.binary_cross_entropy_with_logits(gate, tonal, measured.level, reduction="none").sum((1, 2))
+        gates = functional.binary_cross_entropy_with_logits(gate, is_tone, measured.level, reduction="none").sum((1, 2))
         away = measured.place.unsqueeze(2) * IN_BAND - _centres(gate)
         near = (-0.5 * (away / LEARNED_WIDTH).square()).exp()
         near = near / near.sum(2, keepdim=True) * (measured.level * tonal).unsqueeze(2)
@@ -64,10 +65,15 @@ class PitchHead(nn.Module):
         return (GATE_WEIGHT * gates + PLACE_WEIGHT * wrong) / loud
 
     def choose(self, logits: tuple[Tensor, Tensor], draws: Tensor, slots: int) -> Slots:
-        """Gates and frequencies without measurement; `draws: [batch, bands]` are uniform in [0, 1]."""
+        """Gates and frequencies without measurement, from `draws: [batch, bands, 2 or more]`, uniform in [0, 1].
+
+        Each sub-band draws once whether a doubtful slot is a tone, for the whole clip: as many slots are tones as
+        were measured, which a threshold gets wrong where most are doubtful, and a tone does not flicker.
+        """
         gate, places = (each.float() for each in logits)
-        heard = (functional.interpolate(gate, size=slots, mode="linear") > 0).float()
-        place = functional.interpolate(drawn_places(places.softmax(2), draws), size=slots, mode="linear")
+        tones = functional.interpolate(gate, size=slots, mode="linear").sigmoid()
+        heard = (tones > draws[..., :1]).float()
+        place = functional.interpolate(drawn_places(places.softmax(2), draws[..., 1]), size=slots, mode="linear")
         return Slots(heard, place, heard)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.validation import validate
 from flowshot.models.autoencoders.vae.adversarial import Adversary, train_decoder_alone
 from flowshot.models.autoencoders.vae.vae import VAE
@@ -21,9 +22,14 @@ def train(model: VAE, job: TrainingJob) -> Trained:
     """Train `model` on its device for the steps of the job's budget.
 
     The best weights have the lowest validation loss. An adversarial phase makes that loss worse on purpose, and
-    `target_kl` changes what a nat costs: with one of them, the last weights are the best. For what it raises, see
-    `train_by_steps`.
+    `target_kl` changes what a nat costs: with one of them, the last weights are the best. Raises
+    FlowshotError if a likelihood is asked of a decoder that draws, and what `train_by_steps` raises.
     """
+    if job.training.loss.likelihood != "none" and not model.config.waveform:
+        raise FlowshotError(
+            "train.loss.likelihood compares clips sample by sample, and this decoder draws noise and tones; set "
+            "waveform: true in the autoencoder's entry (params.yaml)"
+        )
     config, budget, generator = job.training, job.budget, job.generator
     train_clips, valid_clips, sample_rate = job.dataset.clips("train"), job.dataset.clips("valid"), model.sample_rate
     device = next(model.parameters()).device
@@ -33,7 +39,6 @@ def train(model: VAE, job: TrainingJob) -> Trained:
     # A generator of its own, so that the same clips come in the same order whatever is changed in them.
     changes = torch.Generator().manual_seed(noise.initial_seed() + 1)
     latent_loss = LatentLoss(config)
-    model.guided = config.loss.likelihood == "none"
     objective = Objective(model, reconstruction_loss, latent_loss, noise, uses_bfloat16(config, device))
     parts: dict[str, Stateful] = {
         "optimizer": optimizer, "schedule": schedule, "latent_loss": latent_loss, "noise": GeneratorState(noise),

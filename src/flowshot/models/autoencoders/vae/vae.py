@@ -32,9 +32,6 @@ class VAE(Autoencoder):
     (1606.04934); a learned flow prior: Chen et al. 2017 (1611.02731).
     """
 
-    # Off where the loss is a likelihood, which the clip itself must not help to reach.
-    guided = True
-
     def __init__(self, config: VAEConfig, clip_samples: int, sample_rate: int) -> None:
         super().__init__(clip_samples, sample_rate)
         self.config = config
@@ -87,5 +84,5 @@ class VAE(Autoencoder):
         padded, measured = self._measured(clips)
         posterior = self._posterior(padded, measured)
         latent, kl = draw_with_kl(posterior, self.posterior_flow, self.prior, generator)
-        decoded, missed = self.decoder.follow(latent, measured, generator, self.guided)
+        decoded, missed = self.decoder.follow(latent, measured, generator)
         return Reconstruction(decoded, latent, kl, posterior, missed)
