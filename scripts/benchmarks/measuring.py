@@ -95,7 +95,8 @@ def training_in_turns(
     budget = BudgetConfig((rounds + 1) * group + 1, BATCH_SIZE)
     generator = torch.Generator().manual_seed(0)
     dataset: Any = SimpleNamespace(clips={"train": clips, "valid": clips[:1]}.__getitem__)
-    train(default_model(), TrainingJob(dataset, config, budget, generator, checkpoint=turns))
+    model = default_model(waveform=config.loss.likelihood != "none")
+    train(model, TrainingJob(dataset, config, budget, generator, checkpoint=turns))
     return turns.pairs
 
 

@@ -153,7 +153,7 @@ def against_pythae(group: int = 10, rounds: int = 5) -> Numbers:
     clips = decaying_noise(BATCH_SIZE * group)
     config = unvalidated(loss=dataclasses.replace(default_training().loss, likelihood="gaussian"))
     with TemporaryDirectory() as folder, quiet():
-        trainer = pythae_trainer(default_model(), clips, folder)
+        trainer = pythae_trainer(default_model(waveform=True), clips, folder)
         pairs = training_in_turns(lambda: trainer.train_step(1), clips, config, group, rounds)
     return {"throughput over pythae's": median_ratio([(theirs, mine) for mine, theirs in pairs])}
 

@@ -154,3 +154,12 @@ def test_the_gradient_is_clipped_and_its_norm_logged_before():
     assert trained.history[0]["gradient_norm"] > 1e-3
     # Adam divides by its own estimate of the gradient's size, save for its epsilon of 1e-8.
     assert max(float((trained.last[name] - weight).abs().max()) for name, weight in before.items()) < 1e-5
+
+
+def test_a_likelihood_is_trained_with_a_decoder_that_draws_nothing():
+    config = settings(loss={"likelihood": "gaussian", "likelihood_scale": 0.1}, validate_every=25)
+    history = run(100, tiny_vae(waveform=True), valid=sines(8), config=config).history
+    losses = [row["valid_reconstruction"] for row in history if "valid_reconstruction" in row]
+    assert losses[-1] < 0.97 * losses[0]
+    with pytest.raises(FlowshotError, match="set waveform: true"):
+        run(1, config=config)

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 
 from flowshot.models.autoencoders.vae.pitch import BEYOND, IN_BAND, PLACES, QUARTERS, PitchHead, drawn_places
-from flowshot.models.autoencoders.vae.slots import Slots
+from flowshot.models.autoencoders.vae.slots import TONE, Slots
 from seeded import generator
 
 BANDS, FRAMES, SLOTS = 3, 4, 16
@@ -76,11 +78,35 @@ def test_what_is_silent_or_noise_has_no_place_to_be_missed():
 
 def test_what_is_chosen_is_what_the_logits_say():
     head, slots = PitchHead(5, 6, BANDS, FRAMES), some_slots()
-    chosen = head.choose(logits_for(slots), torch.rand(2, BANDS, generator=generator()), SLOTS)
+    chosen = head.choose(logits_for(slots), torch.rand(2, BANDS, 2, generator=generator()), SLOTS)
     middle = torch.arange(SLOTS) % 4 // 2 != 3  # between two quarters the place moves
     assert ((chosen.tonality > 0) == (slots.tonality > 0.5))[..., middle].float().mean() > 0.85
     quarters = [each.place.unflatten(-1, (QUARTERS, -1)).mean(-1) for each in (chosen, slots)]
     assert (quarters[0] - quarters[1]).abs().mean() < 0.1
+
+
+def test_a_doubtful_gate_is_a_tone_as_often_as_its_logit_says_and_never_flickers():
+    """A quarter of the slots in doubt: each sub-band of each clip is a tone throughout, or noise throughout."""
+    head = PitchHead(5, 6, BANDS, FRAMES)
+    clips = 2000
+    logits = torch.full((clips, BANDS, FRAMES), math.log(0.25 / 0.75)), torch.zeros(clips, BANDS, PLACES, QUARTERS)
+    heard = head.choose(logits, torch.rand(clips, BANDS, 2, generator=generator()), SLOTS).tonality
+    assert (heard == heard[..., :1]).all()
+    assert heard.mean() == pytest.approx(0.25, abs=0.03)
+    together = (heard[:, 0, 0] * heard[:, 1, 0]).mean()
+    assert together == pytest.approx(0.25**2, abs=0.02), "sub-bands draw each for itself"
+
+
+def test_the_gate_learns_how_often_a_slot_is_a_tone():
+    """Cross-entropy with what is counted as a tone: at the share of tones, its gradient is 0."""
+    head, share = PitchHead(5, 6, BANDS, FRAMES), 0.25
+    tonality = torch.full((8, BANDS, SLOTS), 0.9 * TONE)
+    tonality[: int(8 * share)] = 1.1 * TONE
+    gate = torch.full((8, BANDS, FRAMES), math.log(share / (1 - share)), requires_grad=True)
+    measured = Slots(tonality, torch.full_like(tonality, 0.5), torch.ones_like(tonality))
+    loss = head.loss((gate, torch.zeros(8, BANDS, PLACES, QUARTERS)), measured).sum()
+    (slope,) = torch.autograd.grad(loss, gate)
+    torch.testing.assert_close(slope.sum(0), torch.zeros_like(slope[0]), atol=1e-5, rtol=0)
 
 
 def test_a_new_head_is_undecided():
