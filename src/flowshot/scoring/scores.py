@@ -22,6 +22,7 @@ from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.floor import floor_scores, joined
 from flowshot.scoring.kinds import kind_scores
+from flowshot.scoring.metrics.cdpam import cdpam_distance
 from flowshot.scoring.metrics.constant_tone import constant_tone
 from flowshot.scoring.metrics.control import control_scores
 from flowshot.scoring.metrics.pitch import pitch_kept
@@ -59,7 +60,8 @@ def score_arm(
     scores += control_scores(clips, prepared.sample_rate, asked or {}, config.confidence)
     if paired:
         skip = config.on_bad_clip == "skip"
-        scores += reconstruction_scores(candidate, reference, prepared.sample_rate, config.confidence, skip)
+        rate = prepared.sample_rate
+        scores += reconstruction_scores(candidate, reference, rate, config.confidence, skip, config.cdpam)
     return scores
 
 
@@ -119,13 +121,18 @@ def score_against_reference(
 
 
 def reconstruction_scores(
-    reconstructions: NamedClips, originals: NamedClips, sample_rate: int, confidence: float, skip: bool = False
+    reconstructions: NamedClips,
+    originals: NamedClips,
+    sample_rate: int,
+    confidence: float,
+    skip: bool = False,
+    cdpam: int = 0,
 ) -> list[Score]:
     """How far each clip is from its original, the clip at its place in `originals`, on average.
 
     `mrstft`, `log_spectral_distance`, `si_sdr` and `envelope_correlation`, and of the pairs whose original has a pitch
-    `voiced_kept` and `pitch_within_50_cents`, with t intervals over their sources. With `skip`, pairs with NaN or
-    infinity are left out and listed in the scores' `details`.
+    `voiced_kept` and `pitch_within_50_cents`, with t intervals over their sources; `cdpam` is the number of pairs that
+    have that distance too. With `skip`, pairs with NaN or infinity are left out and listed in the scores' `details`.
 
     Raises:
         FlowshotError: a clip holds NaN or infinity, and is not to be skipped.
@@ -145,10 +152,11 @@ def reconstruction_scores(
         "envelope_correlation": envelope_correlation(*pairs, sample_rate),
     }
     found["voiced_kept"], found["pitch_within_50_cents"] = pitch_kept(*pairs, sample_rate)
+    found["cdpam"] = cdpam_distance(*pairs, sample_rate, cdpam)
     scores = []
     for metric, values in found.items():
         measured = np.flatnonzero(np.isfinite(values))
-        if len(measured) == 0:  # no original has a pitch
+        if len(measured) == 0:  # no original has a pitch, or the distance is not asked for
             continue
         value, groups = float(values[measured].mean()), [originals.groups[row] for row in measured]
         low, high = student_interval(value, mean_standard_error(values[measured], groups), confidence)

@@ -172,7 +172,7 @@ def packaged_file(package: str, file: str, sha256: str, remedy: str) -> Path:
     folders = (found.submodule_search_locations if found else None) or []
     path = next((Path(folder) / file for folder in folders), None)
     if path is None or not path.is_file():
-        raise FlowshotError(f"the package {package}, which holds the weights of an embedding, is missing; {remedy}")
+        raise FlowshotError(f"the package {package}, which holds the weights of a network, is missing; {remedy}")
     if (found_hash := sha256_of_file(path)) != sha256:
         raise FlowshotError(
             f"{path} is not the expected network: its SHA-256 is {found_hash} and not {sha256}; {remedy}"
