@@ -3,7 +3,8 @@
     python scripts/planted_differences.py --data data/prepared/samples
 
 Arms are draws from real training clips, one of them degraded: `CANDIDATES` clips each, against `GROUPS` sources of the
-held-out clips, which are drawn anew as well. The paired test of their KID under YAMNet is that of the report.
+held-out clips, which are drawn anew as well. The paired test of their KID under YAMNet is that of the report: which arm
+is nearer to real clips? The other test asks whether the arms differ at all, as `flowshot score ARM --reference OTHER`.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
 from flowshot.scoring.floor import joined
-from flowshot.scoring.metrics.kernel import polynomial_kernel
+from flowshot.scoring.metrics.kernel import KernelDistance, gaussian_kernel, median_distance, polynomial_kernel
+from flowshot.scoring.metrics.null_test import MOST_UNITS, null_p_value
 from flowshot.scoring.metrics.paired import Distance, paired_difference
 
 CANDIDATES, GROUPS, DROPPED = 4000, 300, 0.05
@@ -77,17 +79,19 @@ def main() -> None:
     embed = lambda clips: EmbeddingCache(arguments.cache).embed(network, clips, prepared.sample_rate)[:, :1024]  # noqa: E731
     reference = embed(held_out.clips)
     embedded = embed(planted(prepared, rows, None))
-    clean = Arm(embedded, reference)
+    clean, kernel = Arm(embedded, reference), gaussian_kernel(median_distance(reference))
     labels = {
         LABELS: np.array([row["label"] for row in prepared.rows("train")])[rows],
         CLUSTERS: fcluster(linkage(embedded, "ward"), round(1 / DROPPED), "maxclust"),
     }
     lines = []
     for name, plant in PLANTS.items():
-        degraded = Arm(embed(planted(prepared, rows, plant)), reference) if plant else clean
+        spoiled = embed(planted(prepared, rows, plant)) if plant else embedded
+        degraded = Arm(spoiled, reference) if plant else clean
+        pools = kernel(spoiled, spoiled), kernel(embedded, embedded), kernel(spoiled, embedded)
         redraws = arguments.redraws if name != "nothing" else 2 * arguments.redraws
         found = [
-            redraw(degraded, clean, np.array(held_out.groups), labels.get(name, labels[LABELS]), name, i)
+            redraw(degraded, clean, pools, np.array(held_out.groups), labels.get(name, labels[LABELS]), name, i)
             for i in range(redraws)
         ]
         lines.append(line(name, found))
@@ -134,29 +138,52 @@ class Arm:
         return Distance(float(own - 2 * mean), variance, moved, float(repeated))
 
 
+def differ(pools: Sequence[np.ndarray], drawn: Sequence[np.ndarray], generator: np.random.Generator) -> float:
+    """The p-value of `kad_p` of two arms' draws against each other; each draw is a source.
+
+    `pools` are the kernels of their pools: of the first with itself, of the second, and of the first with the second.
+    """
+    units, sums = [], []
+    for counts in drawn:
+        rows = generator.permutation(np.repeat(np.arange(len(counts)), counts.astype(int)))
+        shares = np.zeros((MOST_UNITS, len(counts)))
+        np.add.at(shares, (np.arange(len(rows)) % MOST_UNITS, rows), 1.0)
+        units.append(shares)
+        sums.append(shares.sum(axis=1))
+    pairs = (0, 0), (1, 1), (0, 1)
+    within_x, within_y, between = (units[i] @ pool @ units[j].T for pool, (i, j) in zip(pools, pairs, strict=True))
+    x, y = (tuple(f"{arm}{i}" for i in range(MOST_UNITS)) for arm in "xy")
+    return null_p_value(KernelDistance(within_x, within_y, between, sums[0], sums[1], x, y), 999, generator)
+
+
 def redraw(
-    degraded: Arm, clean: Arm, groups: np.ndarray, labels: np.ndarray, name: str, i: int
-) -> tuple[float, float, float]:
-    """The difference of both KIDs, its p-value, and what would have been found with power 0.8."""
+    degraded: Arm, clean: Arm, pools: Sequence[np.ndarray], groups: np.ndarray, labels: np.ndarray, name: str, i: int
+) -> tuple[float, float, float, float]:
+    """The difference of both KIDs, its p-value, what would have been found with power 0.8, and `differ`."""
     generator = numpy_generator(i, "planted", name)
     reference = np.flatnonzero(np.isin(groups, generator.permutation(np.unique(groups))[:GROUPS]))
     source = np.unique(groups[reference], return_inverse=True)[1]
     classes = generator.permutation(np.unique(labels))
     dropped = classes[: round(DROPPED * len(classes))] if name in (LABELS, CLUSTERS) else classes[:0]
     allowed = np.flatnonzero(~np.isin(labels, dropped)), np.arange(len(labels))
-    drawn = (np.bincount(generator.choice(of, CANDIDATES), minlength=len(labels)).astype(float) for of in allowed)
+    drawn = [np.bincount(generator.choice(of, CANDIDATES), minlength=len(labels)).astype(float) for of in allowed]
     pair = [arm.distance(counts, reference, source) for arm, counts in zip((degraded, clean), drawn, strict=True)]
     difference = paired_difference(*([one] for one in pair))
-    return difference.value, difference.p_value, difference.detectable(0.8, 0.95)
+    return (
+        difference.value,
+        difference.p_value,
+        difference.detectable(0.8, 0.95),
+        differ(pools, drawn, generator),
+    )
 
 
-def line(name: str, found: Sequence[tuple[float, float, float]]) -> str:
+def line(name: str, found: Sequence[tuple[float, float, float, float]]) -> str:
     """A row of the table."""
-    differences, p_values, detectable = np.array(found).T
+    differences, p_values, detectable, p_differ = np.array(found).T
     low, middle, high = 1000 * np.quantile(differences, [0, 0.5, 1])
-    count = int((p_values < 0.05).sum())
+    nearer, apart = (f"{int((each < 0.05).sum())} of {len(found)}" for each in (p_values, p_differ))
     needed = 1000 * np.median(detectable)
-    return f"| {name} | {middle:.3f} ({low:.3f} to {high:.3f}) | {needed:.3f} | {count} of {len(found)} |"
+    return f"| {name} | {middle:.3f} ({low:.3f} to {high:.3f}) | {needed:.3f} | {nearer} | {apart} |"
 
 
 def page(lines: Sequence[str], prepared: PreparedDataset, pool: int, classes: int) -> str:
@@ -166,10 +193,11 @@ def page(lines: Sequence[str], prepared: PreparedDataset, pool: int, classes: in
 `scripts/planted_differences.py`: {CANDIDATES:,} clips per arm, drawn with replacement from {pool:,} training clips of
 `{prepared.name}`, against the held-out clips of {GROUPS} sources, all drawn anew for each redraw.
 The degraded arm and a clean one are compared by the paired test of KID under YAMNet. Instruments are the {classes:,}
-labels of the files; classes of sound are clusters of the embedding (Ward), drawn anew as well.
+labels of the files; classes of sound are clusters of the embedding (Ward), drawn anew as well. The last column tests
+the arms against each other, without the reference (`kad_p`).
 
-| planted | difference of KID ×10³, median (range) | found from, power 0.8 | p < 0.05 |
-|:--|--:|--:|--:|
+| planted | difference of KID ×10³, median (range) | found from, power 0.8 | nearer: p < 0.05 | differ: p < 0.05 |
+|:--|--:|--:|--:|--:|
 {chr(10).join(lines)}
 """  # noqa: RUF001
 
