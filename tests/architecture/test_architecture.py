@@ -250,4 +250,6 @@ def test_a_program_in_a_file_is_loaded_only_where_it_was_made_or_is_trusted():
         "models/autoencoders/exported_rave/model.py",
     }
     unpickling = "weights_only=False"
-    assert not [path for path in PACKAGE.rglob("*.py") if unpickling in path.read_text(encoding="utf-8")]
+    lines = [line for path in PACKAGE.rglob("*.py") for line in path.read_text(encoding="utf-8").splitlines()]
+    # One file is too old for torch's own reader; `test_cdpam.py` tests what is admitted in it.
+    assert all("pickle_module=TENSORS_ONLY" in line for line in lines if unpickling in line)

@@ -156,7 +156,9 @@ def test_a_prior_s_entry_runs_its_own_stages_alone(restored):
     params["fit_prior"]["gmm"]["components"] = 1
     write_params(restored / "params.yaml", params)
     ran = stages_run(restored, "score@mine-nf_both-own-0", "score@mine-nf_both-gmm-0")
-    assert ran == {f"{stage}@mine-nf_both-gmm-0" for stage in ("fit_prior", "sample", "score")}
+    # The validation may have chosen one component before; then the clips are the same, and nothing is scored again.
+    fitted, sampled, scored = (f"{stage}@mine-nf_both-gmm-0" for stage in ("fit_prior", "sample", "score"))
+    assert {fitted, sampled} <= ran <= {fitted, sampled, scored}
 
 
 def test_scoring_again_keeps_one_run_per_arm_in_mlflow(project):
