@@ -27,6 +27,7 @@ from flowshot.scoring.metrics.paired import Distance, paired_difference
 from flowshot.scoring.metrics.score import Score
 
 D, SOURCES, CANDIDATES, POPULATION, LARGEST = 8, 60, 80, 1000, 30
+MANY_SOURCES, MANY_CANDIDATES = 300, 400
 DISTANCES, P_VALUES = ("fad", "kid", "kad"), ("kid_p", "kad_p")
 
 
@@ -100,11 +101,13 @@ REGIMES = (
     Regime("size tied to content, floor", tied=True, floor=True),
     Regime("size tied to content, differing", tied=True, shift=0.3, spread=1.1),
     Regime("size tied to content, few sources", tied=True, sources=30),
-    Regime("size tied to content, many sources", tied=True, sources=300, candidates=400),
+    Regime("size tied to content, many sources", tied=True, sources=MANY_SOURCES, candidates=MANY_CANDIDATES),
     Regime("heavy tails (t, 3)", tails=3),
     Regime("heavy tails (t, 3), floor", tails=3, floor=True),
     Regime("heavy tails (t, 3), tied", tied=True, tails=3),
-    Regime("heavy tails (t, 3), tied, many sources", tied=True, tails=3, sources=300, candidates=400),
+    Regime(
+        "heavy tails (t, 3), tied, many sources", tied=True, tails=3, sources=MANY_SOURCES, candidates=MANY_CANDIDATES
+    ),
     Regime("heavy tails (t, 3), tied, floor", tied=True, tails=3, floor=True),
     Regime("heavy tails (t, 3), tied, differing", tied=True, tails=3, shift=0.3, spread=1.1),
 )
@@ -198,8 +201,8 @@ def page(covered: list[str], rejected: list[str], replications: int) -> str:
 
 {replications} replications of each regime by `scripts/clustered_coverage.py`: how often a 95 % interval covers
 (standard error {error:.1f} points), in brackets half of its median width over 1.96 deviations. References hold whole
-sources of 1 to 30 near-identical clips (4.5 on average) in {D} dimensions; an arm has {CANDIDATES} clips (400
-of the regimes with 300 sources), drawn as clips are; a floor holds whole sources.
+sources of 1 to 30 near-identical clips (4.5 on average) in {D} dimensions; an arm has {CANDIDATES} clips,
+with many sources {MANY_CANDIDATES}, drawn as clips are; a floor holds whole sources.
 
 | regime | sources | FAD | KID | KAD |
 |:--|--:|--:|--:|--:|

@@ -48,7 +48,6 @@ MODEL = dataclasses.replace(
     channels=(32, 48, 64),
     strides=(4, 2, 2),
     decoder_dilations=(1,),
-    waveform=False,
 )
 TRAINING = PARAMS.section("train", TrainConfig)
 LOSS = dataclasses.replace(TRAINING.loss, fft_sizes=(512, 128))

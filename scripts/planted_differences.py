@@ -4,7 +4,8 @@
 
 Arms are draws from real training clips, one of them degraded: `CANDIDATES` clips each, against `GROUPS` sources of the
 held-out clips, which are drawn anew as well. The paired test of their KID under YAMNet is that of the report: which arm
-is nearer to real clips? The other test asks whether the arms differ at all, as `flowshot score ARM --reference OTHER`.
+is nearer to real clips? The other asks whether the arms differ at all (`flowshot score --reference ONE --candidate
+OTHER`).
 """
 
 import argparse
@@ -80,15 +81,18 @@ def main() -> None:
     reference = embed(held_out.clips)
     embedded = embed(planted(prepared, rows, None))
     clean, kernel = Arm(embedded, reference), gaussian_kernel(median_distance(reference))
+    unspoiled = kernel(embedded, embedded)
     labels = {
         LABELS: np.array([row["label"] for row in prepared.rows("train")])[rows],
         CLUSTERS: fcluster(linkage(embedded, "ward"), round(1 / DROPPED), "maxclust"),
     }
     lines = []
     for name, plant in PLANTS.items():
-        spoiled = embed(planted(prepared, rows, plant)) if plant else embedded
-        degraded = Arm(spoiled, reference) if plant else clean
-        pools = kernel(spoiled, spoiled), kernel(embedded, embedded), kernel(spoiled, embedded)
+        degraded, pools = clean, (unspoiled,) * 3
+        if plant:
+            spoiled = embed(planted(prepared, rows, plant))
+            degraded = Arm(spoiled, reference)
+            pools = kernel(spoiled, spoiled), unspoiled, kernel(spoiled, embedded)
         redraws = arguments.redraws if name != "nothing" else 2 * arguments.redraws
         found = [
             redraw(degraded, clean, pools, np.array(held_out.groups), labels.get(name, labels[LABELS]), name, i)

@@ -4,7 +4,6 @@ Manocha, Jin, Zhang and Finkelstein (2021), "CDPAM: Contrastive learning for per
 (arXiv:2102.05109). The weights (MIT) ship inside the package `cdpam`, whose code is never run.
 """
 
-import collections
 import pickle
 from functools import cache
 from itertools import pairwise
@@ -125,7 +124,7 @@ class TensorsAlone(pickle.Unpickler):
         """Called for every global of the pickle; raises FlowshotError for all but the admitted."""
         if (module, name) not in self.ADMITTED:
             raise FlowshotError(f"the weights of cdpam hold {module}.{name}, which is no tensor; {REMEDY}")
-        return collections.OrderedDict if name == "OrderedDict" else torch._utils._rebuild_tensor_v2
+        return super().find_class(module, name)
 
 
 TENSORS_ONLY = SimpleNamespace(

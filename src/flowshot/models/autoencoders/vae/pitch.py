@@ -68,7 +68,7 @@ class PitchHead(nn.Module):
         """Gates and frequencies without measurement, from `draws: [batch, bands, 2 or more]`, uniform in [0, 1].
 
         Each sub-band draws once whether a doubtful slot is a tone, for the whole clip: as many slots are tones as
-        were measured, which a threshold gets wrong where most are doubtful, and a tone does not flicker.
+        were measured, which a threshold gets wrong where most are doubtful, and no draw makes a tone flicker.
         """
         gate, places = (each.float() for each in logits)
         tones = functional.interpolate(gate, size=slots, mode="linear").sigmoid()
