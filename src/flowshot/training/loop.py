@@ -93,7 +93,8 @@ def scheduled_adam(
     model: nn.Module, config: TrainConfig, steps: int
 ) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.LambdaLR]:
     """Adam (Kingma & Ba 2014, 1412.6980) for `steps` steps of `model`, and its learning rate's schedule."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+    # Fused: one pass over the weights in place of a dozen.
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
     return optimizer, decaying_rate(optimizer, config.warmup_steps, steps)
 
 

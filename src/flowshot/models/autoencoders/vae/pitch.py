@@ -56,11 +56,14 @@ class PitchHead(nn.Module):
         tonal = (measured.tonality / (2 * TONE)).clamp_max(1)
         loud = measured.level.sum((1, 2)).clamp_min(1e-3)
         gates = functional.binary_cross_entropy_with_logits(gate, is_tone, measured.level, reduction="none").sum((1, 2))
+        slots = gate.shape[-1]
         away = measured.place.unsqueeze(2) * IN_BAND - _centres(gate)
-        near = (-0.5 * (away / LEARNED_WIDTH).square()).exp()
-        near = near / near.sum(2, keepdim=True) * (measured.level * tonal).unsqueeze(2)
-        slots = near.shape[-1]
-        near = functional.adaptive_avg_pool1d(near.flatten(1, 2), QUARTERS).unflatten(1, (self.bands, PLACES))
+        # Bounded, because an exponential that underflows takes many times longer.
+        near = (-0.5 * (away / LEARNED_WIDTH).square()).clamp_min(-80).exp()
+        weights = measured.level * tonal / near.sum(2)
+        # Means over quarters of the clip, `[slots, QUARTERS]`, in one product with the weights.
+        means = functional.adaptive_avg_pool1d(torch.eye(slots, device=near.device), QUARTERS)
+        near = near @ (weights.unsqueeze(-1) * means)
         wrong = -(near * places.log_softmax(2)).sum((1, 2, 3)) * (slots / QUARTERS)
         return (GATE_WEIGHT * gates + PLACE_WEIGHT * wrong) / loud
 

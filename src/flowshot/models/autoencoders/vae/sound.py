@@ -60,7 +60,7 @@ class NoiseAndTones(nn.Module):
             clips = self.bank.synthesis((1 - (1 - BESIDE_TONE) * gate) * loudness * noise)
             # A sinusoid of amplitude sqrt(2) has the power of unit noise.
             clips = clips + self.tones(math.sqrt(2) * gate * loudness, places, draws[..., 2])
-        return clips, clips.new_zeros(len(clips)) if measured is None else self.pitch.loss(logits, measured)
+            return clips, clips.new_zeros(len(clips)) if measured is None else self.pitch.loss(logits, measured)
 
 
 class Waveform(nn.Module):
