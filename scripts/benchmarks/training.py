@@ -43,7 +43,7 @@ def parameters(module: nn.Module) -> int:
 def bare_step(model: VAE, clips: Tensor) -> Callable[[], None]:
     """Forward, backward and step of `model` on the same `clips: [batch, samples]` at every call, and nothing else."""
     loss = ReconstructionLoss(default_training().loss, SAMPLE_RATE)
-    optimizer, beta = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99)), default_training().beta
+    optimizer, beta = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99), fused=True), default_training().beta
     noise = torch.Generator().manual_seed(0)
 
     def step() -> None:

@@ -16,7 +16,6 @@ OPTIONS = {
     "plain": {},
     "augment": {"augment": {"jitter_seconds": 0.001, "gain_db": 6.0, "polarity": True}},
     "target_kl": {"target_kl": 3.0},
-    "adversarial": {"adversarial": {"share": 0.5}},
 }
 
 
@@ -37,7 +36,7 @@ def stopping(folder, after, **settings):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_interrupted_training_ends_bit_for_bit_like_one_that_was_not(name, tmp_path):
     expected = run(Checkpoint(None), **OPTIONS[name])
-    for after in (1, 4, 3):  # before and after the first validation and the start of the second phase
+    for after in (1, 4, 3):  # before and after the first validation
         with pytest.raises(Interrupted):
             run(stopping(tmp_path, after), **OPTIONS[name])
     rows = []

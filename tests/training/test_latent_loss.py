@@ -124,7 +124,6 @@ def test_with_a_likelihood_the_reconstruction_loss_is_its_misfit_alone(kind):
         ({"target_kl": 5.0, "beta": 0.0}, "beta above 0"),
         ({"target_kl": 5.0, "free_bits": 1.0}, "choose one"),
         ({"loss": {"likelihood_scale": 0.0}}, "likelihood_scale"),
-        ({"adversarial": {"share": 1.0}}, "share"),
     ],
 )
 def test_options_out_of_their_limits_are_errors(change, message):

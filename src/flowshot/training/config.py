@@ -1,4 +1,4 @@
-"""The configuration of a training: losses, augmentation, and the second phase."""
+"""The configuration of a training: losses and augmentation."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -26,18 +26,6 @@ class LossConfig(Section):
         require(len(self.fft_sizes) > 0 and min(self.fft_sizes) >= 16, "fft_sizes must be at least 16 samples")
         weights = [getattr(self, term) for term in self.TERMS]
         require(min(weights) >= 0 and max(weights) > 0, "weights must not be negative, and one must be above 0")
-
-
-@dataclass(frozen=True)
-class AdversarialConfig(Section):
-    """The second phase of training, against discriminators: the last `share` of the steps; 0 switches it off."""
-
-    share: float
-    weight: float
-
-    def __post_init__(self) -> None:
-        require(0 <= self.share < 1, "share must be at least 0 and below 1, because the phase never trains the encoder")
-        require(self.weight > 0, "weight must be above 0")
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,6 @@ class TrainConfig(Section):
     start_from: str | None
     loss: LossConfig
     augment: AugmentConfig
-    adversarial: AdversarialConfig
 
     def __post_init__(self) -> None:
         require(self.beta >= 0, "beta must not be negative")

@@ -25,7 +25,7 @@ def train_by_steps(
     parts: Mapping[str, Stateful],
     take_step: Callable[[Tensor, int], Terms],
     validate: Callable[[], Row] | None = None,
-    keeps_last: Callable[[int], bool] = lambda step: False,
+    keeps_last: bool = False,
     changes: torch.Generator | None = None,
 ) -> Trained:
     """Call `take_step(clips, step)` for every step of the job's budget, or after resuming for the remaining ones.
@@ -36,8 +36,8 @@ def train_by_steps(
         take_step: makes one step on `clips: [batch, samples]`, and returns what the history shows of it, with the
             `gradient_norm` and the `learning_rate`.
         validate: gives the `valid_loss` that decides which weights are the best; without it the last ones are.
-        keeps_last: whether the weights after a step, counted from 0, are the best whatever their validation loss, as
-            long as that is a number: losses of different steps may not compare.
+        keeps_last: the last weights are the best whatever their validation loss, as long as that is a number: losses
+            of different steps may not compare.
         changes: draws the augmentation, on the CPU; by default one that is seeded by the job.
 
     Raises:
@@ -72,8 +72,7 @@ def train_by_steps(
             row = {"step": float(progress.step), **numbers(terms)}
             if validates:
                 row |= validate() if validate is not None else {}
-                always = validate is None or keeps_last(progress.step - 1)
-                if progress.keep_if_better(model, row.get("valid_loss", 0.0), always):
+                if progress.keep_if_better(model, row.get("valid_loss", 0.0), validate is None or keeps_last):
                     job.on_best(progress.best, progress.best_step)
             progress.add(row, time.perf_counter() - start)
             job.on_row(row)

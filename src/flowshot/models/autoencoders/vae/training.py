@@ -7,9 +7,7 @@ from torch import Tensor
 
 from flowshot.core.errors import FlowshotError
 from flowshot.diagnostics.validation import validate
-from flowshot.models.autoencoders.vae.adversarial import Adversary, train_decoder_alone
 from flowshot.models.autoencoders.vae.vae import VAE
-from flowshot.models.base.autoencoder import Reconstruction
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Trained
 from flowshot.training.job import TrainingJob, uses_bfloat16
@@ -21,9 +19,9 @@ from flowshot.training.losses import ReconstructionLoss
 def train(model: VAE, job: TrainingJob) -> Trained:
     """Train `model` on its device for the steps of the job's budget.
 
-    The best weights have the lowest validation loss. An adversarial phase makes that loss worse on purpose, and
-    `target_kl` changes what a nat costs: with one of them, the last weights are the best. Raises
-    FlowshotError if a likelihood is asked of a decoder that draws, and what `train_by_steps` raises.
+    The best weights have the lowest validation loss. `target_kl` changes what a nat costs: with it, the last weights
+    are the best. Raises FlowshotError if a likelihood is asked of a decoder that draws, and what `train_by_steps`
+    raises.
     """
     if job.training.loss.likelihood != "none" and not model.config.waveform:
         raise FlowshotError(
@@ -43,21 +41,10 @@ def train(model: VAE, job: TrainingJob) -> Trained:
     parts: dict[str, Stateful] = {
         "optimizer": optimizer, "schedule": schedule, "latent_loss": latent_loss, "noise": GeneratorState(noise),
     }  # fmt: skip
-    adversary = None
-    if config.adversarial.share:
-        parts["adversary"] = adversary = Adversary(config.adversarial, budget.steps, device, generator.initial_seed())
-
-    def in_phase(step: int) -> bool:
-        return adversary is not None and adversary.acts(step)
 
     def take_step(clips: Tensor, step: int) -> Terms:
         model.train()
-        if in_phase(step):
-            train_decoder_alone(model)
-        output, loss, terms = objective(clips, step)
-        if adversary is not None and in_phase(step):
-            added, added_terms = adversary.step(clips, output.clips, step)
-            loss, terms = loss + added, terms | added_terms
+        loss, terms = objective(clips, step)
         norm = clipped_gradients(model, loss, config.gradient_clip)
         rate = optimizer.param_groups[0]["lr"]
         optimizer.step()
@@ -65,17 +52,15 @@ def train(model: VAE, job: TrainingJob) -> Trained:
         beta = latent_loss.take_step(step, terms["train_kl"])
         return terms | {"gradient_norm": norm, "beta": beta, "learning_rate": rate}
 
-    trained = train_by_steps(
+    return train_by_steps(
         model,
         job,
         parts,
         take_step,
         lambda: validate(model, valid_clips, train_clips, reconstruction_loss, config, budget.batch_size),
-        keeps_last=lambda step: config.target_kl > 0 or in_phase(step),
+        keeps_last=config.target_kl > 0,
         changes=changes,
     )
-    model.requires_grad_(True)
-    return trained
 
 
 @dataclass(frozen=True)
@@ -88,8 +73,8 @@ class Objective:
     noise: torch.Generator
     bfloat16: bool
 
-    def __call__(self, clips: Tensor, step: int) -> tuple[Reconstruction, Tensor, dict[str, Tensor]]:
-        """Of clips `[batch, samples]`: the forward pass, the loss at this step, and its parts for the history."""
+    def __call__(self, clips: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of clips `[batch, samples]`: the loss at this step, and its parts for the history."""
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.bfloat16):
             output = self.model(clips, self.noise)
         reconstruction, terms = self.reconstruction_loss(output.clips, clips)
@@ -97,4 +82,4 @@ class Objective:
         charged = charged_divergence(output.kl, self.latent_loss.config, self.model.latent_size)
         loss = reconstruction + pitch + self.latent_loss.weight(step) * charged
         parts = {"train_loss": loss, "train_reconstruction": reconstruction, "train_kl": kl, "pitch": pitch}
-        return output, loss, parts | terms
+        return loss, parts | terms
