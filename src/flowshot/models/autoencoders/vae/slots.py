@@ -1,4 +1,4 @@
-"""Tone or noise, and at which frequency: measured in each slot of a clip, one sub-band for 8 frames (250 Hz, 16 ms)."""
+"""Tone or noise, and at which frequency: measured in each slot of a clip, one sub-band for 8 frames."""
 
 import math
 from dataclasses import dataclass
