@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from defaults import default
 from flowshot.densities.distributions import gaussian_kl
 from flowshot.models.autoencoders.vae.blocks import ResidualBlock
-from flowshot.models.autoencoders.vae.config import VAEConfig
 from flowshot.models.autoencoders.vae.decoder import Decoder
 from flowshot.models.autoencoders.vae.encoder import Encoder, averages, frames_of, padding_of
 from flowshot.models.autoencoders.vae.fine_spectrum import log_level
@@ -81,10 +79,6 @@ def test_padding_covers_the_edges_of_the_filter_bank_and_the_last_frame_and_no_m
     (before, behind), frame, edge = padding_of(config, samples), 4 * 4 * 2, 4 * PQMF.EDGE
     assert before == edge and edge <= behind < edge + frame
     assert frames_of(config, samples) * frame == before + samples + behind
-
-
-def test_a_second_at_16_khz_needs_no_frame_more_for_the_edges():
-    assert frames_of(default(VAEConfig, "autoencoder"), 16_000) == 16
 
 
 def test_flattening_keeps_the_time_of_an_event_and_averaging_forgets_it():
