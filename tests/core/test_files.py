@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from flowshot.core.errors import FlowshotError
-from flowshot.core.files import scratch_folder, whole_file, whole_folder, write_json
+from flowshot.core.files import scratch_folder, unwritable, whole_file, whole_folder, write_json
 
 
 class Mishap(Exception):
@@ -179,3 +179,12 @@ def test_an_output_moved_away_by_a_process_that_was_killed_is_there_again_where_
 def test_a_block_that_misses_a_file_says_so(tmp_path):
     with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "out"):
         (tmp_path / "missing").read_text()
+
+
+@pytest.mark.parametrize("said", ["Not enough free space to write 93568000 bytes", "4000 requested and 512 written"])
+def test_what_numpy_says_without_a_number_where_an_array_does_not_fit_means_that_the_disk_is_full(said):
+    assert unwritable(OSError(said)) == "No space left on device"
+
+
+def test_another_error_without_a_number_is_not_one_of_writing():
+    assert unwritable(OSError("no such thing")) is None

@@ -37,9 +37,11 @@ def writing(place: Path) -> Iterator[None]:
 def unwritable(error: Exception) -> str | None:
     """The system's reason if `error` means that something cannot be written; otherwise None."""
     number = error.errno if isinstance(error, OSError) else None
-    # Libraries in Rust, such as safetensors, say it in words.
+    # Libraries in Rust, such as safetensors, and numpy say it in words.
     if found := re.search(r"\(os error (\d+)\)", str(error)):
         number = int(found[1])
+    elif number is None and re.search(r"^Not enough free space|^\d+ requested and \d+ written$", str(error)):
+        number = errno.ENOSPC
     return os.strerror(number) if number in UNWRITABLE else None
 
 
