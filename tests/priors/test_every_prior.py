@@ -211,13 +211,15 @@ def test_latents_in_another_unit_cost_its_logarithm_a_number(name, frames):
 
 
 @every_fitted_density
-def test_weights_are_chosen_by_the_validation_where_it_is(name):
-    """What is learned of two clusters is wrong for a validation between them: the first weights are kept.
+@pytest.mark.parametrize("alike", ["in shape", "in width"])
+def test_weights_are_chosen_by_the_validation_where_it_is(name, alike):
+    """What is learned of two clusters is wrong for a validation that looks otherwise: the first weights are kept.
 
-    Standardised by its own mean and width, the validation would look like the clusters.
+    One lies between the clusters and, standardised by its own mean and width, would look like them. The other has their
+    width in each dimension, but is one cloud.
     """
-    side = torch.randint(2, (40, 1), generator=generator(3)) * 2.0 - 1
-    between = 0.6 * side + 0.06 * torch.randn(40, SIZE, generator=generator(4))
+    cloud = 3 * torch.randn(40, SIZE, generator=generator(4))
+    between = 0.2 * clusters(80) if alike == "in shape" else cloud
     untrained = small_prior(name, **{**FEW, "steps": 1, "learning_rate": 1e-9, "components": 1})
     prior = small_prior(name, **{**FEW, "steps": 100, "learning_rate": 0.02})
     for each in (untrained, prior):
