@@ -219,9 +219,9 @@ def test_weights_are_chosen_by_the_validation_where_it_is(name, alike):
     width in each dimension, but is one cloud.
     """
     cloud = 3 * torch.randn(40, SIZE, generator=generator(4))
-    between = 0.2 * clusters(80) if alike == "in shape" else cloud
+    validation = 0.2 * clusters(80) if alike == "in shape" else cloud
     untrained = small_prior(name, **{**FEW, "steps": 1, "learning_rate": 1e-9, "components": 1})
     prior = small_prior(name, **{**FEW, "steps": 100, "learning_rate": 0.02})
     for each in (untrained, prior):
-        fit(each, clusters(80), between, generator(1))
-    assert float(prior.log_prob(between).mean()) > float(untrained.log_prob(between).mean()) - 0.05
+        fit(each, clusters(80), validation, generator(1))
+    assert float(prior.log_prob(validation).mean()) > float(untrained.log_prob(validation).mean()) - 0.05
