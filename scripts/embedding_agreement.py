@@ -3,7 +3,7 @@
     python scripts/embedding_agreement.py --dataset samples --seeds 0 1
 
 Needs a plan that has run (its clips under `generated/`) and `make setup EXTRAS=birdnet`. From every arm it takes
-`--clips` clips and compares them with all test clips, by KID, which does not depend on n.
+`--clips` clips and compares them with all test clips, by KID, whose mean does not depend on n.
 """
 
 import argparse
@@ -23,13 +23,14 @@ from flowshot.core.params import project_params
 from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.process import run_script
 from flowshot.core.randomness import numpy_generator
-from flowshot.report.registry import EMBEDDINGS
+from flowshot.report.registry import embedding_title
 from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.scores import read_clips, score_against_reference
 
+CONFIDENCE = 0.95
 Found = dict[str, dict[str, Score]]  # KID by arm, then by embedding
 
 
@@ -44,7 +45,10 @@ def main() -> None:
     given = parser.parse_args()
     prepared = read_prepared(PREPARED / given.dataset)
     config = replace(
-        project_params().section("score", ScoreConfig), embeddings=tuple(given.embeddings), metrics=("kid",)
+        project_params().section("score", ScoreConfig),
+        embeddings=tuple(given.embeddings),
+        metrics=("kid",),
+        confidence=CONFIDENCE,
     )
     arms = [arm for seed in given.seeds for arm in sorted(Path("generated", given.dataset).glob(f"*/*/{seed}"))]
     if len(arms) < 3:
@@ -73,7 +77,7 @@ def scored(arm: Path, prepared: PreparedDataset, config: ScoreConfig, most: int)
 def agreement(found: Found, one: str, other: str) -> tuple[float, int, int]:
     """Spearman's correlation of two embeddings over arms; pairs of arms that both tell apart, and how many alike.
 
-    A pair is told apart where the 95 % intervals of its two KIDs do not overlap.
+    A pair is told apart where the intervals of its two KIDs do not overlap.
     """
     values = [[scores[by].value for scores in found.values()] for by in (one, other)]
     told = alike = 0
@@ -94,7 +98,7 @@ def order(a: Score, b: Score) -> int:
 def page(found: Found, dataset: str, n: int, reference_n: int) -> str:
     """The document."""
     names = list(next(iter(found.values())))
-    titles = [EMBEDDINGS.get(name, name) for name in names]
+    titles = [embedding_title(name) for name in names]
     lines = []
     for arm, scores in found.items():
         cells = [f"{1000 * scores[name].value:.1f} ({1 + _rank(found, arm, name)})" for name in names]
@@ -102,7 +106,7 @@ def page(found: Found, dataset: str, n: int, reference_n: int) -> str:
     pairs = []
     for one, other in combinations(names, 2):
         correlation, told, alike = agreement(found, one, other)
-        titled = " and ".join(EMBEDDINGS.get(name, name) for name in (one, other))
+        titled = " and ".join(embedding_title(name) for name in (one, other))
         pairs.append(f"| {titled} | {correlation:.2f} | {alike} of {told} |")
     return f"""# Do the embeddings agree?
 
@@ -113,7 +117,7 @@ def page(found: Found, dataset: str, n: int, reference_n: int) -> str:
 |:--|--:|--:|
 {chr(10).join(pairs)}
 
-Told apart: the 95 % intervals of the two KIDs do not overlap.
+Told apart: the {100 * CONFIDENCE:g} % intervals of the two KIDs do not overlap.
 
 | arm, seed | {" | ".join(titles)} |
 |:--|{"--:|" * len(titles)}
