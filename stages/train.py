@@ -1,7 +1,7 @@
 """Train one autoencoder: `python stages/train.py DATASET AUTOENCODER SEED`.
 
-Writes `models/DATASET/AUTOENCODER/SEED/`: the best and the last weights, the configuration, the history, and the
-diagnosis of the latent on the validation clips. With `train.on_collapse: fail` a collapsed latent is an error, after
+Writes `models/DATASET/AUTOENCODER/SEED/`: the best weights, the configuration, the history, and the diagnosis of the
+latent on the validation clips. With `train.on_collapse: fail` a collapsed latent is an error, after
 all of that is written. An interrupted training resumes when the same command runs again.
 """
 
@@ -17,7 +17,7 @@ from flowshot.diagnostics.disentanglement import disentanglement
 from flowshot.diagnostics.latent import diagnose
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.generator import Generator
+from flowshot.models.base.model import ClipModel
 from flowshot.optimisation.progress import Row
 from flowshot.training.job import training_config
 from flowshot.training.likelihood import likelihood_of
@@ -32,7 +32,7 @@ def main(dataset: str, autoencoder: str, seed: int) -> None:
     entry = read_autoencoder(params, autoencoder)
     training = training_config(params, "autoencoders", entry)
 
-    def diagnosis_of(model: Generator, dataset: PreparedDataset, history: list[Row]) -> dict[str, Any]:
+    def diagnosis_of(model: ClipModel, dataset: PreparedDataset, history: list[Row]) -> dict[str, Any]:
         assert isinstance(model, Autoencoder)
         distance = ReconstructionLoss(training.loss, dataset.sample_rate)
         generator = torch_generator(name.seed, "diagnose", name.dataset, name.model)

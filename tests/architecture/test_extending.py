@@ -15,14 +15,14 @@ import torch
 from flowshot.core.sections import Section
 '''
 GENERATOR = f"""{CONFIG}
-from flowshot.models.base.generator import Generator
+from flowshot.models.base.model import ClipModel
 from flowshot.models.base.kind import ModelKind
 
 @dataclass(frozen=True)
 class HumConfig(Section):
     loudness: float
 
-class Hum(Generator):
+class Hum(ClipModel):
     def __init__(self, config, clip_samples, sample_rate):
         super().__init__(clip_samples, sample_rate)
         self.register_buffer("loudness", torch.tensor(config.loudness))

@@ -92,8 +92,16 @@ def test_a_registered_arm_is_loaded_by_mlflow_and_draws_the_same_clips(trained, 
     assert torch.allclose(torch.load(tmp_path / "drawn.pt"), expected, atol=1e-4)
 
 
-def test_a_card_of_an_arm_that_mlflow_does_not_know_is_not_registered(trained, fails, monkeypatch, tmp_path):
+def test_a_card_of_an_arm_that_mlflow_does_not_know_is_not_registered(trained, found, fails, monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
+    assert "it was not scored here" in fails("card", ARM, "--out", "published", "--force", "--register", "best")
+    for beta in (0.1, 0.2):  # another experiment's run of the same arm
+        write_record(
+            Path("runs/score", ARM, "3"), stage="score", plan="p", dataset="mine", model="no_nf", prior="gmm", seed=3,
+            parameters={"beta": beta}, seconds=1.0,
+        )  # fmt: skip
+        if beta == 0.1:
+            assert found("sync", "--all")["sent"]
     assert "MLflow has no run of it; `flowshot sync --all` sends it" in fails(
-        "card", ARM, "--out", "published", "--register", "best"
+        "card", ARM, "--out", "published", "--force", "--register", "best"
     )

@@ -9,6 +9,7 @@ from exported_files import write_export
 from flowshot.core.files import sha256_of_file
 from flowshot.core.params import read_params
 from flowshot.preparation.config import dataset_config
+from flowshot.priors.after import NEEDS_FRAMES
 from flowshot.sources.fetch import fetch
 
 RAW = Path("data/raw/mine")
@@ -107,6 +108,23 @@ def test_an_exported_rave_is_checked_without_being_run_and_without_its_package(e
     assert found("check")["take_again"] == []
     Path("mine.ts").unlink()
     assert "mine.ts: not found" in fails("check")
+
+
+def test_a_prior_that_needs_frames_is_refused_for_every_autoencoder_without(exported, fails, found):
+    exported(trust=True)
+    path = Path("params.yaml")
+    params = yaml.safe_load(path.read_text())
+    params["plan"]["priors"] = ["own", "after"]
+    path.write_text(yaml.safe_dump(params))
+    assert found("check")["arms"] == 4
+    params["plan"]["autoencoders"] = ["my_rave", "no_nf"]
+    path.write_text(yaml.safe_dump(params))
+    line = fails("check")
+    assert line == f"error: params.yaml: plan tiny: no_nf: {NEEDS_FRAMES}"
+    params["plans"] = {"later": {**params["plan"], "name": "later"}}
+    params["plan"]["autoencoders"] = ["my_rave"]
+    path.write_text(yaml.safe_dump(params))
+    assert "plan later: no_nf: the prior `after` needs" in fails("check")
 
 
 def test_a_model_of_an_exported_file_that_changed_is_made_again(exported, flowshot, found):

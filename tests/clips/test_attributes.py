@@ -44,6 +44,11 @@ def test_noise_is_noisy_and_has_no_pitch():
     assert mixed == sorted(mixed)
 
 
+def test_a_click_has_no_pitch_in_the_silence_behind_it():
+    for decay in (500, 1000):
+        assert of(noise() * torch.exp(-decay * TIME), "pitch_strength") < 0.7
+
+
 def test_bass_is_the_share_of_power_below_200_hertz():
     assert of(sine(80), "bass") > 0.99 and of(sine(1000), "bass") < 0.01
     assert of(sine(80) + sine(1000), "bass") == pytest.approx(0.5, abs=0.02)

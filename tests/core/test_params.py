@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from defaults import COMMITTED, ROOT
 from flowshot.cli.check import check_params
 from flowshot.core.errors import FlowshotError
-from flowshot.core.params import Params, merge, project_params, read_params
+from flowshot.core.params import SECTIONS, Params, merge, parse_params, project_params, read_params
 from flowshot.models.autoencoders.registry import read_autoencoder
 from flowshot.training.job import training_config
 
@@ -98,7 +98,7 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("plan.seeds", [], "plan: seeds must name at least one"),
         ("plan.seeds", [1, 1], "plan: seeds names one twice"),
         ("plan.budget.steps", 0, "plan.budget: steps and batch_size must be above 0"),
-        ("fit_prior.nf.steps", -1, "fit_prior.nf: every number must be above 0"),
+        ("fit_prior.nf.steps", -1, "fit_prior.nf: steps must be above 0, found -1"),
         ("score.confidence", 1.0, "score: confidence must lie between 0 and 1"),
         ("report.digits", 0, "report: digits must lie between 1 and 10"),
         # What a plan names has to be there.
@@ -119,6 +119,9 @@ def test_entries_are_the_shared_values_with_their_differences(write):
         ("train.beta", MISSING, r"autoencoders.\w+.train.beta: is missing; add it"),
         # No mapping where one has to be.
         ("datasets", ["synth"], "datasets must be a mapping"),
+        ("train", 5, "train must be a mapping, found 5"),
+        ("train", ["beta"], r"train must be a mapping, found \['beta'\]"),
+        ("autoencoder", [1], r"autoencoder must be a mapping, found \[1\]"),
         ("autoencoders.no_nf", ["nsf"], "autoencoders.no_nf must be a mapping"),
         ("autoencoders.no_nf.train", 5, "autoencoders.no_nf.train must be a mapping"),
         # Names become folders and parts of the names of stages.
@@ -224,8 +227,8 @@ def test_the_arms_of_the_committed_file_differ_in_their_flows_alone():
     ]  # fmt: skip
 
 
-def test_priors_that_are_no_mapping_of_names_are_one_line(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text("fit_prior: 5\n")
-    with pytest.raises(FlowshotError, match="fit_prior must be a mapping of names to entries"):
-        read_params(path)
+@pytest.mark.parametrize("section", sorted(SECTIONS - {"plan"}))
+@pytest.mark.parametrize("value", ["5", "text", "[1]", "[]", "0", "false"])
+def test_a_section_that_is_no_mapping_is_one_line(tmp_path, section, value):
+    with pytest.raises(FlowshotError, match=rf"params.yaml: {section} must be a mapping( of names to entries)?, found"):
+        parse_params(f"{section}: {value}\n", tmp_path / "params.yaml")

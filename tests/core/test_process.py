@@ -28,6 +28,21 @@ def test_an_interruption_is_one_line():
     assert result.stderr.startswith("error: interrupted;") and result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise MemoryError",
+        "import numpy; numpy.empty(2**50)",
+        "import torch; torch.empty(2**50)",
+        "import torch; raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')",
+    ],
+)
+def test_too_little_memory_is_one_line_that_says_what_to_lower(body):
+    result = run_stage(body)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: out of memory; lower batch_size") and result.stderr.count("\n") == 1
+
+
 def test_a_bug_keeps_its_traceback():
     result = run_stage("raise RuntimeError('ours')")
     assert result.returncode == 1 and "Traceback" in result.stderr and "ours" in result.stderr

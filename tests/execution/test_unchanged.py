@@ -109,6 +109,14 @@ def test_only_what_dvc_finds_up_to_date_is_remembered(project):
     assert unchanged.is_unchanged()
 
 
+@pytest.mark.parametrize("text", ["x" * 300, "a/" + "x" * 5000, r"a\0b"], ids=["name", "path", "NUL"])
+def test_a_text_that_cannot_be_a_path_counts_as_missing(project, text):
+    unchanged.RECORD.unlink()
+    Path("params.yaml").write_text(f'{PARAMS}remark: "{text}"\n')
+    unchanged.remember()
+    assert unchanged.is_unchanged()
+
+
 def test_what_changes_while_dvc_looks_is_not_remembered(project, tmp_path, monkeypatch):
     unchanged.RECORD.unlink()
     script = tmp_path / "slow_dvc.py"

@@ -7,6 +7,7 @@ import soundfile
 import torch
 
 from defaults import default
+from flowshot.core.errors import FlowshotError
 from flowshot.densities.distributions import Posterior, Prior
 from flowshot.generation.config import SampleConfig
 from flowshot.generation.generated import LISTEN, Generated, write_generated
@@ -97,3 +98,12 @@ def test_fewer_clips_than_are_kept_for_listening_are_all_kept_and_the_record_tel
     assert len(list((write(noise(3), 0.5) / "listen").iterdir())) == 3
     record = json.loads(Path("runs/sample/mine/no_nf/own/3/run.json").read_text())
     assert (record["seconds"], record["clips"], record["prior"], record["seed"]) == (0.5, 3, "own", 3)
+
+
+def test_clips_that_are_not_finite_are_counted_in_one_line_wherever_they_are(write):
+    for place in (0, LISTEN + 2):
+        clips = noise(LISTEN + 4)
+        clips[place, 7] = np.nan
+        with pytest.raises(FlowshotError, match=r"^mine/no_nf/own/3: 1 of 20 clips have NaN or infinity; train or fit"):
+            write(clips, 1.0)
+    assert not Path("generated").exists()

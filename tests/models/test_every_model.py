@@ -17,8 +17,8 @@ from flowshot.core.errors import FlowshotError, Interrupted
 from flowshot.core.params import Params, merge
 from flowshot.models.autoencoders import registry as autoencoders
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, save_model
+from flowshot.models.base.model import ClipModel
 from flowshot.models.generators import registry as generators
 from flowshot.optimisation.checkpoint import Checkpoint
 from prepared_folders import write_prepared
@@ -100,7 +100,7 @@ def test_a_trained_model_comes_back_and_draws_equal_clips(kind, folder):
     (folder / "model").mkdir()
     save_model(folder / "model", entry.kind, card, found.best)
     loaded, read = READ[kind][1](folder / "model")
-    assert isinstance(loaded, Generator) and not loaded.training
+    assert isinstance(loaded, ClipModel) and not loaded.training
     assert dataclasses.replace(read, files={}) == card
     assert set(read.files) == set(entry.kind.files(card.config))
     assert json.loads((folder / "model/config.json").read_text())["kind"] == kind

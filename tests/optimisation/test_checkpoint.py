@@ -95,6 +95,21 @@ def test_a_disk_that_is_full_costs_the_checkpoint_and_not_the_training(tmp_path)
     assert len(said) == 1
 
 
+def test_a_stop_says_what_was_kept_before_the_disk_was_full(tmp_path, monkeypatch):
+    with pytest.raises(Interrupted, match="nothing could be kept"):
+        (tmp_path / "taken").write_text("a file where the folder should be")
+        run(stopping(tmp_path / "taken" / "folder", 3))
+    with pytest.raises(Interrupted):
+        run(stopping(tmp_path / "kept", 2))
+    monkeypatch.setattr("os.fsync", raising_full_disk)
+    with pytest.raises(Interrupted, match="after step 5 of 12; the same command resumes from an earlier step"):
+        run(stopping(tmp_path / "kept", 3))
+
+
+def raising_full_disk(file):
+    raise OSError(28, "No space left on device")
+
+
 def test_states_are_written_as_often_as_asked_and_leave_no_other_file(tmp_path):
     run(Checkpoint(tmp_path, every_seconds=0.0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["previous.pt", "state.pt"]

@@ -161,3 +161,24 @@ def test_one_vector_is_refused_and_there_is_no_density():
         AfterPrior(small_prior().config, 24)
     nats = held_out_nats(small_prior(), torch.zeros(3, 2, 24), ["a", "b", "c"], 0.95)
     assert nats == {"prior_nats": None, "ci_low": None, "ci_high": None, "n": 3, "dimensions": 24}
+
+
+PARTS = ("timbre_share", "adversary", "dropout", "timbre_noise", "structure_noise")
+
+
+def test_each_part_can_be_left_out_by_a_zero():
+    prior = small_prior(**dict.fromkeys(PARTS, 0.0))
+    prior.fit(planted(100), planted(20, 1), generator(2))
+    assert not prior.first_stage and torch.isfinite(prior.sample(5, generator())).all()
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_negative_part_is_named(name):
+    with pytest.raises(FlowshotError, match=f"{name} must not be negative, found -0.1"):
+        small_prior(**{name: -0.1})
+
+
+@pytest.mark.parametrize("name", ["timbre", "guidance_structure"])
+def test_what_cannot_be_zero_is_named(name):
+    with pytest.raises(FlowshotError, match=f"{name} must be above 0, found 0"):
+        small_prior(**{name: 0})

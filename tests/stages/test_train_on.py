@@ -55,7 +55,7 @@ def test_a_training_starts_from_a_trained_model(trained, tmp_path):
         ({}, {"clip_samples": 128}, "its clip_samples is 128, but that of this model is 256"),
         ({}, {"kind": "rave"}, "its kind is rave, but that of this model is vae"),
         ({"latent_size": 3}, {}, r"is \[.*3\].*, but that of this model is \[.*4\]"),
-        ({"prior_flow": "nsf"}, {}, "but that of this model is missing"),
+        ({"prior_flow": "nsf"}, {}, "its prior_flow is nsf, but that of this model is none"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_in_one_line(tmp_path, changed, card, message):
@@ -69,3 +69,22 @@ def test_a_model_that_does_not_fit_is_refused_in_one_line(tmp_path, changed, car
     (tmp_path / WEIGHTS).write_bytes(b"damaged")
     with pytest.raises(FlowshotError, match="no usable model"):
         load_start(tmp_path, tiny_vae(), ours)
+
+
+def test_weights_of_the_same_shapes_and_another_function_are_refused(tmp_path):
+    theirs = {"posterior_flow": "iaf", "prior_flow": "maf", "decoder_dilations": (1, 3)}
+    start, model = tiny_vae(**theirs), tiny_vae(posterior_flow="maf", prior_flow="iaf", decoder_dilations=(1, 9))
+    cards = [ModelCard("vae", each.config, "tones", RATE, SAMPLES, {}) for each in (start, model)]
+    save_model(tmp_path, KIND, cards[0], start.state_dict())
+    with pytest.raises(FlowshotError) as caught:
+        load_start(tmp_path, model, cards[1])
+    message = str(caught.value)
+    assert "its posterior_flow is iaf, but that of this model is maf; its prior_flow is maf, but that" in message
+    assert "its decoder_dilations is (1, 3), but that of this model is (1, 9)" in message
+
+
+def test_a_start_with_a_rave_is_refused_because_of_what_a_trained_one_lacks(tmp_path):
+    card = ModelCard("rave", tiny_config(), "tones", RATE, SAMPLES, {})
+    save_model(tmp_path, KIND, card, {})
+    with pytest.raises(FlowshotError, match=r"a trained rave keeps no discriminators; give its entry"):
+        load_start(tmp_path, tiny_vae(), card)

@@ -22,9 +22,9 @@ from flowshot.generation.control import Asked, Near, Tempered
 from flowshot.generation.generated import sample_directly
 from flowshot.generation.sampling import LatentSampler, SteeredSampler, sample_clips
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard
 from flowshot.models.base.latents import read_latents
+from flowshot.models.base.model import ClipModel
 from flowshot.preparation.config import DatasetConfig, dataset_config
 from flowshot.preparation.cutting import Clip, read_clips
 from flowshot.preparation.selection import REASONS
@@ -49,7 +49,7 @@ class Arm:
 
     names: tuple[str, str, str]
     seed: int
-    model: Generator
+    model: ClipModel
     prior: LatentPrior | None
     card: ModelCard
     project: Path

@@ -10,8 +10,8 @@ from flowshot.core.plan import DIRECT, arm_names
 from flowshot.generation.config import SampleConfig
 from flowshot.models.autoencoders.registry import KINDS as AUTOENCODERS
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, load_model
+from flowshot.models.base.model import ClipModel
 from flowshot.models.generators.registry import KINDS as GENERATORS
 from flowshot.priors.own import OwnPrior
 from flowshot.priors.registry import load_prior, make_prior, prior_config
@@ -83,5 +83,5 @@ def _published_arm(folder: Path) -> Arm:
     return Arm(names, params.section("seed", int), model, prior, card, Path(), size)
 
 
-def _model(folder: Path) -> tuple[Generator, ModelCard]:
+def _model(folder: Path) -> tuple[ClipModel, ModelCard]:
     return load_model(folder, AUTOENCODERS | GENERATORS)

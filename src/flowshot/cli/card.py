@@ -16,6 +16,7 @@ from flowshot.core.params import read_params
 from flowshot.core.plan import DIRECT
 from flowshot.core.provenance import git_revision
 from flowshot.core.templates import templates
+from flowshot.models.base.kind import CONFIG, WEIGHTS
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     section = {} if arm.names[2] == DIRECT else read_params().entry("fit_prior", arm.names[2])
     about = {"names": arm.names, "seed": arm.seed, "batch_size": arm.batch_size, "fit_prior": section}
     with writing(out), whole_folder(out) as folder:
-        for name in ("config.json", "weights.safetensors", *arm.card.files):
+        for name in (CONFIG, WEIGHTS, *arm.card.files):
             shutil.copyfile(trained / name, folder / name)
         for path in fitted.glob("*.safetensors"):
             shutil.copyfile(path, folder / path.name)

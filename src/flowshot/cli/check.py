@@ -15,16 +15,17 @@ from flowshot.core.plan import PlanConfig
 from flowshot.core.records import RECORD
 from flowshot.generation.config import SampleConfig
 from flowshot.models.autoencoders.registry import read_autoencoder
+from flowshot.models.base.kind import WEIGHTS
 from flowshot.models.generators.registry import read_generator
 from flowshot.preparation.config import DatasetConfig, dataset_config
 from flowshot.preparation.preparation import check_folder
-from flowshot.priors.registry import prior_config
+from flowshot.priors.registry import PRIORS, prior_config
 from flowshot.report.config import ReportConfig
 from flowshot.scoring.config import ScoreConfig
 from flowshot.sources.config import source_config
 from flowshot.sources.inputs import INDEX_FILE, folder_changed
 from flowshot.training.job import training_config
-from flowshot.training.start import WEIGHTS, start_folder
+from flowshot.training.start import start_folder
 
 RAW, MODELS = Path("data/raw"), Path("models")
 
@@ -67,13 +68,21 @@ def check_params(params: Params) -> None:
         dataset_config(params, name)
     for name in params.names("fit_prior"):
         prior_config(params, name)
-    axes = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "priors": "fit_prior"}
     named = {name: params.named_plan(name) for name in params.names("plans")}
     plans = [check_section(PlanConfig, values, f"{params.path}: plans.{name}") for name, values in named.items()]
     for plan in (params.plan, *plans):
-        for axis, section in axes.items():
-            for name in getattr(plan, axis):
-                params.entry(section, name)
+        _check_axes(params, plan)
+
+
+def _check_axes(params: Params, plan: PlanConfig) -> None:
+    """Raise FlowshotError if a plan names what is not defined, or a prior that an autoencoder of it cannot have."""
+    axes = {"datasets": "datasets", "autoencoders": "autoencoders", "generators": "generators", "priors": "fit_prior"}
+    for axis, section in axes.items():
+        for name in getattr(plan, axis):
+            params.entry(section, name)
+    for autoencoder, prior in itertools.product(plan.autoencoders, plan.priors):
+        if (refusal := PRIORS[prior].needs_frames) and not read_autoencoder(params, autoencoder).kind.frames:
+            raise FlowshotError(f"{params.path}: plan {plan.name}: {autoencoder}: {refusal}")
 
 
 def _is_stale(params: Params, name: str) -> bool:

@@ -20,13 +20,17 @@ def run(arguments: argparse.Namespace) -> Outcome:
         jobs = submit(schedule, dict(arguments.sbatch), arguments.minutes)
         return Outcome({"submitted": jobs}, table(("stage", "job"), [[stage, job] for stage, job in jobs.items()]))
     begin, slots, gpus = time.monotonic(), arguments.jobs or workers(), visible_gpus()
+    started: list[Process] = []
 
     def start(stage: str, slot: int) -> Process:
-        return start_stage(stage, slot, slots, gpus, schedule.alone(stage))
+        started.append(start_stage(stage, slot, slots, gpus, schedule.alone(stage)))
+        return started[-1]
 
     with stop_requests() as stop_requested:
-        left = run_schedule(schedule, slots, start, stop_requested)
-        stop(left)
+        try:
+            left = run_schedule(schedule, slots, start, stop_requested)
+        finally:  # also after an error, such as of a full disk: stages would go on without us
+            stop([process for process in started if process.poll() is None])
     report = {state: schedule.named(state) for state in ("done", "failed", "skipped", "waiting")}
     seconds = time.monotonic() - begin
     if left or report["waiting"]:

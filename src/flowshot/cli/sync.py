@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 def _keep_all() -> list[str]:
     """Keep a copy of every run of this project; why some could not be kept."""
     problems = []
-    for name in ("train", "train_generator", "score"):
+    for name in ("train", "score"):
         for record in sorted(Path("runs", name).rglob(RECORD)):
             try:
                 keep_unsent(record.parent)

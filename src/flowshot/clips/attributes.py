@@ -23,6 +23,7 @@ SHORTEST_ATTACK = 0.001  # seconds
 FLATTEST_DB = -60.0  # the spectral flatness that counts as none
 TINY = 1e-12
 BATCH_SIZE = 64
+HEARD = 1e-4  # part of a clip's power below which a piece of it has no pitch: float32 sums would be rounding noise
 NEAREST = 32  # of known rows, those most like what is asked for give what is not asked for
 
 
@@ -110,4 +111,5 @@ def _pitch_strength(clips: Tensor, sample_rate: int) -> Tensor:
     before, behind = energy[:, samples - lags], energy[:, -1:] - energy[:, lags]
     normalised = correlation / (before * behind).clamp(min=TINY).sqrt()
     dipped = (normalised < 0).int().cummax(1).values.bool() & (lags >= shortest)
-    return normalised.masked_fill(~dipped, 0).amax(1)
+    heard = torch.minimum(before, behind) > HEARD * energy[:, -1:]
+    return normalised.masked_fill(~(dipped & heard), 0).amax(1)

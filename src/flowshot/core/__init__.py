@@ -1,1 +1,1 @@
-"""What all rooms use: errors, files, randomness, processes, parameters, provenance."""
+"""What all packages use: errors, files, randomness, processes, parameters, provenance."""

@@ -85,7 +85,7 @@ def read_params(path: Path | str = PARAMS) -> Params:
     """Read the file; its sections are checked when they are asked for.
 
     Raises:
-        FlowshotError: the file is missing, is no YAML, or holds an unknown section or a name that cannot be one.
+        FlowshotError: the file is missing or no YAML, a section is unknown or no mapping, or a name cannot be one.
     """
     path = Path(path)
     return parse_params(read_text(path), path)
@@ -97,8 +97,14 @@ def parse_params(text: str, path: Path) -> Params:
     unknown = sorted(set(map(str, raw)) - SECTIONS)
     if unknown:
         raise FlowshotError(f"{path}: {_unknown_key('', unknown[0], SECTIONS)}")
-    for section in NAMED:
-        _check_names(raw.get(section) or {}, section, path)
+    for section, values in raw.items():
+        if section == "plan" or values is None:  # for `plan`, see `Params.plan`
+            continue
+        if not isinstance(values, Mapping):
+            what = "a mapping of names to entries" if section in NAMED else "a mapping"
+            raise FlowshotError(f"{path}: {section} must be {what}, found {values!r}")
+        if section in NAMED:
+            _check_names(values, section, path)
     return Params(path, raw)
 
 
@@ -162,9 +168,7 @@ def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
     return raw
 
 
-def _check_names(entries: Any, section: str, path: Path) -> None:
-    if not isinstance(entries, Mapping):
-        raise FlowshotError(f"{path}: {section} must be a mapping of names to entries")
+def _check_names(entries: Mapping[Any, Any], section: str, path: Path) -> None:
     for name in entries:
         if not isinstance(name, str):
             raise FlowshotError(f"{path}: {section}: {name!r} is not a string; put the name in quotes")

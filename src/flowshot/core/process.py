@@ -33,7 +33,7 @@ def stage(main: Callable[..., None], description: str | None = None) -> None:
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Call `main`; a FlowshotError becomes one line on standard error and exit status 1."""
+    """Call `main`; a FlowshotError, a full disk or too little memory is one line on standard error and status 1."""
     faulthandler.enable(2)  # says where, if the system ends this, as when a file that is mapped into memory is cut off
     try:
         main()
@@ -43,6 +43,15 @@ def run_script(main: Callable[[], None]) -> None:
         if (reason := unwritable(error)) is None:
             raise
         sys.exit(f"error: {error.filename or 'an output'}: {reason}; free space or change permissions")
+    except (MemoryError, RuntimeError) as error:
+        # torch's are RuntimeErrors: on a GPU of a class of their own, known here by its name, as core needs no torch.
+        named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        if not named and "can't allocate memory" not in str(error):
+            raise
+        sys.exit(
+            "error: out of memory; lower batch_size (in plan.budget to train, in fit_prior or sample elsewhere) or the "
+            "sizes of the model in params.yaml, or close other programs"
+        )
     except KeyboardInterrupt:
         sys.exit("error: interrupted; earlier outputs are unchanged, run `dvc repro` to continue")
 

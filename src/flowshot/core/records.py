@@ -14,7 +14,6 @@ from typing import IO, Any
 
 from flowshot.core.errors import FlowshotError
 from flowshot.core.files import read_json, write_json
-from flowshot.core.plan import RECONSTRUCTION
 from flowshot.core.provenance import git_revision, machine, parameters_digest
 
 RECORD = "run.json"
@@ -77,12 +76,11 @@ def project_of(folder: Path, stage: str) -> Path:
 def record_files(root: Path, record: Mapping[str, Any]) -> list[Path]:
     """The files of the project `root` that belong to a training, or to an arm with its training."""
     data, training = f"data/prepared/{record['dataset']}", "{dataset}/{model}/{seed}".format(**record)
-    patterns = [f"{data}/dataset.json", f"{data}/manifest.csv", f"runs/train*/{training}/*"]
+    patterns = [f"{data}/dataset.json", f"{data}/manifest.csv", f"runs/train/{training}/*"]
     patterns += [f"models/{training}/*.json", f"models/{training}/history.csv"]
     clips: list[Path] = []
     if record["prior"] is not None:
         arm = "{dataset}/{model}/{prior}/{seed}".format(**record)
-        patterns += [f"runs/reconstruct/{training}/*"] if record["prior"] == RECONSTRUCTION else []
         patterns += [f"runs/*/{arm}/*", f"priors/{arm}/*.json", f"generated/{arm}/*.json", f"scores/{arm}.json"]
         clips = sorted(root.glob(f"generated/{arm}/listen/*.flac"))[:CLIPS]
     found = [path for pattern in patterns for path in sorted(root.glob(pattern)) if path.name != LOGGED]

@@ -6,29 +6,30 @@ from torch import Tensor, nn
 from flowshot.core.errors import FlowshotError
 
 
-def moments(latents: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean `[size]` and covariance `[size, size]` of `latents: [n, size]`, in double precision.
-
-    The covariance is shrunk towards its diagonal with the weight of `size` observations, so that no direction has a
-    variance of 0 where there are few latents.
-
-    Raises:
-        FlowshotError: there are fewer than two latents, one is not finite, or a dimension is constant.
-    """
-    count, size = latents.shape
-    if count < 2 or not torch.isfinite(latents).all():
+def require_usable(latents: Tensor) -> None:
+    """Raise FlowshotError unless `latents: [n, size]` are at least two, all finite, and no dimension is constant."""
+    if len(latents) < 2 or not torch.isfinite(latents).all():
         raise FlowshotError("the prior cannot be fitted: it needs at least two latents, all finite; train again")
-    mean = latents.double().mean(0)
-    centred = latents.double() - mean
-    covariance = centred.T @ centred / count
-    variance = covariance.diagonal()
-    constant = torch.nonzero(variance <= 0).flatten().tolist()
+    constant = torch.nonzero((latents == latents[0]).all(0)).flatten().tolist()
     if constant:
         raise FlowshotError(
             f"the prior cannot be fitted: latent dimension {constant[0]} is constant; "
             "train with a lower latent_size or beta"
         )
-    return mean, (count * covariance + size * variance.diag()) / (count + size)
+
+
+def moments(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `[size]` and covariance `[size, size]` of `latents: [n, size]`, in double precision.
+
+    The covariance is shrunk towards its diagonal with the weight of `size` observations, so that no direction has a
+    variance of 0 where there are few latents. Raises what `require_usable` raises.
+    """
+    require_usable(latents)
+    count, size = latents.shape
+    mean = latents.double().mean(0)
+    centred = latents.double() - mean
+    covariance = centred.T @ centred / count
+    return mean, (count * covariance + size * covariance.diagonal().diag()) / (count + size)
 
 
 class Whitening(nn.Module):

@@ -92,7 +92,6 @@ def _judge(
     others, kept = others[:, :draws], clips[:, :draws]
     folds = int(fold_of.max()) + 1
     for fold in range(folds):
-        # Clips of one source lie side by side: neighbours go to different folds, so a fold is like the rest.
         density = fit(torch.cat([others, kept[fold_of != fold]]))
         held_out -= float(density(judged[fold_of == fold].flatten(0, 1)).sum())
     high = known + held_out / judged[..., 0].numel()

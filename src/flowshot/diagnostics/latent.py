@@ -137,7 +137,6 @@ def decoder_dependence(
     """
     own = _in_batches(model, latent, data, distance)
     rows = torch.from_numpy(evenly_spaced_rows(len(data), COMPARED_CLIPS))
-    # By half of the clips, because those of one source lie side by side.
     shuffled = _in_batches(model, latent.roll(max(1, len(data) // 2), 0)[rows], data[rows], distance)
     drawn = _in_batches(model, model.prior.sample(len(rows), generator), data[rows], distance)
     return float(own.mean()), float((shuffled - own[rows]).mean()), float((drawn - own[rows]).mean())

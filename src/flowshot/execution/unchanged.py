@@ -6,12 +6,14 @@ looked. So does this: it keeps a digest of those of `dvc.yaml`, `dvc.lock`, `par
 as a folder of sounds), DVC's settings and cache, and every dependency and output. Whatever is doubtful is left to DVC.
 """
 
+import errno
 import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from flowshot.execution.graph import DVC
 
 RECORD = Path(".flowshot/unchanged.json")
 LOCK, PARAMS, CACHE = "dvc.lock", "params.yaml", ".dvc/cache/files"
+# Errors of a path that is not there; a text of params.yaml may be longer than any.
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 ALWAYS = ("dvc.yaml", LOCK, PARAMS, ".dvcignore", ".dvc/config", ".dvc/config.local", CACHE)
 
 
@@ -42,7 +46,7 @@ def remember() -> None:
         # A file that was changed while DVC looked may be one that it had looked at already.
         if up_to_date and Path(CACHE).is_dir() and digest(paths) == before:
             write_json(RECORD, {"digest": before, "paths": paths})
-    except (OSError, RuntimeError):  # the latter for `~name` of nobody
+    except (OSError, RuntimeError, ValueError):  # the latter two for `~name` of nobody
         return  # the next run asks DVC
 
 
@@ -78,23 +82,27 @@ def _texts(values: Any) -> Iterator[str]:
 def _tokens(path: str) -> Iterator[str]:
     yield _token(path)
     # As DVC walks folders: it does not follow links to folders below.
-    for folder, folders, files in os.walk(path, onerror=_raise):
-        folders.sort()
-        for name in (*folders, *sorted(files)):
-            yield _token(f"{folder}/{name}")
+    with suppress(ValueError):  # as in `_token`
+        for folder, folders, files in os.walk(path, onerror=_raise):
+            folders.sort()
+            for name in (*folders, *sorted(files)):
+                yield _token(f"{folder}/{name}")
 
 
 def _token(path: str) -> str:
     try:
         found = Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except ValueError:  # it holds a NUL
+        return f"{path!r} missing"
+    except OSError as error:
+        _raise(error)
         return f"{path!r} missing"
     # Besides the time of the content, which some programs reset, that of the inode, which none does.
     return f"{path!r} {found.st_mode} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _raise(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+    if error.errno not in MISSING:
         raise error
 
 

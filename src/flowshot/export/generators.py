@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from flowshot.core.errors import FlowshotError
 from flowshot.export.torchscript import TRACED_CLIPS, largest_gap, quiet_tracing, read_back
 from flowshot.generation.generated import sample_directly
-from flowshot.models.base.generator import Generator
+from flowshot.models.base.model import ClipModel
 from flowshot.models.generators.crash.model import Crash
 from flowshot.models.generators.crash.samplers import Sampler
 from flowshot.models.generators.drumgan.model import Drumgan
@@ -81,7 +81,7 @@ class ExportedDrumgan(nn.Module):
 
 
 @torch.no_grad()
-def export_generator(arm: str, model: Generator, batch_size: int) -> torch.jit.ScriptModule:
+def export_generator(arm: str, model: ClipModel, batch_size: int) -> torch.jit.ScriptModule:
     """The generator as TorchScript, on the CPU; raises FlowshotError for one that no file can hold."""
     model.requires_grad_(False)
     noise = torch.Generator().manual_seed(0)
@@ -99,7 +99,7 @@ def export_generator(arm: str, model: Generator, batch_size: int) -> torch.jit.S
 
 
 @torch.no_grad()
-def largest_generator_difference(path: Path, model: Generator, batch_size: int) -> float:
+def largest_generator_difference(path: Path, model: ClipModel, batch_size: int) -> float:
     """Between the clips that the file draws and those of the model, for several numbers of clips."""
     loaded = read_back(path)
 

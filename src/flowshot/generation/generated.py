@@ -10,11 +10,12 @@ import torch
 
 from flowshot.clips.attributes import ASKED
 from flowshot.clips.flac import write_flac
+from flowshot.core.errors import FlowshotError
 from flowshot.core.files import whole_folder, writing
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.generation.config import SampleConfig
-from flowshot.models.base.generator import AskedGenerator, Generator
+from flowshot.models.base.model import AskedModel, ClipModel
 
 LISTEN = 16  # clips of each arm that are kept for listening
 
@@ -34,7 +35,7 @@ class Generated:
 
 @torch.no_grad()
 def sample_directly(
-    model: Generator,
+    model: ClipModel,
     count: int,
     batch_size: int,
     generator: torch.Generator,
@@ -43,7 +44,7 @@ def sample_directly(
     """Draw `count` clips of a model that has no latent, `batch_size` at a time, with the attributes `wanted`."""
     start = time.perf_counter()
     sizes = [min(batch_size, count - done) for done in range(0, count, batch_size)]
-    if not isinstance(model, AskedGenerator) or not model.attribute_names:
+    if not isinstance(model, AskedModel) or not model.attribute_names:
         clips = [model.sample(size, generator).cpu().numpy() for size in sizes]
         return Generated(np.concatenate(clips), time.perf_counter() - start)
     pairs = []
@@ -57,9 +58,18 @@ def sample_directly(
 def write_generated(arm: Path, generated: Generated, sample_rate: int, plan: str, config: SampleConfig) -> None:
     """Write `clips.npy` and the first clips as FLAC into `generated/<arm>`, and the record into `runs/sample/<arm>`.
 
-    `arm` is `dataset/model/prior/seed`. What the clips were asked to be goes beside them.
+    `arm` is `dataset/model/prior/seed`. What the clips were asked to be is written beside them.
+
+    Raises:
+        FlowshotError: a clip is not finite.
     """
     folder = "generated" / arm
+    bad = int((~np.isfinite(generated.clips).all(axis=1)).sum())
+    if bad:
+        raise FlowshotError(
+            f"{arm}: {bad} of {len(generated.clips)} clips have NaN or infinity; train or fit it with a lower "
+            "learning_rate"
+        )
     with writing(folder), whole_folder(folder) as fresh:
         np.save(fresh / "clips.npy", generated.clips.astype(np.float32))
         if generated.asked is not None:

@@ -79,9 +79,9 @@ def write_demonstration(
 ) -> None:
     """Write pairs of `originals` and their `reconstructions: [n, samples]`, and walks between them, as FLAC.
 
-    The pairs lie at equal distances in the set, because neighbours are often takes of one instrument, and are the same
-    for every model of a dataset. A small set gives fewer pairs. `0-original.flac` and `0-reconstruction.flac` are the
-    first pair, `walk-0-1.flac` is a step of the first walk, and `pairs.json` names the source of each pair.
+    The pairs lie at equal distances in the set, so they are the same for every model of a dataset. A small set gives
+    fewer pairs. `0-original.flac` and `0-reconstruction.flac` are the first pair, `walk-0-1.flac` is a step of the
+    first walk, and `pairs.json` names the source of each pair.
     """
     rows = np.unique(np.linspace(0, len(reconstructions) - 1, PAIRS).round().astype(int))
     clips = {"original": originals.clips, "reconstruction": reconstructions}

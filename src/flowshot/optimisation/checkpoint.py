@@ -103,8 +103,13 @@ class Checkpoint:
         if stop or time.monotonic() - self._written >= self._every_seconds:
             self._save(self.folder, parts)
         if stop and step < steps:
-            kept = "nothing could be kept" if self._failed else "the same command resumes from there"
-            raise Interrupted(f"stopped after step {step} of {steps}; {kept}")
+            raise Interrupted(f"stopped after step {step} of {steps}; {self._kept(self.folder)}")
+
+    def _kept(self, folder: Path) -> str:
+        if not self._failed:
+            return "the same command resumes from there"
+        older = any((folder / name).is_file() for name in (NEWEST, PREVIOUS))
+        return "the same command resumes from an earlier step" if older else "nothing could be kept"
 
     def _save(self, folder: Path, parts: Mapping[str, Stateful]) -> None:
         buffer = io.BytesIO()

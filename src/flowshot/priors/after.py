@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from flowshot.clips.batches import evenly_spaced_rows
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import require
 from flowshot.densities.buffers import resize_buffers
-from flowshot.densities.whitening import moments
+from flowshot.densities.whitening import require_usable
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.fitting import FitConfig, fit_network
@@ -20,6 +21,10 @@ from flowshot.priors.frames import HEADS, FrameTransformer
 from flowshot.priors.rectified_flow import HELD_OUT_POINTS, held_out_rows, solve
 
 KEPT = 1024  # training latents whose timbre and structure the prior keeps, to draw from
+NEEDS_FRAMES = (
+    "the prior `after` needs a latent with several frames, such as rave's; this autoencoder encodes a clip as a single "
+    "vector: use `platune`"
+)
 KERNEL = 3  # frames that a layer of the structure encoder sees: the present one and those before
 
 
@@ -30,6 +35,10 @@ class AfterPriorConfig(FitConfig):
     `timbre_share`: of the steps, the first ones, in which there is no structure. `adversary`: weight of hiding the
     timbre from the structure. `dropout`: of each code. `guidance_*`: above 1 follows a code more closely.
     """
+
+    MAY_BE_ZERO: ClassVar[frozenset[str]] = FitConfig.MAY_BE_ZERO | {
+        "timbre_share", "adversary", "dropout", "timbre_noise", "structure_noise",
+    }  # fmt: skip
 
     timbre: int
     structure: int
@@ -117,10 +126,7 @@ class AfterPrior(LatentPrior):
     def __init__(self, config: AfterPriorConfig, dimensions: int, frames: int = 1) -> None:
         super().__init__()
         if frames < 2:
-            raise FlowshotError(
-                "the prior `after` needs a latent with several frames, such as rave's; this autoencoder encodes a clip "
-                "as a single vector: use `platune`"
-            )
+            raise FlowshotError(NEEDS_FRAMES)
         self.config, self.shape = config, (dimensions, frames)
         self.first_steps = config.timbre_share * config.steps
         self.networks = AfterNetworks(config, dimensions, frames)
@@ -132,7 +138,7 @@ class AfterPrior(LatentPrior):
     def fit(
         self, latents: Tensor, validation: Tensor, generator: torch.Generator, checkpoint: Checkpoint = NO_CHECKPOINT
     ) -> None:
-        moments(latents)  # for what it raises
+        require_usable(latents)
         framed = latents.unflatten(1, self.shape)
         self.mean, self.scale = framed.mean((0, 2))[:, None], framed.std((0, 2), correction=0)[:, None]
         seen, held_out = self._standardised(latents), self._standardised(validation)

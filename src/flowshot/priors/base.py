@@ -94,7 +94,9 @@ class AttributePrior(LatentPrior):
         checkpoint: Checkpoint = NO_CHECKPOINT,
         attributes: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        """As `LatentPrior.fit`, with all `ATTRIBUTES` of the clips of `latents` and of `validation`, a row a latent.
+        """As `LatentPrior.fit`, with all `ATTRIBUTES` of the clips of `latents` and of `validation`, a row a clip.
+
+        Every clip has the same number of latents, one after another.
 
         Raises:
             FlowshotError: as `LatentPrior.fit`; there are no attributes, or one is constant.
@@ -137,9 +139,7 @@ def fit_prior(
     """
     train, valid = (each.flatten(0, 1) for each in latents)
     if isinstance(prior, AttributePrior):
-        measured = zip(attributes(), latents, strict=True)
-        of_train, of_valid = (rows.repeat_interleave(drawn.shape[1], 0) for rows, drawn in measured)
-        prior.fit(train, valid, generator, checkpoint, (of_train, of_valid))
+        prior.fit(train, valid, generator, checkpoint, attributes())
     else:
         prior.fit(train, valid, generator, checkpoint)
 

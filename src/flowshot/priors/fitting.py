@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,15 +26,18 @@ class FitConfig(Section):
     thousand clips well does not fit ten thousand.
     """
 
+    MAY_BE_ZERO: ClassVar[frozenset[str]] = frozenset({"passes"})
+
     steps: int
     passes: float
     batch_size: int
     learning_rate: float
 
     def __post_init__(self) -> None:
-        numbers = [value for name, value in vars(self).items() if isinstance(value, int | float) and name != "passes"]
-        require(min(numbers) > 0, "every number must be above 0")
-        require(self.passes >= 0, "passes must be at least 0")
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and value <= 0:
+                require(name in self.MAY_BE_ZERO, f"{name} must be above 0, found {value}")
+                require(value == 0, f"{name} must not be negative, found {value}")
 
     def steps_for(self, count: int) -> int:
         """Of a fit to `count` training latents."""

@@ -171,8 +171,9 @@ class PlatunePrior(AttributePrior):
     ) -> None:
         self.whitening.fit(latents)
         whitened, held_out = self.whitening(latents), self.whitening(validation)
-        seen, judged = self._chosen(attributes)
-        self.known = seen.unique_consecutive(dim=0)  # the draws of a clip have the same
+        self.known, of_validation = self._chosen(attributes)
+        seen = self.known.repeat_interleave(len(latents) // len(self.known), 0)
+        judged = of_validation.repeat_interleave(len(validation) // len(of_validation), 0)
         self.base.fit(seen, whitened)
         rows = held_out_rows(len(held_out))
         fixed = noise_and_times(len(rows), self.size, generator)

@@ -11,7 +11,7 @@ from flowshot.core.files import read_json, write_json
 from flowshot.core.params import Params, check_section
 from flowshot.core.sections import Section, to_dict
 from flowshot.models.base.autoencoder import Autoencoder
-from flowshot.priors.after import AfterPrior, AfterPriorConfig
+from flowshot.priors.after import NEEDS_FRAMES, AfterPrior, AfterPriorConfig
 from flowshot.priors.base import LatentPrior
 from flowshot.priors.gmm import GaussianMixturePrior, GaussianMixturePriorConfig
 from flowshot.priors.nf import FlowPrior, FlowPriorConfig
@@ -29,6 +29,7 @@ class PriorKind:
 
     config: type[Section]
     make: Callable[[Any, Autoencoder], LatentPrior]
+    needs_frames: str = ""  # why a latent that is one vector is refused; empty: it is not
 
 
 PRIORS: dict[str, PriorKind] = {
@@ -40,7 +41,7 @@ PRIORS: dict[str, PriorKind] = {
     ),
     "rave": PriorKind(RavePriorConfig, lambda config, model: RavePrior(config, *model.latent_shape)),
     "platune": PriorKind(PlatunePriorConfig, lambda config, model: PlatunePrior(config, *model.latent_shape)),
-    "after": PriorKind(AfterPriorConfig, lambda config, model: AfterPrior(config, *model.latent_shape)),
+    "after": PriorKind(AfterPriorConfig, lambda config, model: AfterPrior(config, *model.latent_shape), NEEDS_FRAMES),
 }
 
 

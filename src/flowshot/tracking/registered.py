@@ -4,13 +4,15 @@ import warnings
 from pathlib import Path
 
 from flowshot.core.errors import FlowshotError
+from flowshot.core.records import RECORD, record_key
 from flowshot.tracking.mlflow_runs import find_store, one_line, open_store
+from flowshot.tracking.run import read_run
 
 
 def register(folder: Path, name: str, arm: tuple[str, str, str], seed: int) -> int:
     """Make the published arm in `folder` the newest version of the model `name`, from the arm's run; the version.
 
-    Raises FlowshotError where MLflow has no run of the arm, or does not answer.
+    Raises FlowshotError where the arm was not scored here, MLflow has no run of it, or does not answer.
     """
     store = find_store()
     with one_line(store), warnings.catch_warnings(action="ignore"):
@@ -18,8 +20,11 @@ def register(folder: Path, name: str, arm: tuple[str, str, str], seed: int) -> i
         import mlflow
         from mlflow.models import infer_signature
 
-        asked = zip(("dataset", "model", "prior", "seed"), (*arm, seed), strict=True)
-        found = client.search_runs([experiment], " and ".join(f"tags.{key} = '{value}'" for key, value in asked))
+        scored = Path("runs/score", *arm, str(seed))
+        if not (scored / RECORD).is_file():
+            raise FlowshotError(f"{'/'.join(arm)}, seed {seed}: it was not scored here; run `dvc repro`")
+        key = record_key(read_run(scored).record)
+        found = client.search_runs([experiment], f"tags.`flowshot.key` = '{key}'")
         if not found:
             raise FlowshotError(
                 f"{'/'.join(arm)}, seed {seed}: MLflow has no run of it; `flowshot sync --all` sends it"

@@ -11,7 +11,6 @@ from flowshot.core.files import read_json
 from flowshot.core.provenance import parameters_digest
 from flowshot.core.records import IDENTITY, RECORD, project_of, read_record, record_files, record_key
 
-TRAININGS = ("train", "train_generator")
 DETAILS = ("n", "ci_low", "ci_high", "dimensions")  # of a number, and no metrics
 
 
@@ -68,7 +67,7 @@ class Run(NamedTuple):
                 values |= {name: value for name, value in read_json(path).items() if name not in DETAILS}
             elif path.name == RECORD:
                 record = read_record(path.parent)
-                if record["stage"] in TRAININGS:
+                if record["stage"] == "train":
                     values["train_seconds"] = record["seconds"]
                 elif record["seconds"] and "clips" in record:
                     values["clips_per_second"] = record["clips"] / record["seconds"]
@@ -91,7 +90,7 @@ def read_run(folder: Path) -> Run:
     if record["prior"] is not None:
         before = [read_record(path.parent) for path in files if path.name == RECORD]
         record["parameters"] = {name: value for each in (*before, record) for name, value in each["parameters"].items()}
-        for training in [each for each in before if each["stage"] in TRAININGS]:
+        for training in [each for each in before if each["stage"] == "train"]:
             training |= {name: record[name] for name in ("plan", "experiment")}  # which may reuse a training
             training["parameters"] = {name: record["parameters"][name] for name in training["parameters"]}
             parent = Run(root, training, record_files(root, training))

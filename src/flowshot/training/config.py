@@ -48,7 +48,7 @@ class AugmentConfig(Section):
 
 @dataclass(frozen=True)
 class TrainConfig(Section):
-    """The training of an autoencoder, apart from its budget."""
+    """A training, apart from its budget; kinds of models use what applies to them."""
 
     beta: float
     beta_warmup_steps: int

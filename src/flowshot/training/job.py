@@ -60,7 +60,7 @@ def choose_device() -> torch.device:
 
 
 def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:
-    """Whether the autoencoder runs under bfloat16 autocast.
+    """Whether the model runs under bfloat16 autocast.
 
     With precision `auto`, only where the device multiplies bfloat16 in hardware: emulated on a CPU that does not,
     it was measured more than ten times slower than float32.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from flowshot.clips.batches import EndlessBatches
 from flowshot.core.errors import FlowshotError
-from flowshot.models.base.generator import Generator
+from flowshot.models.base.model import ClipModel
 from flowshot.optimisation.checkpoint import GeneratorState, Stateful
 from flowshot.optimisation.progress import Progress, Row, Trained, copy_weights, decaying_rate
 from flowshot.training.augmentation import augment
@@ -20,7 +20,7 @@ Terms = dict[str, Tensor | float]
 
 
 def train_by_steps(
-    model: Generator,
+    model: ClipModel,
     job: TrainingJob,
     parts: Mapping[str, Stateful],
     take_step: Callable[[Tensor, int], Terms],

@@ -1,7 +1,6 @@
 """A training from an entry of params.yaml to the folder of a trained model, whatever kind of model it is."""
 
 import csv
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,15 +18,15 @@ from flowshot.core.randomness import seed_initial_weights, torch_generator
 from flowshot.core.records import write_record
 from flowshot.core.sections import to_dict
 from flowshot.core.tracked import following, send
-from flowshot.models.base.generator import Generator
-from flowshot.models.base.kind import ModelCard, ModelEntry, save_model
+from flowshot.models.base.kind import WEIGHTS, ModelCard, ModelEntry, save_model
+from flowshot.models.base.model import ClipModel
 from flowshot.optimisation.checkpoint import CHECKPOINTS, Checkpoint
 from flowshot.optimisation.progress import HISTORY_COLUMNS, Row, Trained, Weights
 from flowshot.training.config import TrainConfig
-from flowshot.training.job import TrainingJob, choose_device, train_function
-from flowshot.training.start import WEIGHTS, load_start, start_folder
+from flowshot.training.job import TrainingJob, choose_device, train_function, uses_bfloat16
+from flowshot.training.start import load_start, start_folder
 
-Diagnose = Callable[[Generator, PreparedDataset, list[Row]], dict[str, Any]]
+Diagnose = Callable[[ClipModel, PreparedDataset, list[Row]], dict[str, Any]]
 
 HISTORY_SECONDS = 10.0  # at least, between two writes of the history that MLflow follows
 # What `diagnostics.json` repeats of the best weights: the reconstruction loss of held-out and of training clips.
@@ -52,8 +51,8 @@ def run_training(
 ) -> dict[str, Any]:
     """Train, diagnose, and write `models/DATASET/MODEL/SEED/` and `runs/train/DATASET/MODEL/SEED/`.
 
-    While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code and data. A
-    training that was interrupted resumes from there when the same command runs again.
+    While it runs, its state lies in `.flowshot/checkpoints/`, in a folder named by parameters, code, data, device and
+    precision. A training that was interrupted resumes from there when the same command runs again.
 
     Returns:
         What `diagnostics.json` holds.
@@ -76,7 +75,9 @@ def run_training(
         load_start(start, model, card)
         files.append(start / WEIGHTS)
         parameters["start"] = sha256_of_file(start / WEIGHTS)  # for `flowshot check`: DVC does not know of this model
-    key = work_digest(parameters | {"name": name.parts}, *files)[:16]
+    device = choose_device()
+    decides = {"name": name.parts, "device": device.type, "bfloat16": uses_bfloat16(training, device)}
+    key = work_digest(parameters | decides, *files)[:16]
     with scratch_folder(CHECKPOINTS.joinpath(*name.parts, key)) as scratch, stop_requests() as stop_requested:
         record: dict[str, Any] = {
             "stage": "train", "plan": params.plan.name, "dataset": name.dataset, "model": name.model, "prior": None,
@@ -97,7 +98,7 @@ def run_training(
             save_model(fresh, entry.kind, card, trained.best)
             write_history(fresh / "history.csv", trained.history)
             write_json(fresh / "diagnostics.json", said)
-        record |= {"device": choose_device().type, "precision": trained.precision}
+        record |= {"device": device.type, "precision": trained.precision}
         write_record(runs, seconds=trained.seconds, **record)
         with whole_file(runs / "times.csv") as fresh:
             lines = [f"{step},{seconds:.3f}\n" for step, seconds in trained.times]
@@ -106,7 +107,7 @@ def run_training(
     return said
 
 
-def facts_of(model: Generator, trained: Trained) -> dict[str, Any]:
+def facts_of(model: ClipModel, trained: Trained) -> dict[str, Any]:
     """What `diagnostics.json` says of every training."""
     best: Row = next((row for row in trained.history if row["step"] == trained.best_step), {})
     return {
@@ -128,13 +129,14 @@ class Watched:
         self.bar = tqdm(total=steps, desc="/".join(name.parts), unit="step", disable=None)
         self.folder, self.kind, self.card = folder, entry.kind, card
         self.rows: list[Row] = []
-        self.written = -math.inf
+        self.written = time.monotonic()  # a training that resumes repeats its rows, which are there already
         self.warned = False
 
     def __enter__(self) -> "Watched":
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._write()
         self.bar.close()
 
     def show(self, row: Row) -> None:
@@ -144,9 +146,7 @@ class Watched:
         self.rows.append(row)
         # The file is written as a whole, so that writing it for each of many rows would take minutes.
         if time.monotonic() - self.written >= HISTORY_SECONDS:
-            with suppress(OSError), whole_file(self.folder / "history.csv") as fresh:
-                write_history(fresh, self.rows)
-            self.written = time.monotonic()
+            self._write()
 
     def keep(self, weights: Weights, step: int) -> None:
         """Write the best weights so far."""
@@ -158,6 +158,11 @@ class Watched:
             if not self.warned:
                 warn(f"{error}; training continues")
             self.warned = True
+
+    def _write(self) -> None:
+        with suppress(OSError), whole_file(self.folder / "history.csv") as fresh:
+            write_history(fresh, self.rows)
+        self.written = time.monotonic()
 
 
 def write_history(path: Path, history: list[Row]) -> None:

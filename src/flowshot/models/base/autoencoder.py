@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flowshot.densities.distributions import Posterior, Prior, draw_with_kl, posterior_transform, repeat_posterior
 from flowshot.densities.flows import Flow
-from flowshot.models.base.generator import Generator
+from flowshot.models.base.model import ClipModel
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Reconstruction:
     extra_loss: Tensor
 
 
-class Autoencoder(Generator):
+class Autoencoder(ClipModel):
     """A generator that also encodes.
 
     The latent of a clip is one vector; frames are flattened, dimension by dimension. `prior` is the p(z) that it is

@@ -10,7 +10,8 @@ import json
 import math
 import shutil
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from flowshot.core.files import sha256_of_file
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import RESERVED
 from flowshot.core.sections import Section
-from flowshot.models.base.generator import Generator
+from flowshot.models.base.model import ClipModel
 
 Weights = dict[str, Tensor]
 
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 MESSAGE_LENGTH = 200  # torch lists every weight that does not fit
 
 
@@ -50,10 +52,11 @@ class ModelKind:
     """
 
     config: type[Section]  # of its entry in params.yaml, without `kind` and `train`
-    build: Callable[[ModelCard, Path | None], Generator]
+    build: Callable[[ModelCard, Path | None], ClipModel]
     shared: str = ""  # the section of params.yaml that an entry differs from; empty: an entry is complete
     check: Callable[[str, Any, int, int], None] = lambda name, config, clip_samples, sample_rate: None
     files: Callable[[Any], dict[str, Path]] = lambda config: {}  # to copy beside the weights, by their names there
+    frames: bool = False  # whether the latent of a clip is a sequence, not one vector
 
 
 @dataclass(frozen=True)
@@ -112,38 +115,50 @@ def save_model(folder: Path, kind: ModelKind, card: ModelCard, weights: Weights)
         shutil.copyfile(source, folder / name)
     card = dataclasses.replace(card, files={name: sha256_of_file(folder / name) for name in sources})
     text = json.dumps(dataclasses.asdict(card), indent=2)
-    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     contiguous = {key: value.contiguous() for key, value in weights.items()}
-    save_file(contiguous, folder / "weights.safetensors")
+    save_file(contiguous, folder / WEIGHTS)
 
 
-def load_model(folder: Path, kinds: Mapping[str, str]) -> tuple[Generator, ModelCard]:
+def load_model(folder: Path, kinds: Mapping[str, str]) -> tuple[ClipModel, ModelCard]:
     """The model in `folder`, in evaluation mode on the CPU, with its card; `kinds` is a registry.
 
     Raises:
         FlowshotError: the folder holds no model, or its weights are damaged or of another configuration.
     """
-    # Imported here: see save_model.
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = kind_named(kinds, raw["kind"], f"{folder / 'config.json'}: kind")
-        card = _read_card(raw, kind)
+    with reading(folder, "train it again with `dvc repro`"):
+        card, weights = read_model(folder)
+        kind = kind_named(kinds, card.kind, f"{folder / CONFIG}: kind")
+        card = dataclasses.replace(card, config=kind.config(**card.config))
         for name, digest in card.files.items():
             if sha256_of_file(folder / name) != digest:
-                raise ValueError(f"{name} is not the file that config.json names")
+                raise ValueError(f"{name} is not the file that {CONFIG} names")
         model = kind.build(card, folder)
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        what = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
-        raise FlowshotError(f"{folder}: no usable model ({what}); train it again with `dvc repro`") from None
+        model.load_state_dict(weights)
     return model.eval(), card
 
 
-def _read_card(raw: dict[str, Any], kind: ModelKind) -> ModelCard:
+@contextmanager
+def reading(folder: Path, remedy: str) -> Iterator[None]:
+    """Raise FlowshotError, one line with `remedy`, if the block finds the model in `folder` missing or damaged."""
+    # Imported here: see save_model.
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        what = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
+        raise FlowshotError(f"{folder}: no usable model ({what}); {remedy}") from None
+
+
+def read_model(folder: Path) -> tuple[ModelCard, Weights]:
+    """The card in `folder`, its `config` still as plain values, and the weights; call it within `reading`."""
+    # Imported here: see save_model.
+    from safetensors.torch import load_file
+
+    raw = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     # JSON has only lists, a configuration only tuples.
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw["config"].items()}
     rate, samples = int(raw["sample_rate"]), int(raw["clip_samples"])
-    return ModelCard(raw["kind"], kind.config(**values), str(raw["dataset"]), rate, samples, raw["files"])
+    card = ModelCard(raw["kind"], values, str(raw["dataset"]), rate, samples, raw["files"])
+    return card, load_file(folder / WEIGHTS)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from flowshot.core.params import Params
-from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelCard, ModelEntry, load_model, read_entry
+from flowshot.models.base.model import ClipModel
 
 KINDS = {
     "crash": "flowshot.models.generators.crash",
@@ -18,6 +18,6 @@ def read_generator(params: Params, name: str) -> ModelEntry:
     return read_entry(params, "generators", name, KINDS, "copies")
 
 
-def load_generator(folder: Path) -> tuple[Generator, ModelCard]:
+def load_generator(folder: Path) -> tuple[ClipModel, ModelCard]:
     """The trained generator in `folder`, in evaluation mode on the CPU, with its card. Raises FlowshotError."""
     return load_model(folder, KINDS)

@@ -17,8 +17,8 @@ PIECE = 64  # clips whose spectra are held at a time
 def tonality(clips: np.ndarray, sample_rate: int) -> np.ndarray:
     """Of each of `clips: [n, samples]` the mean tonality of its slots, weighted by their level in dB above -80 dB.
 
-    `[n]`, up to 0.95 for steady tones, 0.08 for white noise, and NaN for silence. The tonality of a slot is how well the
-    frequency of its strongest partial predicts the partial's phase, from a quarter of a window before to a quarter
+    `[n]`, up to 0.95 for steady tones, 0.08 for white noise, and NaN for silence. The tonality of a slot is how well
+    the frequency of its strongest partial predicts the partial's phase, from a quarter of a window before to a quarter
     after, times the same with half a window (Duxbury et al. 2001, "Separation of transient information in musical audio
     using multiresolution analysis techniques"). It hears whether a decoder makes noise of tones, which FAD under YAMNet
     hears in part and KID of a log-mel spectrum does not; what frequencies the tones have, it does not hear.

@@ -115,11 +115,16 @@ def test_rave_trains_in_both_phases_and_comes_back_from_its_files(tmp_path, vali
     before = model.rave.discriminator.state_dict()
     before = {name: value.clone() for name, value in before.items()}
     job = job_on(
-        tones(5), tones(3), train_section={"log_every": 1, "validate_every": validate_every}, on_row=rows.append
+        tones(5),
+        tones(3),
+        train_section={"log_every": 1, "validate_every": validate_every},
+        on_row=lambda row: rows.append(dict(row)),
     )
     trained = train(model, job)
     assert [row["step"] for row in trained.history] == [1, 2, 3, 4] and len(rows) == 4
     last = trained.history[-1]
+    if "valid_reconstruction" in rows[-1]:
+        assert last["valid_reconstruction"] == pytest.approx(rows[-1]["valid_reconstruction"])
     assert last["reconstruction_gap"] == pytest.approx(
         last["valid_reconstruction"] - last["train_reconstruction_clean"]
     )

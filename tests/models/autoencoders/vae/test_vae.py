@@ -12,7 +12,7 @@ from torch.nn import functional
 from flowshot.densities.distributions import gaussian_kl
 from flowshot.models.autoencoders.vae.blocks import ResidualBlock
 from flowshot.models.autoencoders.vae.decoder import Decoder
-from flowshot.models.autoencoders.vae.encoder import Encoder, averages, frames_of, padding_of
+from flowshot.models.autoencoders.vae.encoder import MIXED, Encoder, averages, frames_of, padding_of
 from flowshot.models.autoencoders.vae.fine_spectrum import log_level
 from flowshot.models.autoencoders.vae.pqmf import PQMF
 from flowshot.models.autoencoders.vae.slots import measure
@@ -262,3 +262,20 @@ def test_silence_and_full_scale_give_finite_losses(arm):
     for clips in (torch.zeros(2, 250), torch.ones(2, 250), torch.full((2, 250), 1e-40)):
         output = model(clips, generator())
         assert torch.isfinite(output.kl).all() and torch.isfinite(output.clips).all()
+
+
+def test_reduced_precision_leaves_the_levels_of_quiet_sub_bands_as_they_are():
+    """Training in bfloat16 must see what encoding in float32 will see."""
+    time = torch.arange(4000) / 16000
+    clips = (0.5 * torch.sin(2 * torch.pi * 440 * time) * torch.exp(-12 * time)).unsqueeze(0)
+    config = tiny(bands=16)
+    encoder = Encoder(config, 4000)
+    padded = functional.pad(clips, encoder.padding)
+    slots = measure(padded, config.bands)
+    means = config.bands * (1 + encoder.frames)
+    with torch.no_grad():
+        whole = encoder(padded, slots)
+        with torch.autocast("cpu", torch.bfloat16):
+            reduced = encoder(padded, slots).float()
+    first = encoder.size - means - MIXED
+    assert (whole - reduced)[:, first : first + means].abs().max() < 0.05  # the rounding of the features

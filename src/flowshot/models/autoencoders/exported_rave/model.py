@@ -206,4 +206,5 @@ KIND = ModelKind(
     build=build,
     check=lambda name, config, clip_samples, sample_rate: check_exported(config, config.file),
     files=lambda config: {EXPORTED: config.file},
+    frames=True,
 )

@@ -30,9 +30,10 @@ BANDS = 16  # of RAVE's filter bank, in all of its configurations
 
 @dataclass(frozen=True)
 class RaveConfig(Section):
-    """One of RAVE's configurations, and what differs from it. Of `train`, only the two intervals apply.
+    """One of RAVE's configurations, and what differs from it.
 
-    `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to `train_samples`.
+    RAVE has its own losses and optimizers: of `train` the intervals, `threads` and `on_collapse` apply, and `loss` in
+    the diagnosis. `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to `train_samples`.
     """
 
     config: Literal["v1", "v2", "v2_small"]
@@ -176,4 +177,5 @@ KIND = ModelKind(
     config=RaveConfig,
     build=lambda card, folder: RaveAutoencoder(card.config, card.clip_samples, card.sample_rate),
     check=check_rave,
+    frames=True,
 )

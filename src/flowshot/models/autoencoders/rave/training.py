@@ -81,7 +81,8 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
             if validates or progress.step % config.log_every == 0 or progress.step == steps:
                 row = row_of(surroundings.logged, progress.step, rave.beta_factor, model.padded // model.ratio)
                 if validates:
-                    row["valid_reconstruction"] = validate(model, valid_clips)
+                    measure_components(model, valid_clips)
+                    row["valid_reconstruction"] = audio_distance(model, valid_clips)
                 progress.add(row, time.perf_counter() - start)
                 job.on_row(row)
             progress.seconds = time.perf_counter() - start
@@ -98,14 +99,16 @@ def train(model: RaveAutoencoder, job: TrainingJob) -> Trained:
 
 
 @torch.no_grad()
-def validate(model: RaveAutoencoder, clips: np.ndarray) -> float:
-    """RAVE's own validation on `clips: [n, samples]`, which also sets its principal components; its mean distance."""
-    rave, total, outputs = model.rave.eval(), 0.0, []
-    for index, batch in enumerate(ordered_batches(clips, BATCH_SIZE)):
-        outputs.append(rave.validation_step(model.pad(batch.to(rave.latent_mean.device)), index))
-        total += float(rave.trainer.logged["validation"]) * len(batch)
-    rave.validation_epoch_end(outputs)
-    return total / len(clips)
+def measure_components(model: RaveAutoencoder, clips: np.ndarray) -> None:
+    """Set RAVE's principal components by its own validation on `clips: [n, samples]`.
+
+    The distance that this logs is of whole padded clips, so `audio_distance` takes its place.
+    """
+    rave = model.rave.eval()
+    batches = enumerate(ordered_batches(clips, BATCH_SIZE))
+    rave.validation_epoch_end(
+        [rave.validation_step(model.pad(batch.to(rave.latent_mean.device)), index) for index, batch in batches]
+    )
 
 
 def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
@@ -121,10 +124,13 @@ def check_validation_frames(model: RaveAutoencoder, clips: int) -> None:
 @torch.no_grad()
 def audio_distance(model: RaveAutoencoder, clips: np.ndarray) -> float:
     """Mean of RAVE's distance between `clips: [n, samples]` and their reconstructions, always with the same draws."""
-    generator, total = torch.Generator().manual_seed(0), 0.0
+    rave, total = model.rave.eval(), 0.0
+    device = rave.latent_mean.device
+    generator = torch.Generator(device).manual_seed(0)
     for batch in ordered_batches(clips, BATCH_SIZE):
+        batch = batch.to(device)
         decoded = model.decode(model.encode(batch, generator).squeeze(1), generator)
-        distances = model.rave.audio_distance(model.pad(batch), model.pad(decoded))
+        distances = rave.audio_distance(model.pad(batch), model.pad(decoded))
         total += float(sum(distances.values())) * len(batch)
     return total / len(clips)
 

@@ -85,10 +85,11 @@ class Encoder(nn.Module):
         self.size = widths[-1] * max(self.frames, 1) + means + MIXED
 
     def forward(self, clips: Tensor, measured: Slots) -> Tensor:
-        sub_bands = self.bank.analysis(clips)
+        with torch.autocast(clips.device.type, enabled=False):  # quiet sub-bands would be rounding noise of loud ones
+            sub_bands = self.bank.analysis(clips.float())
         features = self.layers(compand(sub_bands))
         features = features.flatten(1) if self.pooling == "flatten" else features.mean(-1)
-        levels = log_level(averages(sub_bands.float().square(), self.frames)).flatten(1)
+        levels = log_level(averages(sub_bands.square(), self.frames)).flatten(1)
         tonality = 4 * averages(measured.tonality, self.frames).flatten(1) - 1
         parts = features, levels, self.pitches(torch.cat([self.fine(clips), tonality], dim=1))
         return torch.cat([part.to(features.dtype) for part in parts], dim=1)

@@ -9,8 +9,8 @@ from torch import Tensor
 from flowshot.clips.prepared import PREPARED, read_prepared
 from flowshot.core.errors import FlowshotError
 from flowshot.core.sections import Section
-from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelKind
+from flowshot.models.base.model import ClipModel
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class CopiesConfig(Section):
     """`copies` has no parameters."""
 
 
-class Copies(Generator):
+class Copies(ClipModel):
     """Draws training clips, with replacement, from the folder `dataset`; its only weight is their `count`."""
 
     count: Tensor
@@ -29,7 +29,7 @@ class Copies(Generator):
         self.register_buffer("count", torch.tensor(0))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` training clips, `[count, samples]`. Raises FlowshotError if the dataset has changed."""
+        """`count` training clips, `[count, samples]`. Raises FlowshotError if the dataset has more or fewer now."""
         clips = read_prepared(self.dataset).clips("train")
         if len(clips) != int(self.count):
             raise FlowshotError(

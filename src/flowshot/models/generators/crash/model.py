@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from flowshot.models.base.generator import Generator
 from flowshot.models.base.kind import ModelKind
+from flowshot.models.base.model import ClipModel
 from flowshot.models.generators.crash.config import CrashConfig, check_crash
 from flowshot.models.generators.crash.network import NoiseEstimator
 from flowshot.models.generators.crash.samplers import Sampler, step_table, times_down
 from flowshot.models.generators.crash.schedules import SCHEDULES
 
 
-class Crash(Generator):
+class Crash(ClipModel):
     """A diffusion model of raw clips; its network holds the moving average of the trained weights.
 
     Rouard & Hadjeres 2021, 2106.07431. Differences: the learning rate follows a cosine, as in all trainings here; the

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from flowshot.clips.attributes import ATTRIBUTES
-from flowshot.models.base.generator import AskedGenerator
 from flowshot.models.base.kind import ModelKind
+from flowshot.models.base.model import AskedModel
 from flowshot.models.generators.drumgan.config import DrumganConfig, check_drumgan
 from flowshot.models.generators.drumgan.network import SpectrogramGenerator
 from flowshot.models.generators.drumgan.spectrum import Spectrum
@@ -13,7 +13,7 @@ from flowshot.models.generators.drumgan.spectrum import Spectrum
 ROWS = 512  # training clips whose attributes the model keeps
 
 
-class Drumgan(AskedGenerator):
+class Drumgan(AskedModel):
     """A GAN of spectrograms; its network holds the moving average of the trained weights.
 
     Nistal, Lattner & Richard 2020, 2008.12073. Differences: penalty and drift are means over the batch, as in the

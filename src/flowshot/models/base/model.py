@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from flowshot.clips.attributes import draw_rows
 
 
-class Generator(nn.Module):
+class ClipModel(nn.Module):
     """A model that draws clips of `clip_samples` at `sample_rate` (Hz).
 
     A model without an encoder, such as a GAN, stands on the axis `generators` of a plan.
@@ -24,7 +24,7 @@ class Generator(nn.Module):
         """`count` clips `[count, samples]` in [-1, 1], drawn by `generator`, on its device."""
 
 
-class AskedGenerator(Generator):
+class AskedModel(ClipModel):
     """A generator that can be conditioned on attributes of clips; `attribute_names` is empty where it cannot.
 
     `known: [rows, attributes]` in [0, 1] are attributes of training clips, a buffer of the subclass.
