@@ -33,7 +33,8 @@ class RaveConfig(Section):
     """One of RAVE's configurations, and what differs from it.
 
     RAVE has its own losses and optimizers: of `train` the intervals, `threads` and `on_collapse` apply, and `loss` in
-    the diagnosis. `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to `train_samples`.
+    the diagnosis. `phase_1_share` is the share of the steps before the discriminators train. Clips are padded to
+    `train_samples`.
     """
 
     config: Literal["v1", "v2", "v2_small"]
