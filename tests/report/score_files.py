@@ -11,6 +11,7 @@ from flowshot.report.build import report_tables
 from flowshot.report.config import ReportConfig
 from flowshot.report.latex import latex_table
 from flowshot.report.markup import csv_table, markdown_table
+from flowshot.report.paired import COMPARED
 from flowshot.report.project import Project
 from flowshot.report.registry import METRICS
 from flowshot.report.results import planned_arms, read_report
@@ -40,7 +41,10 @@ def write_scores_of(folder: Path, plan: PlanConfig, external: str = "", seed: in
                 entry = {"metric": metric.name, "embedding": embedding, "value": value, "n": 120}
                 interval = {"ci_low": value - 0.5 / metric.scale, "ci_high": value + 0.5 / metric.scale}
                 sized = {"dimensions": 1024} if embedding == "yamnet" else {}
-                scores.append({**entry, **interval, **sized})
+                reference = {name: moved / metric.scale for name, moved in (("a", 0.1), ("b", -0.1))}
+                influence = {"candidate_variance": (0.1 / metric.scale) ** 2, "reference": reference}
+                details = {"influence": influence} if metric.name in COMPARED else {}
+                scores.append({**entry, **interval, **sized, **details})
         path.write_text(json.dumps(scores), encoding="utf-8")
 
 

@@ -1,5 +1,7 @@
 """Tables in LaTeX: they compile as they are, whatever the names, in both languages."""
 
+import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -29,9 +31,18 @@ needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="ne
 
 def tables(folder: Path, seeds: tuple[int, ...], language: str) -> list[Table]:
     """Every table that a report can have, of arms with awkward names and an external system."""
-    axes = (("drums",), ("no_nf", AWKWARD), ("copies",), ("own", "nf"), seeds)
-    plan = PlanConfig("tiny", *axes, BudgetConfig(250, 32), None)
+    models = ("no_nf", AWKWARD, "wide", "both")
+    plan = PlanConfig("tiny", ("drums",), models, ("copies",), ("own", "nf"), seeds, BudgetConfig(250, 32), None)
     write_scores_of(folder / "scores", plan, external="a_gan")
+    for model, (kind, width) in zip(models, itertools.product(("plain", AWKWARD), (1, 2)), strict=True):
+        trained = Path("drums", model, str(seeds[0]))
+        for place, name, said in (
+            ("models", "diagnostics.json", {}),
+            ("runs/train", "run.json", {"parameters": {"kind": kind, "width": width}}),
+        ):
+            file = folder / place / trained / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(said or {"steps": 1}))
     report = read_report(plan, Project(folder), default(ReportConfig, "report", language=language), 0.95)
     found = report_tables(report, "drums")
     assert [table.name for table in found] == list(TABLES)

@@ -10,6 +10,7 @@ from flowshot.core.provenance import git_revision
 from flowshot.report.config import ReportConfig
 from flowshot.report.designs import factorial_table, sweep_table
 from flowshot.report.dvc_files import write_curves, write_metrics
+from flowshot.report.effects import effects_table
 from flowshot.report.latex import latex_table
 from flowshot.report.layout import Table
 from flowshot.report.markup import markdown_table
@@ -88,7 +89,8 @@ def report_tables(report: Report, dataset: str) -> list[Table]:
     tables = dataset_tables(report, dataset)
     if dataset in report.plan.datasets:
         tables += paired_tables(report, dataset)
-        tables += [table for table in (factorial_table(report, dataset), sweep_table(report, dataset)) if table]
+        of_design = (effects_table(report, dataset), factorial_table(report, dataset), sweep_table(report, dataset))
+        tables += [table for table in of_design if table]
     return sorted(tables, key=lambda table: list(TABLES).index(table.name))
 
 

@@ -151,14 +151,18 @@ def _cells(one: Compared) -> list[Cell | None]:
     if test is None:
         return [Cell(one.difference), None, None, None]
     verdict = Cell(float(VERDICTS.index(test.verdict)), word=test.verdict)
-    p = Cell(test.p, word=SMALLEST_P if test.p < 10**-P_DECIMALS else "")
-    return [Cell(one.difference, interval=test.interval), p, Cell(test.found_from), verdict]
+    return [Cell(one.difference, interval=test.interval), p_cell(test.p), Cell(test.found_from), verdict]
 
 
-def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
-    plan, words = report.plan, report.words
+def p_cell(p: float) -> Cell:
+    """A p-value, which is never shown as 0."""
+    return Cell(p, word=SMALLEST_P if p < 10**-P_DECIMALS else "")
+
+
+def over_seeds(report: Report) -> str:
+    """What the intervals of differences are over."""
     confidence = f"{report.confidence:.0%}"
-    if len(plan.seeds) > 1:
+    if len(report.plan.seeds) > 1:
         how = (
             "Differences over {seeds} seeds with {confidence} t intervals, paired by seed and by reference source; "
             "the variance between seeds is part of them."
@@ -168,6 +172,11 @@ def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
             "One seed: differences with {confidence} intervals over clips (not over trainings), paired by reference "
             "source."
         )
+    return report.words(how, seeds=len(report.plan.seeds), confidence=confidence)
+
+
+def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
+    plan, words = report.plan, report.words
     subject = (
         "Difference in {metric} between two arms on the same reference, dataset {dataset}: negative means the first is "
         "closer to real clips."
@@ -190,7 +199,7 @@ def _caption(report: Report, dataset: str, title: str) -> tuple[str, ...]:
     return (
         words(subject, metric=words(title), dataset=dataset),
         *([words(direct, baseline=BASELINE, prior=plan.priors[0])] if _direct(report) else []),
-        words(how, seeds=len(plan.seeds), confidence=confidence),
+        over_seeds(report),
         words(corrected, **families),
         words(power, **numbers),
         words(equal, margin=f"{report.equivalence_margin:.0%}"),

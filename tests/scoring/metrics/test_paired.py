@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from flowshot.scoring.metrics.kernel import kernel_distance
-from flowshot.scoring.metrics.paired import Difference, Distance, paired_difference
+from flowshot.scoring.metrics.paired import Difference, Distance, averaged, paired_difference
 
 
 def distance(candidates: np.ndarray, reference: np.ndarray) -> Distance:
@@ -27,6 +27,27 @@ def test_two_arms_of_one_kind_are_found_different_at_the_level_of_the_test(
     rejected = np.mean(np.array(p_values) <= 0.05)
     assert rejected <= 0.09
     assert rejected >= 0.01 or seeds == 2  # of which little can be said
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_the_mean_of_two_pairs_of_arms_is_found_at_the_level_of_the_test(seeds: int) -> None:
+    """Pairs of different kinds, as those of a factorial, whose arms do not differ."""
+    generator, p_values = np.random.default_rng(1), []
+    for _ in range(200):
+        y = generator.normal(size=(50, 4))
+        moved = np.array([0.0, 0.8])[:, None, None, None] + 0.3 * generator.normal(size=(2, 2, seeds, 4))
+        drawn = [[[distance(generator.normal(size=(60, 4)) + by, y) for by in arm] for arm in pair] for pair in moved]
+        sides = [[averaged(each) for each in zip(*side, strict=True)] for side in zip(*drawn, strict=True)]
+        p_values.append(paired_difference(*sides).p_value)
+    if seeds == 1:  # trainings vary, and one seed does not know by how much
+        assert np.mean(np.array(p_values) <= 0.05) > 0.09
+    else:
+        assert 0.01 <= np.mean(np.array(p_values) <= 0.05) <= 0.09
+
+
+def test_a_mean_of_distances_has_the_variance_of_a_mean() -> None:
+    found = averaged([Distance(2.0, 0.4, {"a": 1.0, "b": 3.0}, 0.2), Distance(4.0, 0.8, {"a": 2.0, "c": 9.0}, 0.0)])
+    assert found == Distance(3.0, pytest.approx(0.3), {"a": 1.5}, pytest.approx(0.05))
 
 
 def test_seeds_that_agree_by_chance_are_not_surer_than_their_draws() -> None:

@@ -67,6 +67,17 @@ class Difference:
         return float(stdtr(self.freedom, -distance / self.error))
 
 
+def averaged(distances: Sequence[Distance]) -> Distance:
+    """The mean of distances of independent candidates from one reference, with the sources that all of them have."""
+    count, sources = len(distances), set.intersection(*(set(one.reference) for one in distances))
+    return Distance(
+        sum(one.value for one in distances) / count,
+        sum(one.candidate_variance for one in distances) / count**2,
+        {source: sum(one.reference[source] for one in distances) / count for source in sources},
+        sum(one.repeated for one in distances) / count**2,
+    )
+
+
 def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> Difference:
     """The mean difference of two arms over their seeds, one distance a seed in the same order.
 
