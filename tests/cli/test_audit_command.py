@@ -82,7 +82,7 @@ def test_what_is_no_folder_is_named(tmp_path, fails):
     assert "file: is not a folder" in fails("audit", tmp_path / "file")
 
 
-@pytest.mark.parametrize(("text", "said"), [("", "clips: is missing; add it"), ("clips: 5\n", "clips: ")])
+@pytest.mark.parametrize(("text", "said"), [("", "clips: is missing; add it"), ("clips: 5\n", "clips must be")])
 def test_a_project_without_settings_of_clips_is_one_line(tmp_path, monkeypatch, fails, text, said):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("datasets: {}\n" + text)
