@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flowshot.report.layout import Cell, Column, Row, Table, decimals
-from flowshot.report.paired import BASELINE, COMPARED, P_DECIMALS, over_seeds, p_cell
+from flowshot.report.paired import BASELINE, COMPARED, P_DECIMALS, difference_of, over_seeds, p_cell
 from flowshot.report.registry import metric
 from flowshot.report.results import Report
 from flowshot.scoring.metrics.holm import holm
-from flowshot.scoring.metrics.paired import Difference, averaged, paired_difference
+from flowshot.scoring.metrics.paired import Difference
 
 Pairs = list[tuple[str, str]]  # of autoencoders, with the factor and without
 
@@ -48,17 +48,10 @@ def effects(report: Report, dataset: str, name: str, embedding: str) -> list[Eff
     """
     found: list[tuple[str, str, Difference]] = []
     for (factor, pairs), prior in itertools.product(factors(report, dataset).items(), report.plan.priors):
-        keys = [
-            [[((dataset, one, prior, seed), name, embedding) for one in side] for seed in report.plan.seeds]
-            for side in zip(*pairs, strict=True)
-        ]
-        if not all(key in report.distances for side in keys for seed in side for key in seed):
-            continue
-        arm, other = ([averaged([report.distances[key] for key in seed]) for seed in side] for side in keys)
-        try:
-            found.append((factor, prior, paired_difference(arm, other)))
-        except ValueError:  # a reference of one source
-            continue
+        sides = [(arm, prior) for arm, _ in pairs], [(other, prior) for _, other in pairs]
+        difference = difference_of(report, dataset, name, embedding, sides, report.plan.seeds)
+        if difference:
+            found.append((factor, prior, difference))
     p_values = holm([difference.p_value for *_, difference in found])
     return [Effect(*one, p=float(p)) for one, p in zip(found, p_values, strict=True)]
 

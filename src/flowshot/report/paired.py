@@ -15,7 +15,7 @@ from flowshot.report.layout import Cell, Column, Row, Table, decimals
 from flowshot.report.registry import metric
 from flowshot.report.results import Pair, Report, arm_name
 from flowshot.scoring.metrics.holm import holm
-from flowshot.scoring.metrics.paired import Difference, paired_difference
+from flowshot.scoring.metrics.paired import Difference, averaged, paired_difference
 
 BASELINE = "no_nf"
 COMPARED = ("kid", "fad")
@@ -78,7 +78,7 @@ def compared(report: Report, dataset: str, name: str, embedding: str, family: Fa
         own, against = values.loc[arm].dropna(), values.loc[other].dropna()
         if list(own.index) != list(against.index):
             continue
-        difference = _difference(report, dataset, name, embedding, (arm, other), list(own.index))
+        difference = difference_of(report, dataset, name, embedding, ([arm], [other]), list(own.index))
         margin = report.equivalence_margin * max(float(against.mean()) - floor, 0.0)
         found.append((arm, other, float((own - against).mean()), difference, margin))
     tests = iter(_tests([(difference, margin) for *_, difference, margin in found if difference], report.confidence))
@@ -104,18 +104,25 @@ def paired_tables(report: Report, dataset: str) -> list[Table]:
     return [_table(report, dataset, name) for name in COMPARED if report.embeddings(dataset, name)]
 
 
-def _difference(
-    report: Report, dataset: str, name: str, embedding: str, pair: tuple[Pair, Pair], seeds: Sequence[int]
+def difference_of(
+    report: Report,
+    dataset: str,
+    name: str,
+    embedding: str,
+    sides: tuple[Sequence[Pair], Sequence[Pair]],
+    seeds: Sequence[int],
 ) -> Difference | None:
-    """The difference of two arms in the metric `name`.
+    """The difference of two sides in the metric `name`; of several arms on a side, that of their means in each seed.
 
     None if a score has no influences (its clips come from a single source), or the scores have different references.
     """
-    keys = [[((dataset, *arm, seed), name, embedding) for seed in seeds] for arm in pair]
-    if not seeds or not all(key in report.distances for arm in keys for key in arm):
+    keys = [[[((dataset, *arm, seed), name, embedding) for arm in side] for seed in seeds] for side in sides]
+    if not seeds or not all(key in report.distances for side in keys for seed in side for key in seed):
         return None
     try:
-        return paired_difference(*([report.distances[key] for key in arm] for arm in keys))
+        return paired_difference(
+            *([averaged([report.distances[key] for key in seed]) for seed in side] for side in keys)
+        )
     except ValueError:
         return None
 
