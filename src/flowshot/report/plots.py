@@ -107,15 +107,17 @@ def draw_rate_distortion(stem: Path, report: Report, dataset: str) -> bool:
 def draw_training(stem: Path, report: Report, dataset: str) -> bool:
     """The curves of every training of the dataset over one another, a colour for each model."""
     plan, words, trainings = report.plan, report.words, report.trainings.get(dataset, ())
-    shown = [column for column in CURVES if any(column in one.history for one in trainings)]
+    shown = [column for column in CURVES if any(len(one.curve(column)) for one in trainings)]
     if not shown:
         return False
     rows = -(-len(shown) // 2)
     with drawn_figure(stem, 8.6, 0.4 + 2.5 * rows, words) as figure:
         panels = figure.subplots(rows, 2, squeeze=False).flatten()
         for panel, column in zip(panels, shown, strict=False):
-            for one in (one for one in trainings if column in one.history):
-                place, curve = plan.models.index(one.model), one.history[column].dropna()
+            for one in trainings:
+                place, curve = plan.models.index(one.model), one.curve(column)
+                if curve.empty:
+                    continue
                 look = {
                     "color": COLOURS[place % len(COLOURS)],
                     "linestyle": DASHES[place // len(COLOURS) % len(DASHES)],

@@ -34,6 +34,10 @@ class Training:
     run: dict[str, Any]
     history: pd.DataFrame
 
+    def curve(self, column: str) -> "pd.Series[float]":
+        """The values of a column of the history by step, where it has any; a model that learns nothing has none."""
+        return self.history[column].dropna() if column in self.history else pd.Series(dtype=float)
+
 
 @dataclass(frozen=True)
 class Project:
