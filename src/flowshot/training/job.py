@@ -11,6 +11,7 @@ from flowshot.clips.prepared import PreparedDataset
 from flowshot.core.params import Params, check_section, merge
 from flowshot.core.plan import BudgetConfig
 from flowshot.models.base.kind import ModelEntry
+from flowshot.models.base.precision import is_fast_at_bfloat16
 from flowshot.optimisation.checkpoint import NO_CHECKPOINT, Checkpoint
 from flowshot.optimisation.progress import Row, Trained, Weights
 from flowshot.training.config import TrainConfig
@@ -62,11 +63,6 @@ def choose_device() -> torch.device:
 def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:
     """Whether the model runs under bfloat16 autocast.
 
-    With precision `auto`, only where the device multiplies bfloat16 in hardware: emulated on a CPU that does not,
-    it was measured more than ten times slower than float32.
+    With precision `auto`, only where it is fast.
     """
-    if config.precision != "auto":
-        return config.precision == "bfloat16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return is_fast_at_bfloat16(device) if config.precision == "auto" else config.precision == "bfloat16"

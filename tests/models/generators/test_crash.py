@@ -124,6 +124,19 @@ def test_both_modes_of_a_toy_are_learned_and_drawn():
     assert 16 < int((drawn > 0).sum()) < 48
 
 
+@torch.no_grad()
+def test_clips_are_drawn_in_parts_and_near_those_of_float32(monkeypatch):
+    torch.manual_seed(0)
+    model = Crash(config(), 64, 16000)
+    monkeypatch.setattr("flowshot.models.generators.crash.model.is_fast_at_bfloat16", lambda device: True)
+    rounded = model.sample(20, generator())
+    model.float32 = True
+    exact = model.sample(20, generator())
+    whole = model.sampler()(torch.randn(20, 64, generator=generator()), generator()).clamp(-1, 1)
+    torch.testing.assert_close(exact, whole)
+    assert 0 < float((rounded - exact).abs().mean()) < 0.02
+
+
 def test_a_variation_stays_the_nearer_the_less_noise_it_had():
     torch.manual_seed(0)
     model, clip = Crash(config(), 64, 16000), torch.linspace(-0.5, 0.5, 64)

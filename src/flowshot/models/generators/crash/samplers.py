@@ -75,10 +75,10 @@ class Sampler(nn.Module):
         """
         for k in range(self.table.size(0)):
             row = self.table[k]
-            noise = self.network(x, row[0].expand(x.size(0)))
+            noise = self.network(x, row[0].expand(x.size(0))).to(x.dtype)
             first = row[3] * x + row[4] * noise
             if self.heun and bool(row[6] != 0):
-                again = self.network(first, row[1].expand(x.size(0)))
+                again = self.network(first, row[1].expand(x.size(0))).to(x.dtype)
                 first = row[6] * x + row[7] * noise + row[8] * first + row[9] * again
             if bool(row[5] != 0):
                 first = first + row[5] * torch.randn(x.shape, generator=generator, device=x.device)
