@@ -70,8 +70,9 @@ BENCHMARKS = {
         "1,000 latents from each prior at its default size, and 1,000 clips of one second, decoding included.",
         {f"{name}, seconds for 1000 latents": Wanted(5, at_least=False) for name in ("nf", "gmm", "rectified_flow")},
     ),
-    "sampling of generators": Benchmark(
-        sampling.generators, "16 clips of one second of each, multiplied; CRASH with its 50 steps."
+    "generators": Benchmark(
+        sampling.generators,
+        "Steps of 16 clips over a whole short training, and 16 drawn clips, multiplied; CRASH with its 50 steps.",
     ),
     "embedding": Benchmark(scoring.embedding, "YAMNet, resampling included."),
     "Fréchet distance": Benchmark(

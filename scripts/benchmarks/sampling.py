@@ -3,6 +3,7 @@
 from functools import partial
 
 import torch
+from equal_time import seconds_a_step
 
 from benchmarks.measuring import (
     BATCH_SIZE,
@@ -48,12 +49,16 @@ def sampling(count: int = 1000) -> Numbers:
 
 
 def generators(count: int = BATCH_SIZE) -> Numbers:
-    """Clips of every network without an encoder at its size for a CPU; untrained, which takes as long."""
+    """Training steps and clips of every network without an encoder at its size for a CPU.
+
+    Clips are drawn untrained, which takes as long. DrumGAN's steps are of its whole growth.
+    """
     numbers = Numbers()
     for name in ("drumgan", "crash"):
         entry = read_generator(project_params(), name)
         card = ModelCard(entry.kind_name, entry.config, "bench", SAMPLE_RATE, CLIP_SAMPLES, {})
         model = entry.kind.build(card, None).eval()
         draw = partial(sample_directly, model, count, count, torch.Generator().manual_seed(0))
+        numbers[f"{name}, training steps per second"] = 1 / seconds_a_step(name, steps=20)
         numbers[f"{name}, seconds for 1000 clips"] = once(draw) * 1000 / count
     return numbers
