@@ -72,7 +72,7 @@ BENCHMARKS = {
     ),
     "generators": Benchmark(
         sampling.generators,
-        "Steps of 16 clips over a whole short training, and 16 drawn clips, multiplied; CRASH with its 50 steps.",
+        "Steps of the plan's batch size over a short training, and 16 drawn clips, multiplied; CRASH with 50 steps.",
     ),
     "embedding": Benchmark(scoring.embedding, "YAMNet, resampling included."),
     "Fréchet distance": Benchmark(

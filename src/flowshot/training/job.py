@@ -61,8 +61,5 @@ def choose_device() -> torch.device:
 
 
 def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:
-    """Whether the model runs under bfloat16 autocast.
-
-    With precision `auto`, only where it is fast.
-    """
+    """Whether the model runs under bfloat16 autocast; with precision `auto`, only where that is fast."""
     return is_fast_at_bfloat16(device) if config.precision == "auto" else config.precision == "bfloat16"

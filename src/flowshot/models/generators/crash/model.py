@@ -11,7 +11,7 @@ from flowshot.models.generators.crash.network import NoiseEstimator
 from flowshot.models.generators.crash.samplers import Sampler, step_table, times_down
 from flowshot.models.generators.crash.schedules import SCHEDULES
 
-AT_ONCE = 16  # clips; 64 took 2.2 times as long a clip on one core, as they do not fit its cache
+AT_ONCE = 16  # clips; with 64, a clip took about twice as long on one core
 
 
 class Crash(ClipModel):
