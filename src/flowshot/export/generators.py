@@ -89,7 +89,8 @@ def export_generator(arm: str, model: ClipModel, batch_size: int) -> torch.jit.S
         if isinstance(model, Crash):
             example = torch.randn(TRACED_CLIPS, model.clip_samples, generator=noise), torch.full((TRACED_CLIPS,), 0.5)
             network = torch.jit.trace(model.network, example, check_trace=False)
-            sampler = Sampler(network, model.sampler().table)
+            usual = model.sampler()
+            sampler = Sampler(network, usual.table, usual.bound)
             return torch.jit.script(ExportedCrash(arm, model, batch_size, sampler))
         if isinstance(model, Drumgan):
             latents = torch.randn(TRACED_CLIPS, model.config.latent_size, generator=noise)

@@ -105,6 +105,26 @@ def test_the_equation_leads_to_noise_and_back(schedule):
     assert not torch.allclose(there, clip, atol=0.1)
 
 
+class PoorEstimate(torch.nn.Module):
+    """Finds a tenth of x to be noise, whatever the level."""
+
+    def forward(self, x, sigma):
+        return 0.1 * x
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral", "euler", "heun"])
+def test_a_bound_holds_the_clips_of_a_poor_estimate_and_leaves_those_of_a_good_one(sampler):
+    table = step_table(SCHEDULES["vp_cos"], sampler, times_down(SCHEDULES["vp_cos"], 1.0, 50))
+    noise = torch.randn(4, 100, generator=generator())
+
+    def drawn(network, bound):
+        return Sampler(network, table, bound)(noise, generator())
+
+    poor, exact = PoorEstimate(), ExactEstimate(SCHEDULES["vp_cos"])
+    assert drawn(poor, math.inf).abs().max() > 3 and drawn(poor, 1.0).abs().max() < 1 + 1e-4
+    torch.testing.assert_close(drawn(exact, 2.0), drawn(exact, math.inf), atol=1e-4, rtol=0)
+
+
 def two_modes(count, seed=0):
     """Clips of 4 samples near -0.5 and 0.5."""
     draws = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ from flowshot.models.generators.drumgan.network import (
     with_batch_deviation,
 )
 from flowshot.models.generators.drumgan.spectrum import Spectrum
-from flowshot.models.generators.drumgan.training import at_scale, gradient_penalty, growth, train
+from flowshot.models.generators.drumgan.training import at_scale, gradient_penalty, growth, sizes_of, train
 from seeded import generator
 from training_jobs import job_on
 
@@ -93,7 +93,18 @@ def test_a_new_scale_begins_as_the_one_before_it():
     critic = Discriminator(0, (8, 6, 4), (32, 20))
     small, begun = critic(downsampled(grown), 1, 1.0)[1], critic(grown, 2, 0.0)[1]
     torch.testing.assert_close(small, begun)
-    torch.testing.assert_close(at_scale(grown, 0, 0.0), upsampled(downsampled(grown)))
+    sizes = torch.tensor([1.0, 2.0, 4.0])
+    former = upsampled(at_scale(downsampled(grown), sizes[:2], 1, 1.0))
+    torch.testing.assert_close(at_scale(grown, sizes, 2, 0.0), former)
+    torch.testing.assert_close(at_scale(grown, sizes, 2, 1.0), grown / 4)
+
+
+def test_spectrograms_have_a_mean_square_of_1_at_every_scale():
+    spectrum, clips = Spectrum(config(), 256), tones(70)
+    sizes = sizes_of(spectrum, clips.numpy(), 3)
+    for scale in range(3):
+        assert float(at_scale(spectrum.of(clips), sizes, scale, 1.0).square().mean()) == pytest.approx(1, rel=1e-4)
+    assert sizes_of(spectrum, torch.zeros(2, 256).numpy(), 3).min() > 0  # clips with nothing are not divided by 0
 
 
 def test_every_scale_has_its_share_of_the_steps():

@@ -11,6 +11,7 @@ from flowshot.models.generators.crash.network import NoiseEstimator
 from flowshot.models.generators.crash.samplers import Sampler, step_table, times_down
 from flowshot.models.generators.crash.schedules import SCHEDULES
 
+LOUDEST = 1.0  # sample of a clip
 AT_ONCE = 16  # clips; with 64, a clip took about twice as long on one core
 
 
@@ -33,7 +34,7 @@ class Crash(ClipModel):
         """What removes the noise of `level`, from 0 to 1, by the configured steps."""
         times = times_down(self.schedule, level, self.config.sampler_steps)
         table = step_table(self.schedule, self.config.sampler, times)
-        return Sampler(self.network, table).to(self.network.first.weight.device)
+        return Sampler(self.network, table, LOUDEST).to(self.network.first.weight.device)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(count, self.clip_samples, generator=generator, device=generator.device)
@@ -60,7 +61,7 @@ class Crash(ClipModel):
         bfloat16 = not self.float32 and is_fast_at_bfloat16(noisy.device)
         with torch.autocast(noisy.device.type, torch.bfloat16, enabled=bfloat16):
             clips = torch.cat([sampler(part, generator, *given) for part in noisy.split(AT_ONCE)])
-        return clips.clamp(-1, 1)
+        return clips.clamp(-LOUDEST, LOUDEST)
 
 
 KIND = ModelKind(

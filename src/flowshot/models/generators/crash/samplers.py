@@ -3,19 +3,25 @@
 With eps the network's estimate of the noise in x, a step from time t to t' is x <- a x + b eps + c n, where n is fresh
 noise. Heun's second half is x <- p x + q eps + r x_1 + s eps_1, where x_1 is what the first half gave, and eps_1 the
 noise in it.
+
+In those steps eps may be that of a bounded clip: an estimate (x - sigma eps) / m outside the bound is moved to it, and
+eps with it, as in the code of Ho et al. 2020. At a high noise, m is small, and the errors of a network that has trained
+for an hour are taken for clips a hundred times too loud.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
 
 from flowshot.models.generators.crash.schedules import Schedule
 
-# The columns of a table: noise before and after, what is left of the clip after, and the coefficients above.
-SIGMA, NEXT_SIGMA, NEXT_SCALE, A, B, C, P, Q, R, S = range(10)
+# The columns of a table: noise and what is left of the clip, before and after, and the coefficients above.
+SIGMA, SCALE, NEXT_SIGMA, NEXT_SCALE, A, B, C, P, Q, R, S = range(11)
 
 
 def step_table(schedule: Schedule, sampler: str, times: Tensor) -> Tensor:
-    """The steps of a `sampler` through `times: [n]`, `[steps, 10]` in float64.
+    """The steps of a `sampler` through `times: [n]`, `[steps, 11]` in float64.
 
     Times that rise add noise by the same equation. The last step removes what noise is left at the end.
     DDIM: Song et al. 2020 (2010.02502); ancestral: Ho et al. 2020 (2006.11239); Euler and Heun on the
@@ -27,9 +33,10 @@ def step_table(schedule: Schedule, sampler: str, times: Tensor) -> Tensor:
     )
     next_sigma, next_scale = schedule.sigma(after), schedule.scale(after)
     length, kept = t - after, next_scale / scale
-    table = torch.zeros(len(t) + 1, 10, dtype=torch.double)
+    table = torch.zeros(len(t) + 1, 11, dtype=torch.double)
     steps = table[: len(t)]
-    steps[:, SIGMA], steps[:, NEXT_SIGMA], steps[:, NEXT_SCALE] = sigma, next_sigma, next_scale
+    steps[:, SIGMA], steps[:, SCALE] = sigma, scale
+    steps[:, NEXT_SIGMA], steps[:, NEXT_SCALE] = next_sigma, next_scale
     if sampler in ("ddim", "ancestral"):
         # The part of the step's noise that is estimated; the rest is drawn.
         known = next_sigma if sampler == "ddim" else scale * next_sigma.square() / (next_scale * sigma)
@@ -42,7 +49,8 @@ def step_table(schedule: Schedule, sampler: str, times: Tensor) -> Tensor:
         steps[:, R] = schedule.beta(after) * length / 4
         steps[:, S] = -length * schedule.diffusion(after) / (4 * next_sigma)
     sigma, scale = schedule.sigma(times[-1].double()), schedule.scale(times[-1].double())
-    table[-1, SIGMA], table[-1, NEXT_SCALE], table[-1, A], table[-1, B] = sigma, 1, 1 / scale, -sigma / scale
+    table[-1, SIGMA], table[-1, SCALE], table[-1, NEXT_SCALE] = sigma, scale, 1
+    table[-1, A], table[-1, B] = 1 / scale, -sigma / scale
     return table
 
 
@@ -55,14 +63,14 @@ def times_down(schedule: Schedule, level: float, steps: int) -> Tensor:
 class Sampler(nn.Module):
     """Follows a table of steps. Compiled for export, so in the part of Python that torch knows.
 
-    `network(x: [batch, samples], sigma: [batch])` estimates the noise in x.
+    `network(x: [batch, samples], sigma: [batch])` estimates the noise in x; `bound` is that of the estimated clip.
     """
 
     table: Tensor
 
-    def __init__(self, network: nn.Module, table: Tensor) -> None:
+    def __init__(self, network: nn.Module, table: Tensor, bound: float = math.inf) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.bound = network, bound
         self.register_buffer("table", table.float())
         self.heun = bool((table[:, P:] != 0).any())
 
@@ -75,15 +83,23 @@ class Sampler(nn.Module):
         """
         for k in range(self.table.size(0)):
             row = self.table[k]
-            noise = self.network(x, row[0].expand(x.size(0))).to(x.dtype)
-            first = row[3] * x + row[4] * noise
-            if self.heun and bool(row[6] != 0):
-                again = self.network(first, row[1].expand(x.size(0))).to(x.dtype)
-                first = row[6] * x + row[7] * noise + row[8] * first + row[9] * again
-            if bool(row[5] != 0):
-                first = first + row[5] * torch.randn(x.shape, generator=generator, device=x.device)
+            noise = self.noise_in(x, row[0], row[1])
+            first = row[4] * x + row[5] * noise
+            if self.heun and bool(row[7] != 0):
+                again = self.noise_in(first, row[2], row[3])
+                first = row[7] * x + row[8] * noise + row[9] * first + row[10] * again
+            if bool(row[6] != 0):
+                first = first + row[6] * torch.randn(x.shape, generator=generator, device=x.device)
             if original is not None and kept is not None:
                 fresh = torch.randn(x.shape, generator=generator, device=x.device)
-                first = torch.where(kept, row[2] * original + row[1] * fresh, first)
+                first = torch.where(kept, row[3] * original + row[2] * fresh, first)
             x = first
         return x
+
+    def noise_in(self, x: Tensor, sigma: Tensor, scale: Tensor) -> Tensor:
+        """The estimate of the noise in `x: [batch, samples]`, where `sigma` of it and `scale` of the clip are left."""
+        noise: Tensor = self.network(x, sigma.expand(x.size(0))).to(x.dtype)
+        if math.isinf(self.bound):
+            return noise
+        clip = ((x - sigma * noise) / scale).clamp(-self.bound, self.bound)
+        return (x - scale * clip) / sigma

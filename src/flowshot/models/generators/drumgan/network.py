@@ -68,7 +68,7 @@ def with_batch_deviation(x: Tensor) -> Tensor:
 
 
 class SpectrogramGenerator(nn.Module):
-    """`latent: [batch, size]` and `asked: [batch, attributes]` in [0, 1] -> `[batch, 2, height, width]`."""
+    """`latent: [batch, size]` and `asked: [batch, attributes]`, standardised -> `[batch, 2, height, width]`."""
 
     def __init__(self, given: int, widths: tuple[int, ...], shape: tuple[int, int]) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class SpectrogramGenerator(nn.Module):
 
     def forward(self, latent: Tensor, asked: Tensor, scale: int, fade: float) -> Tensor:
         """`scale` counts from 0, the smallest; with `fade` below 1 it is mixed with the scale before it."""
-        x = self.first(torch.cat([pixel_norm(latent), 2 * asked - 1], 1)).unflatten(1, self.smallest)
+        x = self.first(torch.cat([pixel_norm(latent), asked], 1)).unflatten(1, self.smallest)
         x = pixel_norm(leaky(self.behind[0](pixel_norm(leaky(x)))))
         former = x
         for level in range(1, scale + 1):
