@@ -19,8 +19,8 @@ class Crash(ClipModel):
     """A diffusion model of raw clips; its network holds the moving average of the trained weights.
 
     Rouard & Hadjeres 2021, 2106.07431. Differences: the learning rate follows a cosine, as in all trainings here; the
-    average follows faster in the first steps, or a short training would keep its initial weights; no classifier guides
-    it.
+    average follows faster in the first steps, or a short training would keep its initial weights; estimated clips are
+    held within [-1, 1]; no classifier guides it.
     """
 
     def __init__(self, config: CrashConfig, clip_samples: int, sample_rate: int) -> None:

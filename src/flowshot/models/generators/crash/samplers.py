@@ -5,8 +5,8 @@ noise. Heun's second half is x <- p x + q eps + r x_1 + s eps_1, where x_1 is wh
 noise in it.
 
 In those steps eps may be that of a bounded clip: an estimate (x - sigma eps) / m outside the bound is moved to it, and
-eps with it, as in the code of Ho et al. 2020. At a high noise, m is small, and the errors of a network that has trained
-for an hour are taken for clips a hundred times too loud.
+eps with it, as in the code of Ho et al. 2020. At a high noise m is small, and a poor eps makes a clip many times too
+loud, from which later steps do not come back.
 """
 
 import math
