@@ -70,11 +70,11 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
         fake_guesses, fake_scores = discriminate(fake)
         distance = real_scores.mean() - fake_scores.mean()
         mixed = torch.rand(len(clips), 1, 1, 1, generator=noise, device=device)
-        unit = math.sqrt(real[0].numel()) / NORM
+        unit = math.sqrt(real[0].numel()) / NORM  # spectrograms have a mean square of 1
         penalty = gradient_penalty(lambda x: discriminate(unit * x)[1], torch.lerp(fake, real, mixed) / unit)
         of_real = attribute_loss(guesses, asked)
         loss = -distance + penalty + DRIFT * real_scores.square().mean() + of_real
-        if scale == len(config.widths) - 1 and fade == 1:
+        if scale == len(config.widths) - 1 and fade == 1:  # smaller spectrograms are not those of a clip
             found = attributes(model.clips(fake), job.dataset.sample_rate)[:, : len(model.attribute_names)]
             loss = loss + attribute_loss(fake_guesses, found)
         norm = clipped_gradients(discriminator, loss, math.inf)
