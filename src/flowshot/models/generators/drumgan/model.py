@@ -18,11 +18,12 @@ class Drumgan(AskedModel):
     """A GAN of spectrograms; its network holds the moving average of the trained weights.
 
     Nistal, Lattner & Richard 2020, 2008.12073. Differences: penalty and drift are means over the batch, as in the
-    paper of the penalty; batches have one size at every scale; clips are padded to whole frames. Four more let it
-    learn in an hour of one core. At each scale, spectrograms have a root mean square of 1 over the training clips.
-    The penalty is taken where their norm is 10, or the scores of large ones outweigh it and the attributes.
-    Attributes are standardised, or they hardly change the first layer. Once the last scale has grown, the
-    discriminator also learns the attributes of generated clips, or those would please only the discriminator.
+    paper of the penalty; batches have one size at every scale; clips are padded to whole frames. Four more,
+    together, let it obey within an hour of one core; the first alone did not, the others were not tried apart. At each
+    scale, spectrograms have a root mean square of 1 over the training clips. The penalty measures slopes as if their
+    norm were 10: scores of a hundred and more outweighed it and the attributes. Attributes are standardised, as
+    otherwise they are a hundredth of the first layer's input. Once the last scale has grown, the discriminator also
+    learns the attributes of generated clips.
     """
 
     sizes: Tensor

@@ -35,7 +35,7 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
     with torch.random.fork_rng():
         torch.manual_seed(job.generator.initial_seed())
         discriminator = Discriminator(len(model.attribute_names), config.widths, model.spectrum.shape).to(device)
-    look_at(model, job.dataset.clips("train"))
+    measure_clips(model, job.dataset.clips("train"))
     optimizers = [
         torch.optim.Adam(each.parameters(), lr=job.training.learning_rate, betas=(0.0, 0.99))
         for each in (network, discriminator)
@@ -47,6 +47,7 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
         scale, fade = growth(step, job.budget.steps, len(config.widths), config.last_share, config.fade_share)
         real = at_scale(model.spectrum.of(clips), model.sizes, scale, fade)
         asked = attributes(clips, job.dataset.sample_rate)[:, : len(model.attribute_names)]
+        given = model.standardised(asked)
 
         def discriminate(spectrograms: Tensor) -> tuple[Tensor, Tensor]:
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
@@ -56,7 +57,7 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
         def generate() -> Tensor:
             latent = torch.randn(len(clips), config.latent_size, generator=noise, device=device)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                generated: Tensor = network(latent, model.standardised(asked), scale, fade)
+                generated: Tensor = network(latent, given, scale, fade)
             return generated.float()
 
         def attribute_loss(guesses: Tensor, wanted: Tensor) -> Tensor:
@@ -74,9 +75,9 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
         penalty = gradient_penalty(lambda x: discriminate(unit * x)[1], torch.lerp(fake, real, mixed) / unit)
         of_real = attribute_loss(guesses, asked)
         loss = -distance + penalty + DRIFT * real_scores.square().mean() + of_real
-        if scale == len(config.widths) - 1 and fade == 1:  # smaller spectrograms are not those of a clip
-            found = attributes(model.clips(fake), job.dataset.sample_rate)[:, : len(model.attribute_names)]
-            loss = loss + attribute_loss(fake_guesses, found)
+        if model.attribute_names and scale == len(config.widths) - 1 and fade == 1:
+            # Smaller spectrograms are not those of a clip, whose attributes could be measured.
+            loss = loss + attribute_loss(fake_guesses, attributes(model.clips(fake), job.dataset.sample_rate))
         norm = clipped_gradients(discriminator, loss, math.inf)
         optimizers[1].step()
 
@@ -100,7 +101,7 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
     return train_by_steps(model, job, parts, take_step)
 
 
-def look_at(model: Drumgan, clips: np.ndarray) -> None:
+def measure_clips(model: Drumgan, clips: np.ndarray) -> None:
     """Measure the sizes and attributes that the model keeps, on `ROWS` of `clips: [n, samples]`, or all there are."""
     shown = evenly_spaced(clips, ROWS)
     model.sizes.copy_(sizes_of(model.spectrum, shown, len(model.sizes)))
