@@ -25,7 +25,7 @@ from flowshot.scoring.metrics.score import Score
 
 AT_THIS_N = ("fad", "precision", "recall", "density", "coverage", "vendi")
 KERNELS = ("kid", "kad")
-P_VALUES = ("kid_p", "kad_p")
+P_VALUES = ("kad_p",)
 TITLE = "# Do the intervals cover?"
 
 

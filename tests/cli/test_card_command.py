@@ -41,7 +41,7 @@ def trained(save_vae, generated):
     scores = Path(f"scores/{ARM}/3.json")
     scores.parent.mkdir(parents=True)
     score = {"metric": "fad", "embedding": "logmel", "value": 1.23456, "ci_low": 1.0, "ci_high": 1.5, "n": 9}
-    scores.write_text(json.dumps([score, score | {"metric": "kid_p", "ci_low": None, "ci_high": None}]))
+    scores.write_text(json.dumps([score, score | {"metric": "kad_p", "ci_low": None, "ci_high": None}]))
 
 
 def test_the_folder_says_what_is_to_be_known_and_loads_in_a_process_without_the_project(trained, found, tmp_path):

@@ -96,7 +96,7 @@ def arm_scores(
             }
             for metric, unit in (("fad", 1.0), ("kid", 0.001))
         }
-        values = {"fad": fad, "kid": fad / 1000, "kid_p": 0.001, "precision": 0.5, "training_distance": 1.5}
+        values = {"fad": fad, "kid": fad / 1000, "kad_p": 0.001, "precision": 0.5, "training_distance": 1.5}
         for metric, value in values.items():
             extra = {"influence": influences[metric]} if metric in influences else {}
             found.append(score(metric, embedding, value, **about, **extra))

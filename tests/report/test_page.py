@@ -112,7 +112,7 @@ def test_the_answer_is_yes_no_or_not_shown(tmp_path: Path, difference: float, sa
 
 def test_arms_that_could_be_real_by_chance_are_named_with_their_p() -> None:
     values = {("real", "real"): 0.8, ("no_nf", "own"): 0.001, ("flow", "own"): 0.2, ("flow", "reconstruction"): 0.9}
-    (finding,) = like_real_clips(report("kid_p", values), "drums")
+    (finding,) = like_real_clips(report("kad_p", values), "drums")
     assert finding.sentence == "KID (YAMNet) cannot tell 1 of 2 arms from real clips."
     assert finding.evidence == ("flow / own: p = 0.200",)
 
@@ -251,7 +251,7 @@ def test_a_plan_of_generators_alone_has_a_page_without_latents(tmp_path: Path) -
 def test_a_baseline_is_no_arm_of_the_findings() -> None:
     values = {("real", "real"): 2.0, ("copies", "direct"): 1.0, ("gan", "direct"): 5.0, ("no_nf", "own"): 9.0}
     assert fad(values).arms == [("gan", "direct"), ("no_nf", "own")]
-    (finding,) = like_real_clips(report("kid_p", {**values, ("no_nf", "own"): 0.01}), "drums")
+    (finding,) = like_real_clips(report("kad_p", {**values, ("no_nf", "own"): 0.01}), "drums")
     assert finding.evidence == ("gan: p = 5.000",)
 
 

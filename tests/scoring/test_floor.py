@@ -39,5 +39,5 @@ def test_the_floor_of_frechet_is_where_a_perfect_model_is_and_that_of_kid_is_zer
 def test_clips_of_one_source_are_halved_between_clips() -> None:
     clips = np.random.default_rng(1).normal(size=(20, 3))
     sets = EmbeddedSets("simulated", clips, clips, ["a"] * 20, ["a"] * 20)
-    (fad,) = floor_scores(sets, ["fad", "kid_p"], 50, CONFIG)
+    (fad,) = floor_scores(sets, ["fad", "kad_p"], 50, CONFIG)
     assert (fad.metric, fad.n, fad.details["reference_n"]) == ("fad", 50, 10)

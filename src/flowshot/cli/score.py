@@ -19,7 +19,7 @@ from flowshot.scoring.comparison.embedded import ClipSets
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder, unknown_embedding
-from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED
+from flowshot.scoring.metrics.paired import INFLUENCE
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import NUMBER, Score
 from flowshot.scoring.scores import score_against_reference, score_entry, tone_scores, training_clips, write_scores
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         scores = score_against_reference(compared, scoring, arguments.seed, EmbeddingCache(cache))
     scores += tone_scores(candidate.clips, config.sample_rate)
     # For pairs of arms only; and the influence names every file.
-    kept = [{k: v for k, v in score.details.items() if k not in (INFLUENCE, REPEATED)} for score in scores]
+    kept = [{k: v for k, v in score.details.items() if k != INFLUENCE} for score in scores]
     scores = [replace(score, details=details) for score, details in zip(scores, kept, strict=True)]
     if arguments.name:
         path = external_path(prepared.name if prepared else None, arguments.reference, arguments.name)

@@ -16,7 +16,7 @@ from flowshot.report.config import ReportConfig
 from flowshot.report.language import Words
 from flowshot.report.project import Arm, Project, Training, stage_of
 from flowshot.report.registry import in_order
-from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED, Distance
+from flowshot.scoring.metrics.paired import INFLUENCE, Distance
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import NUMBER, Score
 
@@ -123,9 +123,7 @@ def read_report(plan: PlanConfig, project: Project, config: ReportConfig, confid
     rows = [(*arm, *(getattr(one, name) for name in NUMBER), roles[arm]) for arm, one in scores]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ci_low": float, "ci_high": float})
     distances = {
-        (arm, one.metric, one.embedding): Distance(
-            one.value, **one.details[INFLUENCE], repeated=one.details.get(REPEATED, 0.0)
-        )
+        (arm, one.metric, one.embedding): Distance(one.value, **one.details[INFLUENCE])
         for arm, one in scores
         if INFLUENCE in one.details
     }

@@ -1,5 +1,7 @@
 """What holds for every metric: for sets of any size and order, and for clips that are silent or all alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from flowshot.scoring.metrics.neighbours import nearest_others, nearest_training
 from flowshot.scoring.metrics.score import Score
 
 CONFIG = default(ScoreConfig, "score", folds=5, resamples=99)
-DRAWN = ("fad_infinity", "kid_p", "kad_p")  # values that depend on a draw of halves or resamples
+DRAWN = ("fad_infinity", "kad_p", "local_p")  # values that depend on a draw of halves or resamples
 PROPORTIONS = ("precision", "recall", "coverage", "authenticity")
 D = 6
 
@@ -42,6 +44,7 @@ def embedded(x: np.ndarray, y: np.ndarray, order: np.ndarray | None = None, pair
         classes[0][order],
         classes[1],
         np.array(labels("clip ", len(x)))[order].tolist(),
+        labels("real ", len(y)),
         labels("training ", len(training)),
     )
 
@@ -89,7 +92,7 @@ def test_a_set_and_itself_are_alike_under_every_metric() -> None:
         assert found[name].value == pytest.approx(0, abs=1e-9)
     for name in ("precision", "recall", "coverage", "label_diversity", "training_distance"):
         assert found[name].value == 1
-    assert "kid_p" not in found and "kad_p" not in found  # pairs are no two draws
+    assert "kad_p" not in found and "local_p" not in found  # pairs are no two draws
 
 
 def test_every_metric_tells_a_set_far_away() -> None:
@@ -97,8 +100,38 @@ def test_every_metric_tells_a_set_far_away() -> None:
     near, far = scores(embedded(normal(24, 2), y)), scores(embedded(normal(24, 2) + 9 * np.eye(D)[0], y))
     for name in ("fad", "kid", "kad", "fad_infinity", "training_distance", "authenticity"):
         assert far[name].value > near[name].value
-    for name in ("precision", "recall", "coverage", "density", "kid_p", "kad_p", "label_diversity"):
+    for name in ("precision", "recall", "coverage", "density", "kad_p", "local_p", "label_diversity"):
         assert far[name].value < near[name].value
+
+
+def test_sources_of_several_clips_are_not_exchanged_one_by_one() -> None:
+    x, y = normal(30, 0), normal(24, 1)
+    takes = replace(embedded(x, y), reference_groups=[f"y{i // 2}" for i in range(24)])
+    assert "local_p" in scores(embedded(x, y)) and "local_p" not in scores(takes)
+
+
+def test_the_kind_of_sound_that_one_set_lacks_is_named() -> None:
+    y = np.concatenate([normal(60, 1), 0.1 * normal(12, 2) + 8])
+    found = scores(embedded(normal(70, 0), y))["local_p"]
+    place = int(str(found.details["most_different"]).removeprefix("real "))
+    assert found.value == 0.01 and place >= 60
+    assert found.details["candidates_near_it"] < 0.01 < 0.1 < found.details["reference_near_it"]
+
+
+@pytest.mark.parametrize("heavy", ["candidate", "reference", "none"])
+def test_heavy_tails_leave_numbers_without_intervals_and_that_is_said(
+    heavy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = {"candidate": normal(60, 0), "reference": normal(60, 1)}
+    if heavy != "none":
+        sets[heavy][7] *= 40
+    found = scores(embedded(sets["candidate"], sets["reference"]))
+    for name in ("fad", "fad_infinity", "kid"):
+        assert (found[name].ci_low is None) == (heavy != "none" or name == "fad_infinity")
+        assert "influence" not in found[name].details or heavy == "none"
+    assert found["kad"].ci_low is not None and "influence" in found["kad"].details
+    said = capsys.readouterr().err
+    assert ("kid (simulated): the tails of the embedding are too heavy" in said) == (heavy != "none")
 
 
 HALF = np.concatenate([np.zeros((12, D)), normal(12, 3)])
@@ -121,7 +154,7 @@ def test_silent_and_equal_clips_have_sensible_numbers(candidate: str, reference:
         assert of["precision"] == (same or (candidate, reference) == ("zero", "half zero") or of["precision"])
     if same and candidate in ("zero", "equal"):
         assert of["kid"] == pytest.approx(0, abs=1e-12) and of["kad"] == 0
-        assert of["kid_p"] == of["kad_p"] == 1
+        assert of["kad_p"] == of["local_p"] == 1
         assert of["precision"] == of["recall"] == of["coverage"] == 1
         assert of["density"] == pytest.approx(24 / 23)
         assert of["authenticity"] == 0

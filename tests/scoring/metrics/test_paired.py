@@ -1,15 +1,23 @@
 import numpy as np
 import pytest
 
+from flowshot.scoring.metrics.frechet_estimate import estimate_frechet
 from flowshot.scoring.metrics.kernel import kernel_distance
 from flowshot.scoring.metrics.paired import Difference, Distance, averaged, paired_difference
 
 
-def distance(candidates: np.ndarray, reference: np.ndarray) -> Distance:
-    found = kernel_distance(candidates, reference)
-    x, y = found.influence.x, found.influence.y
-    of_candidates = len(x) / (len(x) - 1) * float(np.square(x).sum())
-    return Distance(found.value, of_candidates, {str(i): v for i, v in enumerate(y)}, found.repeated)
+def distance(candidates: np.ndarray, reference: np.ndarray, frechet: bool = False) -> Distance:
+    if frechet:
+        labels = [[f"{name}{i}" for i in range(len(each))] for name, each in (("x", candidates), ("y", reference))]
+        estimate = estimate_frechet(candidates, reference, *labels, 2, 0.95, np.random.default_rng(0))
+        influence, repeated, least = estimate.influence, estimate.repeated, estimate.least
+        value = estimate.value
+    else:
+        found = kernel_distance(candidates, reference)
+        influence, repeated, least, value = found.influence, found.repeated, found.least, found.value
+    assert influence is not None
+    moved = {str(i): v for i, v in enumerate(influence.y)}
+    return Distance(value, influence.candidate_variance, moved, repeated, least)
 
 
 @pytest.mark.parametrize(("shift", "seeds", "training"), [(0.0, 1, 0.0), (0.6, 1, 0.0), (0.6, 2, 0.1), (0.6, 5, 0.3)])
@@ -29,6 +37,29 @@ def test_two_arms_of_one_kind_are_found_different_at_the_level_of_the_test(
     assert rejected >= 0.01 or seeds == 2  # of which little can be said
 
 
+@pytest.mark.parametrize("frechet", [False, True])
+def test_arms_as_good_as_real_clips_are_found_different_no_less_often_than_asked(frechet: bool) -> None:
+    """Where distances are chance, their variances are as well: a test that trusts them finds a difference in 1 %."""
+    generator, p_values = np.random.default_rng(5), []
+    for _ in range(400):
+        y = generator.normal(size=(50, 4))
+        arms = [[distance(generator.normal(size=(80, 4)), y, frechet)] for _ in range(2)]
+        p_values.append(paired_difference(*arms).p_value)
+    assert 0.025 <= np.mean(np.array(p_values) <= 0.05) <= 0.08
+
+
+@pytest.mark.parametrize("frechet", [False, True])
+def test_intervals_of_arms_that_differ_contain_the_true_difference(frechet: bool) -> None:
+    """Equally far to opposite sides: which reference was drawn decides which is nearer."""
+    generator, found = np.random.default_rng(6), []
+    for _ in range(200):
+        y = generator.normal(size=(50, 4))
+        arms = [[distance(generator.normal(size=(80, 4)) + by, y, frechet)] for by in (0.4, -0.4)]
+        found.append(paired_difference(*arms).interval(0.95))
+    low, high = np.array(found).T
+    assert 0.9 <= np.mean((low < 0) & (high > 0)) <= 0.985
+
+
 @pytest.mark.parametrize("seeds", [1, 5])
 def test_the_mean_of_two_pairs_of_arms_is_found_at_the_level_of_the_test(seeds: int) -> None:
     """Pairs of different kinds, as those of a factorial, whose arms do not differ."""
@@ -46,8 +77,12 @@ def test_the_mean_of_two_pairs_of_arms_is_found_at_the_level_of_the_test(seeds: 
 
 
 def test_a_mean_of_distances_has_the_variance_of_a_mean() -> None:
-    found = averaged([Distance(2.0, 0.4, {"a": 1.0, "b": 3.0}, 0.2), Distance(4.0, 0.8, {"a": 2.0, "c": 9.0}, 0.0)])
-    assert found == Distance(3.0, pytest.approx(0.3), {"a": 1.5}, pytest.approx(0.05))
+    one, other = (
+        Distance(2.0, 0.4, {"a": 1.0, "b": 3.0}, 0.2, 0.1),
+        Distance(4.0, 0.8, {"a": 2.0, "c": 9.0}, 0.0, 0.3),
+    )
+    found = averaged([one, other])
+    assert found == Distance(3.0, pytest.approx(0.3), {"a": 1.5}, pytest.approx(0.05), pytest.approx(0.1))
 
 
 def test_seeds_that_agree_by_chance_are_not_surer_than_their_draws() -> None:

@@ -143,10 +143,10 @@ def _usage(report: Report, training: Training) -> str:
 
 
 def like_real_clips(report: Report, dataset: str) -> list[Finding]:
-    """The arms that KID's bootstrap test does not distinguish from real clips in any seed."""
-    said = "KID ({embedding}) cannot tell {count} of {total} arms from real clips."
+    """The arms that KAD's bootstrap test does not distinguish from real clips in any seed."""
+    said = "KAD ({embedding}) cannot tell {count} of {total} arms from real clips."
     alpha = 1 - report.confidence
-    return _arms(report, dataset, "kid_p", said, "plain", lambda p, _: p >= alpha, lambda p: p_text(p, report), "min")
+    return _arms(report, dataset, "kad_p", said, "plain", lambda p, _: p >= alpha, lambda p: p_text(p, report), "min")
 
 
 def copies(report: Report, dataset: str) -> list[Finding]:

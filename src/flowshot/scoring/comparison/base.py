@@ -22,6 +22,7 @@ from flowshot.scoring.metrics.kernel import (
 from flowshot.scoring.metrics.neighbours import Nearest, NearestTraining, distances
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import source_influence
+from flowshot.scoring.metrics.tails import tail_weight
 
 
 class Undefined(Exception):
@@ -34,8 +35,8 @@ class EmbeddedSets:
 
     `nearest` are the nearest training clips of both sets, where a model's training clips are known; the classes are
     class scores `[n, classes]` and `[m, classes]`, where the embedding has some. The names of candidates and training
-    clips are needed with `nearest` only. `reference_kinds` are the kinds of sound of the reference, where they are
-    known.
+    clips are needed with `nearest`; others are optional. `reference_kinds` are the kinds of sound of the reference,
+    where they are known.
     """
 
     embedding: str
@@ -47,8 +48,15 @@ class EmbeddedSets:
     candidate_classes: np.ndarray | None = None
     reference_classes: np.ndarray | None = None
     candidate_names: Sequence[str] = ()
+    reference_names: Sequence[str] = ()
     training_names: Sequence[str] = ()
     reference_kinds: Sequence[str] = ()
+
+    @property
+    def independent(self) -> bool | None:
+        """True where every clip is a source of its own; None otherwise."""
+        groups = [*self.candidate_groups, *self.reference_groups]
+        return True if len(set(groups)) == len(groups) else None
 
     def at(self, candidate: np.ndarray, reference: np.ndarray) -> "EmbeddedSets":
         """The clips at these rows of both sets."""
@@ -63,6 +71,7 @@ class EmbeddedSets:
             reference_classes=None if y is None else y[reference],
             nearest=None if nearest is None else (nearest[0].at(candidate), nearest[1].at(reference)),
             candidate_names=[self.candidate_names[row] for row in candidate] if self.candidate_names else (),
+            reference_names=[self.reference_names[row] for row in reference] if self.reference_names else (),
             reference_kinds=[self.reference_kinds[row] for row in reference] if self.reference_kinds else (),
         )
 
@@ -88,6 +97,11 @@ class Comparison:
         return estimate_frechet(
             sets.candidate, sets.reference, *self.groups, config.splits, config.confidence, self.draws("fad")
         )
+
+    @cached_property
+    def tail_weight(self) -> float:
+        """Of the set with the heavier tails."""
+        return max(tail_weight(self.sets.candidate), tail_weight(self.sets.reference))
 
     @cached_property
     def cubic(self) -> KernelDistance:

@@ -2,16 +2,16 @@
 
 import sys
 
-import numpy as np
-
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
 from flowshot.scoring.metrics.kernel import KernelDistance
+from flowshot.scoring.metrics.local_test import local_difference
 from flowshot.scoring.metrics.null_test import null_p_value
-from flowshot.scoring.metrics.paired import INFLUENCE, REPEATED
+from flowshot.scoring.metrics.paired import INFLUENCE
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import SourceInfluence
+from flowshot.scoring.metrics.tails import HEAVY
 
 FEWEST_SOURCES = 5  # of an interval or a test
 
@@ -19,9 +19,10 @@ FEWEST_SOURCES = 5  # of an interval or a test
 def fad(both: Comparison) -> Score:
     """The interval is for the distance that n clips of each set have on average, bias included."""
     found = both.frechet
-    return both.score(
-        "fad", found.value, found.interval, 0.0, details=_influence_entry(found.influence, found.repeated)
-    )
+    if _heavy_tailed("fad", both):
+        return both.score("fad", found.value, None)
+    entry = _influence_entry(found.influence, found.repeated, found.least)
+    return both.score("fad", found.value, found.interval, 0.0, details=entry)
 
 
 def fad_infinity(both: Comparison) -> Score:
@@ -34,11 +35,14 @@ def fad_infinity(both: Comparison) -> Score:
         raise Undefined("needs sets that can be halved, of at least 4 clips each")
     n, dimensions = both.sets.candidate.shape
     enough = min(n, len(both.sets.reference)) >= fewest_clips("fad_infinity", dimensions)
-    return both.score("fad_infinity", found.infinity, found.infinity_interval if enough else None)
+    known = enough and not _heavy_tailed("fad_infinity", both)
+    return both.score("fad_infinity", found.infinity, found.infinity_interval if known else None)
 
 
 def kid(both: Comparison) -> Score:
     """Under the cubic kernel."""
+    if _heavy_tailed("kid", both):
+        return both.score("kid", both.cubic.value, None)
     return _kernel_score("kid", both, both.cubic)
 
 
@@ -47,14 +51,40 @@ def kad(both: Comparison) -> Score:
     return _kernel_score("kad", both, both.gaussian)
 
 
-def kid_p(both: Comparison) -> Score:
-    """Whether the KID could be chance."""
-    return _p_value("kid_p", both, both.cubic)
-
-
 def kad_p(both: Comparison) -> Score:
     """Whether the KAD could be chance."""
-    return _p_value("kad_p", both, both.gaussian)
+    found = both.gaussian
+    if set(found.sources_x) & set(found.sources_y):
+        raise Undefined("the sets share sources, so they are not two draws")
+    if min(map(len, map(set, both.groups))) < FEWEST_SOURCES:
+        raise Undefined(f"needs at least {FEWEST_SOURCES} independent sources in each set")
+    return both.score("kad_p", null_p_value(found, both.config.resamples, both.draws("kad_p")), None)
+
+
+def local_p(both: Comparison) -> Score:
+    """Whether any kind of sound is more frequent in one set than chance allows, and which most."""
+    sets = both.sets
+    found = local_difference(sets.candidate, sets.reference, both.config.resamples, both.draws("local_p"))
+    n = len(sets.candidate)
+    names = sets.candidate_names if found.row < n else sets.reference_names
+    details = {
+        "most_different": names[found.row if found.row < n else found.row - n] if names else None,
+        "candidates_near_it": found.share_x,
+        "reference_near_it": found.share_y,
+    }
+    return both.score("local_p", found.p_value, None, details=details)
+
+
+def _heavy_tailed(metric: str, both: Comparison) -> bool:
+    """Whether tails are too heavy for an interval or a paired comparison of `metric`, which is then said."""
+    if both.tail_weight <= HEAVY:
+        return False
+    print(
+        f"{metric} ({both.sets.embedding}): the tails of the embedding are too heavy for an interval (kurtosis "
+        f"{both.tail_weight:.1f} times that of a Gaussian); read KAD",
+        file=sys.stderr,
+    )
+    return True
 
 
 def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score:
@@ -69,24 +99,19 @@ def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score
         return both.score(metric, found.value, None)
     error = found.influence.error if sources >= FEWEST_SOURCES else None
     interval = student_interval(found.value, error, both.config.confidence)
-    return both.score(metric, found.value, interval, details=_influence_entry(found.influence, found.repeated))
+    entry = _influence_entry(found.influence, found.repeated, found.least)
+    return both.score(metric, found.value, interval, details=entry)
 
 
-def _p_value(metric: str, both: Comparison, found: KernelDistance) -> Score:
-    if set(found.sources_x) & set(found.sources_y):
-        raise Undefined("the sets share sources, so they are not two draws")
-    if min(map(len, map(set, both.groups))) < FEWEST_SOURCES:
-        raise Undefined(f"needs at least {FEWEST_SOURCES} independent sources in each set")
-    return both.score(metric, null_p_value(found, both.config.resamples, both.draws(metric)), None)
-
-
-def _influence_entry(influence: SourceInfluence | None, repeated: float) -> dict[str, object]:
-    """What a paired comparison of two candidates needs, see `flowshot.scoring.metrics.paired`."""
+def _influence_entry(influence: SourceInfluence | None, repeated: float, least: float) -> dict[str, object]:
+    """What a paired comparison of two candidates needs, see `flowshot.scoring.metrics.paired.Distance`."""
     if influence is None:
         return {}
-    x, sources = influence.x, zip(influence.sources_y, influence.y, strict=True)
+    sources = zip(influence.sources_y, influence.y, strict=True)
     entry = {
-        "candidate_variance": len(x) / (len(x) - 1) * float(np.square(x).sum()),
+        "candidate_variance": influence.candidate_variance,
         "reference": {str(source): float(value) for source, value in sources},
+        "repeated": repeated,
+        "least": least,
     }
-    return {INFLUENCE: entry, REPEATED: repeated}
+    return {INFLUENCE: entry}

@@ -102,6 +102,7 @@ def _embedded(
         candidate_classes=x_classes if each.classes else None,
         reference_classes=y_classes if each.classes else None,
         candidate_names=candidate.names,
+        reference_names=reference.names,
         training_names=() if sets.training is None else sets.training.names,
         reference_kinds=[sets.kinds[row] for row in rows["reference"]] if sets.kinds else (),
     )

@@ -11,9 +11,9 @@ METRICS: dict[str, Callable[[Comparison], Score]] = {
     "fad": distances.fad,
     "fad_infinity": distances.fad_infinity,
     "kid": distances.kid,
-    "kid_p": distances.kid_p,
     "kad": distances.kad,
     "kad_p": distances.kad_p,
+    "local_p": distances.local_p,
     "precision": diversity.precision,
     "recall": diversity.recall,
     "density": diversity.density,
@@ -25,6 +25,7 @@ METRICS: dict[str, Callable[[Comparison], Score]] = {
 }
 # What else a metric compares, an attribute of EmbeddedSets. Sets without it are not asked for the metric.
 NEEDS = {
+    "local_p": "independent",
     "label_diversity": "candidate_classes",
     "authenticity": "nearest",
     "training_distance": "nearest",

@@ -9,6 +9,9 @@ The infinitesimal jackknife alone overstates the variance: what depends on k cli
 (Efron and Stein 1981, "The jackknife estimate of variance"), and near distance 0 nothing depends on one clip alone.
 Its value at half of the clips tells by how much, but understates the variance where few clips make most of it. The
 geometric mean of both is used: it covers best (reports/checks/coverage.md).
+
+Two arms on one reference differ by what their candidates do, of which the same is true, and by what the sources of the
+reference do to one and not to the other. Part of the latter is noise of the candidates: halves of them tell how much.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -23,15 +26,19 @@ from flowshot.scoring.metrics.sources import SourceInfluence, source_influence
 
 Groups = Sequence[Hashable]
 
+# Of the variance over candidates, what a comparison of two arms has at least: equal arms are then found different in 4
+# to 6 % (reports/checks/coverage.md).
+LEAST = 2 / 3
+
 
 @dataclass(frozen=True)
 class FrechetEstimate:
     """The distance at n clips and its limit, with what is known of their certainty.
 
     `interval` is that of the distance as an estimate of its expectation at this n, bias included, and
-    `infinity_interval` that of the limit; `influence` is what each source contributes, and `repeated` the variance that
-    the influences count more than once. All are None with one source in a set, and the limit is None with fewer than 4
-    clips in a set.
+    `infinity_interval` that of the limit; `influence` is what each source contributes. All are None with one source in
+    a set, and the limit is None with fewer than 4 clips in a set. `repeated` and `least` are those of
+    `flowshot.scoring.metrics.paired.Distance`.
     """
 
     value: float
@@ -40,6 +47,7 @@ class FrechetEstimate:
     infinity_interval: tuple[float, float] | None
     influence: SourceInfluence | None
     repeated: float = 0.0
+    least: float = 0.0
 
 
 def estimate_frechet(
@@ -56,21 +64,27 @@ def estimate_frechet(
     The sets are halved `splits` times: between sources, or between clips where a set has too few sources.
     """
     value, influence = _distance(x, y, groups_x, groups_y)
-    slopes, variances, ratios = [], [], []
+    slopes: list[float] = []
+    ratios: list[float] = []
+    of_halves: list[SourceInfluence] = []
+    noise = 0.0
     for halves in _halve(groups_x, groups_y, splits, generator):
         ratio = float(np.mean([len(side) / side.sum() for half in halves for side in half]))
         found = [_distance(x[a], y[b], _of(groups_x, a), _of(groups_y, b)) for a, b in halves]
         # The limit lies as far beyond the whole as 1 / (ratio - 1) times the halves lie before it.
-        slopes.append((np.mean([half for half, _ in found]) - value) / (ratio - 1))
-        variances += [half.variance for _, half in found if half is not None]
+        slopes.append((float(np.mean([half for half, _ in found])) - value) / (ratio - 1))
+        of_halves += [half for _, half in found if half is not None]
+        if not ratios and set(groups_x).isdisjoint(groups_y):
+            noise = _noise_of_candidates(x, y, groups_x, groups_y, [a for a, _ in halves])
         ratios.append(ratio)
     infinity = value - float(np.mean(slopes)) if slopes else None
     if influence is None:
         return FrechetEstimate(value, None, infinity, None, None)
-    variance = influence.variance
-    if variances:
-        once = _without_repetition(variance, float(np.mean(variances)), float(np.mean(ratios)))
-        variance = float(np.sqrt(variance * once))
+    variance, own = influence.variance, influence.candidate_variance
+    if of_halves:
+        ratio = float(np.mean(ratios))
+        variance = _between(variance, float(np.mean([half.variance for half in of_halves])), ratio)
+        own = _between(own, float(np.mean([half.candidate_variance for half in of_halves])), ratio)
     quantile = student_quantile(influence.freedom, confidence)
 
     def interval(centre: float, variance: float) -> tuple[float, float]:
@@ -79,12 +93,29 @@ def estimate_frechet(
     # Which clips the halves happened to hold is noise of the limit alone.
     drawn = float(np.var(slopes, ddof=1)) / len(slopes) if len(slopes) > 1 else 0.0
     beyond = None if infinity is None else interval(infinity, variance + drawn)
-    return FrechetEstimate(value, interval(value, variance), infinity, beyond, influence, influence.variance - variance)
+    repeated = influence.candidate_variance - own + noise
+    return FrechetEstimate(value, interval(value, variance), infinity, beyond, influence, repeated, LEAST * own)
+
+
+def _noise_of_candidates(
+    x: np.ndarray, y: np.ndarray, groups_x: Groups, groups_y: Groups, halves: Sequence[np.ndarray]
+) -> float:
+    """The variance that the influences of the reference's sources get from which candidates were drawn.
+
+    Halves of the candidates differ by twice as many independent parts of half the size: four times as much.
+    """
+    one, other = (_distance(x[half], y, _of(groups_x, half), groups_y)[1] for half in halves)
+    return 0.0 if one is None or other is None else one.paired_variance(other) / 4
 
 
 def _distance(x: np.ndarray, y: np.ndarray, groups_x: Groups, groups_y: Groups) -> tuple[float, SourceInfluence | None]:
     value, influence_x, influence_y = frechet_influence(x, y)
     return value, source_influence(influence_x, influence_y, groups_x, groups_y)
+
+
+def _between(jackknife: float, jackknife_of_halves: float, ratio: float) -> float:
+    """The geometric mean of the jackknife's variance and of that without repetition."""
+    return float(np.sqrt(jackknife * _without_repetition(jackknife, jackknife_of_halves, ratio)))
 
 
 def _without_repetition(jackknife: float, jackknife_of_halves: float, ratio: float) -> float:

@@ -18,6 +18,10 @@ from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources
 
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+# Of the variance over candidates, what a comparison of two arms has at least: equal arms are then found different in 3
+# to 6 % (reports/checks/coverage.md).
+LEAST = 1 / 2
+
 
 @dataclass(frozen=True)
 class KernelDistance:
@@ -44,7 +48,7 @@ class KernelDistance:
         """What each source contributes to the uncertainty of the distance."""
         return self._estimate[1]
 
-    @cached_property
+    @property
     def repeated(self) -> float:
         """The variance from pairs of sources with a candidate in them, which the jackknife counts twice.
 
@@ -52,12 +56,23 @@ class KernelDistance:
         Stein 1981, "The jackknife estimate of variance"). Near distance 0 that is all there is. Sets that share sources
         have pairs that vary together; nothing is said of them.
         """
+        return sum(self._pairs)
+
+    @property
+    def least(self) -> float:
+        """What a comparison of two arms takes for the variance over candidates in any case."""
+        of_candidates = self._pairs[0]
+        return LEAST * max(self.influence.candidate_variance - of_candidates, of_candidates)
+
+    @cached_property
+    def _pairs(self) -> tuple[float, float]:
+        """The variance from pairs of candidates, and from pairs of a candidate and a source of the reference."""
         if not set(self.sources_x).isdisjoint(self.sources_y):
-            return 0.0
+            return 0.0, 0.0
         within = _centred(self.within_x, self.sizes_x, self.sizes_x)
         between = _centred(self.between, self.sizes_x, self.sizes_y)
         pairs = np.square(within).sum() - np.square(np.diag(within)).sum()
-        return float(2 * pairs + 4 * np.square(between).sum())
+        return float(2 * pairs), float(4 * np.square(between).sum())
 
     @cached_property
     def _estimate(self) -> tuple[float, SourceInfluence]:

@@ -12,8 +12,7 @@ import numpy as np
 
 from flowshot.core.mean_interval import student_interval, student_quantile
 
-# Under these names the entry of a score holds what a paired comparison needs.
-INFLUENCE, REPEATED = "influence", "repeated"
+INFLUENCE = "influence"  # under this name the entry of a score holds what a paired comparison needs
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,14 @@ class Distance:
     """A distance from the reference with its influences, as the entry of a score holds them.
 
     `candidate_variance` is the jackknife's variance over candidates, `reference` the influence of each source of the
-    reference, and `repeated` the variance that both count twice.
+    reference, `repeated` the variance that both count more than once, and `least` what is left in any case.
     """
 
     value: float
     candidate_variance: float
     reference: Mapping[str, float]
     repeated: float = 0.0
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def averaged(distances: Sequence[Distance]) -> Distance:
         sum(one.candidate_variance for one in distances) / count**2,
         {source: sum(one.reference[source] for one in distances) / count for source in sources},
         sum(one.repeated for one in distances) / count**2,
+        sum(one.least for one in distances) / count**2,
     )
 
 
@@ -89,7 +90,8 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
     What a source does to one seed alone is in s^2 already, so it is taken out here: the variance of a mean over two
     crossed factors, V_seeds + V_sources - V_both (Cameron, Gelbach and Miller 2011, "Robust inference with multiway
     clustering"). With one seed the first part is the jackknife's variance over both arms' candidates, and what that and
-    the influences of the sources count twice is taken out. Degrees of freedom by Satterthwaite (1946).
+    the influences of the sources count more than once is taken out. What is left is an estimate without bias, and hence
+    sometimes far too small, so it counts as at least `least`. Degrees of freedom by Satterthwaite (1946).
 
     With few seeds, s^2 is sometimes far too small by chance. Its expectation is at least the variance over candidates,
     which is well known, so it counts as at least that: `test_two_seeds_reject_equal_arms_no_more_often_than_asked`.
@@ -107,13 +109,15 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
     if len(each) > 1:
         drawn = [one.candidate_variance + other.candidate_variance for one, other in zip(arm, baseline, strict=True)]
         twice = [one.repeated + other.repeated for one, other in zip(arm, baseline, strict=True)]
-        sampled = max(float(np.mean(drawn)) - float(np.mean(twice)), float(np.mean(drawn)) / 2)
+        least = [one.least + other.least for one, other in zip(arm, baseline, strict=True)]
+        sampled = max(float(np.mean(drawn)) - float(np.mean(twice)), float(np.mean(least)))
         own, freedom = max(float(each.var(ddof=1)), sampled) / len(each), len(each) - 1.0
         shared = max(shared - factor * float(moved.var(axis=0, ddof=1).sum()) / len(each), 0.0)
         variance = own + shared
     else:
         own, freedom = arm[0].candidate_variance + baseline[0].candidate_variance, math.inf
-        variance = max(own + shared - arm[0].repeated - baseline[0].repeated, (own + shared) / 2)
+        once = own + shared - arm[0].repeated - baseline[0].repeated
+        variance = max(once, arm[0].least + baseline[0].least)
     if variance == 0:
         return Difference(value, 0.0, len(sources) - 1.0)
     uncertainty = own**2 / freedom + shared**2 / (len(sources) - 1)

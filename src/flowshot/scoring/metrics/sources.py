@@ -29,6 +29,15 @@ class SourceInfluence:
         return float(sum(np.square(part).sum() for part in self._parts()))
 
     @property
+    def candidate_variance(self) -> float:
+        """Of the distance, over draws of the sources of the first set alone."""
+        return _sum_of_squares(self.x)
+
+    def paired_variance(self, other: "SourceInfluence") -> float:
+        """Of the difference from another distance with the same reference, over draws of the sources of that."""
+        return _sum_of_squares(self.y - other.y)
+
+    @property
     def freedom(self) -> float:
         """Degrees of freedom of the variance: Satterthwaite (1946), 2 variance^2 over the variance of the variance.
 
@@ -54,6 +63,11 @@ class SourceInfluence:
                 moved[source] = moved.get(source, 0.0) + value
             parts = [np.array(list(moved.values()))]
         return [part * np.sqrt(len(part) / (len(part) - 1)) for part in parts]
+
+
+def _sum_of_squares(part: np.ndarray) -> float:
+    """Scaled for the mean that was taken from the influences."""
+    return len(part) / (len(part) - 1) * float(np.square(part).sum())
 
 
 def source_influence(
