@@ -113,7 +113,7 @@ def test_the_answer_is_yes_no_or_not_shown(tmp_path: Path, difference: float, sa
 def test_arms_that_could_be_real_by_chance_are_named_with_their_p() -> None:
     values = {("real", "real"): 0.8, ("no_nf", "own"): 0.001, ("flow", "own"): 0.2, ("flow", "reconstruction"): 0.9}
     (finding,) = like_real_clips(report("kad_p", values), "drums")
-    assert finding.sentence == "KID (YAMNet) cannot tell 1 of 2 arms from real clips."
+    assert finding.sentence == "KAD (YAMNet) cannot tell 1 of 2 arms from real clips."
     assert finding.evidence == ("flow / own: p = 0.200",)
 
 
