@@ -285,7 +285,15 @@ def test_distances_keep_what_a_paired_comparison_of_arms_needs() -> None:
         if each.metric in ("fad", "kid", "kad"):
             influence = each.details["influence"]
             assert list(influence["reference"]) == [f"test {i}" for i in range(20)]
-            assert influence["candidate_variance"] > 0 and each.details["repeated"] >= 0
+            assert influence["candidate_variance"] > influence["least"] > 0 and influence["repeated"] > 0
+
+
+def test_tails_too_heavy_for_intervals_are_said_once(capsys: pytest.CaptureFixture) -> None:
+    candidate = np.zeros_like(sounds(40, 5))
+    candidate[7] = sounds(1, 6)[0]
+    found = {each.metric: each for each in score(candidate, sounds(20, 7), ALL)}
+    assert found["kid"].ci_low is None and found["kad"].ci_low is not None
+    assert capsys.readouterr().err.count("logmel: its tails are too heavy for intervals") == 1
 
 
 def test_a_file_that_is_no_array_of_clips_is_refused_in_one_line(tmp_path: Path) -> None:

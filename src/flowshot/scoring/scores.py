@@ -1,5 +1,6 @@
 """Scores of a set of clips: against held-out real clips, in pairs with their originals, and of the clips alone."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from flowshot.core.files import write_json
 from flowshot.core.mean_interval import mean_standard_error, student_interval
 from flowshot.core.randomness import numpy_generator
 from flowshot.scoring.comparison.base import Comparison
+from flowshot.scoring.comparison.distances import HEAVY_TAILS
 from flowshot.scoring.comparison.embedded import ClipSets, embedded_sets, skipped_clip
 from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
@@ -114,6 +116,11 @@ def score_against_reference(
             return numpy_generator(seed, "score", metric, name)
 
         found = compare(Comparison(embedded, config, draws), metrics)
+        if any(HEAVY_TAILS in score.details for score in found):
+            print(
+                f"{embedded.embedding}: its tails are too heavy for intervals and paired tests of FAD and KID; read KAD",
+                file=sys.stderr,
+            )
         if embedded.embedding == config.embeddings[0]:
             found += kind_scores(embedded, config, seed)
         scores += [replace(score, details={**details, **score.details}) for score in found]

@@ -119,9 +119,7 @@ def test_the_kind_of_sound_that_one_set_lacks_is_named() -> None:
 
 
 @pytest.mark.parametrize("heavy", ["candidate", "reference", "none"])
-def test_heavy_tails_leave_numbers_without_intervals_and_that_is_said(
-    heavy: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_heavy_tails_leave_fad_and_kid_without_intervals(heavy: str) -> None:
     sets = {"candidate": normal(60, 0), "reference": normal(60, 1)}
     if heavy != "none":
         sets[heavy][7] *= 40
@@ -129,9 +127,8 @@ def test_heavy_tails_leave_numbers_without_intervals_and_that_is_said(
     for name in ("fad", "fad_infinity", "kid"):
         assert (found[name].ci_low is None) == (heavy != "none" or name == "fad_infinity")
         assert "influence" not in found[name].details or heavy == "none"
+    assert all(found[name].details.get("heavy_tails", 0) > 1.6 for name in ("fad", "kid")) == (heavy != "none")
     assert found["kad"].ci_low is not None and "influence" in found["kad"].details
-    said = capsys.readouterr().err
-    assert ("kid (simulated): the tails of the embedding are too heavy" in said) == (heavy != "none")
 
 
 HALF = np.concatenate([np.zeros((12, D)), normal(12, 3)])

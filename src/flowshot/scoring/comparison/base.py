@@ -22,7 +22,7 @@ from flowshot.scoring.metrics.kernel import (
 from flowshot.scoring.metrics.neighbours import Nearest, NearestTraining, distances
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import source_influence
-from flowshot.scoring.metrics.tails import tail_weight
+from flowshot.scoring.metrics.tails import HEAVY, tail_weight
 
 
 class Undefined(Exception):
@@ -99,9 +99,10 @@ class Comparison:
         )
 
     @cached_property
-    def tail_weight(self) -> float:
-        """Of the set with the heavier tails."""
-        return max(tail_weight(self.sets.candidate), tail_weight(self.sets.reference))
+    def heavy_tails(self) -> float | None:
+        """The tail weight of the set with the heavier tails where it is too much for FAD and KID; None where not."""
+        weight = max(tail_weight(self.sets.candidate), tail_weight(self.sets.reference))
+        return weight if weight > HEAVY else None
 
     @cached_property
     def cubic(self) -> KernelDistance:

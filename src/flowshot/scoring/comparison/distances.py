@@ -11,16 +11,16 @@ from flowshot.scoring.metrics.paired import INFLUENCE
 from flowshot.scoring.metrics.sample_size import fewest_clips
 from flowshot.scoring.metrics.score import Score
 from flowshot.scoring.metrics.sources import SourceInfluence
-from flowshot.scoring.metrics.tails import HEAVY
 
+HEAVY_TAILS = "heavy_tails"  # why a score has no interval: what `Comparison.heavy_tails` says
 FEWEST_SOURCES = 5  # of an interval or a test
 
 
 def fad(both: Comparison) -> Score:
     """The interval is for the distance that n clips of each set have on average, bias included."""
     found = both.frechet
-    if _heavy_tailed("fad", both):
-        return both.score("fad", found.value, None)
+    if both.heavy_tails:
+        return both.score("fad", found.value, None, details={HEAVY_TAILS: both.heavy_tails})
     entry = _influence_entry(found.influence, found.repeated, found.least)
     return both.score("fad", found.value, found.interval, 0.0, details=entry)
 
@@ -35,14 +35,14 @@ def fad_infinity(both: Comparison) -> Score:
         raise Undefined("needs sets that can be halved, of at least 4 clips each")
     n, dimensions = both.sets.candidate.shape
     enough = min(n, len(both.sets.reference)) >= fewest_clips("fad_infinity", dimensions)
-    known = enough and not _heavy_tailed("fad_infinity", both)
+    known = enough and not both.heavy_tails
     return both.score("fad_infinity", found.infinity, found.infinity_interval if known else None)
 
 
 def kid(both: Comparison) -> Score:
     """Under the cubic kernel."""
-    if _heavy_tailed("kid", both):
-        return both.score("kid", both.cubic.value, None)
+    if both.heavy_tails:
+        return both.score("kid", both.cubic.value, None, details={HEAVY_TAILS: both.heavy_tails})
     return _kernel_score("kid", both, both.cubic)
 
 
@@ -56,13 +56,13 @@ def kad_p(both: Comparison) -> Score:
     found = both.gaussian
     if set(found.sources_x) & set(found.sources_y):
         raise Undefined("the sets share sources, so they are not two draws")
-    if min(map(len, map(set, both.groups))) < FEWEST_SOURCES:
-        raise Undefined(f"needs at least {FEWEST_SOURCES} independent sources in each set")
+    _require_sources(both)
     return both.score("kad_p", null_p_value(found, both.config.resamples, both.draws("kad_p")), None)
 
 
 def local_p(both: Comparison) -> Score:
     """Whether any kind of sound is more frequent in one set than chance allows, and which most."""
+    _require_sources(both)
     sets = both.sets
     found = local_difference(sets.candidate, sets.reference, both.config.resamples, both.draws("local_p"))
     n = len(sets.candidate)
@@ -75,16 +75,9 @@ def local_p(both: Comparison) -> Score:
     return both.score("local_p", found.p_value, None, details=details)
 
 
-def _heavy_tailed(metric: str, both: Comparison) -> bool:
-    """Whether tails are too heavy for an interval or a paired comparison of `metric`, which is then said."""
-    if both.tail_weight <= HEAVY:
-        return False
-    print(
-        f"{metric} ({both.sets.embedding}): the tails of the embedding are too heavy for an interval (kurtosis "
-        f"{both.tail_weight:.1f} times that of a Gaussian); read KAD",
-        file=sys.stderr,
-    )
-    return True
+def _require_sources(both: Comparison) -> None:
+    if min(map(len, map(set, both.groups))) < FEWEST_SOURCES:
+        raise Undefined(f"needs at least {FEWEST_SOURCES} independent sources in each set")
 
 
 def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score:

@@ -17,6 +17,7 @@ from flowshot.scoring.metrics.kernel import gaussian_kernel, median_distance
 # Of the median distance, which is the width of KAD's kernel. Of 1, 0.7, 0.5, 0.35 and 0.25 it finds a missing class of
 # sound most often, under YAMNet and under log-mel (training clips of `samples`).
 WIDTH = 0.5
+MOST_CLIPS = 4000  # of each set; memory grows with the square
 RESAMPLES_AT_ONCE = 100
 
 
@@ -31,11 +32,9 @@ class LocalDifference:
 
 
 def local_difference(x: np.ndarray, y: np.ndarray, resamples: int, generator: np.random.Generator) -> LocalDifference:
-    """Compare `x: [n, d]` with `y: [m, d]`, whose clips are independent.
-
-    Takes memory for the square of n + m.
-    """
-    both, n, m = np.concatenate([x, y]), len(x), len(y)
+    """Compare `x: [n, d]` with `y: [m, d]`, whose clips are independent; `MOST_CLIPS` of each, drawn at random."""
+    rows = [np.sort(generator.permutation(len(each))[:MOST_CLIPS]) for each in (x, y)]
+    both, n, m = np.concatenate([x[rows[0]], y[rows[1]]]), len(rows[0]), len(rows[1])
     near = gaussian_kernel(WIDTH * median_distance(both))(both, both).astype(np.float32)
     # The standard error of a difference of shares where the sets are exchanged: those of a mean, without replacement.
     error = np.sqrt(near.var(axis=1, keepdims=True) * (n + m) / (n + m - 1) * (1 / n + 1 / m))
@@ -50,6 +49,7 @@ def local_difference(x: np.ndarray, y: np.ndarray, resamples: int, generator: np
         exchanged = generator.permuted(np.tile(signs, (count, 1)), axis=1).T
         # Two sums of the same numbers in another order differ by rounding, which must not decide.
         reached += int((np.abs(near @ exchanged / error).max(axis=0) >= observed[row] * (1 - 1e-5)).sum())
+    place = int(np.concatenate([rows[0], len(x) + rows[1]])[row])
     return LocalDifference(
-        (1 + reached) / (1 + resamples), row, float(near[row, :n].mean()), float(near[row, n:].mean())
+        (1 + reached) / (1 + resamples), place, float(near[row, :n].mean()), float(near[row, n:].mean())
     )
