@@ -118,7 +118,7 @@ def score_against_reference(
         found = compare(Comparison(embedded, config, draws), metrics)
         if any(HEAVY_TAILS in score.details for score in found):
             print(
-                f"{embedded.embedding}: its tails are too heavy for intervals and paired tests of FAD and KID; read KAD",
+                f"{embedded.embedding}: tails are too heavy for intervals and paired tests of FAD and KID; read KAD",
                 file=sys.stderr,
             )
         if embedded.embedding == config.embeddings[0]:
