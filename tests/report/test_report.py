@@ -175,6 +175,17 @@ def test_the_caption_says_size_budget_and_what_the_interval_is(tmp_path: Path) -
     assert "One seed. With the 95% confidence interval over clips" in caption
 
 
+def test_the_caption_says_why_a_distance_has_no_interval(tmp_path: Path) -> None:
+    plan, said = make_plan(), "FAD and KID have no interval where sources are too few or the tails"
+    write_all(tmp_path / "scores", plan)  # of which no KID has one
+    markdown = (write_tables(tmp_path, plan, tmp_path / "some") / "drums" / "table-quality.md").read_text()
+    assert said in markdown.splitlines()[0]
+    for arm in planned_arms(plan):
+        write(tmp_path / "scores", arm, [("kid", "logmel", 0.02, 0.01, 0.03, 120)])
+    markdown = (write_tables(tmp_path, plan, tmp_path / "all") / "drums" / "table-quality.md").read_text()
+    assert said not in markdown
+
+
 def test_reconstruction_and_cost_are_a_table_of_autoencoders(tmp_path: Path) -> None:
     plan = make_plan()
     write_all(tmp_path / "scores", plan)

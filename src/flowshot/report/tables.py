@@ -119,8 +119,14 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
             any(one.within_autoencoder for one in metrics)
         ),
         words("A prior without a value has no density, or was fitted elsewhere."): _lacks_density(shown),
-        words("p: wild cluster bootstrap against the reference, with a random sign for each source."): (
-            any(one.name.endswith("_p") for one in metrics)
+        words("p (KAD): studentised bootstrap of sources, of candidates and reference."): (
+            any(one.name == "kad_p" for one in metrics)
+        ),
+        words("p (local): is any kind of sound more frequent in one set? Clips are exchanged between the sets."): (
+            any(one.name == "local_p" for one in metrics)
+        ),
+        words("FAD and KID have no interval where sources are too few or the tails of the embedding too heavy."): (
+            any(cell.interval for cell in cells) and _lacks_intervals(shown)
         ),
         words(
             "Reconstructions of a kind are compared with real clips of that kind. Samples have no kind and are "
@@ -130,6 +136,11 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
         words(FEW): any(cell.few for cell in cells),
     }
     return tuple(text for text, holds in said.items() if holds)
+
+
+def _lacks_intervals(shown: Frame) -> bool:
+    """Whether a FAD or a KID has none."""
+    return bool(shown.loc[shown["metric"].isin(["fad", "kid"]), "ci_low"].isna().any())
 
 
 def _lacks_density(shown: Frame) -> bool:

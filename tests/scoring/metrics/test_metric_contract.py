@@ -13,6 +13,7 @@ from flowshot.scoring.comparison.registry import METRICS, compare
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.metrics.neighbours import nearest_others, nearest_training
 from flowshot.scoring.metrics.score import Score
+from flowshot.scoring.metrics.tails import HEAVY
 
 CONFIG = default(ScoreConfig, "score", folds=5, resamples=99)
 DRAWN = ("fad_infinity", "kad_p", "local_p")  # values that depend on a draw of halves or resamples
@@ -114,7 +115,7 @@ def test_the_kind_of_sound_that_one_set_lacks_is_named() -> None:
     y = np.concatenate([normal(60, 1), 0.1 * normal(12, 2) + 8])
     found = scores(embedded(normal(70, 0), y))["local_p"]
     place = int(str(found.details["most_different"]).removeprefix("real "))
-    assert found.value == 0.01 and place >= 60
+    assert found.value <= 0.05 and place >= 60
     assert found.details["candidates_near_it"] < 0.01 < 0.1 < found.details["reference_near_it"]
 
 
@@ -125,9 +126,9 @@ def test_heavy_tails_leave_fad_and_kid_without_intervals(heavy: str) -> None:
         sets[heavy][7] *= 40
     found = scores(embedded(sets["candidate"], sets["reference"]))
     for name in ("fad", "fad_infinity", "kid"):
-        assert (found[name].ci_low is None) == (heavy != "none" or name == "fad_infinity")
+        assert (found[name].ci_low is None) == (heavy != "none")
         assert "influence" not in found[name].details or heavy == "none"
-    assert all(found[name].details.get("heavy_tails", 0) > 1.6 for name in ("fad", "kid")) == (heavy != "none")
+    assert all(found[name].details.get("heavy_tails", 0) > HEAVY for name in ("fad", "kid")) == (heavy != "none")
     assert found["kad"].ci_low is not None and "influence" in found["kad"].details
 
 
