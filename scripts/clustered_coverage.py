@@ -30,7 +30,6 @@ from flowshot.scoring.metrics.score import Score
 
 D, SOURCES, CANDIDATES, POPULATION, LARGEST = 8, 60, 80, 1000, 30
 MANY_SOURCES, MANY_CANDIDATES = 300, 400
-MOSTLY = 0.5  # of the replications
 DISTANCES = ("fad", "kid", "kad")
 
 
@@ -199,8 +198,8 @@ def coverage(found: np.ndarray, wanted: float) -> str:
     """The cell of `found: [replications, (value, low, high)]`: what holds for the intervals that there are."""
     values, low, high = found.T
     shown = np.isfinite(low)
-    if shown.mean() < MOSTLY:
-        return f"none in {percent(1 - shown.mean())}"
+    if not shown.any():
+        return "none"
     width = np.median((high - low)[shown]) / 2 / (1.96 * values.std(ddof=1))
     missing = "" if shown.all() else f", none in {percent(1 - shown.mean())}"
     covered = ((low <= wanted) & (wanted <= high))[shown]
@@ -220,8 +219,9 @@ def rejection_row(regime: Regime, found: dict[str, np.ndarray]) -> str:
         p_values = found[f"{metric} paired"][:, 0]
         shown = np.isfinite(p_values)
         # An arm's clips are independent, so floors are never compared with each other.
-        rejected = percent(np.mean(p_values[shown] <= 0.05)) if shown.mean() >= MOSTLY else "none"
-        cells.append("" if regime.floor else rejected)
+        rejected = percent(np.mean(p_values[shown] <= 0.05)) if shown.any() else "none"
+        missing = "" if shown.all() or not shown.any() else f", none in {percent(1 - shown.mean())}"
+        cells.append("" if regime.floor else rejected + missing)
     return f"| {regime.name} | {regime.sources} | " + " | ".join(cells) + " |"
 
 
@@ -244,8 +244,8 @@ def page(covered: list[str], rejected: list[str], opposed: list[str], replicatio
 {replications} replications of each regime by `scripts/clustered_coverage.py`: how often a 95 % interval covers
 (standard error {error:.1f} points), in brackets half of its median width over 1.96 deviations. References hold whole
 sources of 1 to 30 near-identical clips (4.5 on average) in {D} dimensions; an arm has {CANDIDATES} clips,
-with many sources {MANY_CANDIDATES}, drawn as clips are; a floor holds whole sources. "None": no interval is shown,
-because the tails of the embedding are too heavy; where that is so in more than half, the rest is not judged.
+with many sources {MANY_CANDIDATES}, drawn as clips are; a floor holds whole sources. "None in": in that many
+replications no interval is shown, because the tails of the embedding are too heavy; the rest stands before it.
 
 | regime | sources | FAD | KID | KAD |
 |:--|--:|--:|--:|--:|
