@@ -9,6 +9,7 @@ interval is for its expectation at this n (the mean of all replications), those 
 
 import argparse
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -132,7 +133,9 @@ def main() -> None:
     write_part(arguments.out, "clustered", page(covered, rejected, opposed, arguments.replications))
 
 
-def replicate(regime: Regime, config: ScoreConfig, replications: int) -> dict[str, np.ndarray]:
+def replicate(
+    regime: Regime, config: ScoreConfig, replications: int, metrics: Sequence[str] = DISTANCES
+) -> dict[str, np.ndarray]:
     """Of every replication and metric `[value, low, high]`, NaN where there is none.
 
     `kad_p` and the p-values of two arms of one kind, `... paired`, are values. `... opposed` are the difference of two
@@ -152,11 +155,11 @@ def replicate(regime: Regime, config: ScoreConfig, replications: int) -> dict[st
                 return of
 
             with redirect_stderr(StringIO()):  # heavy tails are said once for each
-                scores = compare(Comparison(sets, config, drawn), DISTANCES if place else (*DISTANCES, "kad_p"))
+                scores = compare(Comparison(sets, config, drawn), metrics if place else (*metrics, "kad_p"))
             arms.append({score.metric: score for score in scores})
         for metric, score in arms[0].items():
             found[metric].append([score.value, score.ci_low, score.ci_high])
-        for metric in DISTANCES:
+        for metric in metrics:
             same = difference(arms[0][metric], arms[1][metric])
             found[f"{metric} paired"].append([same.p_value if same else None, None, None])
             if not regime.null:
@@ -190,7 +193,10 @@ def truth(regime: Regime, metric: str, values: np.ndarray) -> float:
 
 def coverage_row(regime: Regime, found: dict[str, np.ndarray]) -> str:
     """How often each interval contains the truth, and half of its median width over 1.96 deviations."""
-    cells = [coverage(found[metric], truth(regime, metric, found[metric][:, 0])) for metric in DISTANCES]
+    cells = [
+        coverage(found[metric], truth(regime, metric, found[metric][:, 0])) if metric in found else ""
+        for metric in DISTANCES
+    ]
     return f"| {regime.name} | {regime.sources} | " + " | ".join(cells) + " |"
 
 
@@ -216,12 +222,14 @@ def rejection_row(regime: Regime, found: dict[str, np.ndarray]) -> str:
     alone = percent(np.mean(found["kad_p"][:, 0] <= 0.05))
     cells = [alone if regime.null else f"({alone})"]
     for metric in DISTANCES:
+        if regime.floor or metric not in found:  # an arm's clips are independent, so floors are never compared
+            cells.append("")
+            continue
         p_values = found[f"{metric} paired"][:, 0]
         shown = np.isfinite(p_values)
-        # An arm's clips are independent, so floors are never compared with each other.
         rejected = percent(np.mean(p_values[shown] <= 0.05)) if shown.any() else "none"
         missing = "" if shown.all() or not shown.any() else f", none in {percent(1 - shown.mean())}"
-        cells.append("" if regime.floor else rejected + missing)
+        cells.append(rejected + missing)
     return f"| {regime.name} | {regime.sources} | " + " | ".join(cells) + " |"
 
 
