@@ -41,10 +41,10 @@ def test_influences_of_label_diversity_are_derivatives_by_the_weights_of_clips()
 
 
 def clustered(generator: np.random.Generator, sources: int, tied: bool) -> tuple[np.ndarray, list[int], np.ndarray]:
-    """Real clips of sources of 1 to 16 clips with their sources, and as many that a perfect model drew."""
+    """Real clips of sources of 1 to 30 clips with their sources, and 80 that a perfect model drew."""
     centres = generator.normal(size=(300, 4))
     centres = centres[centres[:, 0].argsort()] if tied else centres  # large sources may sound different
-    sizes = np.ceil(np.arange(1, 301) / 300 * 16).astype(int)
+    sizes = np.ceil(30 ** np.square(np.arange(1, 301) / 300)).astype(int)
     drawn = generator.integers(0, 300, size=sources)
     real, groups = np.repeat(centres[drawn], sizes[drawn], axis=0), np.repeat(np.arange(sources), sizes[drawn])
     return real, groups.tolist(), centres[generator.choice(300, size=80, p=sizes / sizes.sum())]
@@ -54,11 +54,11 @@ def clustered(generator: np.random.Generator, sources: int, tied: bool) -> tuple
 def test_a_perfect_model_is_rejected_at_the_level_of_the_test(tied: bool) -> None:
     generator, p_values = np.random.default_rng(14), []
     for _ in range(400):
-        real, groups, model = clustered(generator, 40, tied)
+        real, groups, model = clustered(generator, 30, tied)
         kernel = gaussian_kernel(median_distance(real))
         p_values.append(null_p_value(kernel_distance(model, real, None, groups, kernel), 99, generator))
     assert 0.025 <= np.mean(np.array(p_values) <= 0.05) <= 0.08
-    assert 0.14 <= np.mean(np.array(p_values) <= 0.2) <= 0.26
+    assert 0.15 <= np.mean(np.array(p_values) <= 0.2) <= 0.33  # of few sources, only small p-values are exact
 
 
 def test_sets_that_differ_have_the_smallest_p_value_there_is() -> None:
