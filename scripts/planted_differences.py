@@ -5,7 +5,7 @@
 Arms are draws from real training clips, one of them degraded: `CANDIDATES` clips each, against `GROUPS` sources of the
 held-out clips, which are drawn anew as well. The paired test of their KID under YAMNet is that of the report: which arm
 is nearer to real clips? The other is `local_p` of `flowshot score --reference ONE --candidate OTHER`: do the arms
-differ in any kind of sound? Of dropped classes, a chi-square test that knows them finds the most that can be.
+differ in any kind of sound? A chi-square test that knows dropped classes shows what to expect.
 """
 
 import argparse
