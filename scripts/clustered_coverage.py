@@ -10,10 +10,8 @@ interval is for its expectation at this n (the mean of all replications), those 
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from functools import cached_property
-from io import StringIO
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -154,8 +152,7 @@ def replicate(
             def drawn(_: str, of: np.random.Generator = generator) -> np.random.Generator:
                 return of
 
-            with redirect_stderr(StringIO()):  # heavy tails are said once for each
-                scores = compare(Comparison(sets, config, drawn), metrics if place else (*metrics, "kad_p"))
+            scores = compare(Comparison(sets, config, drawn), metrics if place else (*metrics, "kad_p"))
             arms.append({score.metric: score for score in scores})
         for metric, score in arms[0].items():
             found[metric].append([score.value, score.ci_low, score.ci_high])
@@ -207,9 +204,13 @@ def coverage(found: np.ndarray, wanted: float) -> str:
     if not shown.any():
         return "none"
     width = np.median((high - low)[shown]) / 2 / (1.96 * values.std(ddof=1))
-    missing = "" if shown.all() else f", none in {percent(1 - shown.mean())}"
     covered = ((low <= wanted) & (wanted <= high))[shown]
-    return f"{percent(covered.mean())} ({width:.2f}){missing}"
+    return f"{percent(covered.mean())} ({width:.2f}){missing(shown)}"
+
+
+def missing(shown: np.ndarray) -> str:
+    """What a cell says where some replications have nothing to show."""
+    return "" if shown.all() else f", none in {percent(1 - shown.mean())}"
 
 
 def percent(share: np.floating | float) -> str:
@@ -227,9 +228,7 @@ def rejection_row(regime: Regime, found: dict[str, np.ndarray]) -> str:
             continue
         p_values = found[f"{metric} paired"][:, 0]
         shown = np.isfinite(p_values)
-        rejected = percent(np.mean(p_values[shown] <= 0.05)) if shown.any() else "none"
-        missing = "" if shown.all() or not shown.any() else f", none in {percent(1 - shown.mean())}"
-        cells.append(rejected + missing)
+        cells.append(percent(np.mean(p_values[shown] <= 0.05)) + missing(shown) if shown.any() else "none")
     return f"| {regime.name} | {regime.sources} | " + " | ".join(cells) + " |"
 
 

@@ -17,13 +17,14 @@ import numpy as np
 from clustered_coverage import DISTANCES, Regime, coverage_row, rejection_row, replicate
 from interval_coverage import write_part
 
-from flowshot.clips.prepared import PreparedDataset, Split, read_prepared
+from flowshot.clips.held_out import reference_clips
+from flowshot.clips.prepared import PreparedDataset, read_prepared
 from flowshot.core.params import project_params
 from flowshot.scoring.config import ScoreConfig
 from flowshot.scoring.embeddings.cache import EmbeddingCache
 from flowshot.scoring.embeddings.registry import embedder
+from flowshot.scoring.floor import joined
 
-SPLITS: tuple[Split, ...] = ("valid", "test")
 MEASURED = {"yamnet": ("kid", "kad"), "logmel": DISTANCES}
 SOURCES, CANDIDATES = 300, 400
 
@@ -77,11 +78,9 @@ def regimes_of(
 ) -> list[RealClips]:
     """An arm and a floor."""
     network = embedder(embedding, config.policy)
-    clips = np.concatenate([
-        cache.embed(network, np.asarray(prepared.clips(split)), prepared.sample_rate)[:, : network.dimensions]
-        for split in SPLITS
-    ])  # fmt: skip
-    groups = np.array([group for split in SPLITS for group in prepared.groups(split)])
+    held_out = joined(reference_clips(prepared, "valid"), reference_clips(prepared))
+    clips = cache.embed(network, held_out.clips, prepared.sample_rate)[:, : network.dimensions]
+    groups = np.array(held_out.groups)
     order = np.argsort(groups, kind="stable")
     rows = tuple(np.split(order, np.flatnonzero(np.diff(np.unique(groups[order], return_inverse=True)[1])) + 1))
     arm = RealClips(

@@ -119,7 +119,7 @@ def _caption(report: Report, dataset: str, name: str, shown: Frame, rows: Sequen
             any(one.within_autoencoder for one in metrics)
         ),
         words("A prior without a value has no density, or was fitted elsewhere."): _lacks_density(shown),
-        words("p (KAD): studentised bootstrap of sources, of candidates and reference."): (
+        words("p (KAD): studentised bootstrap over the sources of both sets."): (
             any(one.name == "kad_p" for one in metrics)
         ),
         words("p (local): is any kind of sound more frequent in one set? Clips are exchanged between the sets."): (

@@ -83,8 +83,8 @@ def estimate_frechet(
     variance, own = influence.variance, influence.candidate_variance
     if of_halves:
         ratio = float(np.mean(ratios))
-        variance = _between(variance, float(np.mean([half.variance for half in of_halves])), ratio)
-        own = _between(own, float(np.mean([half.candidate_variance for half in of_halves])), ratio)
+        variance = _tempered(variance, float(np.mean([half.variance for half in of_halves])), ratio)
+        own = _tempered(own, float(np.mean([half.candidate_variance for half in of_halves])), ratio)
     quantile = student_quantile(influence.freedom, confidence)
 
     def interval(centre: float, variance: float) -> tuple[float, float]:
@@ -113,7 +113,7 @@ def _distance(x: np.ndarray, y: np.ndarray, groups_x: Groups, groups_y: Groups) 
     return value, source_influence(influence_x, influence_y, groups_x, groups_y)
 
 
-def _between(jackknife: float, jackknife_of_halves: float, ratio: float) -> float:
+def _tempered(jackknife: float, jackknife_of_halves: float, ratio: float) -> float:
     """The geometric mean of the jackknife's variance and of that without repetition."""
     return float(np.sqrt(jackknife * _without_repetition(jackknife, jackknife_of_halves, ratio)))
 

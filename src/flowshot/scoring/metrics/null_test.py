@@ -27,8 +27,8 @@ MOST_UNITS = 400
 def null_p_value(distance: KernelDistance, resamples: int, generator: np.random.Generator) -> float:
     """The fraction of resampled statistics that reach that of the sets, which counts as one of them.
 
-    The sets must not share sources, and the kernel must be bounded: under the cubic kernel of KID, embeddings with
-    heavy tails are rejected in less than 1 %.
+    The sets must not share sources, and the kernel must be bounded: under the cubic kernel of KID, a perfect
+    model whose embeddings have heavy tails is rejected in 0.2 to 4 %.
     """
     sets = (distance.sizes_x, distance.sizes_y)
     units = [_units(len(sizes), generator) for sizes in sets]

@@ -1,15 +1,15 @@
 """Are the tails of an embedding too heavy for distances of second and higher moments?
 
 An interval of FAD needs fourth moments of the embedding, one of KID, whose kernel is cubic, sixth and higher. Without
-them a few clips decide, and whether a set has them is chance: intervals cover 76 to 89 % or everything
-(reports/checks/coverage.md).
+them a few clips decide, and whether a set has them is chance: FAD's intervals cover as little as half of the time, and
+KID's nearly always (reports/checks/coverage.md).
 """
 
 import numpy as np
 
 # Times the kurtosis of a Gaussian. Student's t with 3 degrees of freedom has a median of 2.4 to 5 in sets of 80 clips
-# and more. With 5 and 6, FAD's intervals cover 91 to 96 % where the weight is 1.6 to 2.2. Real clips have 1.3 under
-# YAMNet and 0.8 under log-mel; clips of a VAE after 150 steps reach 2.0.
+# and more. With 5 and 6, FAD's intervals cover 91 to 92 % where the weight is 1.6 to 2.2. Real clips have 1.3 under
+# YAMNet and 0.8 under log-mel; clips of a VAE after 150 steps reach 2.0 there.
 HEAVY = 2.2
 
 
