@@ -93,7 +93,7 @@ def page(covered: list[str], rejected: list[str], sizes: Sequence[int], dataset:
     """The part of the document."""
     return f"""## Embeddings of real clips
 
-{replications} replications of each regime by `scripts/real_coverage.py`. The population are the {sum(sizes):,}
+{replications} replications of each regime by `scripts/real_coverage.py`. The population is the {sum(sizes):,}
 held-out clips of `{dataset}` in {len(sizes):,} sources of 1 to {max(sizes)} clips. An arm has {CANDIDATES} clips of it,
 a reference and a floor {SOURCES} whole sources.
 
