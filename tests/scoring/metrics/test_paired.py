@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import t as student_t
 
 from flowshot.scoring.metrics.frechet_estimate import estimate_frechet
 from flowshot.scoring.metrics.kernel import kernel_distance
@@ -33,8 +34,7 @@ def test_two_arms_of_one_kind_are_found_different_at_the_level_of_the_test(
         arms = [[distance(generator.normal(size=(80, 4)) + by, y) for by in arm] for arm in moved]
         p_values.append(paired_difference(*arms).p_value)
     rejected = np.mean(np.array(p_values) <= 0.05)
-    assert rejected <= 0.09
-    assert rejected >= 0.01 or seeds == 2  # of which little can be said
+    assert 0.02 <= rejected <= 0.09
 
 
 @pytest.mark.parametrize("frechet", [False, True])
@@ -85,14 +85,8 @@ def test_a_mean_of_distances_has_the_variance_of_a_mean() -> None:
     assert found == Distance(3.0, pytest.approx(0.3), {"a": 1.5}, pytest.approx(0.05), pytest.approx(0.1))
 
 
-def test_seeds_that_agree_by_chance_are_not_surer_than_their_draws() -> None:
-    arm, other = ([Distance(value, 0.5, {"a": 0.01, "b": -0.01})] * 2 for value in (2.0, 1.0))
-    difference = paired_difference(arm, other)
-    assert difference.error >= np.sqrt(0.5) and difference.p_value > 0.05
-
-
 @pytest.mark.parametrize("training", [0.0, 1.0, 4.0])
-def test_two_seeds_reject_equal_arms_no_more_often_than_asked(training: float) -> None:
+def test_two_seeds_find_equal_arms_different_as_often_as_asked(training: float) -> None:
     """`training`: the variance between trainings, where that over candidates is 1 and that over sources 0.2."""
     generator, sources = np.random.default_rng(0), 50
     moved = {str(i): (-1) ** i * np.sqrt(0.2 / sources) for i in range(sources)}
@@ -101,7 +95,7 @@ def test_two_seeds_reject_equal_arms_no_more_often_than_asked(training: float) -
         common, own = generator.normal() * np.sqrt(0.2), generator.normal(size=2) * np.sqrt(1 + training)
         arm = [Distance(common + value, 0.5, moved) for value in own]
         p_values.append(paired_difference(arm, [Distance(0.0, 0.5, dict.fromkeys(moved, 0.0))] * 2).p_value)
-    assert np.mean(np.array(p_values) < 0.05) <= 0.05 and np.mean(np.array(p_values) < 0.001) <= 0.002
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.06 and np.mean(np.array(p_values) < 0.001) <= 0.004
 
 
 def test_the_variance_is_that_of_other_seeds_and_of_another_reference() -> None:
@@ -120,6 +114,14 @@ def test_the_variance_is_that_of_other_seeds_and_of_another_reference() -> None:
     assert 0.92 <= np.mean((low < 0) & (high > 0)) <= 0.99
 
 
+def test_what_a_source_does_to_one_seed_is_taken_out_twice() -> None:
+    moved = ({"a": 3.0, "b": 1.0, "c": -4.0}, {"a": 5.0, "b": -1.0, "c": -4.0})
+    arm = [Distance(value, 1.0, each) for value, each in zip((2.0, 4.0), moved, strict=True)]
+    found = paired_difference(arm, [Distance(1.0, 1.0, dict.fromkeys("abc", 0.0))] * 2)
+    # Of the means 4, 0 and -4, and of variances 2, 2 and 0 of two seeds; 3 sources.
+    assert found.value == 2 and found.parts == ((1.0, 1.0), (pytest.approx(1.5 * (32 - 2 * 4 / 2)), 2.0))
+
+
 def test_distances_from_other_references_are_not_compared() -> None:
     with pytest.raises(ValueError, match="2 sources of the reference in common"):
         paired_difference([Distance(1.0, 0.1, {"a": 0.1, "b": -0.1})], [Distance(1.0, 0.1, {"c": 0.1, "d": -0.1})])
@@ -136,12 +138,28 @@ def test_what_the_reference_does_to_both_cancels() -> None:
 
 def test_power_is_that_of_the_test_and_equivalence_needs_a_margin() -> None:
     generator = np.random.default_rng(2)
-    plan = Difference(0.0, 1.0, 12.0)
+    plan = Difference(0.0, ((1.0, 12.0),))
     smallest = plan.detectable(0.8, 0.95)
     draws = generator.standard_t(12, size=20000) + smallest
     assert np.mean(np.abs(draws) > 2.179) == pytest.approx(0.8, abs=0.02)
     assert plan.interval(0.95) == pytest.approx((-2.179, 2.179), abs=1e-3)
     assert plan.equivalence(3.0) == pytest.approx(0.0055, abs=5e-4) and plan.equivalence(0.5) > 0.3
-    assert Difference(2.5, 1.0, 12.0).equivalence(3.0) > 0.3 and Difference(2.5, 1.0, 12.0).p_value < 0.05
-    nothing = Difference(0.0, 0.0, 5.0)
-    assert nothing.p_value == 1 and nothing.equivalence(0.1) == 0
+    apart = Difference(2.5, ((1.0, 12.0),))
+    assert apart.equivalence(3.0) > 0.3 and apart.p_value < 0.05
+    nothing = Difference(0.0, ((0.0, 5.0),))
+    assert nothing.p_value == 1 and nothing.equivalence(0.1) == 0 and nothing.interval(0.95) == (0, 0)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_a_difference_of_two_parts_is_as_certain_as_each_part_allows(confidence: float) -> None:
+    found = Difference(0.0, ((1.0, 1.0), (3.0, 40.0)))
+    quantile = student_t.ppf(0.5 + confidence / 2, [1, 40]) @ [0.25, 0.75]
+    assert found.interval(confidence) == pytest.approx((-2 * quantile, 2 * quantile))
+    at_its_end = Difference(2 * quantile, found.parts)
+    assert at_its_end.p_value == pytest.approx(1 - confidence, rel=1e-4)
+    assert at_its_end.equivalence(4 * quantile) == pytest.approx((1 - confidence) / 2, rel=1e-4)
+    assert at_its_end.equivalence(0.0) == pytest.approx(0.5 + confidence / 2, rel=1e-4)
+
+
+def test_the_smallest_p_value_is_above_zero() -> None:
+    assert 0 < Difference(100.0, ((1.0, 40.0),)).p_value < 1e-12
