@@ -46,7 +46,7 @@ def train(model: Drumgan, job: TrainingJob) -> Trained:
     def take_step(clips: Tensor, step: int) -> Terms:
         scale, fade = growth(step, job.budget.steps, len(config.widths), config.last_share, config.fade_share)
         real = at_scale(model.spectrum.of(clips), model.sizes, scale, fade)
-        asked = attributes(clips, job.dataset.sample_rate)[:, : len(model.attribute_names)]
+        asked = attributes(clips, job.dataset.sample_rate) if model.attribute_names else clips.new_zeros(len(clips), 0)
         given = model.standardised(asked)
 
         def discriminate(spectrograms: Tensor) -> tuple[Tensor, Tensor]:
