@@ -11,7 +11,7 @@ from flowshot.report.build import report_tables
 from flowshot.report.config import ReportConfig
 from flowshot.report.latex import latex_table
 from flowshot.report.markup import csv_table, markdown_table
-from flowshot.report.paired import COMPARED
+from flowshot.report.paired import COMPARED, ROBUST
 from flowshot.report.project import Project
 from flowshot.report.registry import METRICS
 from flowshot.report.results import planned_arms, read_report
@@ -20,8 +20,13 @@ LATENT = ("reconstruction", "autoencoder", "disentanglement")  # tables of what 
 UNHEARD = ("prior_nats", "prior_bits", "clips_per_second")
 
 
-def write_scores_of(folder: Path, plan: PlanConfig, external: str = "", seed: int = 0) -> None:
-    """Write `scores/` for every arm of a plan, and for an external system if one is named."""
+def write_scores_of(
+    folder: Path, plan: PlanConfig, external: str = "", seed: int = 0, heavy_tails: bool = False
+) -> None:
+    """Write `scores/` for every arm of a plan, and for an external system if one is named.
+
+    With `heavy_tails`, KID of the last autoencoder cannot be compared, and KAD can.
+    """
     draws = np.random.default_rng(seed)
     arms = list(planned_arms(plan))
     arms += [(dataset, EXTERNAL, external, 0) for dataset in plan.datasets if external]
@@ -43,7 +48,9 @@ def write_scores_of(folder: Path, plan: PlanConfig, external: str = "", seed: in
                 sized = {"dimensions": 1024} if embedding == "yamnet" else {}
                 reference = {name: moved / metric.scale for name, moved in (("a", 0.1), ("b", -0.1))}
                 influence = {"candidate_variance": (0.1 / metric.scale) ** 2, "reference": reference}
-                details = {"influence": influence} if metric.name in COMPARED else {}
+                heavy = heavy_tails and (metric.name, autoencoder) == ("kid", plan.autoencoders[-1])
+                tested = metric.name in (*COMPARED, *[ROBUST] * heavy_tails) and not heavy
+                details = {"influence": influence} if tested else {}
                 scores.append({**entry, **interval, **sized, **details})
         path.write_text(json.dumps(scores), encoding="utf-8")
 

@@ -33,7 +33,7 @@ def tables(folder: Path, seeds: tuple[int, ...], language: str) -> list[Table]:
     """Every table that a report can have, of arms with awkward names and an external system."""
     models = ("no_nf", AWKWARD, "wide", "both")
     plan = PlanConfig("tiny", ("drums",), models, ("copies",), ("own", "nf"), seeds, BudgetConfig(250, 32), None)
-    write_scores_of(folder / "scores", plan, external="a_gan")
+    write_scores_of(folder / "scores", plan, external="a_gan", heavy_tails=True)
     for model, (kind, width) in zip(models, itertools.product(("plain", AWKWARD), (1, 2)), strict=True):
         trained = Path("drums", model, str(seeds[0]))
         for place, name, said in (

@@ -8,10 +8,14 @@ import pytest
 from scipy.stats import ttest_rel
 from score_files import write_tables
 
+from defaults import default
 from flowshot.core.errors import FlowshotError
 from flowshot.core.plan import BudgetConfig, PlanConfig
+from flowshot.report.config import ReportConfig
+from flowshot.report.page.answer import answer, main_distances
+from flowshot.report.project import Project
 from flowshot.report.registry import EMBEDDINGS
-from flowshot.report.results import planned_arms
+from flowshot.report.results import planned_arms, read_report
 from flowshot.scoring.embeddings.registry import EMBEDDERS
 
 
@@ -124,6 +128,25 @@ def test_scores_without_influences_have_a_difference_and_no_verdict(tmp_path: Pa
     write(tmp_path, ("drums", "flow", "own", 0), entry("fad", 12.0))
     markdown = (build(tmp_path, plan) / "drums/table-paired-fad.md").read_text()
     assert "| flow / own | no\\_nf / own | -8.00 | \u2013 | \u2013 | \u2013 |" in markdown
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_where_tails_are_too_heavy_for_a_test_of_kid_arms_are_compared_by_kad(tmp_path: Path, heavy: bool) -> None:
+    plan = make_plan()
+    known = {"influence": {"candidate_variance": 0.5, "reference": {"a": 3.0, "b": -2.0, "c": -1.0}}}
+    for arm in planned_arms(plan):
+        of_kid = {"heavy_tails": 3.1} if heavy and arm[1] == "flow" else known
+        away = 10.0 if arm[1:3] == ("flow", "own") else 20.0
+        write(tmp_path, arm, entry("kid", away, **of_kid), entry("kad", away, **known))
+    out = build(tmp_path, plan)
+    assert bool(row_of(out, "flow / own", "no_nf / own", metric="kid")[3]) != heavy
+    assert (out / "drums/table-paired-kad.md").exists() == heavy
+    report = read_report(plan, Project(tmp_path), default(ReportConfig, "report"), 0.95)
+    found = main_distances(report, "drums")
+    assert found is not None and found.column.metric.name == ("kad" if heavy else "kid")
+    assert answer(found).verdict.startswith("Yes, 1 of 2 arms do, most of all flow / own: ")
+    if heavy:
+        assert row_of(out, "flow / own", "no_nf / own", metric="kad")[-1] == "differs"
 
 
 def test_without_a_baseline_priors_alone_are_compared(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flowshot.report.layout import Cell, Column, Row, Table, decimals
-from flowshot.report.paired import BASELINE, COMPARED, P_DECIMALS, difference_of, over_seeds, p_cell
+from flowshot.report.paired import BASELINE, P_DECIMALS, compared_metrics, difference_of, over_seeds, p_cell
 from flowshot.report.registry import metric
 from flowshot.report.results import Report
 from flowshot.scoring.metrics.holm import holm
@@ -61,7 +61,7 @@ def effects_table(report: Report, dataset: str) -> Table | None:
     words = report.words
     columns: list[Column] = []
     rows: dict[tuple[str, str], dict[int, Cell]] = {}
-    for name in COMPARED:
+    for name in compared_metrics(report, dataset):
         for embedding in report.embeddings(dataset, name):
             found, shown = effects(report, dataset, name, embedding), metric(name)
             title = words("{metric} difference", metric=words(shown.title))
