@@ -12,7 +12,7 @@ import numpy as np
 
 from flowshot.core.mean_interval import student_quantile
 
-SMALLEST_TAIL = 1e-15  # of a distribution: less cannot be told from 0
+SMALLEST_TAIL = 1e-12  # of a distribution: with less, quantiles are rounding errors
 INFLUENCE = "influence"  # under this name the entry of a score holds what a paired comparison needs
 
 
@@ -81,10 +81,10 @@ class Difference:
         from scipy.optimize import brentq  # half a second to import
 
         wanted = abs(distance) / self.error
-        if self._quantile(1 - 2 * SMALLEST_TAIL) <= wanted:
-            beyond = SMALLEST_TAIL
-        else:
-            beyond = float(brentq(lambda tail: self._quantile(1 - 2 * tail) - wanted, SMALLEST_TAIL, 0.5, rtol=1e-6))
+        beyond = SMALLEST_TAIL
+        if self._quantile(1 - 2 * SMALLEST_TAIL) > wanted:
+            ends = math.log(SMALLEST_TAIL), math.log(0.6)  # beyond a half, so that the signs differ
+            beyond = math.exp(brentq(lambda tail: self._quantile(1 - 2 * math.exp(tail)) - wanted, *ends))
         return beyond if distance >= 0 else 1 - beyond
 
 
