@@ -133,10 +133,10 @@ class Arm:
         squares = c @ (self.squares @ c) - 4 * c @ (beyond * all_pairs) + 2 * n * c @ beyond**2 + 2 * (c @ beyond) ** 2
         centred = (sums - np.outer(rows, sizes) - columns + mean * sizes) / (n * m)
         pairs = 2 * float(squares - c @ (diagonal - 2 * beyond) ** 2) / n**4
-        repeated = pairs + 4 * float((c @ centred**2).sum())
+        mixed = 4 * float((c @ centred**2).sum())
         variance = n / (n - 1) * float(c @ influence_x**2)
         moved = {str(i): float(value) for i, value in enumerate(influence_y)}
-        return Distance(float(own - 2 * mean), variance, moved, repeated, LEAST * max(variance - pairs, pairs))
+        return Distance(float(own - 2 * mean), variance, moved, pairs, mixed, LEAST)
 
 
 def redraw(degraded: Arm, clean: Arm, groups: np.ndarray, labels: np.ndarray, name: str, i: int) -> tuple[float, ...]:

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import t as student_t
 
+from flowshot.scoring.metrics import frechet_estimate, kernel
 from flowshot.scoring.metrics.frechet_estimate import estimate_frechet
 from flowshot.scoring.metrics.kernel import kernel_distance
 from flowshot.scoring.metrics.paired import Difference, Distance, averaged, paired_difference
@@ -11,14 +14,13 @@ def distance(candidates: np.ndarray, reference: np.ndarray, frechet: bool = Fals
     if frechet:
         labels = [[f"{name}{i}" for i in range(len(each))] for name, each in (("x", candidates), ("y", reference))]
         estimate = estimate_frechet(candidates, reference, *labels, 2, 0.95, np.random.default_rng(0))
-        influence, repeated, least = estimate.influence, estimate.repeated, estimate.least
-        value = estimate.value
+        value, influence, pairs, least = estimate.value, estimate.influence, estimate.pairs, frechet_estimate.LEAST
     else:
         found = kernel_distance(candidates, reference)
-        influence, repeated, least, value = found.influence, found.repeated, found.least, found.value
+        value, influence, pairs, least = found.value, found.influence, found.pairs, kernel.LEAST
     assert influence is not None
     moved = {str(i): v for i, v in enumerate(influence.y)}
-    return Distance(value, influence.candidate_variance, moved, repeated, least)
+    return Distance(value, influence.candidate_variance, moved, *pairs, least)
 
 
 @pytest.mark.parametrize(("shift", "seeds", "training"), [(0.0, 1, 0.0), (0.6, 1, 0.0), (0.6, 2, 0.1), (0.6, 5, 0.3)])
@@ -37,13 +39,16 @@ def test_two_arms_of_one_kind_are_found_different_at_the_level_of_the_test(
     assert 0.02 <= rejected <= 0.09
 
 
-@pytest.mark.parametrize("frechet", [False, True])
-def test_arms_as_good_as_real_clips_are_found_different_no_less_often_than_asked(frechet: bool) -> None:
-    """Where distances are chance, their variances are as well: a test that trusts them finds a difference in 1 %."""
-    generator, p_values = np.random.default_rng(5), []
+@pytest.mark.parametrize(("decay", "frechet"), [(0.0, True), (0.0, False), (1.5, False)])
+def test_arms_as_good_as_real_clips_are_found_different_no_less_often_than_asked(decay: float, frechet: bool) -> None:
+    """Where distances are chance, their variances are as well: a test that trusts them finds a difference in 1 %.
+
+    With `decay`, few directions make most of the distance.
+    """
+    generator, p_values, deviations = np.random.default_rng(5), [], np.arange(1, 5.0) ** -decay
     for _ in range(400):
-        y = generator.normal(size=(50, 4))
-        arms = [[distance(generator.normal(size=(80, 4)), y, frechet)] for _ in range(2)]
+        y = deviations * generator.normal(size=(50, 4))
+        arms = [[distance(deviations * generator.normal(size=(80, 4)), y, frechet)] for _ in range(2)]
         p_values.append(paired_difference(*arms).p_value)
     assert 0.025 <= np.mean(np.array(p_values) <= 0.05) <= 0.08
 
@@ -78,11 +83,11 @@ def test_the_mean_of_two_pairs_of_arms_is_found_at_the_level_of_the_test(seeds: 
 
 def test_a_mean_of_distances_has_the_variance_of_a_mean() -> None:
     one, other = (
-        Distance(2.0, 0.4, {"a": 1.0, "b": 3.0}, 0.2, 0.1),
-        Distance(4.0, 0.8, {"a": 2.0, "c": 9.0}, 0.0, 0.3),
+        Distance(2.0, 0.4, {"a": 1.0, "b": 3.0}, 0.2, 0.1, 0.3),
+        Distance(4.0, 0.8, {"a": 2.0, "c": 9.0}, 0.0, 0.3, 0.5),
     )
     found = averaged([one, other])
-    assert found == Distance(3.0, pytest.approx(0.3), {"a": 1.5}, pytest.approx(0.05), pytest.approx(0.1))
+    assert found == Distance(3.0, pytest.approx(0.3), {"a": 1.5}, pytest.approx(0.05), pytest.approx(0.1), 0.4)
 
 
 @pytest.mark.parametrize("training", [0.0, 1.0, 4.0])
@@ -112,6 +117,18 @@ def test_the_variance_is_that_of_other_seeds_and_of_another_reference() -> None:
     assert np.sqrt(np.mean([one.error**2 for one in found])) == pytest.approx(spread, rel=0.15)
     low, high = np.array([one.interval(0.95) for one in found]).T
     assert 0.92 <= np.mean((low < 0) & (high > 0)) <= 0.99
+
+
+def test_with_one_seed_pairs_count_once_and_little_is_left_in_no_case() -> None:
+    moved = {"a": 1.0, "b": -1.0}  # 2 / (2 - 1) * (1 + 1): 4 between the arms
+    nothing = Distance(0.0, 10.0, dict.fromkeys(moved, 0.0), 2.0, 1.0, 0.5)
+    (variance, freedom), = paired_difference([Distance(1.0, 10.0, moved, 2.0, 1.0, 0.5)], [nothing]).parts  # fmt: skip
+    assert variance == pytest.approx(20 + 4 - 4 - 2) and freedom == pytest.approx((24 / 4) ** 2)
+    # Pairs are nearly all: half of what is left of 20 in proportion, 20 - 4 * 16 / 8.
+    arms = [Distance(1.0, 10.0, moved, 8.0, 4.0, 0.5)], [replace(nothing, candidate_pairs=8.0, mixed_pairs=4.0)]
+    assert paired_difference(*arms).parts[0][0] == pytest.approx(max(20 + 4 - 16 - 8, 0.5 * (20 - 4 * 16 / 8)))
+    far = {source: 10 * by for source, by in moved.items()}
+    assert paired_difference([replace(arms[0][0], reference=far)], arms[1]).parts[0][0] == pytest.approx(20 + 400 - 24)
 
 
 def test_what_a_source_does_to_one_seed_is_taken_out_twice() -> None:

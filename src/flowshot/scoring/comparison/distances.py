@@ -4,6 +4,7 @@ import sys
 
 from flowshot.core.mean_interval import student_interval
 from flowshot.scoring.comparison.base import Comparison, Undefined
+from flowshot.scoring.metrics import frechet_estimate, kernel
 from flowshot.scoring.metrics.kernel import KernelDistance
 from flowshot.scoring.metrics.local_test import local_difference
 from flowshot.scoring.metrics.null_test import null_p_value
@@ -21,7 +22,7 @@ def fad(both: Comparison) -> Score:
     found = both.frechet
     if both.heavy_tails:
         return both.score("fad", found.value, None, details={HEAVY_TAILS: both.heavy_tails})
-    entry = _influence_entry(found.influence, found.repeated, found.least)
+    entry = _influence_entry(found.influence, found.pairs, frechet_estimate.LEAST)
     return both.score("fad", found.value, found.interval, 0.0, details=entry)
 
 
@@ -92,11 +93,11 @@ def _kernel_score(metric: str, both: Comparison, found: KernelDistance) -> Score
         return both.score(metric, found.value, None)
     error = found.influence.error if sources >= FEWEST_SOURCES else None
     interval = student_interval(found.value, error, both.config.confidence)
-    entry = _influence_entry(found.influence, found.repeated, found.least)
+    entry = _influence_entry(found.influence, found.pairs, kernel.LEAST)
     return both.score(metric, found.value, interval, details=entry)
 
 
-def _influence_entry(influence: SourceInfluence | None, repeated: float, least: float) -> dict[str, object]:
+def _influence_entry(influence: SourceInfluence | None, pairs: tuple[float, float], least: float) -> dict[str, object]:
     """What a paired comparison of two candidates needs, see `flowshot.scoring.metrics.paired.Distance`."""
     if influence is None:
         return {}
@@ -104,7 +105,8 @@ def _influence_entry(influence: SourceInfluence | None, repeated: float, least: 
     entry = {
         "candidate_variance": influence.candidate_variance,
         "reference": {str(source): float(value) for source, value in sources},
-        "repeated": repeated,
+        "candidate_pairs": pairs[0],
+        "mixed_pairs": pairs[1],
         "least": least,
     }
     return {INFLUENCE: entry}

@@ -26,9 +26,7 @@ from flowshot.scoring.metrics.sources import SourceInfluence, source_influence
 
 Groups = Sequence[Hashable]
 
-# Of the variance over candidates, what a comparison of two arms has at least: equal arms are then found different in 4
-# to 6 % (reports/checks/coverage.md).
-LEAST = 2 / 3
+LEAST = 0.5  # see `flowshot.scoring.metrics.paired.Distance`
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class FrechetEstimate:
 
     `interval` is that of the distance as an estimate of its expectation at this n, bias included, and
     `infinity_interval` that of the limit; `influence` is what each source contributes. All are None with one source in
-    a set, and the limit is None with fewer than 4 clips in a set. `repeated` and `least` are those of
-    `flowshot.scoring.metrics.paired.Distance`.
+    a set, and the limit is None with fewer than 4 clips in a set. `pairs` are the `candidate_pairs` and `mixed_pairs`
+    of `flowshot.scoring.metrics.paired.Distance`.
     """
 
     value: float
@@ -46,8 +44,7 @@ class FrechetEstimate:
     infinity: float | None
     infinity_interval: tuple[float, float] | None
     influence: SourceInfluence | None
-    repeated: float = 0.0
-    least: float = 0.0
+    pairs: tuple[float, float] = (0.0, 0.0)
 
 
 def estimate_frechet(
@@ -93,8 +90,8 @@ def estimate_frechet(
     # Which clips the halves happened to hold is noise of the limit alone.
     drawn = float(np.var(slopes, ddof=1)) / len(slopes) if len(slopes) > 1 else 0.0
     beyond = None if infinity is None else interval(infinity, variance + drawn)
-    repeated = influence.candidate_variance - own + noise
-    return FrechetEstimate(value, interval(value, variance), infinity, beyond, influence, repeated, LEAST * own)
+    pairs = influence.candidate_variance - own, noise
+    return FrechetEstimate(value, interval(value, variance), infinity, beyond, influence, pairs)
 
 
 def _noise_of_candidates(

@@ -18,9 +18,7 @@ from flowshot.scoring.metrics.sources import SourceInfluence, enumerate_sources
 
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-# Of the variance over candidates, what a comparison of two arms has at least: equal arms are then found different in 3
-# to 6 % (reports/checks/coverage.md).
-LEAST = 1 / 2
+LEAST = 0.4  # see `flowshot.scoring.metrics.paired.Distance`
 
 
 @dataclass(frozen=True)
@@ -48,31 +46,20 @@ class KernelDistance:
         """What each source contributes to the uncertainty of the distance."""
         return self._estimate[1]
 
-    @property
-    def repeated(self) -> float:
-        """The variance from pairs of sources with a candidate in them, which the jackknife counts twice.
-
-        An influence has half of every pair, centred, so the squares of the influences of both have it twice (Efron and
-        Stein 1981, "The jackknife estimate of variance"). Near distance 0 that is all there is. Sets that share sources
-        have pairs that vary together; nothing is said of them.
-        """
-        return sum(self._pairs)
-
-    @property
-    def least(self) -> float:
-        """What a comparison of two arms takes for the variance over candidates in any case."""
-        of_candidates = self._pairs[0]
-        return LEAST * max(self.influence.candidate_variance - of_candidates, of_candidates)
-
     @cached_property
-    def _pairs(self) -> tuple[float, float]:
-        """The variance from pairs of candidates, and from pairs of a candidate and a source of the reference."""
+    def pairs(self) -> tuple[float, float]:
+        """The variance from pairs of candidates, and from pairs of a candidate and a source of the reference.
+
+        The jackknife counts both twice: an influence has half of every pair, centred, so the squares of the influences
+        of both have it twice (Efron and Stein 1981, "The jackknife estimate of variance"). Near distance 0 that is all
+        there is. Sets that share sources have pairs that vary together; nothing is said of them.
+        """
         if not set(self.sources_x).isdisjoint(self.sources_y):
             return 0.0, 0.0
         within = _centred(self.within_x, self.sizes_x, self.sizes_x)
         between = _centred(self.between, self.sizes_x, self.sizes_y)
-        pairs = np.square(within).sum() - np.square(np.diag(within)).sum()
-        return float(2 * pairs), float(4 * np.square(between).sum())
+        of_candidates = np.square(within).sum() - np.square(np.diag(within)).sum()
+        return float(2 * of_candidates), float(4 * np.square(between).sum())
 
     @cached_property
     def _estimate(self) -> tuple[float, SourceInfluence]:

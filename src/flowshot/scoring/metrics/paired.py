@@ -13,6 +13,7 @@ import numpy as np
 from flowshot.core.mean_interval import student_quantile
 
 SMALLEST_TAIL = 1e-12  # of a distribution: with less, quantiles are rounding errors
+SMALLEST_PART = 0.1  # of the jackknife's variance over candidates; from 0.05 to 0.25 tests say the same
 INFLUENCE = "influence"  # under this name the entry of a score holds what a paired comparison needs
 
 
@@ -20,14 +21,17 @@ INFLUENCE = "influence"  # under this name the entry of a score holds what a pai
 class Distance:
     """A distance from the reference with its influences, as the entry of a score holds them.
 
-    `candidate_variance` is the jackknife's variance over candidates, `reference` the influence of each source of the
-    reference, `repeated` the variance that both count more than once, and `least` what is left in any case.
+    `candidate_variance` is the jackknife's variance over candidates and `reference` the influence of each source of the
+    reference. Both count pairs more than once: `candidate_pairs` and `mixed_pairs` are the variance from pairs of
+    candidates, and of a candidate and a source. `least` is the smallest share of the variance of equal arms that a
+    comparison assumes, chosen for each metric by how often equal arms are found different (reports/checks/coverage.md).
     """
 
     value: float
     candidate_variance: float
     reference: Mapping[str, float]
-    repeated: float = 0.0
+    candidate_pairs: float = 0.0
+    mixed_pairs: float = 0.0
     least: float = 0.0
 
 
@@ -95,8 +99,9 @@ def averaged(distances: Sequence[Distance]) -> Distance:
         sum(one.value for one in distances) / count,
         sum(one.candidate_variance for one in distances) / count**2,
         {source: sum(one.reference[source] for one in distances) / count for source in sources},
-        sum(one.repeated for one in distances) / count**2,
-        sum(one.least for one in distances) / count**2,
+        sum(one.candidate_pairs for one in distances) / count**2,
+        sum(one.mixed_pairs for one in distances) / count**2,
+        sum(one.least for one in distances) / count,
     )
 
 
@@ -112,9 +117,12 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
     without bias (the variance of a mean over two crossed factors: Cameron, Gelbach and Miller 2011, "Robust inference
     with multiway clustering"), but where the arms are equal, half of such estimates are above 0 by chance.
 
-    With one seed the variance is that of the jackknife over both arms' candidates and over the sources, less what both
-    count more than once. What is left is an estimate without bias, and hence sometimes far too small, so it counts as
-    at least `least`. Its degrees of freedom are those of Satterthwaite (1946).
+    With one seed the variance is that of the jackknife over both arms' candidates and over the sources, less the pairs
+    that both count more than once. What is left is an estimate without bias, and hence sometimes far too small, so it
+    counts as at least the share `least` of what it is where arms are equal. There the sources matter only by which
+    candidates were drawn, and the jackknife over candidates is too large by their pairs, and the more so the further
+    apart the sources see the arms: by shared * candidate_pairs / mixed_pairs. In a single direction that is exact.
+    Degrees of freedom by Satterthwaite (1946).
 
     Raises:
         ValueError: the distances have fewer than 2 sources of the reference in common.
@@ -131,6 +139,8 @@ def paired_difference(arm: Sequence[Distance], baseline: Sequence[Distance]) -> 
         parts = ((float(each.var(ddof=1)) / len(each), len(each) - 1.0), (max(shared, 0.0), len(sources) - 1.0))
         return Difference(value, parts)
     own = arm[0].candidate_variance + baseline[0].candidate_variance
-    once = own + shared - arm[0].repeated - baseline[0].repeated
+    pairs, mixed = (arm[0].candidate_pairs + baseline[0].candidate_pairs, arm[0].mixed_pairs + baseline[0].mixed_pairs)
+    of_equal = max(own - shared * pairs / mixed, SMALLEST_PART * own) if mixed else own
+    least = (arm[0].least + baseline[0].least) / 2
     freedom = (len(sources) - 1) * (1 + own / shared) ** 2 if shared else math.inf
-    return Difference(value, ((max(once, arm[0].least + baseline[0].least), freedom),))
+    return Difference(value, ((max(own + shared - pairs - mixed, least * of_equal), freedom),))
