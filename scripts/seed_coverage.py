@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = replace(project_params().section("score", ScoreConfig), splits=2)
     pairs = [(regime, regime) for regime in COMPARED]
-    pairs += [(regime, replace(regime, shift=-regime.shift)) for regime in COMPARED if not regime.null]
+    pairs += [(regime, regime.opposite) for regime in COMPARED if not regime.null]
     jobs = [(pair, training, config, arguments.replications) for pair in pairs for training in TRAININGS]
     with Pool() as pool:
         found = pool.starmap(missed, jobs, chunksize=1)

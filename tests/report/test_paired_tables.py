@@ -205,5 +205,16 @@ def test_damaged_scores_of_an_external_system_name_their_remedy(tmp_path: Path) 
         build(tmp_path, plan)
 
 
+def test_influences_of_an_earlier_version_are_refused_in_one_line(tmp_path: Path) -> None:
+    plan = make_plan()
+    write_plan(tmp_path, plan)
+    earlier = {"candidate_variance": 0.5, "reference": {"a": 3.0, "b": -3.0}, "repeated": 0.1}
+    write(tmp_path, ("drums", "external", "gan", 0), entry("fad", 12.0, influence=earlier))
+    with pytest.raises(
+        FlowshotError, match="another version of flowshot; score it again with `flowshot score --as gan`"
+    ):
+        build(tmp_path, plan)
+
+
 def test_every_embedding_has_a_title() -> None:
     assert set(EMBEDDERS) <= set(EMBEDDINGS)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -162,4 +162,7 @@ def _read_scores(path: Path, arm: Arm) -> dict[tuple[str, str], Score]:
     }
     if not scores or len(scores) < len(entries):
         raise FlowshotError(f"{path}: holds {'a metric twice' if scores else 'no scores'}; {remedy}")
+    known = {one.name for one in fields(Distance)}
+    if any(not one.details.get(INFLUENCE, {}).keys() <= known for one in scores.values()):
+        raise FlowshotError(f"{path}: was scored by another version of flowshot; {remedy}")
     return scores
