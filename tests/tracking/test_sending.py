@@ -132,7 +132,9 @@ def test_eight_processes_at_once_make_one_store_and_one_run_each(repository):
     project = Project(repository)
     project.train()
     folders = [project.score(prior=f"prior{i}") for i in range(8)]
-    context = multiprocessing.get_context("fork")  # so that MLflow is imported once
+    # MLflow is imported once, by a process without threads: a fork of this one may inherit a lock that is held.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mlflow", "flowshot.tracking.mlflow_runs"])
     started = [context.Process(target=send, args=(folder,)) for folder in folders]
     for process in started:
         process.start()

@@ -42,7 +42,7 @@ class Difference:
     Each part is a variance with its degrees of freedom. The quantiles of Student's t are averaged over the parts in
     proportion to their variances: Cochran and Cox (1957), "Experimental designs", 4.14. The degrees of freedom of
     Satterthwaite (1946) are far too many where the part of two seeds is small by chance: at 1 % such tests find equal
-    arms different in 6 %.
+    arms different in up to 6 %.
     """
 
     value: float
